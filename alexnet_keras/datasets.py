@@ -1,0 +1,174 @@
+"""A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from alexnet_keras import shapes
+from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.progress import Progress
+
+SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures in random access.
+
+    Attributes:
+        names: where each picture came from, for messages.
+        labels: `(N,)` int64, 0..classes - 1.
+        read: scalar int64 index -> a scalar string, an encoded picture, or `(256, 256, 3)` uint8. Works in tf.data.
+    """
+
+    names: Sequence[str]
+    labels: np.ndarray
+    read: Callable[[tf.Tensor], tf.Tensor]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A training and a validation split over the same classes, `class_names` in the order of the labels."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    validation: Split
+
+
+def load(source: str) -> DataSet:
+    """Open a data set.
+
+    Args:
+        source: `"shapes"`, a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`, or the name of a TFDS data set.
+
+    Raises:
+        OptionError: `source` is none of these.
+        InputError: the folder or the data set cannot be trained on.
+    """
+    if source == "shapes":
+        return _shapes()
+    root = Path(source).expanduser()
+    if root.is_dir():
+        return _folder(root)
+    if root.exists():
+        raise InputError(f"--data {source} is a file; give the folder that holds train/ and val/.")
+    return _tfds(source)
+
+
+def _shapes() -> DataSet:
+    splits = {}
+    with Progress("Drawing shapes", sum(shapes.NUM_IMAGES.values())) as progress:
+        for split, count in shapes.NUM_IMAGES.items():
+            pictures = np.empty((count, 256, 256, 3), np.uint8)
+            labels = np.empty(count, np.int64)
+            for index in range(count):
+                pictures[index], labels[index] = shapes.draw(split, index)
+                progress.advance(1)
+            names = [f"shapes {split} {index}" for index in range(count)]
+            splits[split] = Split(names, labels, tf.constant(pictures).__getitem__)
+    return DataSet("shapes", shapes.CLASS_NAMES, splits["train"], splits["validation"])
+
+
+def _folder(root: Path) -> DataSet:
+    for split in ("train", "val"):
+        if not (root / split).is_dir():
+            raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ pictures.")
+    class_names = _subfolders(root / "train")
+    if len(class_names) < 2:
+        raise InputError(
+            f"{root / 'train'} has {len(class_names)} class folder(s); a classifier needs at least two, one a class."
+        )
+    foreign = sorted(set(_subfolders(root / "val")) - set(class_names))
+    if foreign:
+        raise InputError(f"{root / 'val' / foreign[0]} is a class that {root / 'train'} lacks; both need the same.")
+    train = _files(root / "train", class_names)
+    return DataSet(root.resolve().name, class_names, train, _files(root / "val", class_names))
+
+
+def _subfolders(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+
+
+def _files(folder: Path, class_names: Sequence[str]) -> Split:
+    names: list[str] = []
+    labels: list[int] = []
+    for label, class_name in enumerate(class_names):
+        if not (folder / class_name).is_dir():
+            raise InputError(
+                f"{folder / class_name} is missing; every class needs pictures for training and validation."
+            )
+        found = sorted(
+            str(path)
+            for path in (folder / class_name).iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        )
+        if not found:
+            raise InputError(f"{folder / class_name} holds no picture ({', '.join(SUFFIXES)}); add some or remove it.")
+        names += found
+        labels += [label] * len(found)
+    paths = tf.constant(names)
+    return Split(names, np.array(labels, np.int64), lambda index: tf.io.read_file(paths[index]))
+
+
+def _tfds(name: str) -> DataSet:
+    import tensorflow_datasets as tfds  # takes a second, and only this source needs it
+
+    try:
+        builder = tfds.builder(name)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise OptionError(
+            f"--data {name}: no such folder, and no such data set in TensorFlow Datasets; "
+            "give 'shapes', a folder with train/ and val/, or a name that tfds.list_builders() has."
+        ) from error
+    features = builder.info.features
+    if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
+        raise InputError(f"--data {name} has no features 'image' and 'label'; choose a classification data set.")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # whatever the network, the disk or the builder's own code raises
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"--data {name} could not be downloaded and prepared: {reason[0]}") from error
+    train, validation = _tfds_splits(builder)
+    needed, free = builder.info.dataset_size, psutil.virtual_memory().available
+    if needed > free / 2:
+        raise InputError(
+            f"--data {name} takes {needed / 1e9:.0f} GB, and encoded pictures are held in memory, "
+            f"of which {free / 1e9:.0f} GB are free; export it to a folder with train/ and val/."
+        )
+    class_names = tuple(features["label"].names)
+    return DataSet(name, class_names, _encoded(builder, train), _encoded(builder, validation))
+
+
+def _tfds_splits(builder: Any) -> tuple[str, str]:
+    splits = builder.info.splits
+    if "train" not in splits:
+        raise InputError(f"--data {builder.name} has no split 'train', only {', '.join(splits)}.")
+    for validation in ("validation", "test"):
+        if validation in splits and splits[validation].num_examples:
+            return "train", validation
+    return "train[:90%]", "train[90%:]"  # the last tenth stands in for the missing validation split
+
+
+def _encoded(builder: Any, split: str) -> Split:
+    import tensorflow_datasets as tfds
+
+    dataset = builder.as_dataset(split=split, decoders={"image": tfds.decode.SkipDecoding()}, shuffle_files=False)
+    pictures, labels = [], []
+    with Progress(f"Reading {builder.name} {split}", builder.info.splits[split].num_examples) as progress:
+        for example in dataset.as_numpy_iterator():
+            pictures.append(example["image"])
+            labels.append(example["label"])
+            progress.advance(1)
+    if not labels:
+        raise InputError(f"--data {builder.name} has no picture in its split {split!r}.")
+    names = [f"{builder.name} {split} {index}" for index in range(len(labels))]
+    return Split(names, np.array(labels, np.int64), tf.constant(pictures).__getitem__)

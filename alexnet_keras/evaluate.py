@@ -1,0 +1,87 @@
+"""Errors of any function from images to probabilities."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alexnet_keras import data, datasets
+from alexnet_keras.config import InputError
+from alexnet_keras.datasets import Split
+from alexnet_keras.predict import Predictor
+from alexnet_keras.progress import Progress
+
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors over a set of images, as fractions.
+
+    Attributes:
+        top1_error: share of images whose class is not the most probable one.
+        top5_error: share of images whose class is not among the five most probable ones.
+        num_images: images that were counted, each once.
+        views: crops of each image whose probabilities were averaged.
+    """
+
+    top1_error: float
+    top5_error: float
+    num_images: int
+    views: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def evaluate(predictor: Predictor, split: Split) -> Evaluation:
+    """Measure a predictor on the central crop of every picture of a split, each counted once."""
+    ranks = []
+    dataset = data.eval_dataset(split, input_size=predictor.input_size, batch_size=BATCH_SIZE)
+    with Progress("Evaluating", len(split)) as progress, data.naming_unreadable(split):
+        for images, labels in dataset.as_numpy_iterator():
+            ranks.append(rank(predictor.predict(images), labels))
+            progress.advance(len(labels))
+    return from_ranks(np.concatenate(ranks))
+
+
+def evaluate_on(predictor: Predictor, source: str) -> Evaluation:
+    """Measure a predictor on the validation pictures of a data set.
+
+    Raises:
+        InputError: the data set has other classes than the model.
+    """
+    dataset = datasets.load(source)
+    known, asked = predictor.class_names, dataset.class_names
+    if known != asked and known != tuple(map(str, range(len(asked)))):
+        raise InputError(
+            f"The model knows {len(known)} classes ({_excerpt(known)}), {source} has {len(asked)} ({_excerpt(asked)}); "
+            "evaluate it on data with the classes it was trained on."
+        )
+    return evaluate(predictor, dataset.validation)
+
+
+def _excerpt(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def from_ranks(ranks: np.ndarray) -> Evaluation:
+    """Errors from the place of each image's class among the probabilities, 0 the most probable."""
+    return Evaluation(float((ranks >= 1).mean()), float((ranks >= 5).mean()), len(ranks))
+
+
+def rank(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many classes come before the right one; a tie goes to the lower index, NaN before everything.
+
+    Args:
+        probabilities: `(B, classes)`.
+        labels: `(B,)` integers.
+
+    Returns:
+        `(B,)` integers from 0.
+    """
+    right = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    before = np.arange(probabilities.shape[1]) < labels[:, None]
+    ahead = ~(probabilities <= right) | (probabilities == right) & before
+    return ahead.sum(axis=1)

@@ -1,0 +1,234 @@
+"""The layers that Keras lacks: local response normalization, mean subtraction, named class probabilities."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Divide each activity by the energy of its neighbouring maps (section 3.3 of the paper).
+
+    `b_i = a_i / (k + scale * sum_j a_j ** 2) ** beta`, with `j` over the `size` maps centred on map `i`, as many of
+    them as exist. `scale` is `alpha`, as the paper's formula has it, or `alpha / size`, as the 2012 source code, Caffe,
+    ONNX and PyTorch compute it. `tf.nn.local_response_normalization` does not divide, and takes a half width.
+
+    Args:
+        size: width of the window in maps, odd; the paper's n.
+        k: additive constant, positive.
+        alpha: weight of the energy, not negative.
+        beta: exponent, positive.
+        divide_alpha_by_size: whether `scale` is `alpha / size`.
+
+    Input and output: `(..., channels)` floating point. The energy and the power are computed in float32 whatever the
+    compute dtype, since squares overflow in float16 and lose the window's sum in bfloat16.
+
+    Raises:
+        ValueError: `size` is not odd and positive, `k` or `beta` is not positive, or `alpha` is negative.
+    """
+
+    def __init__(
+        self,
+        size: int = 5,
+        k: float = 2.0,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        divide_alpha_by_size: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"size must be an odd number of maps, such as 5, got {size!r}.")
+        if k <= 0 or beta <= 0 or alpha < 0:
+            raise ValueError(f"k and beta must be positive and alpha not negative, got {k=}, {beta=}, {alpha=}.")
+        self.size = size
+        self.k = k
+        self.alpha = alpha
+        self.beta = beta
+        self.divide_alpha_by_size = divide_alpha_by_size
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(f"{self.name} needs a known number of channels, got the input shape {input_shape}.")
+        # The window's sum is a product with a matrix of ones along the diagonal: a 1x1 convolution, whose gradient is
+        # another one. The ready-made operator's gradient costs as much as all convolutions together on a CPU.
+        index = np.arange(channels)
+        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
+        self._band = (scale * (np.abs(index[:, None] - index) <= self.size // 2)).astype("float32")
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        outputs = _normalize(self._band, self.k, self.beta)(ops.cast(inputs, "float32"))
+        return ops.cast(outputs, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "k": self.k,
+            "alpha": self.alpha,
+            "beta": self.beta,
+            "divide_alpha_by_size": self.divide_alpha_by_size,
+        }
+
+
+def _normalize(band: np.ndarray, k: float, beta: float) -> Any:
+    """`x * s ** -beta` with `s = k + x ** 2 @ band`, and its gradient in half as many passes over memory."""
+
+    @ops.custom_gradient
+    def normalize(x: Any) -> tuple[Any, Any]:
+        energy = k + ops.matmul(ops.square(x), band)
+        power = _negative_power(energy, beta)
+        outputs = x * power
+
+        def gradient(*args: Any, upstream: Any = None) -> Any:
+            upstream = args[0] if upstream is None else upstream
+            # d b_j / d a_i = [i = j] s_j ** -beta - 2 beta a_i band_ij a_j s_j ** (-beta - 1), and band is symmetric.
+            neighbours = ops.matmul(upstream * outputs / energy, band)
+            return upstream * power - 2 * beta * x * neighbours
+
+        return outputs, gradient
+
+    return normalize
+
+
+def _negative_power(x: Any, exponent: float) -> Any:
+    """`x ** -exponent` for positive `x`; a reciprocal root is several times cheaper than a general power."""
+    if exponent == 0.75:
+        root = ops.rsqrt(x)
+        return root * ops.sqrt(root)  # x ** -1/2 * x ** -1/4
+    if exponent == 0.5:
+        return ops.rsqrt(x)
+    return ops.power(x, -exponent)
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class SpaceToDepthConv2D(keras.layers.Conv2D):
+    """A strided convolution of few channels, computed as a dense one of many; same weights, same result.
+
+    Blocks of `stride x stride` pixels become channels and the kernel is cut into the same blocks, so that conv1's
+    11x11x3 at a stride of 4 is a 3x3x48 at a stride of 1. The kernel is padded with zeros to a multiple of the stride
+    (11 to 12), which costs (12 / 11) ** 2 = 1.19 times the multiply-adds and saves far more: 3 channels leave most of
+    a vector register empty.
+
+    Arguments and weights of `keras.layers.Conv2D`; one stride for both sides, padding `"valid"`, channels last.
+
+    Raises:
+        ValueError: the strides differ, or padding, dilation, groups or data format are not as above.
+    """
+
+    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, **kwargs: Any) -> None:
+        super().__init__(filters, kernel_size, strides=strides, **kwargs)
+        unsupported = {
+            "strides": self.strides[0] != self.strides[1] and self.strides,
+            "padding": self.padding != "valid" and self.padding,
+            "dilation_rate": self.dilation_rate != (1, 1) and self.dilation_rate,
+            "groups": self.groups != 1 and self.groups,
+            "data_format": self.data_format != "channels_last" and self.data_format,
+        }
+        for name, value in unsupported.items():
+            if value:
+                raise ValueError(f"{type(self).__name__} cannot compute {name}={value!r}; use keras.layers.Conv2D.")
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        stride = self.strides[0]
+        _, height, width, channels = inputs.shape
+        # Rows and columns that the last window reads, and zeros up to whole blocks.
+        blocks = [-(-size // stride) for size in self.kernel_size]
+        steps = [(side - size) // stride for side, size in zip((height, width), self.kernel_size, strict=True)]
+        sides = [stride * (step + block) for step, block in zip(steps, blocks, strict=True)]
+        images = inputs[:, : sides[0], : sides[1]]
+        images = ops.pad(images, [[0, 0], [0, max(0, sides[0] - height)], [0, max(0, sides[1] - width)], [0, 0]])
+        images = _to_depth(images, stride)
+        rows, columns = (stride * block - size for block, size in zip(blocks, self.kernel_size, strict=True))
+        kernel = ops.pad(kernel, [[0, rows], [0, columns], [0, 0], [0, 0]])
+        kernel = ops.reshape(kernel, (blocks[0], stride, blocks[1], stride, channels, self.filters))
+        kernel = ops.transpose(kernel, (0, 2, 1, 3, 4, 5))
+        kernel = ops.reshape(kernel, (*blocks, stride * stride * channels, self.filters))
+        return ops.conv(images, kernel, strides=1, padding="valid", data_format="channels_last")
+
+
+def _to_depth(images: Any, block: int) -> Any:
+    """`(B, H, W, C)` to `(B, H / block, W / block, block * block * C)`."""
+    _, height, width, channels = images.shape
+    images = ops.reshape(
+        images, (-1, height // block, block, width // block, block * channels)
+    )  # a row's pixels adjoin
+    images = ops.transpose(images, (0, 1, 3, 2, 4))
+    return ops.reshape(images, (-1, height // block, width // block, block * block * channels))
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class MeanSubtraction(keras.layers.Layer):
+    """Centre raw RGB on the mean colour of the training set, the only normalization of section 2.
+
+    Args:
+        mean: red, green and blue in 0..255. A part of the configuration, not a weight: it is measured before training
+            and never changes, and the paper's count of parameters has no room for it.
+
+        stddev: what the difference is divided by; 1 in the paper.
+
+    Input: `(B, H, W, 3)`, any dtype, 0..255. Output: the same shape in the compute dtype. The difference is taken in
+    float32, so that half precision rounds small numbers and not large ones.
+
+    Raises:
+        ValueError: `mean` is not three numbers in 0..255, or `stddev` is not positive.
+    """
+
+    def __init__(self, mean: Sequence[float], stddev: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)
+        if stddev <= 0:
+            raise ValueError(f"stddev must be positive, got {stddev}.")
+        self.stddev = float(stddev)
+        self.mean = tuple(float(value) for value in mean)
+        if len(self.mean) != 3 or not all(0 <= value <= 255 for value in self.mean):
+            raise ValueError(f"mean must be red, green and blue in 0..255, got {self.mean}.")
+
+    def call(self, inputs: Any) -> Any:
+        mean = ops.convert_to_tensor(self.mean, dtype="float32")
+        return ops.cast((ops.cast(inputs, "float32") - mean) / self.stddev, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class Predictions(keras.layers.Layer):
+    """The classifier's activation, in float32, with the names of its classes.
+
+    The names are a part of the layer's configuration, so that one `.keras` file says what its outputs mean.
+
+    Args:
+        activation: a Keras activation, `"softmax"` for probabilities or `None` for logits.
+        class_names: one name an output, in order, or `None`.
+
+    Input: `(B, classes)`. Output: `(B, classes)` float32.
+    """
+
+    def __init__(self, activation: Any = "softmax", class_names: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+        self.class_names = None if class_names is None else tuple(class_names)
+
+    def call(self, inputs: Any) -> Any:
+        return self.activation(ops.cast(inputs, "float32"))
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(inputs.shape, dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "class_names": self.class_names,
+        }

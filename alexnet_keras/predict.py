@@ -1,0 +1,128 @@
+"""Any model file -> a function from images to probabilities."""
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from alexnet_keras import images
+from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.labels import readable
+from alexnet_keras.model import load_model
+
+LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model of any format.
+
+    Attributes:
+        predict: `(B, input_size, input_size, 3)` uint8, 0..255 -> `(B, classes)` float32 probabilities.
+        input_size: side of the images in pixels.
+        class_names: one name a class, in order; the numbers of the classes where the model has no names.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    input_size: int
+    class_names: tuple[str, ...]
+
+
+def from_keras(model: keras.Model) -> Predictor:
+    """A Keras model of this package, as it computes in the inference mode."""
+    names = model.get_layer("predictions").class_names
+    names = names or tuple(str(index) for index in range(model.output_shape[-1]))
+    call = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), model.input_shape[1], names)
+
+
+def from_saved_model(path: Path) -> Predictor:
+    """A SavedModel that `export` wrote."""
+    try:
+        loaded = tf.saved_model.load(str(path))
+        signature = loaded.signatures["serving_default"]
+        (shape,) = [spec.shape for spec in signature.structured_input_signature[1].values()]
+        names = tuple((path / "assets" / LABELS).read_text().splitlines())
+    except Exception as error:  # TensorFlow raises OSError, KeyError, ValueError and its own kinds
+        raise InputError(f"{path} is not a SavedModel of this package, or a damaged one; export it again.") from error
+    return Predictor(
+        lambda batch: signature(images=tf.cast(batch, tf.float32))["probabilities"].numpy(), shape[1], names
+    )
+
+
+def from_tflite(path: Path) -> Predictor:
+    """A TFLite file that `export` wrote, run one image at a time by LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter  # only this format needs it
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = tuple(archive.read(LABELS).decode().splitlines())
+        interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
+        interpreter.allocate_tensors()
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a TFLite file of this package, or a damaged one; export it again.") from error
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        results = []
+        for image in batch.astype(source["dtype"]):
+            interpreter.set_tensor(source["index"], image[None])
+            interpreter.invoke()
+            results.append(interpreter.get_tensor(target["index"])[0])
+        return np.stack(results)
+
+    return Predictor(predict, int(source["shape"][1]), names)
+
+
+def load(path: Path) -> Predictor:
+    """A model file of any format: `.keras`, a SavedModel's folder, or `.tflite`.
+
+    Raises:
+        OptionError: there is no such file.
+        InputError: it holds no model of this package.
+    """
+    if not path.exists():
+        raise OptionError(f"There is no model {path}.")
+    if path.suffix == ".tflite":
+        return from_tflite(path)
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return from_saved_model(path)
+    if path.suffix == ".keras":
+        return from_keras(load_model(path))
+    raise InputError(f"{path} is no model; give a run, a .keras file, a SavedModel's folder or a .tflite file.")
+
+
+def read_picture(path: Path, input_size: int) -> np.ndarray:
+    """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
+
+    Raises:
+        OptionError: there is no such file.
+        InputError: it is no picture, or a truncated one.
+    """
+    if not path.is_file():
+        raise OptionError(f"There is no picture {path}.")
+    try:
+        picture = images.decode(tf.constant(path.read_bytes()))
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(f"{path} is not a complete JPEG, PNG, GIF or BMP picture.") from error
+    return images.centre_crop(images.resize_and_crop(picture), input_size).numpy()
+
+
+def classify(predictor: Predictor, paths: Sequence[Path], top: int) -> list[dict[str, Any]]:
+    """The `top` most probable classes of each picture, as `predict --json` prints them."""
+    pictures = np.stack([read_picture(path, predictor.input_size) for path in paths])
+    names = predictor.class_names
+    results = []
+    for path, probabilities in zip(paths, predictor.predict(pictures), strict=True):
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        predictions = [
+            {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])} for i in best
+        ]
+        results.append({"file": str(path), "predictions": predictions})
+    return results

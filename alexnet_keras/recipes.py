@@ -1,0 +1,38 @@
+"""Whole, named configurations: a recipe is a function, a run changes what differs from machine to machine."""
+
+import dataclasses
+from collections.abc import Callable
+
+from alexnet_keras.config import ARCHITECTURES, OptionError, TrainConfig
+
+
+def quickstart() -> TrainConfig:
+    """The paper's network, trained from scratch on thousands of images instead of a million, in minutes.
+
+    Two towers, local response normalization and dropout as in the paper. Not as in the paper: He's initial weights, a
+    warm-up and a cosine, because 90 epochs of waiting for the plateau are not to be had.
+    """
+    return TrainConfig(
+        recipe="quickstart",
+        architecture=dataclasses.replace(ARCHITECTURES["paper"], initializer="he_normal"),
+        epochs=10,
+        batch_size=64,
+        learning_rate=0.01,
+        warmup_epochs=1,
+        weight_decay=5e-4,
+        bias_learning_rate_multiplier=1.0,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"quickstart": quickstart}
+
+
+def recipe(name: str) -> TrainConfig:
+    """The configuration of a named recipe.
+
+    Raises:
+        OptionError: no recipe has this name.
+    """
+    if name not in RECIPES:
+        raise OptionError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    return RECIPES[name]()

@@ -1,0 +1,199 @@
+"""What lies in saved_models/<run>/: names, files that appear whole or not at all, provenance."""
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from alexnet_keras.config import InputError, OptionError, TrainConfig
+
+ROOT = Path("saved_models")
+CONFIG = "config.json"  # the whole configuration, and the class names
+HISTORY = "history.csv"  # a row an epoch
+MODEL = "model.keras"  # the best epoch, float32
+EVALUATION = "evaluation.json"  # its errors, with provenance
+EXAMPLE = "example.png"  # a validation picture, to try `predict` on
+TENSORBOARD = "tensorboard"
+PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy")
+
+
+def default_path(config: TrainConfig) -> Path:
+    """A new name under saved_models/: time, recipe and data, so that names sort by age."""
+    data = Path(config.data).name.replace("/", "-") or "data"
+    return ROOT / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.recipe}-{data}"
+
+
+def create(path: Path) -> Path:
+    """Make a run's folder.
+
+    Raises:
+        InputError: it exists and is not empty, or cannot be written.
+    """
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(f"The run folder {path} exists; choose another --run, or remove it.")
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{uuid.uuid4().hex}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise InputError(
+            f"The run folder {path} cannot be written ({error.strerror}); choose another with --run."
+        ) from error
+    return path
+
+
+def discard_if_empty_handed(path: Path) -> None:
+    """Remove the folder of a run that ended before it had a model."""
+    if not (path / MODEL).exists():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def newest(root: Path = ROOT) -> Path:
+    """The folder of the run that last wrote its model.
+
+    Raises:
+        OptionError: there is none.
+    """
+    models = [path for path in root.glob(f"*/{MODEL}") if path.is_file()]
+    if not models:
+        raise OptionError(f"There is no run in {root}; name a model, or make one with 'alexnet-keras train'.")
+    return max(models, key=lambda path: (path.stat().st_mtime_ns, path)).parent
+
+
+def looks_like_model(path: Path) -> bool:
+    """Whether an argument names a model and not a picture: by its suffix, or because it is a folder."""
+    return path.is_dir() or path.suffix in (".keras", ".tflite")
+
+
+def find_model(path: Path | None) -> tuple[Path, dict[str, Any] | None]:
+    """A model file, and the configuration of the run that it lies in, if it lies in one.
+
+    Args:
+        path: a run's folder, a model file of any format, or `None` for the newest run.
+
+    Raises:
+        OptionError: there is nothing at `path`.
+        InputError: it is a folder without a model.
+    """
+    path = newest() if path is None else path
+    if not path.exists():
+        raise OptionError(f"There is no model {path}; give a run, a .keras, a SavedModel or a .tflite.")
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        if not (path / MODEL).is_file():
+            raise InputError(f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel.")
+        path = path / MODEL
+    config = path.parent / CONFIG
+    return path, read_json(config) if config.is_file() else None
+
+
+@contextlib.contextmanager
+def appear_whole(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; what was written gets its name `path` at the end, or vanishes with an error.
+
+    The file or folder is written beside its place, with the same suffix, since libraries choose formats by suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield partial
+        if partial.is_file():
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    with appear_whole(path) as partial:
+        partial.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: the file is missing or no JSON object.
+    """
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is missing or damaged; the run it belongs to cannot be used.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no JSON object; the run it belongs to cannot be used.")
+    return values
+
+
+def read_history(run: Path) -> list[dict[str, float]]:
+    """The rows of history.csv, one an epoch."""
+    with (run / HISTORY).open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def provenance(hardware: str, precision: str) -> dict[str, Any]:
+    """What a figure must carry to mean something: versions, hardware, precision, commit and time."""
+    return {
+        "hardware": hardware,
+        "precision": precision,
+        "python": sys.version.split()[0],
+        "versions": {name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that the package is run from, with `-dirty` where it was changed."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+TABLE_HEADER = ("run", "data", "variant", "epochs", "top-1 error", "top-5 error", "images", "minutes", "hardware")
+
+
+def table(folders: Sequence[Path]) -> str:
+    """A Markdown table of finished runs, for saved_models/README.md."""
+    rows = [TABLE_HEADER, ("---",) * len(TABLE_HEADER), *(_row(folder) for folder in folders)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _row(run: Path) -> tuple[str, ...]:
+    config, evaluation = read_json(run / CONFIG), read_json(run / EVALUATION)
+    history = read_history(run)
+    return (
+        run.name,
+        Path(config["data"]).name,
+        config["architecture"]["name"],
+        str(len(history)),
+        f"{evaluation['top1_error']:.2%}",
+        f"{evaluation['top5_error']:.2%}",
+        f"{evaluation['num_images']:,}",
+        f"{sum(row['seconds'] for row in history) / 60:.0f}",
+        f"{evaluation['provenance']['hardware']}, {evaluation['provenance']['precision']}",
+    )

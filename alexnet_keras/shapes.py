@@ -1,0 +1,124 @@
+"""The embedded data set: ten shapes, drawn by the code, the same bytes on every machine.
+
+A class is a form and nothing else: colours, place, angle and size are drawn alike for all ten, and a form's size is
+set by its area, so that neither colours nor their amounts tell the class. All geometry is integer arithmetic: floating
+point rounds differently on different machines, and a pixel on an edge would be in on one and out on another.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from alexnet_keras.config import STORED_SIZE
+
+NUM_IMAGES = {"train": 2000, "validation": 500}
+UNIT = 1024  # the grid on which forms are defined: -UNIT..UNIT in both directions
+ANGLES = 1 << 14  # denominator of sines and cosines
+
+Form = Callable[[np.ndarray, np.ndarray], np.ndarray]  # integer x (right) and y (down) -> which points are inside
+
+
+def _polygon(*corners: tuple[int, int]) -> Form:
+    def inside(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        result = np.zeros(np.broadcast(x, y).shape, bool)
+        for (x1, y1), (x2, y2) in zip(corners, corners[1:] + corners[:1], strict=True):
+            if y1 == y2:
+                continue
+            # The edge meets this row, and the meeting point is to the right: even-odd rule, without division.
+            side = (x - x1) * (y2 - y1) - (y - y1) * (x2 - x1)
+            result ^= ((y1 > y) != (y2 > y)) & ((side < 0) == (y2 > y1))
+        return result
+
+    return inside
+
+
+def _circle(radius: int, centre: int = 0) -> Form:
+    return lambda x, y: (x - centre) ** 2 + y**2 <= radius**2
+
+
+def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _circle(1000)(x, y) & ~_circle(620)(x, y)
+
+
+def _crescent(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _circle(1000)(x, y) & ~_circle(860, centre=460)(x, y)
+
+
+def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    lobes = ((abs(x) - 440) ** 2 + (y + 300) ** 2) <= 500**2
+    return lobes | _polygon((-900, -100), (0, -420), (900, -100), (0, 1000))(x, y)
+
+
+FORMS: dict[str, Form] = {
+    "arrow": _polygon((0, -1000), (760, -100), (280, -100), (280, 1000), (-280, 1000), (-280, -100), (-760, -100)),
+    "circle": _circle(1000),
+    "crescent": _crescent,
+    "cross": _polygon(
+        *((-300, -1000), (300, -1000), (300, -300), (1000, -300), (1000, 300), (300, 300)),
+        *((300, 1000), (-300, 1000), (-300, 300), (-1000, 300), (-1000, -300), (-300, -300)),
+    ),
+    "heart": _heart,
+    "lightning": _polygon((60, -1000), (-700, 260), (-110, 260), (-420, 1000), (720, -340), (150, -340), (620, -1000)),
+    "ring": _ring,
+    "square": _polygon((-800, -800), (800, -800), (800, 800), (-800, 800)),
+    "star": _polygon(
+        *((0, -1000), (225, -309), (951, -309), (363, 118), (588, 809)),
+        *((0, 382), (-588, 809), (-363, 118), (-951, -309), (-225, -309)),
+    ),
+    "triangle": _polygon((0, -1000), (866, 500), (-866, 500)),
+}
+CLASS_NAMES = tuple(FORMS)
+
+
+@cache
+def _area(name: str) -> float:
+    """Share of the square of side 2 * UNIT that a form covers."""
+    grid = np.arange(-UNIT, UNIT, 8)
+    return float(FORMS[name](grid[None, :], grid[:, None]).mean())
+
+
+def draw(split: str, index: int) -> tuple[np.ndarray, int]:
+    """Draw one picture.
+
+    Args:
+        split: `"train"` or `"validation"`.
+        index: from 0; the class is `index % 10`.
+
+    Returns:
+        The picture, `(256, 256, 3)` uint8, 0..255, and its class.
+    """
+    # The legacy generator, because its streams are frozen for all versions of NumPy.
+    random = np.random.RandomState([list(NUM_IMAGES).index(split), index])
+    label = index % len(CLASS_NAMES)
+    name = CLASS_NAMES[label]
+
+    ground, form = _two_colours(random)
+    drift = random.randint(-40, 41, size=(2, 3))  # colour change from one border to the other
+    place = np.arange(STORED_SIZE)
+    picture = np.empty((STORED_SIZE, STORED_SIZE, 3), np.int16)
+    picture[:] = ground + ((place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8)  # / 256
+
+    # A form of this area everywhere: covered pixels = side ** 2 * share of the unit square, side = 2 * half.
+    covered = random.randint(7_000, 12_000)
+    half = round(float(np.sqrt(covered / _area(name))) / 2)
+    reach = int(half * 1.15)  # the farthest corner, (620, -1000), is 1177 / UNIT = 1.149 away
+    centre_x, centre_y = random.randint(reach, STORED_SIZE - reach, size=2)
+    angle = np.deg2rad(random.randint(-20, 21))
+    cosine, sine = round(float(np.cos(angle)) * ANGLES), round(float(np.sin(angle)) * ANGLES)
+    offset = np.arange(-reach, reach + 1, dtype=np.int64)
+    x = (offset[None, :] * cosine + offset[:, None] * sine) * UNIT // (ANGLES * half)
+    y = (offset[:, None] * cosine - offset[None, :] * sine) * UNIT // (ANGLES * half)
+    window = picture[centre_y - reach : centre_y + reach + 1, centre_x - reach : centre_x + reach + 1]
+    window[FORMS[name](x.astype(np.int32), y.astype(np.int32))] = form
+
+    picture += random.randint(-20, 21, size=(STORED_SIZE, STORED_SIZE, 1), dtype=np.int8)
+    return np.clip(picture, 0, 255).astype(np.uint8), label
+
+
+def _two_colours(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Two random RGB colours that the eye can tell apart, in random order."""
+    while True:
+        first, second = random.randint(20, 236, size=(2, 3))
+        if np.abs(first - second).sum() >= 240:
+            return first, second

@@ -1,0 +1,6 @@
+"""`python cli.py train ...` from a checkout."""
+
+from alexnet_keras.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Batches: every picture once, the same for the same seed, bad pictures named."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import draw_folder
+
+from alexnet_keras import data, datasets
+from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.model import AlexNet
+
+COUNT = 10
+
+
+@pytest.fixture
+def split() -> datasets.Split:
+    """Ten pictures; a picture's colour is its index, its first row and column of pixels are marked."""
+    pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
+    return datasets.Split([str(i) for i in range(COUNT)], np.arange(COUNT), tf.constant(pictures).__getitem__)
+
+
+def batches(split, epochs=1, seed=0, batch_size=4, **options):
+    numbers = tf.data.Dataset.range(epochs)
+    dataset = data.train_dataset(split, input_size=200, batch_size=batch_size, epochs=numbers, seed=seed, **options)
+    return [(images, labels) for images, labels in dataset.as_numpy_iterator()]
+
+
+def test_every_picture_once_an_epoch_with_its_own_label(split):
+    result = batches(split, epochs=3)
+    assert [len(labels) for _, labels in result] == [4, 4, 2] * 3
+    orders = []
+    for epoch in range(3):
+        images, labels = (np.concatenate(parts) for parts in zip(*result[3 * epoch : 3 * epoch + 3], strict=True))
+        assert images.shape == (COUNT, 200, 200, 3)
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+        assert sorted(labels) == list(range(COUNT))
+        orders.append(tuple(labels))
+    assert len(set(orders)) == 3
+
+
+def test_a_seed_is_an_order_and_an_augmentation():
+    random = np.random.RandomState(0).randint(0, 256, (COUNT, 256, 256, 3), dtype=np.uint8)
+    split = datasets.Split([""] * COUNT, np.arange(COUNT), tf.constant(random).__getitem__)
+    first, again, other = batches(split, seed=1), batches(split, seed=1), batches(split, seed=2)
+    for (images, labels), (same_images, same_labels) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(images, same_images)
+        np.testing.assert_array_equal(labels, same_labels)
+    assert not all(np.array_equal(a[1], b[1]) for a, b in zip(first, other, strict=True))
+
+    one, two = (np.concatenate([images for images, _ in result]) for result in (first, batches(split, 2, seed=1)[3:]))
+    assert not np.array_equal(one, two)
+
+
+def test_steps_cut_an_epoch_short(split):
+    assert [len(labels) for _, labels in batches(split, epochs=2, steps=1)] == [4, 4]
+
+
+def test_evaluation_takes_central_crops_in_order(split):
+    dataset = data.eval_dataset(split, input_size=227, batch_size=3)
+    images, labels = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
+    assert images.shape == (COUNT, 227, 227, 3)
+    np.testing.assert_array_equal(labels, np.arange(COUNT))
+    np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+
+
+def test_memory_holds_the_same_pictures(folder):
+    split = datasets.load(str(folder)).train
+    held = data.in_memory(split, "colours")
+    assert held.read(tf.constant(0, tf.int64)).dtype == tf.uint8
+    for index in range(len(split)):
+        place = tf.constant(index, tf.int64)
+        np.testing.assert_array_equal(data.pixels(held, place), data.pixels(split, place))
+    assert data.in_memory(held, "colours") is held
+
+
+def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
+    monkeypatch.setattr(data.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    split = datasets.load(str(folder)).train
+    assert data.in_memory(split, "colours") is split
+
+
+def test_mean_colour_is_the_mean(folder):
+    split = data.in_memory(datasets.load(str(folder)).train, "colours")
+    pictures = np.stack([data.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
+    np.testing.assert_allclose(data.mean_colour(split), pictures.mean(axis=(0, 1, 2)), atol=1e-3)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:300])
+    return "is not a complete JPEG, PNG, GIF or BMP picture; replace or remove it"
+
+
+def text(path):
+    path.write_text("this is no picture")
+    return "is not a complete JPEG, PNG, GIF or BMP picture"
+
+
+def empty(path):
+    path.write_bytes(b"")
+    return "is empty"
+
+
+def dangling(path):
+    path.unlink()
+    path.symlink_to("nowhere.jpg")
+    return "cannot be read from the disk"
+
+
+@pytest.mark.parametrize("damage", [truncated, text, empty, dangling])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_bad_picture_is_named(damage, in_memory, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    message = damage(root / "train" / "green" / "0.jpg")
+    split = datasets.load(str(root)).train
+    with pytest.raises(InputError, match=f"train/green/0.jpg {message}"):  # noqa: PT012  # one of two ways to read
+        if in_memory:
+            data.in_memory(split, "colours")
+        else:
+            with data.naming_unreadable(split):
+                batches(dataclasses.replace(split))
+
+
+def test_errors_of_other_causes_pass_through(split):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"), data.naming_unreadable(split):
+        raise tf.errors.InvalidArgumentError(None, None, "mine")
+
+
+def test_load_data_feeds_fit(folder, tiny):
+    train, validation = data.load_data(str(folder), batch_size=5, input_size=67)
+    assert train.class_names == validation.class_names == ("blue", "green", "red")
+    assert int(train.cardinality()) == 3
+    orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
+    assert len(orders) == 4  # a new order each time
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(train, validation_data=validation, epochs=2, verbose=0).history
+    assert len(history["val_accuracy"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"batch_size": 0}, "batch_size must be at least 1, got 0"), ({"input_size": 257}, "input_size must be 1 to 256")],
+)
+def test_load_data_checks_its_numbers(options, message):
+    with pytest.raises(OptionError, match=message):
+        data.load_data("shapes", **options)

@@ -1,0 +1,191 @@
+"""Every source of pictures, and what each says when it cannot be used."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from conftest import CLASS_NAMES, draw_folder
+from PIL import Image
+
+from alexnet_keras import datasets, labels, shapes
+from alexnet_keras.config import InputError, OptionError
+
+
+def test_a_folder_lists_its_classes_and_pictures(folder):
+    dataset = datasets.load(str(folder))
+    assert dataset.name == "colours"
+    assert dataset.class_names == CLASS_NAMES
+    assert len(dataset.train) == 12
+    assert len(dataset.validation) == 9
+    for index in (0, 5, 11):
+        path = dataset.train.names[index]
+        assert f"/train/{CLASS_NAMES[dataset.train.labels[index]]}/" in path
+        with open(path, "rb") as file:
+            assert dataset.train.read(tf.constant(index, tf.int64)).numpy() == file.read()
+
+
+def test_a_folder_ignores_what_is_no_picture(tmp_path):
+    root = draw_folder(tmp_path / "d")
+    (root / "train" / "red" / "notes.txt").write_text("x")
+    (root / "train" / "red" / "._0.jpg").write_text("x")
+    (root / "train" / ".cache").mkdir()
+    (root / "train" / "README.md").write_text("x")
+    assert len(datasets.load(str(root)).train) == 12
+
+
+def test_shapes_are_the_embedded_pictures(monkeypatch):
+    monkeypatch.setitem(shapes.NUM_IMAGES, "train", 20)
+    monkeypatch.setitem(shapes.NUM_IMAGES, "validation", 10)
+    dataset = datasets.load("shapes")
+    assert dataset.class_names == shapes.CLASS_NAMES
+    assert (len(dataset.train), len(dataset.validation)) == (20, 10)
+    np.testing.assert_array_equal(dataset.train.read(tf.constant(13, tf.int64)), shapes.draw("train", 13)[0])
+    np.testing.assert_array_equal(dataset.validation.labels, np.arange(10))
+
+
+def test_shapes_have_two_thousand_and_five_hundred_pictures():
+    assert shapes.NUM_IMAGES == {"train": 2000, "validation": 500}
+
+
+def empty_class(root):
+    (root / "train" / "yellow").mkdir()
+    return "train/yellow|val/yellow", "is missing|holds no picture"
+
+
+def no_val(root):
+    (root / "val").rename(root / "test")
+    return "has no folder 'val'", "it must hold train/<class>/ and val/<class>/ pictures"
+
+
+def one_class(root):
+    for split in ("train", "val"):
+        for name in ("red", "green"):
+            (root / split / name).rename(root / f"{split}-{name}")
+    return "train has 1 class folder", "needs at least two"
+
+
+def foreign_class(root):
+    (root / "val" / "yellow").mkdir()
+    return "val/yellow is a class that", "train lacks"
+
+
+def missing_class(root):
+    (root / "val" / "red").rename(root / "red")
+    return "val/red is missing", "every class needs pictures for training and validation"
+
+
+def no_pictures(root):
+    for path in (root / "train" / "green").iterdir():
+        path.rename(path.with_suffix(".tiff"))
+    return "train/green holds no picture", r"\(.jpeg, .jpg, .png\); add some or remove it"
+
+
+@pytest.mark.parametrize("damage", [empty_class, no_val, one_class, foreign_class, missing_class, no_pictures])
+def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    for message in damage(root):
+        with pytest.raises(InputError, match=message):
+            datasets.load(str(root))
+
+
+def test_a_file_is_no_data_set(tmp_path):
+    (tmp_path / "data.zip").write_text("x")
+    with pytest.raises(InputError, match=r"data.zip is a file; give the folder that holds train/ and val/"):
+        datasets.load(str(tmp_path / "data.zip"))
+
+
+@pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!"])
+def test_an_unknown_name_says_what_can_be_given(name):
+    with pytest.raises(OptionError, match=f"--data {name}: no such folder, and no such data set in TensorFlow"):
+        datasets.load(name)
+
+
+class TinyColours(tfds.core.GeneratorBasedBuilder):
+    """A real TFDS builder that downloads nothing."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SPLITS = {"train": 6, "test": 4}  # noqa: RUF012
+
+    def _info(self):
+        features = {"image": tfds.features.Image(), "label": tfds.features.ClassLabel(names=["dark", "light"])}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(count) for split, count in self.SPLITS.items()}
+
+    def _generate_examples(self, count):
+        for index in range(count):
+            yield index, {"image": np.full((20, 30, 3), 250 * (index % 2), np.uint8), "label": index % 2}
+
+
+class TinyUnsplit(TinyColours):
+    SPLITS = {"train": 20}  # noqa: RUF012
+
+
+class TinyBroken(TinyColours):
+    def _split_generators(self, dl_manager):
+        raise OSError("the server is away\nsecond line")
+
+
+class TinyText(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {}
+
+    def _generate_examples(self):
+        yield from ()
+
+
+@pytest.fixture
+def tfds_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_tfds_name_is_prepared_and_read():
+    dataset = datasets.load("tiny_colours")
+    assert dataset.class_names == ("dark", "light")
+    assert (len(dataset.train), len(dataset.validation)) == (6, 4)
+    for split in (dataset.train, dataset.validation):
+        for index, label in enumerate(split.labels):
+            picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64)))
+            assert picture.shape == (20, 30, 3)
+            assert np.all(picture == 250 * label)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_without_a_validation_split_the_last_tenth_stands_in():
+    dataset = datasets.load("tiny_unsplit")
+    assert (len(dataset.train), len(dataset.validation)) == (18, 2)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
+    with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
+        datasets.load("tiny_text")
+    with pytest.raises(
+        InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
+    ):
+        datasets.load("tiny_broken")
+    monkeypatch.setattr(datasets.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    with pytest.raises(InputError, match="and encoded pictures are held in memory"):
+        datasets.load("tiny_colours")
+
+
+def test_labels_are_words_where_the_synset_is_known():
+    assert labels.readable("n01440764") == "tench"
+    assert labels.readable("star") == "star"
+
+
+def test_real_photographs(shared_data):
+    dataset = datasets.load(str(shared_data / "imagenette"))
+    assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
+    assert [labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
+    with Image.open(dataset.train.names[0]) as picture:
+        assert picture.size == (224, 224)

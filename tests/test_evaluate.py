@@ -1,0 +1,55 @@
+"""Errors are counted exactly, whatever the batches."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_keras import evaluate as evaluation
+from alexnet_keras.config import InputError
+from alexnet_keras.datasets import Split
+from alexnet_keras.predict import Predictor
+
+
+def test_rank_is_the_place_among_the_probabilities():
+    probabilities = np.array([[0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2]])
+    np.testing.assert_array_equal(evaluation.rank(probabilities, np.array([1, 2, 0])), [0, 1, 2])
+
+
+def test_rank_of_equal_probabilities_goes_by_index():
+    np.testing.assert_array_equal(evaluation.rank(np.full((3, 3), 1 / 3), np.array([0, 1, 2])), [0, 1, 2])
+
+
+def test_rank_counts_a_broken_model_as_wrong():
+    np.testing.assert_array_equal(evaluation.rank(np.full((1, 8), np.nan), np.array([3])), [8])
+
+
+def test_errors_from_ranks():
+    result = evaluation.from_ranks(np.array([0, 0, 0, 1, 4, 5, 9, 0]))
+    assert result == evaluation.Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, views=1)
+    assert result.to_dict() == {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "views": 1}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
+def test_every_picture_counts_once(batch_size, monkeypatch):
+    """Pictures whose colour is their number; a model that knows the even ones."""
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", batch_size)
+    count = 7
+    pictures = np.repeat(np.arange(count, dtype=np.uint8), 256 * 256 * 3).reshape(count, 256, 256, 3)
+    split = Split([""] * count, np.arange(count) % 2, tf.constant(pictures).__getitem__)
+    seen = []
+
+    def predict(images):
+        seen.extend(images[:, 0, 0, 0])
+        return np.tile([0.9, 0.1], (len(images), 1))
+
+    result = evaluation.evaluate(Predictor(predict, 227, ("even", "odd")), split)
+    assert seen == list(range(count))
+    assert result.num_images == count
+    assert result.top1_error == pytest.approx(3 / 7)
+    assert result.top5_error == 0
+
+
+def test_a_model_of_other_classes_is_refused(folder):
+    predictor = Predictor(lambda images: images, 227, ("a", "b", "c", "d"))
+    with pytest.raises(InputError, match=r"The model knows 4 classes \(a, b, c, ...\), .* has 3 \(blue, green, red\)"):
+        evaluation.evaluate_on(predictor, str(folder))

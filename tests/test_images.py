@@ -1,0 +1,115 @@
+"""The image functions against Pillow and NumPy, eagerly and inside tf.data."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from alexnet_keras import images
+
+PIXELS = np.random.RandomState(0).randint(0, 256, (40, 30, 3), dtype=np.uint8)
+SMOOTH = np.asarray(Image.fromarray(PIXELS).resize((400, 500), Image.Resampling.BICUBIC))
+
+
+def encode(image: Image.Image, kind: str, **options) -> tf.Tensor:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return tf.constant(buffer.getvalue())
+
+
+RGB = Image.fromarray(SMOOTH)
+KINDS = {
+    "rgb png": (encode(RGB, "PNG"), RGB, 0),
+    "rgb jpeg": (encode(RGB, "JPEG", quality=95), RGB, 12),
+    "bmp": (encode(RGB, "BMP"), RGB, 0),
+    "greyscale jpeg": (encode(RGB.convert("L"), "JPEG", quality=95), RGB.convert("L").convert("RGB"), 8),
+    "greyscale png": (encode(RGB.convert("L"), "PNG"), RGB.convert("L").convert("RGB"), 0),
+    "palette png": (encode(RGB.quantize(64), "PNG"), RGB.quantize(64).convert("RGB"), 0),
+    "alpha png": (encode(RGB.convert("RGBA"), "PNG"), RGB, 0),
+    "one bit png": (encode(RGB.convert("1"), "PNG"), RGB.convert("1").convert("RGB"), 0),
+    "cmyk jpeg": (encode(RGB.convert("CMYK"), "JPEG", quality=95), RGB, 12),
+    "gif": (encode(RGB.quantize(64), "GIF"), RGB.quantize(64).convert("RGB"), 0),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_picture_becomes_rgb(kind):
+    encoded, expected, tolerance = KINDS[kind]
+    decoded = images.decode(encoded)
+    assert decoded.dtype == tf.uint8
+    assert decoded.shape == (500, 400, 3)
+    difference = np.abs(decoded.numpy().astype(int) - np.asarray(expected).astype(int))
+    assert difference.mean() <= tolerance / 4
+    assert np.quantile(difference, 0.999) <= tolerance
+
+
+def test_sixteen_bits_are_cut_to_eight():
+    deep = tf.constant(np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64, 1))
+    decoded = images.decode(tf.io.encode_png(deep))
+    np.testing.assert_allclose(decoded[..., 1], deep[..., 0].numpy() // 256, atol=1)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a picture", KINDS["rgb jpeg"][0].numpy()[:5000], KINDS["rgb png"][0].numpy()[:5000]]
+)
+def test_what_is_no_whole_picture_is_an_error(content):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        images.decode(tf.constant(content))
+
+
+@pytest.mark.parametrize("size", [(500, 400), (400, 500), (256, 256), (300, 257), (90, 61), (1000, 300)])
+def test_resize_and_crop_equals_pillow(size):
+    height, width = size
+    picture = Image.fromarray(SMOOTH).resize((width, height), Image.Resampling.BICUBIC)
+    scale = 256 / min(size)
+    wide, high = round(width * scale), round(height * scale)
+    left, top = (wide - 256) // 2, (high - 256) // 2
+    expected = picture.resize((wide, high), Image.Resampling.BILINEAR).crop((left, top, left + 256, top + 256))
+    result = images.resize_and_crop(tf.constant(np.asarray(picture)))
+    assert result.dtype == tf.uint8
+    np.testing.assert_allclose(result.numpy().astype(int), np.asarray(expected).astype(int), atol=1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 2)])
+def test_extreme_pictures_become_squares(size):
+    result = images.resize_and_crop(tf.fill((*size, 3), tf.constant(200, tf.uint8)))
+    assert result.shape == (256, 256, 3)
+    assert np.all(result == 200)
+
+
+def test_random_crop_reaches_every_offset_at_both_ends():
+    image = tf.reshape(tf.range(12 * 11 * 3), (12, 11, 3))
+    seen = set()
+    for index in range(600):
+        corner = images.random_crop(image, 8, tf.constant([7, index]))[0, 0, 0].numpy()
+        seen.add((corner // 33, corner % 33 // 3))
+    assert seen == {(y, x) for y in range(5) for x in range(4)}
+
+
+def test_random_crop_of_the_whole_is_the_whole():
+    np.testing.assert_array_equal(images.random_crop(PIXELS[:30], 30, tf.constant([0, 0])), PIXELS[:30])
+
+
+def test_mirror_happens_half_of_the_time():
+    image = tf.constant(PIXELS)
+    mirrored = [
+        bool(np.array_equal(images.random_mirror(image, tf.constant([1, index])), PIXELS[:, ::-1]))
+        for index in range(1000)
+    ]
+    assert abs(np.mean(mirrored) - 0.5) < 0.05  # three standard deviations of 0.5 / sqrt(1000)
+
+
+def test_centre_crop_is_central():
+    np.testing.assert_array_equal(images.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
+
+
+def test_eager_and_tf_data_agree():
+    def augment(seed: tf.Tensor) -> tf.Tensor:
+        image = images.resize_and_crop(images.decode(KINDS["rgb png"][0]))
+        return images.random_mirror(images.random_crop(image, 227, seed), seed)
+
+    seeds = tf.constant([[0, index] for index in range(4)])
+    for seed, result in zip(seeds, tf.data.Dataset.from_tensor_slices(seeds).map(augment), strict=True):
+        np.testing.assert_array_equal(result, augment(seed))

@@ -1,0 +1,90 @@
+"""Imports point downwards: this table, the README's, and the code are the same."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import alexnet_keras
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "alexnet_keras"
+
+MAY_IMPORT = {
+    "__init__": "data layers model optimizers",  # lazily
+    "config": "",
+    "labels": "",
+    "layers": "",
+    "optimizers": "",
+    "progress": "",
+    "summary": "",
+    "devices": "",
+    "recipes": "config",
+    "runs": "config",
+    "shapes": "config",
+    "images": "config",
+    "model": "config layers",
+    "datasets": "config progress shapes",
+    "data": "config datasets images progress",
+    "predict": "config images labels model",
+    "evaluate": "config data datasets predict progress",
+    "export": "config data datasets model predict progress runs",
+    "callbacks": "progress runs",
+    "train": "callbacks config data datasets devices evaluate model optimizers predict runs",
+    "cli": "config datasets evaluate export model predict recipes runs summary train",
+}
+
+
+def imports(module: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "alexnet_keras":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alexnet_keras."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("alexnet_keras.")}
+    return found
+
+
+def test_every_module_has_its_line():
+    assert set(MAY_IMPORT) == {path.stem for path in PACKAGE.glob("*.py")}
+
+
+@pytest.mark.parametrize("module", MAY_IMPORT)
+def test_imports_are_those_of_the_table(module):
+    assert imports(module) == set(MAY_IMPORT[module].split())
+
+
+def test_imports_point_downwards():
+    order = [name for name in MAY_IMPORT if name != "__init__"]
+    for module in order:
+        for imported in MAY_IMPORT[module].split():
+            assert order.index(imported) < order.index(module), (module, imported)
+
+
+def test_the_readme_shows_this_table_and_this_tree():
+    readme = (ROOT / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w, ]+) \|$", readme, re.MULTILINE))
+    shown = {module: "" if names == "nothing" else names.replace(",", "") for module, names in rows.items()}
+    assert shown == {module: names for module, names in MAY_IMPORT.items() if module != "__init__"}
+    for path in PACKAGE.glob("*.py"):
+        assert f"  {path.name} " in readme, path.name
+
+
+def test_importing_the_package_imports_no_tensorflow():
+    code = (
+        "import sys, alexnet_keras, alexnet_keras.cli; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
+
+
+def test_public_names():
+    for name in alexnet_keras.__all__:
+        assert callable(getattr(alexnet_keras, name))
+        assert name in dir(alexnet_keras)
+    with pytest.raises(AttributeError, match="module 'alexnet_keras' has no attribute 'VGG'"):
+        _ = alexnet_keras.VGG

@@ -1,0 +1,192 @@
+"""The layers against NumPy in double precision, and as Keras expects layers to behave."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions, SpaceToDepthConv2D
+
+
+def lrn_oracle(x, size, k, alpha, beta, divide):
+    """Section 3.3, map by map, in float64."""
+    x = x.astype(np.float64)
+    scale = alpha / size if divide else alpha
+    channels = x.shape[-1]
+    result = np.empty_like(x)
+    for i in range(channels):
+        first, last = max(0, i - size // 2), min(channels - 1, i + size // 2)
+        result[..., i] = x[..., i] / (k + scale * (x[..., first : last + 1] ** 2).sum(axis=-1)) ** beta
+    return result
+
+
+CONSTANTS = [
+    (5, 2.0, 1e-4, 0.75, False),
+    (5, 1.0, 1e-4, 0.75, True),
+    (3, 2.0, 1e-2, 0.5, False),
+    (7, 1.5, 1e-3, 0.6, True),
+    (1, 2.0, 1e-2, 0.75, False),
+]
+
+
+@pytest.mark.parametrize("constants", CONSTANTS)
+@pytest.mark.parametrize("channels", [1, 3, 16])
+def test_lrn_equals_the_oracle(constants, channels):
+    x = np.random.RandomState(0).normal(0, 60, (2, 3, 4, channels)).astype("float32")
+    size, k, alpha, beta, divide = constants
+    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide)
+    np.testing.assert_allclose(layer(x), lrn_oracle(x, *constants), rtol=2e-6)
+
+
+@pytest.mark.parametrize("constants", CONSTANTS)
+def test_lrn_gradient_equals_central_differences_of_the_oracle(constants):
+    random = np.random.RandomState(1)
+    x = random.normal(0, 30, (1, 2, 2, 8)).astype("float32")
+    upstream = random.normal(size=x.shape)
+    size, k, alpha, beta, divide = constants
+    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide)
+    variable = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(variable) * upstream.astype("float32"))
+    gradient = tape.gradient(loss, variable).numpy()
+
+    expected = np.empty(x.shape)
+    for place in np.ndindex(x.shape):
+        shifted = [x.astype(np.float64), x.astype(np.float64)]
+        shifted[0][place] -= 1e-4
+        shifted[1][place] += 1e-4
+        low, high = ((lrn_oracle(value, *constants) * upstream).sum() for value in shifted)
+        expected[place] = (high - low) / 2e-4
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lrn_sums_in_float32_under_mixed_precision():
+    x = np.random.RandomState(2).normal(0, 300, (2, 4, 4, 16)).astype("float32")  # squares overflow float16 at 256
+    for policy, tolerance in (("mixed_bfloat16", 2**-7), ("mixed_float16", 2**-9)):
+        layer = LocalResponseNormalization(dtype=policy)
+        result = layer(x)
+        assert result.dtype == layer.compute_dtype
+        np.testing.assert_allclose(tf.cast(result, tf.float32), lrn_oracle(x, *CONSTANTS[0]), rtol=tolerance)
+
+
+def test_lrn_takes_an_empty_batch():
+    assert LocalResponseNormalization()(np.zeros((0, 2, 2, 4), "float32")).shape == (0, 2, 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 4}, "size must be an odd number of maps, such as 5, got 4"),
+        ({"size": -1}, "got -1"),
+        ({"k": 0}, "k and beta must be positive and alpha not negative, got k=0"),
+        ({"beta": -0.75}, "beta=-0.75"),
+        ({"alpha": -1.0}, "alpha=-1.0"),
+    ],
+)
+def test_lrn_refuses_constants_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LocalResponseNormalization(**arguments)
+
+
+def test_lrn_needs_the_number_of_channels():
+    with pytest.raises(ValueError, match="needs a known number of channels"):
+        LocalResponseNormalization(name="norm").build((None, 2, 2, None))
+
+
+@pytest.mark.parametrize("side", [(11, 11), (12, 15), (67, 67), (227, 224), (23, 30)])
+@pytest.mark.parametrize(("kernel", "stride"), [(11, 4), (3, 2), (4, 4), (2, 3), (5, 1)])
+def test_space_to_depth_convolution_equals_the_strided_one(side, kernel, stride):
+    x = np.random.RandomState(3).normal(size=(2, *side, 3)).astype("float32")
+    plain = keras.layers.Conv2D(6, kernel, strides=stride, bias_initializer="ones", activation="relu")
+    blocked = SpaceToDepthConv2D(6, kernel, strides=stride, activation="relu")
+    expected = plain(x)
+    blocked.build(x.shape)
+    blocked.set_weights(plain.get_weights())
+    result = blocked(x)
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_space_to_depth_convolution_has_the_gradient_of_the_strided_one():
+    x = tf.Variable(np.random.RandomState(4).normal(size=(2, 31, 31, 3)).astype("float32"))
+    layers = keras.layers.Conv2D(4, 11, strides=4), SpaceToDepthConv2D(4, 11, strides=4)
+    layers[0].build(x.shape)
+    layers[1].build(x.shape)
+    layers[1].set_weights(layers[0].get_weights())
+    gradients = []
+    for layer in layers:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.sin(layer(x)))
+        gradients.append(tape.gradient(loss, [x, *layer.trainable_variables]))
+    for first, second in zip(*gradients, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strides": (2, 4)}, r"strides=\(2, 4\)"),
+        ({"strides": 4, "padding": "same"}, "padding='same'"),
+        ({"groups": 2}, "groups=2"),
+        ({"dilation_rate": 2}, r"dilation_rate=\(2, 2\)"),
+        ({"data_format": "channels_first"}, "data_format='channels_first'"),
+    ],
+)
+def test_space_to_depth_convolution_refuses_what_it_cannot_compute(arguments, message):
+    with pytest.raises(ValueError, match=f"SpaceToDepthConv2D cannot compute {message}; use keras.layers.Conv2D"):
+        SpaceToDepthConv2D(4, 11, **arguments)
+
+
+def test_mean_subtraction_keeps_fractions_in_half_precision():
+    layer = MeanSubtraction((123.5, 117.25, 104.0), stddev=2.0, dtype="mixed_bfloat16")
+    result = layer(np.full((1, 2, 2, 3), 124, np.uint8))
+    assert result.dtype == "bfloat16"
+    np.testing.assert_array_equal(tf.cast(result, tf.float32)[0, 0, 0], [0.25, 3.375, 10.0])
+
+
+@pytest.mark.parametrize("mean", [(1.0, 2.0), (0.0, 0.0, 256.0), (-1.0, 0.0, 0.0)])
+def test_mean_subtraction_refuses_other_means(mean):
+    with pytest.raises(ValueError, match="mean must be red, green and blue in 0..255, got"):
+        MeanSubtraction(mean)
+
+
+def test_mean_subtraction_refuses_a_stddev_of_zero():
+    with pytest.raises(ValueError, match=r"stddev must be positive, got 0"):
+        MeanSubtraction((0, 0, 0), stddev=0)
+
+
+def test_predictions_are_float32_and_keep_their_names():
+    layer = Predictions(class_names=("a", "b"), dtype="mixed_bfloat16")
+    result = layer(np.array([[0.0, 1.0]], "float32"))
+    assert result.dtype == "float32"
+    np.testing.assert_allclose(result, [[0.26894143, 0.7310586]], rtol=1e-6)
+    assert Predictions.from_config(layer.get_config()).class_names == ("a", "b")
+
+
+EXAMPLES = [
+    (LocalResponseNormalization(3, 1.0, 0.1, 0.75, divide_alpha_by_size=True), (5, 5, 4)),
+    (SpaceToDepthConv2D(4, 5, strides=3), (14, 14, 3)),
+    (MeanSubtraction((1.0, 2.0, 3.0), stddev=64.0), (4, 4, 3)),
+    (Predictions(class_names=("x", "y", "z")), (3,)),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=lambda value: getattr(value, "name", None))
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_layer_is_a_good_citizen_of_keras(layer, shape, policy, tmp_path):
+    """Config round trip, symbolic call, fit, save and load."""
+    config = layer.get_config()
+    layer = type(layer).from_config({**config, "dtype": policy})
+    assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+    inputs = keras.Input(shape)
+    outputs = layer(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten(dtype="float32")(outputs)))
+    x = np.random.RandomState(5).uniform(0, 5, (4, *shape)).astype("float32")
+    assert layer(x).shape == (4, *outputs.shape[1:])
+    model.compile("sgd", "mse")
+    model.fit(x, np.zeros((4, 1)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        keras.models.load_model(tmp_path / "model.keras").predict(x, verbose=0), model.predict(x, verbose=0)
+    )

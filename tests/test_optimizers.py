@@ -1,0 +1,72 @@
+"""The update rule of 2012 against NumPy, and its schedule."""
+
+import keras
+import numpy as np
+import pytest
+
+from alexnet_keras.optimizers import KrizhevskySGD, warmup_cosine
+
+
+def test_twenty_steps_equal_numpy():
+    layer = keras.layers.Dense(3)
+    layer.build((None, 4))
+    random = np.random.RandomState(0)
+    kernel, bias = random.normal(size=(4, 3)), random.normal(size=3)
+    layer.set_weights([kernel, bias])
+    optimizer = KrizhevskySGD(0.1, momentum=0.9, weight_decay=0.01, bias_learning_rate_multiplier=2.0)
+    velocity_kernel, velocity_bias = np.zeros((4, 3)), np.zeros(3)
+    for _ in range(20):
+        gradients = random.normal(size=(4, 3)), random.normal(size=3)
+        optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradients], layer.trainable_variables)
+        velocity_kernel = 0.9 * velocity_kernel - 0.01 * 0.1 * kernel - 0.1 * gradients[0]
+        velocity_bias = 0.9 * velocity_bias - 0.2 * gradients[1]
+        kernel, bias = kernel + velocity_kernel, bias + velocity_bias
+    np.testing.assert_allclose(layer.kernel, kernel, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.bias, bias, rtol=1e-4, atol=1e-5)
+
+
+def test_config_round_trip():
+    optimizer = KrizhevskySGD(0.1, momentum=0.8, weight_decay=0.01, bias_learning_rate_multiplier=1.0)
+    copy = KrizhevskySGD.from_config(optimizer.get_config())
+    assert copy.get_config() == optimizer.get_config()
+    assert (copy.momentum, copy.coupled_weight_decay, copy.bias_learning_rate_multiplier) == (0.8, 0.01, 1.0)
+
+
+def test_a_compiled_model_comes_back_with_its_velocities(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(KrizhevskySGD(0.1), "mse")
+    x, y = np.ones((8, 4)), np.ones((8, 3))
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for other in (model, loaded):
+        other.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
+def test_works_under_loss_scaling():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.compile(keras.optimizers.LossScaleOptimizer(KrizhevskySGD(0.1)), "mse")
+    before = model.get_weights()[0]
+    model.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
+    assert not np.array_equal(model.get_weights()[0], before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must not be"),
+    ],
+)
+def test_constants_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        KrizhevskySGD(**arguments)
+
+
+def test_warmup_rises_in_a_line_and_falls_along_a_cosine():
+    schedule = warmup_cosine(0.2, steps=100, warmup_steps=20)
+    rates = [float(schedule(step)) for step in range(101)]
+    np.testing.assert_allclose(rates[:21], 0.2 * np.arange(21) / 20, atol=1e-7)
+    np.testing.assert_allclose(rates[20:], 0.1 * (1 + np.cos(np.pi * np.arange(81) / 80)), atol=1e-7)
+    assert float(warmup_cosine(0.2, steps=100, warmup_steps=0)(0)) == pytest.approx(0.2)

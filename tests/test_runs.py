@@ -1,0 +1,114 @@
+"""Run folders: names, the newest one, files that appear whole or not at all."""
+
+import os
+
+import pytest
+
+from alexnet_keras import runs
+from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.recipes import recipe
+
+
+def make_run(path, age):
+    path.mkdir(parents=True)
+    model = path / runs.MODEL
+    model.write_text("")
+    os.utime(model, (1000 - age, 1000 - age))
+
+
+def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
+    with pytest.raises(
+        OptionError, match="There is no run in .*; name a model, or make one with 'alexnet-keras train'"
+    ):
+        runs.newest(tmp_path)
+    make_run(tmp_path / "b", age=5)
+    make_run(tmp_path / "a", age=1)
+    make_run(tmp_path / "c", age=9)
+    (tmp_path / "unfinished").mkdir()
+    assert runs.newest(tmp_path) == tmp_path / "a"
+
+
+def test_default_names_hold_recipe_and_data():
+    assert runs.default_path(recipe("quickstart")).match("saved_models/*-quickstart-shapes")
+
+
+def test_create_refuses_a_folder_in_use(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert runs.create(tmp_path / "empty") == tmp_path / "empty"
+    (tmp_path / "empty" / "file").touch()
+    with pytest.raises(InputError, match="The run folder .*empty exists; choose another --run, or remove it"):
+        runs.create(tmp_path / "empty")
+
+
+def test_create_refuses_what_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="The run folder .*file/run cannot be written .*; choose another with --run"):
+        runs.create(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_create_refuses_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="cannot be written"):
+        runs.create(tmp_path / "run")
+
+
+def test_a_run_without_a_model_is_discarded(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / runs.HISTORY).touch()
+    runs.discard_if_empty_handed(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    make_run(tmp_path / "kept", age=0)
+    runs.discard_if_empty_handed(tmp_path / "kept")
+    assert (tmp_path / "kept" / runs.MODEL).exists()
+
+
+def test_files_appear_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "sub" / "result.json"
+    runs.write_json(path, {"a": 1})
+    with pytest.raises(RuntimeError, match="halfway"), runs.appear_whole(path) as partial:  # noqa: PT012
+        partial.write_text("half")
+        raise RuntimeError("halfway")
+    assert runs.read_json(path) == {"a": 1}
+    with pytest.raises(RuntimeError, match="halfway"), runs.appear_whole(tmp_path / "folder") as partial:  # noqa: PT012
+        partial.mkdir()
+        (partial / "half").touch()
+        raise RuntimeError("halfway")
+    assert sorted(os.listdir(tmp_path)) == ["sub"]
+    assert os.listdir(tmp_path / "sub") == ["result.json"]
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is missing or damaged"), ("[1]", "holds no JSON object")])
+def test_damaged_json_is_named(text, message, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match=f"config.json {message}"):
+        runs.read_json(tmp_path / "config.json")
+
+
+def test_find_model_knows_runs_and_files(tmp_path):
+    make_run(tmp_path / "run", age=0)
+    runs.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
+    assert runs.find_model(tmp_path / "run") == (tmp_path / "run" / runs.MODEL, {"data": "shapes"})
+    (tmp_path / "run" / "model.tflite").touch()
+    assert runs.find_model(tmp_path / "run" / "model.tflite")[1] == {"data": "shapes"}
+    (tmp_path / "alone.keras").touch()
+    assert runs.find_model(tmp_path / "alone.keras") == (tmp_path / "alone.keras", None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty is neither a run with 'model.keras' nor a SavedModel"):
+        runs.find_model(tmp_path / "empty")
+    with pytest.raises(OptionError, match="There is no model .*absent"):
+        runs.find_model(tmp_path / "absent")
+
+
+def test_provenance_names_versions_and_hardware():
+    values = runs.provenance("a processor", "float32")
+    assert values["hardware"] == "a processor"
+    assert values["versions"]["tensorflow"]
+    assert set(values) == {"hardware", "precision", "python", "versions", "commit", "time"}
+
+
+def test_table_has_a_row_a_run(run):
+    header, rule, row = runs.table([run]).splitlines()
+    assert header.count("|") == rule.count("|") == row.count("|")
+    assert row.startswith("| colours | colours | paper | 2 | ")
+    assert "| 9 |" in row

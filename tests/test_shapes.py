@@ -1,0 +1,53 @@
+"""The embedded data set: the same everywhere, and told apart by form alone."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from alexnet_keras import shapes
+
+
+def test_pictures_are_the_same_on_every_machine():
+    digest = hashlib.sha256()
+    for split, index in [("train", 0), ("train", 1999), ("validation", 0), *(("train", i) for i in range(20, 30))]:
+        picture, label = shapes.draw(split, index)
+        assert picture.shape == (256, 256, 3)
+        assert picture.dtype == np.uint8
+        assert label == index % 10
+        digest.update(picture.tobytes())
+    assert digest.hexdigest() == "DIGEST"
+
+
+def test_splits_and_indices_differ():
+    first = shapes.draw("train", 3)[0]
+    assert not np.array_equal(first, shapes.draw("validation", 3)[0])
+    assert not np.array_equal(first, shapes.draw("train", 13)[0])
+
+
+@pytest.mark.parametrize("name", shapes.FORMS)
+def test_a_form_is_one_piece_of_its_unit_square(name):
+    grid = np.arange(-shapes.UNIT, shapes.UNIT + 1, 8)
+    inside = shapes.FORMS[name](grid[None, :], grid[:, None])
+    assert 0.2 < inside.mean() < 0.8
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    assert not border.any()
+
+
+def test_a_colour_histogram_cannot_tell_the_classes_apart():
+    """Nearest neighbours in joint colour histograms, the amounts of the two main colours included: near chance."""
+
+    def histogram(picture: np.ndarray) -> np.ndarray:
+        bins = (picture // 43).astype(int)  # six bins a channel, 216 in all
+        counts = np.bincount((bins @ [36, 6, 1]).ravel(), minlength=216) / bins[..., 0].size
+        return np.concatenate([np.sqrt(counts), np.sort(counts)[::-1][:8]])
+
+    train = [shapes.draw("train", index) for index in range(1000)]
+    test = [shapes.draw("validation", index) for index in range(200)]
+    known = np.stack([histogram(picture) for picture, _ in train])
+    labels = np.array([label for _, label in train])
+    correct = 0
+    for picture, label in test:
+        nearest = np.argsort(np.abs(known - histogram(picture)).sum(axis=1))[:5]
+        correct += np.bincount(labels[nearest], minlength=10).argmax() == label
+    assert correct / len(test) < 0.2  # chance is 0.1, its standard deviation 0.02

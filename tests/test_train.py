@@ -1,0 +1,118 @@
+"""The program: what a run leaves behind, and what it refuses before it starts."""
+
+import csv
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import draw_folder
+
+from alexnet_keras import runs
+from alexnet_keras.callbacks import COLUMNS
+from alexnet_keras.config import InputError, TrainConfig
+from alexnet_keras.model import load_model
+from alexnet_keras.recipes import recipe
+from alexnet_keras.train import smoothed_crossentropy, train
+
+
+def config(folder, tiny, **changes):
+    values = {"data": str(folder), "architecture": tiny, "input_size": 67, "batch_size": 5, "epochs": 2, **changes}
+    return dataclasses.replace(recipe("quickstart"), **values)
+
+
+def test_a_run_holds_everything(run, folder):
+    names = {path.name for path in run.iterdir()}
+    assert names == {"config.json", "history.csv", "model.keras", "evaluation.json", "example.png", "tensorboard"}
+
+    values = json.loads((run / "config.json").read_text())
+    assert values.pop("class_names") == ["blue", "green", "red"]
+    assert TrainConfig.from_dict(values).data == str(folder)
+
+    with (run / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert tuple(rows[0]) == COLUMNS
+    assert all(math.isfinite(float(value)) for row in rows for value in row.values())
+
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert evaluation["num_images"] == 9
+    assert evaluation["views"] == 1
+    best = min(float(row["validation_top1_error"]) for row in rows)
+    assert abs(evaluation["top1_error"] - best) <= 1 / 9 + 1e-6  # the run may have trained in bfloat16
+    assert evaluation["provenance"]["versions"]["keras"]
+
+    model = load_model(run / "model.keras")
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert model.get_layer("mean").mean != (0, 0, 0)
+    assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_the_same_seed_gives_the_same_weights(folder, tiny, tmp_path):
+    results = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(config(folder, tiny, seed=seed, precision="float32"), tmp_path / name)
+        results.append(load_model(tmp_path / name / runs.MODEL).get_weights())
+    for first, second in zip(results[0], results[1], strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+    assert not np.allclose(results[0][0], results[2][0])
+
+
+def test_it_learns_colours(tmp_path, tiny):
+    root = draw_folder(tmp_path / "colours", train=20, val=5)
+    wide = dataclasses.replace(tiny, filters=(16, 16, 16, 16, 16), hidden_units=(64, 64))
+    evaluation = train(config(root, wide, epochs=15, batch_size=10, learning_rate=0.03), tmp_path / "run")
+    assert evaluation.top1_error == 0
+    assert evaluation.num_images == 15
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_it_trains_in_half_precision(precision, folder, tiny, tmp_path):
+    train(config(folder, tiny, precision=precision), tmp_path / "run")
+    history = runs.read_history(tmp_path / "run")
+    assert all(math.isfinite(row["loss"]) for row in history)
+
+
+def test_steps_per_epoch_shortens_an_epoch(folder, tiny, tmp_path, capsys):
+    train(config(folder, tiny, steps_per_epoch=1), tmp_path / "run")
+    assert len(runs.read_history(tmp_path / "run")) == 2
+    assert "Epoch 2/2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 13}, "--batch-size 13 is larger than the 12 training images of .*; choose at most 12"),
+        ({"steps_per_epoch": 4}, "--steps-per-epoch 4 is more than the 3 batches of 5 that .* has; choose at most 3"),
+    ],
+)
+def test_what_cannot_be_leaves_no_folder(changes, message, folder, tiny, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(config(folder, tiny, **changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_picture_leaves_no_folder(tiny, tmp_path):
+    root = draw_folder(tmp_path / "colours")
+    (root / "val" / "red" / "1.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"val/red/1.png is not a complete"):
+        train(config(root, tiny), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_run_is_left_alone(run, folder, tiny):
+    before = (run / "history.csv").read_bytes()
+    with pytest.raises(InputError, match="exists; choose another --run, or remove it"):
+        train(config(folder, tiny), run)
+    assert (run / "history.csv").read_bytes() == before
+
+
+def test_label_smoothing_spreads_a_part_of_the_target():
+    logits = np.array([[2.0, 0.0, -1.0]], "float32")
+    log_probabilities = tf.nn.log_softmax(logits).numpy()[0]
+    for smoothing in (0.0, 0.3):
+        target = np.array([0, 1, 0]) * (1 - smoothing) + smoothing / 3
+        loss = smoothed_crossentropy(smoothing)(np.array([1]), tf.constant(logits))
+        np.testing.assert_allclose(loss, [-(target * log_probabilities).sum()], rtol=1e-6)
