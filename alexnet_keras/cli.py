@@ -47,7 +47,9 @@ def _tensorflow() -> Iterator[None]:
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 2)
     try:
-        import tensorflow  # noqa: F401  # imported here to be silent
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()  # looks for GPUs, and complains where there is no driver
     finally:
         os.dup2(saved, 2)
         os.close(saved)
@@ -234,12 +236,11 @@ def info(model: Path | None, variant: str | None, as_json: bool) -> None:
         rows = [dataclasses.asdict(row) for row in layers]
         click.echo(json.dumps({"parameters": parameters, "multiply_adds": operations, "layers": rows}))
         return
-    rows = [("layer", "output shape", "parameters", "multiply-adds")]
-    rows += [
-        (row.name, " x ".join(map(str, row.shape)), *map(_count, (row.parameters, row.multiply_adds))) for row in layers
-    ]
-    rows.append(("total", "", _count(parameters), _count(operations)))
-    for name, shape, *counts in rows:
+    table = [("layer", "output shape", "parameters", "multiply-adds")]
+    for row in layers:
+        table.append((row.name, " x ".join(map(str, row.shape)), _count(row.parameters), _count(row.multiply_adds)))
+    table.append(("total", "", _count(parameters), _count(operations)))
+    for name, shape, *counts in table:
         click.echo(f"{name:12}{shape:>16}" + "".join(f"{count:>16}" for count in counts))
 
 

@@ -104,9 +104,13 @@ def compare(first: predict.Predictor, second: predict.Predictor, split: Split) -
     return float(np.concatenate(differences).max()), float(np.concatenate(agreements).mean()), len(places)
 
 
-def write_saved_model(model: keras.Model, path: Path) -> None:
-    """A folder that TensorFlow serves: `images` (B, H, W, 3) float32, 0..255 -> `probabilities` (B, classes)."""
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="images")
+def write_saved_model(model: keras.Model, path: Path, batch_size: int | None = None) -> None:
+    """A folder that TensorFlow serves, with the class names as an asset.
+
+    Its signature `serving_default` takes `images` (B, H, W, 3) float32, 0..255, and returns `probabilities`
+    (B, classes) float32; B is `batch_size`, or any.
+    """
+    signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": model(images, training=False)}
@@ -115,18 +119,17 @@ def write_saved_model(model: keras.Model, path: Path) -> None:
         labels = Path(folder) / predict.LABELS
         labels.write_text(_label_lines(model))
         module = tf.Module()
-        module.model = model  # so that its variables are saved
+        # Not the model itself: of its weights TFLite's converter would make variables that nothing sets.
+        module.weights = [variable.value for variable in model.variables]
         module.labels = tf.saved_model.Asset(str(labels))
         module.serve = tf.function(serve, input_signature=[signature])
-        # Serving needs no gradient, and the one of local response normalization is Python code.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve}, options=options)
+        tf.saved_model.save(module, str(path), signatures={"serving_default": module.serve})
 
 
 def write_tflite(model: keras.Model, path: Path) -> None:
-    """A float32 file for LiteRT; the class names are zipped behind it, as TFLite metadata has them."""
+    """A float32 file for LiteRT, one image at a time; the class names are zipped behind it, as in TFLite metadata."""
     with tempfile.TemporaryDirectory() as folder:
-        write_saved_model(model, Path(folder))
+        write_saved_model(model, Path(folder), batch_size=1)
         content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
     path.write_bytes(content)
     with zipfile.ZipFile(path, "a") as archive:

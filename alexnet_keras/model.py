@@ -58,6 +58,11 @@ def AlexNet(
     if initializer is not None:
         spec = dataclasses.replace(spec, initializer=initializer)
     _check_arguments(classes, include_top, input_shape, class_names)
+    # He's rule presumes inputs of variance 1. The paper divides by nothing.
+    stddev = PIXEL_STDDEV if spec.initializer == "he_normal" else 1.0
+    trained = None if weights is None else load_model(weights)
+    if trained is not None:  # what the weights have learnt to expect
+        mean, stddev = trained.get_layer("mean").mean, trained.get_layer("mean").stddev
 
     towers = range(spec.towers)
     norm = {key.removeprefix("lrn_"): value for key, value in spec.to_dict().items() if key.startswith("lrn_")}
@@ -99,8 +104,6 @@ def AlexNet(
         return [x for _ in towers]
 
     images = keras.Input(input_shape, name="images")
-    # He's rule presumes inputs of variance 1. The paper divides by nothing.
-    stddev = PIXEL_STDDEV if spec.initializer == "he_normal" else 1.0
     pixels = MeanSubtraction(mean, stddev, name="mean", dtype=dtype)(images)
 
     x = conv("conv1", spec.filters[0], 11, both(pixels), strides=4)  # (B, 55, 55, 48) a tower
@@ -125,8 +128,8 @@ def AlexNet(
         logits = keras.layers.Dense(classes, name="fc8", dtype=dtype, **_initial(spec, "fc8"))(join("join7", x))
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
         model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
-    if weights is not None:
-        _copy_weights(load_model(weights), model, Path(weights))
+    if trained is not None:
+        _copy_weights(trained, model, Path(str(weights)))
     return model
 
 

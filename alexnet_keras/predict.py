@@ -116,10 +116,10 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
 
 def classify(predictor: Predictor, paths: Sequence[Path], top: int) -> list[dict[str, Any]]:
     """The `top` most probable classes of each picture, as `predict --json` prints them."""
-    pictures = np.stack([read_picture(path, predictor.input_size) for path in paths])
     names = predictor.class_names
     results = []
-    for path, probabilities in zip(paths, predictor.predict(pictures), strict=True):
+    for path in paths:
+        probabilities = predictor.predict(read_picture(path, predictor.input_size)[None])[0]
         best = np.argsort(-probabilities, kind="stable")[:top]
         predictions = [
             {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])} for i in best

@@ -15,12 +15,12 @@ def quickstart() -> TrainConfig:
     return TrainConfig(
         recipe="quickstart",
         architecture=dataclasses.replace(ARCHITECTURES["paper"], initializer="he_normal"),
-        epochs=10,
+        epochs=6,
         batch_size=64,
-        learning_rate=0.01,
+        learning_rate=0.02,
         warmup_epochs=1,
-        weight_decay=5e-4,
         bias_learning_rate_multiplier=1.0,
+        label_smoothing=0.1,
     )
 
 

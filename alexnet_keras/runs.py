@@ -53,9 +53,12 @@ def create(path: Path) -> Path:
 
 
 def discard_if_empty_handed(path: Path) -> None:
-    """Remove the folder of a run that ended before it had a model."""
+    """Remove the folder of a run that ended before it had a model, and saved_models/ if nothing else is in it."""
     if not (path / MODEL).exists():
         shutil.rmtree(path, ignore_errors=True)
+        if path.parent == ROOT:
+            with contextlib.suppress(OSError):
+                ROOT.rmdir()
 
 
 def newest(root: Path = ROOT) -> Path:

@@ -14,7 +14,7 @@ from alexnet_keras.config import STORED_SIZE
 
 NUM_IMAGES = {"train": 2000, "validation": 500}
 UNIT = 1024  # the grid on which forms are defined: -UNIT..UNIT in both directions
-ANGLES = 1 << 14  # denominator of sines and cosines
+FRACTION = 14  # bits of the fixed point: 1024 / 60 * 2 ** 14 * 126 pixels stays within 32 bits
 
 Form = Callable[[np.ndarray, np.ndarray], np.ndarray]  # integer x (right) and y (down) -> which points are inside
 
@@ -94,10 +94,10 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     name = CLASS_NAMES[label]
 
     ground, form = _two_colours(random)
-    drift = random.randint(-40, 41, size=(2, 3))  # colour change from one border to the other
-    place = np.arange(STORED_SIZE)
-    picture = np.empty((STORED_SIZE, STORED_SIZE, 3), np.int16)
-    picture[:] = ground + ((place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8)  # / 256
+    drift = random.randint(-40, 41, size=(2, 3)).astype(np.int16)  # colour change from one border to the other
+    place = np.arange(STORED_SIZE, dtype=np.int16)
+    picture = (place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8  # / 256
+    picture += ground.astype(np.int16)
 
     # A form of this area everywhere: covered pixels = side ** 2 * share of the unit square, side = 2 * half.
     covered = random.randint(7_000, 12_000)
@@ -105,20 +105,21 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     reach = int(half * 1.15)  # the farthest corner, (620, -1000), is 1177 / UNIT = 1.149 away
     centre_x, centre_y = random.randint(reach, STORED_SIZE - reach, size=2)
     angle = np.deg2rad(random.randint(-20, 21))
-    cosine, sine = round(float(np.cos(angle)) * ANGLES), round(float(np.sin(angle)) * ANGLES)
-    offset = np.arange(-reach, reach + 1, dtype=np.int64)
-    x = (offset[None, :] * cosine + offset[:, None] * sine) * UNIT // (ANGLES * half)
-    y = (offset[:, None] * cosine - offset[None, :] * sine) * UNIT // (ANGLES * half)
+    scale = (1 << FRACTION) * UNIT / half
+    cosine, sine = round(float(np.cos(angle)) * scale), round(float(np.sin(angle)) * scale)
+    offset = np.arange(-reach, reach + 1, dtype=np.int32)
+    x = (offset[None, :] * cosine + offset[:, None] * sine) >> FRACTION
+    y = (offset[:, None] * cosine - offset[None, :] * sine) >> FRACTION
     window = picture[centre_y - reach : centre_y + reach + 1, centre_x - reach : centre_x + reach + 1]
-    window[FORMS[name](x.astype(np.int32), y.astype(np.int32))] = form
+    window[FORMS[name](x, y)] = form
 
     picture += random.randint(-20, 21, size=(STORED_SIZE, STORED_SIZE, 1), dtype=np.int8)
     return np.clip(picture, 0, 255).astype(np.uint8), label
 
 
 def _two_colours(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Two random RGB colours that the eye can tell apart, in random order."""
+    """RGB of a ground and of a brighter form: forms are light on dark, as signs at night are."""
     while True:
-        first, second = random.randint(20, 236, size=(2, 3))
-        if np.abs(first - second).sum() >= 240:
-            return first, second
+        ground, form = random.randint(0, 256, size=(2, 3))
+        if form.sum() - ground.sum() >= 200:
+            return ground, form

@@ -95,7 +95,8 @@ def _train(config: TrainConfig, run: Path) -> Evaluation:
         )
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
-    tf.io.write_file(str(run / runs.EXAMPLE), tf.io.encode_png(example))
+    with runs.appear_whole(run / runs.EXAMPLE) as partial:
+        partial.write_bytes(tf.io.encode_png(example).numpy())
     best = from_keras(load_model(run / runs.MODEL))
     evaluation = evaluate(best, validation)
     provenance = runs.provenance(hardware, precision.policy)

@@ -1,0 +1,42 @@
+"""What the README claims in numbers and names is what the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alexnet_keras.cli import main
+from alexnet_keras.config import ARCHITECTURES
+from alexnet_keras.model import AlexNet
+from alexnet_keras.summary import summarize
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("variant", ARCHITECTURES)
+def test_the_table_of_variants_is_true(variant):
+    towers, parameters, millions = re.search(
+        rf"^\| `{variant}` \| (\d).*? \| ([\d,]+) \| ([\d,]+) million \|$", README, re.MULTILINE
+    ).groups()
+    layers = summarize(AlexNet(variant))
+    assert int(towers) == ARCHITECTURES[variant].towers
+    assert int(parameters.replace(",", "")) == sum(layer.parameters for layer in layers)
+    assert int(millions.replace(",", "")) == round(sum(layer.multiply_adds for layer in layers) / 1e6)
+
+
+def test_every_command_is_in_the_table():
+    assert {name for name in main.commands if f"| `alexnet-keras {name} " in README} == set(main.commands)
+
+
+def test_the_test_command_is_the_one_that_ci_runs():
+    assert "<!-- test command -->\n```bash\npython3 -m pip install '.[test]' && python3 -m pytest\n```" in README
+    assert "'/^<!-- test command -->$/" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_python_example_runs_up_to_fit(folder):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    lines = [line for line in code.splitlines() if not line.startswith("model.fit")]
+    names: dict[str, object] = {}
+    exec("\n".join(lines).replace('"shapes"', repr(str(folder))).replace("classes=10", "classes=3"), names)
+    assert names["model"].output_shape == (None, 3)
