@@ -1,11 +1,9 @@
 """The command line: parse, call one function, print. Only commands import TensorFlow, so that `--help` is quick."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +35,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-@contextlib.contextmanager
-def _tensorflow() -> Iterator[None]:
+def _load_tensorflow() -> None:
     """Import TensorFlow without the lines that its C++ side writes to standard error before it can be told not to."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # data, training and exports are TensorFlow's
@@ -53,7 +50,6 @@ def _tensorflow() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-    yield
 
 
 def _example(text: str) -> str:
@@ -113,10 +109,10 @@ def train(
     from alexnet_keras import runs
 
     folder = run or runs.default_path(config)
-    with _tensorflow():
-        from alexnet_keras.train import train as train_network
+    _load_tensorflow()
+    from alexnet_keras.train import train as train_network
 
-        evaluation = train_network(config, folder)
+    evaluation = train_network(config, folder)
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
         return
@@ -132,18 +128,25 @@ def train(
 @main.command(epilog=_example("alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette"))
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--data", help="The data set whose validation pictures count.  [default: the run's]")
+@click.option(
+    "--views",
+    type=click.Choice(["1", "10"]),
+    default="1",
+    show_default=True,
+    help="The central crop, or the paper's average over corners, centre and their mirror images.",
+)
 @json_option
-def evaluate(model: Path | None, data: str | None, as_json: bool) -> None:
+def evaluate(model: Path | None, data: str | None, views: str, as_json: bool) -> None:
     """Top-1 and top-5 error of MODEL: a run, a .keras, a SavedModel or a .tflite; the newest run if left out."""
     from alexnet_keras import runs
 
     path, config = runs.find_model(model)
     source = _data_of(path, config, data)
-    with _tensorflow():
-        from alexnet_keras import predict as predictors
-        from alexnet_keras.evaluate import evaluate_on
+    _load_tensorflow()
+    from alexnet_keras import predict as predictors
+    from alexnet_keras.evaluate import evaluate_on
 
-        result = evaluate_on(predictors.load(path), source)
+    result = evaluate_on(predictors.load(path), source, int(views))
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -168,10 +171,10 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     pictures = arguments[1:] if named else arguments
     if not pictures:
         raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
-    with _tensorflow():
-        from alexnet_keras import predict as predictors
+    _load_tensorflow()
+    from alexnet_keras import predict as predictors
 
-        results = predictors.classify(predictors.load(path), pictures, top)
+    results = predictors.classify(predictors.load(path), pictures, top)
     if as_json:
         click.echo(json.dumps(results))
         return
@@ -195,13 +198,13 @@ def export(model: Path | None, kind: str, output: Path | None, data: str | None,
 
     path, config = runs.find_model(model)
     source = _data_of(path, config, data)
-    with _tensorflow():
-        from alexnet_keras import datasets
-        from alexnet_keras import export as exports
+    _load_tensorflow()
+    from alexnet_keras import datasets
+    from alexnet_keras import export as exports
 
-        output = output or exports.default_path(path, kind)
-        exports.check_paths(path, kind, output)
-        result = exports.export(path, kind, output, datasets.load(source).validation)
+    output = output or exports.default_path(path, kind)
+    exports.check_paths(path, kind, output)
+    result = exports.export(path, kind, output, datasets.load(source).validation)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -226,11 +229,11 @@ def info(model: Path | None, variant: str | None, as_json: bool) -> None:
 
     if model is not None and variant is not None:
         raise click.UsageError(f"Give MODEL or --variant, not both: got {model} and {variant!r}.")
-    with _tensorflow():
-        from alexnet_keras.model import AlexNet, load_model
-        from alexnet_keras.summary import summarize
+    _load_tensorflow()
+    from alexnet_keras.model import AlexNet, load_model
+    from alexnet_keras.summary import summarize
 
-        layers = summarize(AlexNet(variant) if variant else load_model(runs.find_model(model)[0]))
+    layers = summarize(AlexNet(variant) if variant else load_model(runs.find_model(model)[0]))
     parameters, operations = (sum(getattr(row, key) for row in layers) for key in ("parameters", "multiply_adds"))
     if as_json:
         rows = [dataclasses.asdict(row) for row in layers]

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import psutil
@@ -190,8 +190,16 @@ def train_dataset(
     return epochs.flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE)
 
 
-def eval_dataset(split: Split, *, input_size: int, batch_size: int) -> tf.data.Dataset:
-    """Central crops in the stored order, every picture exactly once; the last batch may be smaller.
+def eval_dataset(
+    split: Split, *, input_size: int, batch_size: int, view: Callable[[tf.Tensor, int], tf.Tensor] = images.centre_crop
+) -> tf.data.Dataset:
+    """Views of the pictures in the stored order, every picture exactly once; the last batch may be smaller.
+
+    Args:
+        split: the pictures.
+        input_size: side of a view in pixels, at most 256.
+        batch_size: pictures a batch.
+        view: `images.centre_crop`, or `images.ten_views`, which adds a dimension after the first.
 
     Returns:
         `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels.
@@ -199,6 +207,6 @@ def eval_dataset(split: Split, *, input_size: int, batch_size: int) -> tf.data.D
     labels = tf.constant(split.labels)
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images.centre_crop(pixels(split, index), input_size), labels[index]
+        return view(pixels(split, index), input_size), labels[index]
 
     return tf.data.Dataset.range(len(split)).map(example, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -1,5 +1,6 @@
 """A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,7 @@ def _files(folder: Path, class_names: Sequence[str]) -> Split:
             raise InputError(f"{folder / class_name} holds no picture ({', '.join(SUFFIXES)}); add some or remove it.")
         names += found
         labels += [label] * len(found)
-    paths = tf.constant(names)
+    paths = tf.constant([os.fsencode(name) for name in names])  # file names are bytes, and need not be UTF-8
     return Split(names, np.array(labels, np.int64), lambda index: tf.io.read_file(paths[index]))
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras import data, datasets
+from alexnet_keras import data, datasets, images
 from alexnet_keras.config import InputError
 from alexnet_keras.datasets import Split
 from alexnet_keras.predict import Predictor
 from alexnet_keras.progress import Progress
 
-BATCH_SIZE = 64
+BATCH_SIZE = 64  # views a call of the model
+VIEWS = {1: images.centre_crop, 10: images.ten_views}
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,26 @@ class Evaluation:
         return dataclasses.asdict(self)
 
 
-def evaluate(predictor: Predictor, split: Split) -> Evaluation:
-    """Measure a predictor on the central crop of every picture of a split, each counted once."""
+def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
+    """Measure a predictor on every picture of a split, each counted once.
+
+    Args:
+        predictor: a model of any format.
+        split: the pictures.
+        views: 1 for the central crop; 10 for the mean of the probabilities of the ten views of section 4.1.
+    """
+    view, batch_size = VIEWS[views], max(1, BATCH_SIZE // views)
+    dataset = data.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
     ranks = []
-    dataset = data.eval_dataset(split, input_size=predictor.input_size, batch_size=BATCH_SIZE)
     with Progress("Evaluating", len(split)) as progress, data.naming_unreadable(split):
-        for images, labels in dataset.as_numpy_iterator():
-            ranks.append(rank(predictor.predict(images), labels))
+        for pictures, labels in dataset.as_numpy_iterator():
+            probabilities = predictor.predict(pictures.reshape(-1, *pictures.shape[-3:]))
+            ranks.append(rank(probabilities.reshape(len(labels), views, -1).mean(axis=1), labels))
             progress.advance(len(labels))
-    return from_ranks(np.concatenate(ranks))
+    return from_ranks(np.concatenate(ranks), views)
 
 
-def evaluate_on(predictor: Predictor, source: str) -> Evaluation:
+def evaluate_on(predictor: Predictor, source: str, views: int = 1) -> Evaluation:
     """Measure a predictor on the validation pictures of a data set.
 
     Raises:
@@ -59,16 +68,16 @@ def evaluate_on(predictor: Predictor, source: str) -> Evaluation:
             f"The model knows {len(known)} classes ({_excerpt(known)}), {source} has {len(asked)} ({_excerpt(asked)}); "
             "evaluate it on data with the classes it was trained on."
         )
-    return evaluate(predictor, dataset.validation)
+    return evaluate(predictor, dataset.validation, views)
 
 
 def _excerpt(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def from_ranks(ranks: np.ndarray) -> Evaluation:
+def from_ranks(ranks: np.ndarray, views: int = 1) -> Evaluation:
     """Errors from the place of each image's class among the probabilities, 0 the most probable."""
-    return Evaluation(float((ranks >= 1).mean()), float((ranks >= 5).mean()), len(ranks))
+    return Evaluation(float((ranks >= 1).mean()), float((ranks >= 5).mean()), len(ranks), views)
 
 
 def rank(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

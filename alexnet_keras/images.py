@@ -83,6 +83,21 @@ def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
 
+def ten_views(image: tf.Tensor, size: int) -> tf.Tensor:
+    """The squares in the four corners and the centre, then their mirror images (section 4.1).
+
+    Args:
+        image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
+        size: side of the squares in pixels.
+
+    Returns:
+        `(10, size, size, 3)`, the dtype of `image`.
+    """
+    corners = [image[:size, :size], image[:size, -size:], image[-size:, :size], image[-size:, -size:]]
+    views = tf.stack([*corners, centre_crop(image, size)])
+    return tf.concat([views, tf.reverse(views, axis=[2])], axis=0)
+
+
 def random_mirror(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Reverse left and right with a probability of one half (section 4.1).
 

@@ -145,6 +145,8 @@ def _check_arguments(
 ) -> None:
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise OptionError(f"input_shape must be (height, width, 3), raw RGB, got {tuple(input_shape)}.")
+    if None in input_shape:
+        raise OptionError(f"input_shape must be numbers, the height and width too, got {tuple(input_shape)}.")
     if min(input_shape[:2]) < SMALLEST_INPUT:
         raise OptionError(
             f"input_shape {tuple(input_shape)} is too small for AlexNet's strides and pools; "

@@ -92,6 +92,8 @@ def test_the_newest_run_is_the_default(run, monkeypatch, tmp_path):
     assert len(result.json[0]["predictions"]) == 3
     result = cli("evaluate", "--json")
     assert set(result.json) == {"top1_error", "top5_error", "num_images", "views"}
+    result = cli("evaluate", "--views", 10, "--json")
+    assert (result.json["views"], result.json["num_images"]) == (10, 9)
 
 
 def test_train_tells_what_comes_next(folder, tmp_path):
@@ -114,6 +116,7 @@ USAGE = [
     (["flatten"], "No such command 'flatten'"),
     (["evaluate", "absent.keras", "--data", "shapes"], "There is no model absent.keras"),
     (["evaluate"], "There is no run in saved_models; name a model, or make one with 'alexnet-keras train'"),
+    (["evaluate", "--views", 5], "'5' is not one of '1', '10'"),
     (["predict"], "Missing argument"),
     (["predict", "photo.jpg"], "There is no run in saved_models"),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),

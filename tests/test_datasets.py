@@ -1,5 +1,7 @@
 """Every source of pictures, and what each says when it cannot be used."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,6 +33,14 @@ def test_a_folder_ignores_what_is_no_picture(tmp_path):
     (root / "train" / ".cache").mkdir()
     (root / "train" / "README.md").write_text("x")
     assert len(datasets.load(str(root)).train) == 12
+
+
+def test_file_names_need_not_be_utf8(tmp_path):
+    root = draw_folder(tmp_path / "d")
+    (root / "train" / "red" / "0.jpg").rename(os.fsdecode(os.fsencode(root / "train" / "red") + b"/\xff.jpg"))
+    split = datasets.load(str(root)).train
+    assert len(split) == 12
+    assert all(len(split.read(tf.constant(index, tf.int64)).numpy()) > 100 for index in range(12))
 
 
 def test_shapes_are_the_embedded_pictures(monkeypatch):

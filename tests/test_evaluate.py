@@ -49,6 +49,25 @@ def test_every_picture_counts_once(batch_size, monkeypatch):
     assert result.top5_error == 0
 
 
+def test_ten_views_average_probabilities():
+    """A model that is sure of the wrong class in one view, and leans to the right one in nine."""
+    pictures = np.zeros((3, 256, 256, 3), np.uint8)
+    pictures[:, 120:130, 120:130] = 255  # in the middle of the central crop alone
+    split = Split([""] * 3, np.ones(3, np.int64), tf.constant(pictures).__getitem__)
+    calls = []
+
+    def predict(images):
+        calls.append(len(images))
+        central = images[:, 107:115, 107:115].mean(axis=(1, 2, 3)) > 200
+        return np.where(central[:, None], [0.9, 0.1], [0.3, 0.7])
+
+    predictor = Predictor(predict, 227, ("wrong", "right"))
+    assert evaluation.evaluate(predictor, split, views=1).top1_error == 1
+    result = evaluation.evaluate(predictor, split, views=10)
+    assert result == evaluation.Evaluation(top1_error=0, top5_error=0, num_images=3, views=10)
+    assert sum(calls[1:]) == 30
+
+
 def test_a_model_of_other_classes_is_refused(folder):
     predictor = Predictor(lambda images: images, 227, ("a", "b", "c", "d"))
     with pytest.raises(InputError, match=r"The model knows 4 classes \(a, b, c, ...\), .* has 3 \(blue, green, red\)"):

@@ -105,6 +105,15 @@ def test_centre_crop_is_central():
     np.testing.assert_array_equal(images.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
 
 
+def test_ten_views_are_corners_centre_and_their_mirror_images():
+    views = images.ten_views(tf.constant(PIXELS), 20).numpy()
+    places = [(0, 0), (0, 10), (20, 0), (20, 10), (10, 5)]
+    assert views.shape == (10, 20, 20, 3)
+    for view, (y, x) in zip(views[:5], places, strict=True):
+        np.testing.assert_array_equal(view, PIXELS[y : y + 20, x : x + 20])
+    np.testing.assert_array_equal(views[5:], views[:5, :, ::-1])
+
+
 def test_eager_and_tf_data_agree():
     def augment(seed: tf.Tensor) -> tf.Tensor:
         image = images.resize_and_crop(images.decode(KINDS["rgb png"][0]))

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "datasets": "config progress shapes",
     "data": "config datasets images progress",
     "predict": "config images labels model",
-    "evaluate": "config data datasets predict progress",
+    "evaluate": "config data datasets images predict progress",
     "export": "config data datasets model predict progress runs",
     "callbacks": "progress runs",
     "train": "callbacks config data datasets devices evaluate model optimizers predict runs",

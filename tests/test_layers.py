@@ -38,26 +38,36 @@ def test_lrn_equals_the_oracle(constants, channels):
     np.testing.assert_allclose(layer(x), lrn_oracle(x, *constants), rtol=2e-6)
 
 
-@pytest.mark.parametrize("constants", CONSTANTS)
-def test_lrn_gradient_equals_central_differences_of_the_oracle(constants):
-    random = np.random.RandomState(1)
-    x = random.normal(0, 30, (1, 2, 2, 8)).astype("float32")
-    upstream = random.normal(size=x.shape)
-    size, k, alpha, beta, divide = constants
-    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide)
-    variable = tf.Variable(x)
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(layer(variable) * upstream.astype("float32"))
-    gradient = tape.gradient(loss, variable).numpy()
-
-    expected = np.empty(x.shape)
+def lrn_gradient_oracle(x, upstream, *constants):
+    """Central differences of the oracle in float64, its outputs weighted by `upstream`."""
+    result = np.empty(x.shape)
     for place in np.ndindex(x.shape):
         shifted = [x.astype(np.float64), x.astype(np.float64)]
         shifted[0][place] -= 1e-4
         shifted[1][place] += 1e-4
         low, high = ((lrn_oracle(value, *constants) * upstream).sum() for value in shifted)
-        expected[place] = (high - low) / 2e-4
-    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-5)
+        result[place] = (high - low) / 2e-4
+    return result
+
+
+@pytest.mark.parametrize("constants", CONSTANTS)
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)]
+)
+def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance):
+    size, k, alpha, beta, divide = constants
+    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide, dtype=policy)
+    random = np.random.RandomState(1)
+    # Rounded to the compute dtype beforehand, so that only the layer's own rounding is measured.
+    x, upstream = (tf.cast(random.normal(0, scale, (1, 2, 2, 8)), layer.compute_dtype) for scale in (30, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = layer(x)
+    gradient = tape.gradient(result, x, output_gradients=upstream)
+    assert gradient.dtype == layer.compute_dtype
+    x, upstream, gradient = (tf.cast(value, tf.float64).numpy() for value in (x, upstream, gradient))
+    expected = lrn_gradient_oracle(x, upstream, *constants)
+    np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 
 
 def test_lrn_sums_in_float32_under_mixed_precision():

@@ -73,6 +73,10 @@ def test_smallest_input_works_and_a_smaller_one_names_it(tiny):
     ("arguments", "message"),
     [
         ({"input_shape": (227, 227, 1)}, r"input_shape must be \(height, width, 3\), raw RGB, got \(227, 227, 1\)"),
+        (
+            {"input_shape": (None, None, 3)},
+            r"input_shape must be numbers, the height and width too, got \(None, None, 3",
+        ),
         ({"classes": 0}, "classes must be at least 1, got 0"),
         ({"classes": 3, "class_names": ("a", "b")}, "class_names has 2 names for classes=3"),
         ({"variant": "vgg"}, "There is no variant 'vgg'; choose from paper, one_tower"),
