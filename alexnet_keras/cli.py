@@ -140,8 +140,8 @@ def evaluate(model: Path | None, data: str | None, views: str, as_json: bool) ->
     """Top-1 and top-5 error of MODEL: a run, a .keras, a SavedModel or a .tflite; the newest run if left out."""
     from alexnet_keras import runs
 
-    path, config = runs.find_model(model)
-    source = _data_of(path, config, data)
+    path = runs.find_model(model)
+    source = data or runs.data_of(path)
     _load_tensorflow()
     from alexnet_keras import predict as predictors
     from alexnet_keras.evaluate import evaluate_on
@@ -167,23 +167,36 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     from alexnet_keras import runs
 
     named = runs.looks_like_model(arguments[0])
-    path, _ = runs.find_model(arguments[0] if named else None)
+    path = runs.find_model(arguments[0] if named else None)
     pictures = arguments[1:] if named else arguments
     if not pictures:
         raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
+    missing = [picture for picture in pictures if not picture.is_file()]
+    if missing:
+        raise click.UsageError(f"There is no picture {missing[0]}.")
     _load_tensorflow()
     from alexnet_keras import predict as predictors
 
-    results = predictors.classify(predictors.load(path), pictures, top)
-    if as_json:
-        click.echo(json.dumps(results))
-        return
-    for result in results:
-        if len(results) > 1:
+    predictor = predictors.load(path)
+    results, failed = [], False
+    for picture in pictures:
+        try:
+            result = predictors.classify(predictor, picture, top)
+        except InputError as error:  # the others shall not suffer from it
+            click.echo(f"Error: {error}", err=True)
+            failed = True
+            continue
+        results.append(result)
+        if as_json:
+            continue
+        if len(pictures) > 1:
             click.secho(result["file"], bold=True)
         for prediction in result["predictions"]:
             bar = "█" * round(20 * prediction["probability"])
             click.echo(f"{prediction['probability']:7.2%}  {bar:20}  {prediction['label']}")
+    if as_json:
+        click.echo(json.dumps(results))
+    sys.exit(1 if failed else 0)
 
 
 @main.command(epilog=_example("alexnet-keras export saved_models/RUN --format tflite"))
@@ -196,8 +209,8 @@ def export(model: Path | None, kind: str, output: Path | None, data: str | None,
     """Write MODEL, a run or a .keras, in another format, and compare both on real pictures."""
     from alexnet_keras import runs
 
-    path, config = runs.find_model(model)
-    source = _data_of(path, config, data)
+    path = runs.find_model(model)
+    source = data or runs.data_of(path)
     _load_tensorflow()
     from alexnet_keras import datasets
     from alexnet_keras import export as exports
@@ -233,7 +246,7 @@ def info(model: Path | None, variant: str | None, as_json: bool) -> None:
     from alexnet_keras.model import AlexNet, load_model
     from alexnet_keras.summary import summarize
 
-    layers = summarize(AlexNet(variant) if variant else load_model(runs.find_model(model)[0]))
+    layers = summarize(AlexNet(variant) if variant else load_model(runs.find_model(model)))
     parameters, operations = (sum(getattr(row, key) for row in layers) for key in ("parameters", "multiply_adds"))
     if as_json:
         rows = [dataclasses.asdict(row) for row in layers]
@@ -249,14 +262,6 @@ def info(model: Path | None, variant: str | None, as_json: bool) -> None:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
-
-
-def _data_of(path: Path, config: dict[str, Any] | None, data: str | None) -> str:
-    if data is not None:
-        return data
-    if config is None:
-        raise click.UsageError(f"{path} lies in no run, so its data set is not known; name one with --data.")
-    return str(config["data"])
 
 
 def _percent(fraction: float) -> str:

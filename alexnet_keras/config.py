@@ -1,10 +1,7 @@
 """What can be configured, as frozen dataclasses that check themselves. Standard library only."""
 
-import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0..255: what Caffe's models subtract, there in the order BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
@@ -23,22 +20,8 @@ def _check(condition: bool, message: str) -> None:
         raise OptionError(message)
 
 
-class _Record:
-    """To and from JSON-ready dictionaries; an unknown key is an error."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)  # type: ignore  # the subclasses are dataclasses
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(values) - known)
-        _check(not unknown, f"{cls.__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-
 @dataclass(frozen=True, kw_only=True)
-class Architecture(_Record):
+class Architecture:
     """What an AlexNet is made of.
 
     Attributes:
@@ -104,7 +87,7 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Record):
+class TrainConfig:
     """Everything that decides a run, besides the data's own bytes.
 
     Attributes:
@@ -116,7 +99,8 @@ class TrainConfig(_Record):
         epochs: passes over the training images.
         steps_per_epoch: use only so many batches of each epoch's order; `None` for all of them.
         learning_rate: the highest that the schedule reaches.
-        warmup_epochs: epochs in which the rate rises from 0; it then falls to 0 along half a cosine.
+        warmup_epochs: epochs in which the rate rises from 0, at most a quarter of them all; then it falls to 0 along
+            half a cosine.
         momentum, weight_decay, bias_learning_rate_multiplier: of the update rule of 2012.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         seed: of initial weights, order, augmentation and dropout.
@@ -154,7 +138,3 @@ class TrainConfig(_Record):
         _check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        return super().from_dict({**values, "architecture": Architecture.from_dict(values["architecture"])})

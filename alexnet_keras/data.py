@@ -50,17 +50,18 @@ def load_data(
     if not 1 <= input_size <= STORED_SIZE:
         raise OptionError(f"input_size must be 1 to {STORED_SIZE}, got {input_size}.")
     dataset = datasets.load(source)
+    train_split, validation_split = dataset.train, dataset.validation
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
-        in_memory(dataset.train, f"{dataset.name} for training"),
+        in_memory(train_split, f"{dataset.name} for training"),
         input_size=input_size,
         batch_size=batch_size,
         epochs=epochs,
         seed=seed,
     )
-    train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(dataset.train), batch_size)))
+    train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(train_split), batch_size)))
     validation = eval_dataset(
-        in_memory(dataset.validation, f"{dataset.name} for validation"), input_size=input_size, batch_size=batch_size
+        in_memory(validation_split, f"{dataset.name} for validation"), input_size=input_size, batch_size=batch_size
     )
     train.class_names = validation.class_names = dataset.class_names  # as keras.utils.image_dataset_from_directory does
     return train, validation
@@ -113,6 +114,8 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
     """
     try:
         yield
+    except tf.errors.ResourceExhaustedError:
+        raise  # no picture's fault
     except tf.errors.OpError as error:
         for split in splits:
             with Progress("Looking for the picture that could not be read", len(split)) as progress:

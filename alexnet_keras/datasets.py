@@ -1,5 +1,6 @@
 """A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,12 +38,25 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A training and a validation split over the same classes, `class_names` in the order of the labels."""
+    """Two splits over the same classes. Each is opened when it is first asked for: evaluation needs only one.
+
+    Attributes:
+        name: what to call it.
+        class_names: in the order of the labels.
+        open_split: `"train"` or `"validation"` -> the split.
+    """
 
     name: str
     class_names: tuple[str, ...]
-    train: Split
-    validation: Split
+    open_split: Callable[[str], Split]
+
+    @functools.cached_property
+    def train(self) -> Split:
+        return self.open_split("train")
+
+    @functools.cached_property
+    def validation(self) -> Split:
+        return self.open_split("validation")
 
 
 def load(source: str) -> DataSet:
@@ -56,7 +70,7 @@ def load(source: str) -> DataSet:
         InputError: the folder or the data set cannot be trained on.
     """
     if source == "shapes":
-        return _shapes()
+        return DataSet("shapes", shapes.CLASS_NAMES, _draw)
     root = Path(source).expanduser()
     if root.is_dir():
         return _folder(root)
@@ -65,18 +79,22 @@ def load(source: str) -> DataSet:
     return _tfds(source)
 
 
-def _shapes() -> DataSet:
-    splits = {}
-    with Progress("Drawing shapes", sum(shapes.NUM_IMAGES.values())) as progress:
-        for split, count in shapes.NUM_IMAGES.items():
-            pictures = np.empty((count, 256, 256, 3), np.uint8)
-            labels = np.empty(count, np.int64)
-            for index in range(count):
-                pictures[index], labels[index] = shapes.draw(split, index)
-                progress.advance(1)
-            names = [f"shapes {split} {index}" for index in range(count)]
-            splits[split] = Split(names, labels, tf.constant(pictures).__getitem__)
-    return DataSet("shapes", shapes.CLASS_NAMES, splits["train"], splits["validation"])
+def absolute(source: str) -> str:
+    """A source that means the same from every working directory."""
+    root = Path(source).expanduser()
+    return str(root.resolve()) if source != "shapes" and root.is_dir() else source
+
+
+def _draw(split: str) -> Split:
+    count = shapes.NUM_IMAGES[split]
+    pictures = np.empty((count, 256, 256, 3), np.uint8)
+    labels = np.empty(count, np.int64)
+    with Progress(f"Drawing shapes for {split}", count) as progress:
+        for index in range(count):
+            pictures[index], labels[index] = shapes.draw(split, index)
+            progress.advance(1)
+    names = [f"shapes {split} {index}" for index in range(count)]
+    return Split(names, labels, tf.constant(pictures).__getitem__)
 
 
 def _folder(root: Path) -> DataSet:
@@ -91,8 +109,8 @@ def _folder(root: Path) -> DataSet:
     foreign = sorted(set(_subfolders(root / "val")) - set(class_names))
     if foreign:
         raise InputError(f"{root / 'val' / foreign[0]} is a class that {root / 'train'} lacks; both need the same.")
-    train = _files(root / "train", class_names)
-    return DataSet(root.resolve().name, class_names, train, _files(root / "val", class_names))
+    folders = {"train": root / "train", "validation": root / "val"}
+    return DataSet(root.resolve().name, class_names, lambda split: _files(folders[split], class_names))
 
 
 def _subfolders(folder: Path) -> tuple[str, ...]:
@@ -125,20 +143,21 @@ def _tfds(name: str) -> DataSet:
 
     try:
         builder = tfds.builder(name)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise OptionError(
-            f"--data {name}: no such folder, and no such data set in TensorFlow Datasets; "
-            "give 'shapes', a folder with train/ and val/, or a name that tfds.list_builders() has."
-        ) from error
+    except (tfds.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration
+        if isinstance(error, tfds.core.DatasetNotFoundError) or not _is_tfds_name(name):
+            raise OptionError(
+                f"--data {name}: no such folder, and no such data set in TensorFlow Datasets; "
+                "give 'shapes', a folder with train/ and val/, or a name that tfds.list_builders() has."
+            ) from error
+        raise OptionError(f"--data {name}: TensorFlow Datasets says: {_first_line(error)}") from error
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
         raise InputError(f"--data {name} has no features 'image' and 'label'; choose a classification data set.")
     try:
         builder.download_and_prepare()
     except Exception as error:  # whatever the network, the disk or the builder's own code raises
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"--data {name} could not be downloaded and prepared: {reason[0]}") from error
-    train, validation = _tfds_splits(builder)
+        raise InputError(f"--data {name} could not be downloaded and prepared: {_first_line(error)}") from error
+    splits = _tfds_splits(builder)
     needed, free = builder.info.dataset_size, psutil.virtual_memory().available
     if needed > free / 2:
         raise InputError(
@@ -146,17 +165,31 @@ def _tfds(name: str) -> DataSet:
             f"of which {free / 1e9:.0f} GB are free; export it to a folder with train/ and val/."
         )
     class_names = tuple(features["label"].names)
-    return DataSet(name, class_names, _encoded(builder, train), _encoded(builder, validation))
+    return DataSet(name, class_names, lambda split: _encoded(builder, splits[split]))
 
 
-def _tfds_splits(builder: Any) -> tuple[str, str]:
+def _is_tfds_name(name: str) -> bool:
+    import tensorflow_datasets as tfds
+
+    return name.split("/")[0].split(":")[0] in tfds.list_builders(with_community_datasets=False)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _tfds_splits(builder: Any) -> dict[str, str]:
+    """Which of a builder's splits serve for training and for validation."""
     splits = builder.info.splits
     if "train" not in splits:
         raise InputError(f"--data {builder.name} has no split 'train', only {', '.join(splits)}.")
     for validation in ("validation", "test"):
         if validation in splits and splits[validation].num_examples:
-            return "train", validation
-    return "train[:90%]", "train[90%:]"  # the last tenth stands in for the missing validation split
+            return {"train": "train", "validation": validation}
+    return {
+        "train": "train[:90%]",
+        "validation": "train[90%:]",
+    }  # the last tenth stands in for the missing validation split
 
 
 def _encoded(builder: Any, split: str) -> Split:

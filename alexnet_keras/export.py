@@ -52,7 +52,7 @@ def check_paths(model: Path, kind: str, output: Path) -> None:
     """Refuse what cannot work, before the data are read and the conversion takes its time.
 
     Raises:
-        InputError: `model` is no `.keras` file, or `output` exists or has the wrong suffix.
+        InputError: `model` is no `.keras` file, or `output` exists, has the wrong suffix, or cannot be written.
     """
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
@@ -60,6 +60,15 @@ def check_paths(model: Path, kind: str, output: Path) -> None:
         raise InputError(f"A TFLite path must end in '.tflite', got {output.name!r}; try {output.stem + '.tflite'!r}.")
     if output.exists():
         raise InputError(f"The output {output} exists; choose another --output, or remove it.")
+    try:
+        runs.probe(output.parent)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output: Path, error: Exception) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    return InputError(f"The output {output} cannot be written ({reason}); choose another --output.")
 
 
 def export(model: Path, kind: str, output: Path, split: Split) -> Export:
@@ -80,8 +89,8 @@ def export(model: Path, kind: str, output: Path, split: Split) -> Export:
         with runs.appear_whole(output) as partial:
             WRITERS[kind](source, partial)
             difference, agreement, count = compare(predict.from_keras(source), predict.load(partial), split)
-    except OSError as error:
-        raise InputError(f"The output {output} cannot be written ({error.strerror}); choose another.") from error
+    except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
+        raise _unwritable(output, error) from error
     return Export(str(output), difference, agreement, count, _size(output))
 
 
@@ -95,7 +104,7 @@ def compare(first: predict.Predictor, second: predict.Predictor, split: Split) -
         read=lambda index: split.read(tf.gather(places, index)),
     )
     differences, agreements = [], []
-    with Progress("Comparing with the Keras model", len(places)) as progress:
+    with Progress("Comparing with the Keras model", len(places)) as progress, data.naming_unreadable(sample):
         for images, _ in data.eval_dataset(sample, input_size=first.input_size, batch_size=32).as_numpy_iterator():
             one, other = first.predict(images), second.predict(images)
             differences.append(np.abs(one - other).max(axis=1))
@@ -112,8 +121,10 @@ def write_saved_model(model: keras.Model, path: Path, batch_size: int | None = N
     """
     signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
 
+    probabilities = predict.serving_function(model)
+
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": model(images, training=False)}
+        return {"probabilities": probabilities(images)}
 
     with tempfile.TemporaryDirectory() as folder:
         labels = Path(folder) / predict.LABELS

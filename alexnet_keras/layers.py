@@ -172,7 +172,6 @@ class MeanSubtraction(keras.layers.Layer):
     Args:
         mean: red, green and blue in 0..255. A part of the configuration, not a weight: it is measured before training
             and never changes, and the paper's count of parameters has no room for it.
-
         stddev: what the difference is divided by; 1 in the paper.
 
     Input: `(B, H, W, 3)`, any dtype, 0..255. Output: the same shape in the compute dtype. The difference is taken in

@@ -65,7 +65,9 @@ def AlexNet(
         mean, stddev = trained.get_layer("mean").mean, trained.get_layer("mean").stddev
 
     towers = range(spec.towers)
-    norm = {key.removeprefix("lrn_"): value for key, value in spec.to_dict().items() if key.startswith("lrn_")}
+    norm = {
+        key.removeprefix("lrn_"): value for key, value in dataclasses.asdict(spec).items() if key.startswith("lrn_")
+    }
 
     def per_tower(name: str, make: Callable[..., keras.layers.Layer], x: Tensors) -> Tensors:
         """One layer a tower, named as in the 2012 code: conv1a and conv1b."""
@@ -166,10 +168,10 @@ def load_model(path: str | Path) -> keras.Model:
         InputError: the file is no `.keras` file, is damaged, or holds another network.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise OptionError(f"There is no model file {path}.")
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is no .keras file; only those hold a Keras model.")
+    if path.suffix != ".keras" or not path.is_file():
+        raise InputError(f"{path} is no .keras file; only those, and runs, hold a Keras model.")
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, json, h5py and Keras each raise their own kinds

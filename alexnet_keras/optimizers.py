@@ -49,7 +49,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        self._velocities = [self.add_variable_from_reference(variable, name="velocity") for variable in variables]
         self._are_biases = [variable.path.endswith("/bias") for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

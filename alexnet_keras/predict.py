@@ -1,7 +1,7 @@
 """Any model file -> a function from images to probabilities."""
 
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras import images
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.config import STORED_SIZE, InputError, OptionError
 from alexnet_keras.labels import readable
+from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model
 
 LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
@@ -34,11 +35,41 @@ class Predictor:
     class_names: tuple[str, ...]
 
 
+def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """`(B, H, W, 3)` float32, 0..255 -> `(B, classes)` float32 probabilities, from a model of either activation.
+
+    Raises:
+        InputError: the model has no classifier, one of another activation, or inputs that no picture is cropped to.
+    """
+    last, (_, height, width, _) = model.layers[-1], model.input_shape
+    if not isinstance(last, Predictions):
+        raise InputError(
+            f"The model {model.name!r} ends in {last.name!r} and not in a classifier; give one with its top."
+        )
+    if height != width or height > STORED_SIZE:
+        raise InputError(
+            f"The model {model.name!r} takes images of {height} x {width}; "
+            f"pictures are cropped to squares of at most {STORED_SIZE}."
+        )
+    if last.activation not in (keras.activations.linear, keras.activations.softmax):
+        raise InputError(f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities.")
+    logits = last.activation is keras.activations.linear
+
+    def serve(images: tf.Tensor) -> tf.Tensor:
+        outputs = model(images, training=False)
+        return tf.nn.softmax(outputs) if logits else outputs
+
+    return serve
+
+
 def from_keras(model: keras.Model) -> Predictor:
-    """A Keras model of this package, as it computes in the inference mode."""
-    names = model.get_layer("predictions").class_names
-    names = names or tuple(str(index) for index in range(model.output_shape[-1]))
-    call = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    """A Keras model of this package, as it computes in the inference mode.
+
+    Raises:
+        InputError: it is no classifier of pictures.
+    """
+    call = tf.function(serving_function(model), reduce_retracing=True)
+    names = model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
     return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), model.input_shape[1], names)
 
 
@@ -102,11 +133,8 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
     """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
 
     Raises:
-        OptionError: there is no such file.
         InputError: it is no picture, or a truncated one.
     """
-    if not path.is_file():
-        raise OptionError(f"There is no picture {path}.")
     try:
         picture = images.decode(tf.constant(path.read_bytes()))
     except (OSError, tf.errors.OpError) as error:
@@ -114,15 +142,16 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
     return images.centre_crop(images.resize_and_crop(picture), input_size).numpy()
 
 
-def classify(predictor: Predictor, paths: Sequence[Path], top: int) -> list[dict[str, Any]]:
-    """The `top` most probable classes of each picture, as `predict --json` prints them."""
+def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
+    """The `top` most probable classes of a picture, as `predict --json` prints them.
+
+    Raises:
+        InputError: the file is no picture, or a truncated one.
+    """
+    probabilities = predictor.predict(read_picture(path, predictor.input_size)[None])[0]
     names = predictor.class_names
-    results = []
-    for path in paths:
-        probabilities = predictor.predict(read_picture(path, predictor.input_size)[None])[0]
-        best = np.argsort(-probabilities, kind="stable")[:top]
-        predictions = [
-            {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])} for i in best
-        ]
-        results.append({"file": str(path), "predictions": predictions})
-    return results
+    predictions = [
+        {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])}
+        for i in np.argsort(-probabilities, kind="stable")[:top]
+    ]
+    return {"file": str(path), "predictions": predictions}

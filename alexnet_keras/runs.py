@@ -33,23 +33,32 @@ def default_path(config: TrainConfig) -> Path:
 
 
 def create(path: Path) -> Path:
-    """Make a run's folder.
+    """Make a run's folder, which belongs to nobody else: of two runs that want the same one, one is refused.
 
     Raises:
-        InputError: it exists and is not empty, or cannot be written.
+        InputError: it exists, or cannot be written.
     """
     try:
-        if path.is_dir() and any(path.iterdir()):
-            raise InputError(f"The run folder {path} exists; choose another --run, or remove it.")
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".{uuid.uuid4().hex}"
-        probe.touch()
-        probe.unlink()
+        path.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InputError(f"The run folder {path} exists; choose another --run, or remove it.") from error
     except OSError as error:
         raise InputError(
             f"The run folder {path} cannot be written ({error.strerror}); choose another with --run."
         ) from error
     return path
+
+
+def probe(folder: Path) -> None:
+    """Make a folder if need be, and see whether a file can be written into it.
+
+    Raises:
+        OSError: not so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f".probe-{uuid.uuid4().hex[:8]}"
+    file.touch()
+    file.unlink()
 
 
 def discard_if_empty_handed(path: Path) -> None:
@@ -78,8 +87,8 @@ def looks_like_model(path: Path) -> bool:
     return path.is_dir() or path.suffix in (".keras", ".tflite")
 
 
-def find_model(path: Path | None) -> tuple[Path, dict[str, Any] | None]:
-    """A model file, and the configuration of the run that it lies in, if it lies in one.
+def find_model(path: Path | None) -> Path:
+    """The model file that a user means.
 
     Args:
         path: a run's folder, a model file of any format, or `None` for the newest run.
@@ -94,9 +103,22 @@ def find_model(path: Path | None) -> tuple[Path, dict[str, Any] | None]:
     if path.is_dir() and not (path / "saved_model.pb").exists():
         if not (path / MODEL).is_file():
             raise InputError(f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel.")
-        path = path / MODEL
-    config = path.parent / CONFIG
-    return path, read_json(config) if config.is_file() else None
+        return path / MODEL
+    return path
+
+
+def data_of(model: Path) -> str:
+    """The data set of the run that a model file lies in.
+
+    Raises:
+        OptionError: it lies in no run.
+        InputError: the run's configuration is damaged.
+    """
+    config = model.parent / CONFIG
+    data = read_json(config).get("data") if config.is_file() else None
+    if not isinstance(data, str):
+        raise OptionError(f"{model} lies in no run, so its data set is not known; name one with --data.")
+    return data
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """The embedded data set: ten shapes, drawn by the code, the same bytes on every machine.
 
 A class is a form and nothing else: colours, place, angle and size are drawn alike for all ten, and a form's size is
-set by its area, so that neither colours nor their amounts tell the class. All geometry is integer arithmetic: floating
-point rounds differently on different machines, and a pixel on an edge would be in on one and out on another.
+set by its area, so that neither colours nor their amounts tell the class. Pixels are decided in integers, from sines,
+cosines and roots that are rounded to integers first: floating point rounds differently on different machines, and a
+pixel on an edge would be in on one and out on another.
 """
 
 from collections.abc import Callable

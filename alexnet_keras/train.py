@@ -1,6 +1,9 @@
 """train(config, run): the program. The command line, tests and benchmarks call it."""
 
+import contextlib
+import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +44,10 @@ def train(config: TrainConfig, run: Path) -> Evaluation:
 
 def _train(config: TrainConfig, run: Path) -> Evaluation:
     dataset = datasets.load(config.data)
-    steps = _steps(config, len(dataset.train))
-    training = data.in_memory(dataset.train, f"{dataset.name} for training")
-    validation = data.in_memory(dataset.validation, f"{dataset.name} for validation")
+    training, validation = dataset.train, dataset.validation
+    steps = _steps(config, len(training))
+    training = data.in_memory(training, f"{dataset.name} for training")
+    validation = data.in_memory(validation, f"{dataset.name} for validation")
     precision = devices.choose_precision(config.precision)
     hardware = devices.describe()
     print(
@@ -52,16 +56,22 @@ def _train(config: TrainConfig, run: Path) -> Evaluation:
         file=sys.stderr,
     )
 
+    with data.naming_unreadable(training):
+        mean = data.mean_colour(training)
     keras.utils.set_random_seed(config.seed)
     common: dict[str, Any] = {
         "classes": len(dataset.class_names),
         "input_shape": (config.input_size, config.input_size, 3),
-        "mean": data.mean_colour(training),
+        "mean": mean,
         "class_names": dataset.class_names,
     }
     model = AlexNet(config.architecture, classifier_activation=None, dtype=precision.policy, **common)
     optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
-        warmup_cosine(config.learning_rate, config.epochs * steps, round(config.warmup_epochs * steps)),
+        warmup_cosine(
+            config.learning_rate,
+            steps=config.epochs * steps,
+            warmup_steps=round(min(config.warmup_epochs, config.epochs / 4) * steps),
+        ),
         momentum=config.momentum,
         weight_decay=config.weight_decay,
         bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
@@ -70,10 +80,11 @@ def _train(config: TrainConfig, run: Path) -> Evaluation:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=["accuracy"])
 
-    runs.write_json(run / runs.CONFIG, {**config.to_dict(), "class_names": dataset.class_names})
+    config = dataclasses.replace(config, data=datasets.absolute(config.data))
+    runs.write_json(run / runs.CONFIG, {**dataclasses.asdict(config), "class_names": dataset.class_names})
     images_per_epoch = min(steps * config.batch_size, len(training))
     blank = AlexNet(config.architecture, dtype="float32", **common)
-    with data.naming_unreadable(training, validation):
+    with data.naming_unreadable(training, validation), _naming_batch_size(config.batch_size):
         model.fit(
             data.train_dataset(
                 training,
@@ -117,6 +128,14 @@ def _steps(config: TrainConfig, num_images: int) -> int:
             f"{config.data} has; choose at most {steps}."
         )
     return config.steps_per_epoch or steps
+
+
+@contextlib.contextmanager
+def _naming_batch_size(batch_size: int) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(f"--batch-size {batch_size} does not fit into the device's memory; choose less.") from error
 
 
 def smoothed_crossentropy(smoothing: float) -> Any:

@@ -9,6 +9,7 @@ import click
 import pytest
 from conftest import cli, draw_folder, only_error
 
+from alexnet_keras import runs
 from alexnet_keras.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,12 @@ def test_help_comes_from_a_checkout_too():
     command = [sys.executable, "cli.py", "train", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     assert "Usage: cli.py train" in result.stdout
+
+
+def test_help_is_quick_because_it_imports_little():
+    code = "import sys, alexnet_keras.cli; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout == "[]\n"
 
 
 def test_version():
@@ -94,6 +101,38 @@ def test_the_newest_run_is_the_default(run, monkeypatch, tmp_path):
     assert set(result.json) == {"top1_error", "top5_error", "num_images", "views"}
     result = cli("evaluate", "--views", 10, "--json")
     assert (result.json["views"], result.json["num_images"]) == (10, 9)
+
+
+def test_one_bad_picture_does_not_cost_the_others(run, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    result = cli("predict", run, run / "example.png", tmp_path / "bad.jpg", run / "example.png", "--json")
+    assert result.code == 1
+    assert len(result.json) == 2
+    assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture.\n"
+    result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
+    assert "There is no picture" in only_error(result)
+    assert result.code == 2
+
+
+def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder):
+    result = cli("export", run, "--format", "tflite", "--data", folder)
+    try:
+        assert result.code == 0, result.err
+        assert f"wrote               {run / 'model.tflite'}\n" in result.out
+        assert "equal top-1         100.00% of 9 validation images\n" in result.out
+        assert f"Next:  alexnet-keras evaluate {run / 'model.tflite'} --data {folder}" in result.out
+    finally:
+        (run / "model.tflite").unlink()
+
+
+def test_the_seed_is_an_option(folder, tmp_path):
+    losses = []
+    for name, seed in (("a", 3), ("b", 4)):
+        arguments = ["--data", folder, "--epochs", 1, "--batch-size", 6, "--seed", seed, "--run", tmp_path / name]
+        assert cli("train", *arguments).code == 0
+        assert json.loads((tmp_path / name / "config.json").read_text())["seed"] == seed
+        losses.append(runs.read_history(tmp_path / name)[0]["loss"])
+    assert losses[0] != losses[1]
 
 
 def test_train_tells_what_comes_next(folder, tmp_path):

@@ -5,25 +5,20 @@ import json
 
 import pytest
 
-from alexnet_keras.config import ARCHITECTURES, Architecture, OptionError, TrainConfig
+from alexnet_keras.config import ARCHITECTURES, OptionError
 from alexnet_keras.recipes import RECIPES, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipes_survive_json(name):
+def test_recipes_know_their_names_and_fit_into_json(name):
     config = recipe(name)
     assert config.recipe == name
-    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert json.loads(json.dumps(dataclasses.asdict(config)))["architecture"]["initializer"] == "he_normal"
 
 
 def test_an_unknown_recipe_is_an_error():
     with pytest.raises(OptionError, match="There is no recipe 'fast'; choose from quickstart"):
         recipe("fast")
-
-
-def test_an_unknown_key_is_an_error():
-    with pytest.raises(OptionError, match="TrainConfig has no learning_rat; it has architecture, "):
-        TrainConfig.from_dict({**recipe("quickstart").to_dict(), "learning_rat": 1})
 
 
 @pytest.mark.parametrize(
@@ -59,8 +54,3 @@ def test_train_config_refuses_what_cannot_be(changes, message):
 def test_architecture_refuses_what_cannot_be(changes, message):
     with pytest.raises(OptionError, match=message):
         dataclasses.replace(ARCHITECTURES["paper"], **changes)
-
-
-def test_architectures_survive_json():
-    for spec in ARCHITECTURES.values():
-        assert Architecture.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec

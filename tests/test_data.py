@@ -141,6 +141,15 @@ def test_load_data_feeds_fit(folder, tiny):
     assert len(history["val_accuracy"]) == 2
 
 
+def test_load_data_draws_by_its_seed(folder):
+    first, again, other = (
+        [tuple(labels) for _, labels in data.load_data(str(folder), batch_size=12, seed=seed)[0].as_numpy_iterator()]
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"batch_size": 0}, "batch_size must be at least 1, got 0"), ({"input_size": 257}, "input_size must be 1 to 256")],

@@ -94,8 +94,9 @@ def no_pictures(root):
 def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
     root = draw_folder(tmp_path / "d")
     for message in damage(root):
-        with pytest.raises(InputError, match=message):
-            datasets.load(str(root))
+        with pytest.raises(InputError, match=message):  # noqa: PT012  # some show when the split is opened
+            dataset = datasets.load(str(root))
+            _ = dataset.train, dataset.validation
 
 
 def test_a_file_is_no_data_set(tmp_path):
@@ -177,6 +178,10 @@ def test_without_a_validation_split_the_last_tenth_stands_in():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
+    with pytest.raises(OptionError, match="--data tiny_colours:9.9.9: TensorFlow Datasets says: .*9.9.9"):
+        datasets.load("tiny_colours:9.9.9")
+    with pytest.raises(OptionError, match="--data tiny_colours/foo: TensorFlow Datasets says: "):
+        datasets.load("tiny_colours/foo")
     with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
         datasets.load("tiny_text")
     with pytest.raises(
@@ -186,6 +191,13 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
     monkeypatch.setattr(datasets.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
     with pytest.raises(InputError, match="and encoded pictures are held in memory"):
         datasets.load("tiny_colours")
+
+
+def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert datasets.absolute("colours") == datasets.absolute("./colours/") == str(folder.resolve())
+    assert datasets.absolute("shapes") == "shapes"
+    assert datasets.absolute("cifar10") == "cifar10"
 
 
 def test_labels_are_words_where_the_synset_is_known():

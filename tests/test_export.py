@@ -6,6 +6,8 @@ import zipfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from conftest import draw_folder
 
 from alexnet_keras import datasets, export, predict
 from alexnet_keras.config import InputError
@@ -42,6 +44,14 @@ def test_an_export_equals_the_model(kind, model, split):
     np.testing.assert_allclose(predictor.predict(images), original.predict(images), atol=1e-5)
     with pytest.raises(InputError, match="exists; choose another --output, or remove it"):
         export.export(model, kind, output, split)
+
+
+def test_a_bad_picture_is_named(model, tmp_path):
+    root = draw_folder(tmp_path / "colours")
+    (root / "val" / "red" / "0.jpg").write_text("no picture")
+    with pytest.raises(InputError, match="val/red/0.jpg is not a complete"):
+        export.export(model, "tflite", tmp_path / "out.tflite", datasets.load(str(root)).validation)
+    assert not (tmp_path / "out.tflite").exists()
 
 
 def test_compare_sees_a_difference(split):
@@ -97,6 +107,20 @@ def test_an_output_that_cannot_be_is_refused(kind, name, message, model, split, 
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=message):
         export.export(model, kind, tmp_path / name, split)
+
+
+def test_a_full_disk_is_one_line(model, split, tmp_path, monkeypatch):
+    for error in (
+        OSError(28, "No space left on device"),
+        tf.errors.ResourceExhaustedError(None, None, "No space left"),
+    ):
+
+        def write(model, path, error=error):
+            raise error
+
+        monkeypatch.setitem(export.WRITERS, "saved_model", write)
+        with pytest.raises(InputError, match="The output .*out cannot be written .*No space left.*; choose another"):
+            export.export(model, "saved_model", tmp_path / "out", split)
 
 
 def test_exports_start_from_a_keras_model(split, tmp_path):

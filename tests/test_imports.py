@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "model": "config layers",
     "datasets": "config progress shapes",
     "data": "config datasets images progress",
-    "predict": "config images labels model",
+    "predict": "config images labels layers model",
     "evaluate": "config data datasets images predict progress",
     "export": "config data datasets model predict progress runs",
     "callbacks": "progress runs",

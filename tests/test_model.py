@@ -36,6 +36,25 @@ def test_towers_meet_only_before_conv3_and_the_fully_connected_layers():
             assert not source.endswith(other)
 
 
+@pytest.mark.parametrize(("variant", "tower"), [("paper", "b"), ("one_tower", "")])
+def test_pools_dropout_and_normalization_are_the_papers(variant, tower):
+    model = AlexNet(variant, classes=2)
+    for name in ("pool1", "pool2", "pool5"):
+        layer = model.get_layer(name + tower)
+        assert (layer.pool_size, layer.strides) == ((3, 3), (2, 2))  # section 3.4: s = 2, z = 3
+    for name in ("drop6", "drop7"):
+        assert model.get_layer(name + tower).rate == 0.5
+    for name in ("norm1", "norm2"):  # section 3.3
+        layer = model.get_layer(name + tower)
+        constants = layer.size, layer.k, layer.alpha, layer.beta, layer.divide_alpha_by_size
+        assert constants == (5, 2.0, 1e-4, 0.75, False)
+    order = [layer.name for layer in model.layers]
+    for first, then in (("conv1", "norm1"), ("norm1", "pool1"), ("conv2", "norm2"), ("norm2", "pool2")):
+        assert model.get_layer(then + tower).input is model.get_layer(first + tower).output, order
+    for name in ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7"):
+        assert model.get_layer(name + tower).activation is keras.activations.relu
+
+
 def test_the_papers_initial_weights():
     model = AlexNet("paper", classes=10)
     for name in ("conv1a", "conv2b", "conv3a", "fc6b", "fc8"):
@@ -134,6 +153,8 @@ def test_files_that_hold_no_alexnet_are_refused(tmp_path):
     archive.write_text("")
     with pytest.raises(InputError, match="is no .keras file"):
         load_model(archive)
+    with pytest.raises(InputError, match="is no .keras file; only those, and runs, hold a Keras model"):
+        load_model(tmp_path)
 
 
 def test_dtype_policy_reaches_every_layer_but_the_probabilities(tiny):

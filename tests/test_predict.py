@@ -16,11 +16,37 @@ def test_a_model_without_names_gives_numbers(tiny):
     assert predictor.predict(np.zeros((3, 67, 67, 3), np.uint8)).shape == (3, 4)
 
 
+def test_logits_become_probabilities(tiny, tmp_path):
+    arguments = {"classes": 4, "input_shape": (67, 67, 3)}
+    model = AlexNet(tiny, **arguments)
+    model.save(tmp_path / "softmax.keras")
+    logits = AlexNet(tiny, classifier_activation=None, weights=tmp_path / "softmax.keras", **arguments)
+    images = np.random.RandomState(0).randint(0, 256, (3, 67, 67, 3), dtype=np.uint8)
+    np.testing.assert_allclose(predict.from_keras(logits).predict(images), model(images), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"include_top": False},
+            "The model 'alexnet_tiny' ends in 'join5' and not in a classifier; give one with its top",
+        ),
+        ({"input_shape": (300, 300, 3)}, "takes images of 300 x 300; pictures are cropped to squares of at most 256"),
+        ({"input_shape": (100, 67, 3)}, "takes images of 100 x 67; pictures are cropped to squares"),
+        ({"classifier_activation": "sigmoid"}, "ends in neither softmax nor logits, so it gives no probabilities"),
+    ],
+)
+def test_a_model_that_gives_no_probabilities_of_pictures_is_refused(arguments, message, tiny):
+    with pytest.raises(InputError, match=message):
+        predict.from_keras(AlexNet(tiny, **{"classes": 2, **arguments}))
+
+
 def test_predictions_are_in_order_and_readable(tmp_path):
     Image.new("RGB", (300, 200), (10, 20, 30)).save(tmp_path / "p.png")
     probabilities = np.array([[0.1, 0.3, 0.3, 0.3]])
     predictor = predict.Predictor(lambda images: probabilities, 227, ("a", "n01440764", "c", "d"))
-    (result,) = predict.classify(predictor, [tmp_path / "p.png"], top=3)
+    result = predict.classify(predictor, tmp_path / "p.png", top=3)
     assert result["file"] == str(tmp_path / "p.png")
     assert [item["class"] for item in result["predictions"]] == ["n01440764", "c", "d"]
     assert result["predictions"][0] == {"class": "n01440764", "label": "tench", "probability": 0.3}
@@ -40,8 +66,6 @@ def test_a_file_that_is_no_picture_is_named(content, tmp_path):
     (tmp_path / "p.jpg").write_bytes(content)
     with pytest.raises(InputError, match=r"p.jpg is not a complete JPEG, PNG, GIF or BMP picture"):
         predict.read_picture(tmp_path / "p.jpg", 227)
-    with pytest.raises(OptionError, match=r"There is no picture .*absent.jpg"):
-        predict.read_picture(tmp_path / "absent.jpg", 227)
 
 
 def test_files_that_are_no_model_are_named(tmp_path):

@@ -32,12 +32,10 @@ def test_default_names_hold_recipe_and_data():
     assert runs.default_path(recipe("quickstart")).match("saved_models/*-quickstart-shapes")
 
 
-def test_create_refuses_a_folder_in_use(tmp_path):
-    (tmp_path / "empty").mkdir()
-    assert runs.create(tmp_path / "empty") == tmp_path / "empty"
-    (tmp_path / "empty" / "file").touch()
-    with pytest.raises(InputError, match="The run folder .*empty exists; choose another --run, or remove it"):
-        runs.create(tmp_path / "empty")
+def test_a_folder_belongs_to_one_run(tmp_path):
+    assert runs.create(tmp_path / "a" / "run").is_dir()
+    with pytest.raises(InputError, match="The run folder .*run exists; choose another --run, or remove it"):
+        runs.create(tmp_path / "a" / "run")
 
 
 def test_create_refuses_what_cannot_be_written(tmp_path):
@@ -87,17 +85,24 @@ def test_damaged_json_is_named(text, message, tmp_path):
 
 def test_find_model_knows_runs_and_files(tmp_path):
     make_run(tmp_path / "run", age=0)
-    runs.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
-    assert runs.find_model(tmp_path / "run") == (tmp_path / "run" / runs.MODEL, {"data": "shapes"})
-    (tmp_path / "run" / "model.tflite").touch()
-    assert runs.find_model(tmp_path / "run" / "model.tflite")[1] == {"data": "shapes"}
+    assert runs.find_model(tmp_path / "run") == tmp_path / "run" / runs.MODEL
     (tmp_path / "alone.keras").touch()
-    assert runs.find_model(tmp_path / "alone.keras") == (tmp_path / "alone.keras", None)
+    assert runs.find_model(tmp_path / "alone.keras") == tmp_path / "alone.keras"
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty is neither a run with 'model.keras' nor a SavedModel"):
         runs.find_model(tmp_path / "empty")
     with pytest.raises(OptionError, match="There is no model .*absent"):
         runs.find_model(tmp_path / "absent")
+
+
+def test_what_lies_in_a_run_knows_its_data(tmp_path):
+    make_run(tmp_path / "run", age=0)
+    runs.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
+    assert runs.data_of(tmp_path / "run" / "model.tflite") == "shapes"
+    for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
+        runs.write_json(tmp_path / runs.CONFIG, content)
+        with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
+            runs.data_of(tmp_path / "alone.keras")
 
 
 def test_provenance_names_versions_and_hardware():

@@ -4,15 +4,16 @@ import csv
 import dataclasses
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import runs
-from alexnet_keras.callbacks import COLUMNS
-from alexnet_keras.config import InputError, TrainConfig
+from alexnet_keras import data, datasets, runs
+from alexnet_keras.callbacks import COLUMNS, Recorder
+from alexnet_keras.config import InputError
 from alexnet_keras.model import load_model
 from alexnet_keras.recipes import recipe
 from alexnet_keras.train import smoothed_crossentropy, train
@@ -28,8 +29,9 @@ def test_a_run_holds_everything(run, folder):
     assert names == {"config.json", "history.csv", "model.keras", "evaluation.json", "example.png", "tensorboard"}
 
     values = json.loads((run / "config.json").read_text())
-    assert values.pop("class_names") == ["blue", "green", "red"]
-    assert TrainConfig.from_dict(values).data == str(folder)
+    assert values["class_names"] == ["blue", "green", "red"]
+    assert values["data"] == str(folder)
+    assert values["architecture"]["name"] == "paper"
 
     with (run / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -46,7 +48,7 @@ def test_a_run_holds_everything(run, folder):
 
     model = load_model(run / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    assert model.get_layer("mean").mean != (0, 0, 0)
+    assert model.get_layer("mean").mean == data.mean_colour(datasets.load(str(folder)).train)
     assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
 
 
@@ -75,10 +77,17 @@ def test_it_trains_in_half_precision(precision, folder, tiny, tmp_path):
     assert all(math.isfinite(row["loss"]) for row in history)
 
 
-def test_steps_per_epoch_shortens_an_epoch(folder, tiny, tmp_path, capsys):
-    train(config(folder, tiny, steps_per_epoch=1), tmp_path / "run")
-    assert len(runs.read_history(tmp_path / "run")) == 2
-    assert "Epoch 2/2" in capsys.readouterr().err
+def test_steps_per_epoch_shortens_an_epoch(folder, tiny, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Recorder, "on_train_batch_end", lambda self, batch, logs=None: seen.append(batch))
+    train(config(folder, tiny, steps_per_epoch=2), tmp_path / "run")
+    assert seen == [0, 1, 0, 1]
+
+
+def test_the_learning_rate_ends_near_zero_even_after_one_epoch(folder, tiny, tmp_path):
+    train(config(folder, tiny, epochs=1, batch_size=1), tmp_path / "run")
+    (row,) = runs.read_history(tmp_path / "run")
+    assert row["learning_rate"] < 0.05 * 0.02
 
 
 @pytest.mark.parametrize(
@@ -94,12 +103,26 @@ def test_what_cannot_be_leaves_no_folder(changes, message, folder, tiny, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_bad_picture_leaves_no_folder(tiny, tmp_path):
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("memory", [None, 1000])
+def test_a_bad_picture_leaves_no_folder(split, memory, tiny, tmp_path, monkeypatch):
+    """Whether the pictures are decoded beforehand or, for want of memory, as they come."""
+    if memory:
+        monkeypatch.setattr(data.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
     root = draw_folder(tmp_path / "colours")
-    (root / "val" / "red" / "1.png").write_text("no picture")
-    with pytest.raises(InputError, match=r"val/red/1.png is not a complete"):
+    (root / split / "red" / "1.png").write_text("no picture")
+    with pytest.raises(InputError, match=f"{split}/red/1.png is not a complete"):
         train(config(root, tiny), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_device_without_memory_names_the_batch_size(folder, tiny, tmp_path, monkeypatch):
+    def exhausted(self, *arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr("keras.Model.fit", exhausted)
+    with pytest.raises(InputError, match="--batch-size 5 does not fit into the device's memory; choose less"):
+        train(config(folder, tiny), tmp_path / "run")
 
 
 def test_an_existing_run_is_left_alone(run, folder, tiny):
