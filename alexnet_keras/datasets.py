@@ -141,6 +141,11 @@ def _files(folder: Path, class_names: Sequence[str]) -> Split:
 def _tfds(name: str) -> DataSet:
     import tensorflow_datasets as tfds  # takes a second, and only this source needs it
 
+    if not hasattr(tfds, "builder"):  # it hides its own failure to import
+        raise InputError(
+            f"--data {name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
+            "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
+        )
     try:
         builder = tfds.builder(name)
     except (tfds.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration

@@ -176,6 +176,12 @@ def test_without_a_validation_split_the_last_tenth_stands_in():
     assert (len(dataset.train), len(dataset.validation)) == (18, 2)
 
 
+def test_a_broken_tfds_says_what_mends_it(monkeypatch):
+    monkeypatch.delattr(tfds, "builder")
+    with pytest.raises(InputError, match="cannot be imported beside this TensorFlow; .* 'tensorflow-metadata<1.18'"):
+        datasets.load("cifar10")
+
+
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
     with pytest.raises(OptionError, match="--data tiny_colours:9.9.9: TensorFlow Datasets says: .*9.9.9"):
