@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def _fail(message: str, code: int) -> None:
 
 def _load_tensorflow() -> None:
     """Import TensorFlow without the lines that its C++ side writes to standard error before it can be told not to."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors come as exceptions too
     os.environ["KERAS_BACKEND"] = "tensorflow"  # data, training and exports are TensorFlow's
     sys.stderr.flush()
     saved = os.dup(2)
@@ -121,8 +122,9 @@ def train(
     )
     click.echo(f" on {evaluation.num_images:,} validation images.")
     click.echo(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-    click.echo(f"Next:  alexnet-keras predict {folder} {folder / runs.EXAMPLE}")
-    click.echo(f"       alexnet-keras export {folder} --format tflite")
+    named, example = shlex.quote(str(folder)), shlex.quote(str(folder / runs.EXAMPLE))
+    click.echo(f"Next:  alexnet-keras predict {named} {example}")
+    click.echo(f"       alexnet-keras export {named} --format tflite")
 
 
 @main.command(epilog=_example("alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette"))
@@ -229,7 +231,7 @@ def export(model: Path | None, kind: str, output: Path | None, data: str | None,
             ("equal top-1", f"{_percent(result.top1_agreement)} of {result.num_images} validation images"),
         ]
     )
-    click.echo(f"Next:  alexnet-keras evaluate {result.path} --data {source}")
+    click.echo(f"Next:  alexnet-keras evaluate {shlex.quote(result.path)} --data {shlex.quote(source)}")
 
 
 @main.command(epilog=_example("alexnet-keras info --variant paper"))

@@ -1,13 +1,16 @@
 """Every command as a user sees it: help, JSON, tables, and one line for a mistake."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
+from PIL import Image
 
 from alexnet_keras import runs
 from alexnet_keras.cli import main
@@ -251,6 +254,17 @@ def test_a_process_shows_one_line_too(tmp_path):
         == f"Error: {tmp_path / 'model.keras'} is not a Keras model, or a damaged one; train or export it again.\n"
     )
     assert result.stdout == ""
+
+
+def test_a_truncated_photograph_is_one_line_too(run, tmp_path):
+    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (300, 300, 3), dtype=np.uint8)).save(whole)
+    cut.write_bytes(whole.read_bytes()[:30_000])
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, ROOT / "cli.py", "predict", run, cut]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 1
+    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF or BMP picture.\n"
 
 
 def test_an_interrupt_is_130(monkeypatch):
