@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import psutil
@@ -150,27 +151,57 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
     return math.ceil(num_images / batch_size)
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one of several hosts reads of every global batch: the places `index, index + count, ...` of an epoch."""
+
+    index: int = 0
+    count: int = 1
+
+
 def train_dataset(
-    split: Split, *, input_size: int, batch_size: int, epochs: tf.data.Dataset, seed: int, steps: int = -1
+    split: Split,
+    *,
+    input_size: int,
+    batch_size: int,
+    epochs: tf.data.Dataset,
+    seed: int,
+    steps: int = -1,
+    first_step: int = 0,
+    share: Share = Share(),
 ) -> tf.data.Dataset:
     """Augmented batches: every picture once an epoch, in an order of that epoch's own.
 
     Order and augmentation are functions of `seed`, the epoch's number and the picture's place in it, so they are the
-    same whatever the number of threads.
+    same whatever the number of threads and hosts, and wherever the first epoch is entered.
 
     Args:
         split: the training pictures.
         input_size: side of the random crop, at most 256.
-        batch_size: pictures a batch; the last batch of an epoch may be smaller.
+        batch_size: pictures a global batch, a multiple of `share.count`; the last batch of an epoch may be smaller.
         epochs: int64 numbers of the epochs to run through.
         seed: any integer.
         steps: take only so many batches of each epoch; -1 for all.
+        first_step: batches of the first epoch that are passed over, unread.
+        share: which pictures of each batch are this host's. Every share has equally many batches, so that hosts stay
+            in step: the last of an epoch may be empty.
 
     Returns:
-        `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels.
+        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels.
+
+    Raises:
+        OptionError: the batch cannot be shared out evenly.
     """
+    if batch_size % share.count:
+        raise OptionError(
+            f"batch_size {batch_size} cannot be dealt out to {share.count} hosts; choose a multiple of {share.count}."
+        )
     labels = tf.constant(split.labels)
     count = len(split)
+    local = batch_size // share.count
+    batches = steps_per_epoch(count, batch_size) if steps < 0 else min(steps, steps_per_epoch(count, batch_size))
+    places = np.arange(count)[: batches * batch_size][share.index :: share.count]
+    missing = batches - math.ceil(len(places) / local)  # 0, or 1 where the last batch has no picture for this share
 
     def example(place: tf.Tensor, index: tf.Tensor, epoch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image_seed = tf.random.experimental.stateless_fold_in(epoch_seed, place)
@@ -179,18 +210,22 @@ def train_dataset(
         image = images.random_mirror(image, tf.random.experimental.stateless_fold_in(image_seed, MIRROR))
         return image, labels[index]
 
-    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+    def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), epoch)
         order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed)
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .enumerate()
+        skipped = tf.where(turn == 0, local * first_step, 0)
+        mine = tf.constant(places)[skipped:]
+        batched = (
+            tf.data.Dataset.from_tensor_slices((mine, tf.gather(order, mine)))
             .map(lambda place, index: example(place, index, epoch_seed), tf.data.AUTOTUNE)
-            .batch(batch_size)
-            .take(steps)
+            .batch(local)
         )
+        if not missing:
+            return batched
+        shape = (0, input_size, input_size, 3)
+        return batched.concatenate(tf.data.Dataset.from_tensors((tf.zeros(shape, tf.uint8), labels[:0])))
 
-    return epochs.flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE)
+    return epochs.enumerate().flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE)
 
 
 def eval_dataset(

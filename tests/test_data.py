@@ -59,6 +59,33 @@ def test_steps_cut_an_epoch_short(split):
     assert [len(labels) for _, labels in batches(split, epochs=2, steps=1)] == [4, 4]
 
 
+def test_an_epoch_can_be_entered_at_any_step(split):
+    whole = batches(split, epochs=2)
+    for first_step in range(4):
+        entered = batches(split, epochs=2, first_step=first_step)
+        assert len(entered) == len(whole) - first_step
+        for (images, labels), (same_images, same_labels) in zip(entered, whole[first_step:], strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+
+
+@pytest.mark.parametrize("steps", [-1, 2])
+def test_hosts_share_every_batch(split, steps):
+    whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one picture, for the first host
+    shares = [
+        batches(split, 2, batch_size=3, steps=steps, share=data.Share(host, 3), first_step=1) for host in range(3)
+    ]
+    for parts, (images, labels) in zip(zip(*shares, strict=True), whole[1:], strict=True):
+        order = np.argsort(np.concatenate([part_labels for _, part_labels in parts]))
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in parts])[order], np.sort(labels))
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in parts])[order], images[np.argsort(labels)])
+
+
+def test_a_batch_that_cannot_be_shared_out(split):
+    with pytest.raises(OptionError, match="batch_size 4 cannot be dealt out to 3 hosts; choose a multiple of 3."):
+        batches(split, share=data.Share(0, 3))
+
+
 def test_evaluation_takes_central_crops_in_order(split):
     dataset = data.eval_dataset(split, input_size=227, batch_size=3)
     images, labels = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))

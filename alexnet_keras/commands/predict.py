@@ -1,0 +1,54 @@
+"""Predict: what is on a picture."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from alexnet_keras.commands import example, json_option, load_tensorflow
+from alexnet_keras.config import InputError
+
+
+@click.command(epilog=example("alexnet-keras predict saved_models/RUN photo.jpg"))
+@click.argument("arguments", metavar="[MODEL] IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes a picture.")
+@json_option
+def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
+    """Class names and probabilities of each IMAGE.
+
+    MODEL is a run, a .keras, a SavedModel or a .tflite; the newest run if the first argument is a picture.
+    """
+    from alexnet_keras import runs
+
+    named = runs.looks_like_model(arguments[0])
+    path = runs.find_model(arguments[0] if named else None)
+    pictures = arguments[1:] if named else arguments
+    if not pictures:
+        raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
+    missing = [picture for picture in pictures if not picture.is_file()]
+    if missing:
+        raise click.UsageError(f"There is no picture {missing[0]}.")
+    load_tensorflow()
+    from alexnet_keras import predict as predictors
+
+    predictor = predictors.load(path)
+    results, failed = [], False
+    for picture in pictures:
+        try:
+            result = predictors.classify(predictor, picture, top)
+        except InputError as error:  # the others shall not suffer from it
+            click.echo(f"Error: {error}", err=True)
+            failed = True
+            continue
+        results.append(result)
+        if as_json:
+            continue
+        if len(pictures) > 1:
+            click.secho(result["file"], bold=True)
+        for prediction in result["predictions"]:
+            bar = "█" * round(20 * prediction["probability"])
+            click.echo(f"{prediction['probability']:7.2%}  {bar:20}  {prediction['label']}")
+    if as_json:
+        click.echo(json.dumps(results))
+    sys.exit(1 if failed else 0)
