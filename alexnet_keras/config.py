@@ -83,6 +83,7 @@ def architecture(variant: "str | Architecture") -> Architecture:
     return ARCHITECTURES[variant]
 
 
+COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -103,6 +104,7 @@ class TrainConfig:
             half a cosine.
         momentum, weight_decay, bias_learning_rate_multiplier: of the update rule of 2012.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
+        colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
     """
@@ -120,6 +122,7 @@ class TrainConfig:
     weight_decay: float = 5e-4
     bias_learning_rate_multiplier: float = 2.0
     label_smoothing: float = 0.0
+    colour_noise: str | None = None
     seed: int = 0
     precision: str = "auto"
 
@@ -134,6 +137,10 @@ class TrainConfig:
         )
         _check(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, got {self.warmup_epochs}.")
         _check(0 <= self.label_smoothing < 1, f"label_smoothing must be in [0, 1), got {self.label_smoothing}.")
+        _check(
+            self.colour_noise in (None, *COLOUR_NOISES),
+            f"colour_noise must be None or one of {', '.join(COLOUR_NOISES)}, got {self.colour_noise!r}.",
+        )
         _check(self.seed >= 0, f"seed must not be negative, got {self.seed}.")
         _check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."

@@ -10,13 +10,15 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import datasets, images
-from alexnet_keras.config import STORED_SIZE, InputError, OptionError
+from alexnet_keras import augmentation, datasets, images
+from alexnet_keras.augmentation import ColourNoise, Draws
+from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, InputError, OptionError
 from alexnet_keras.datasets import Split
+from alexnet_keras.moments import ColourStatistics, Moments
 from alexnet_keras.progress import Progress
 
-MEAN_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
-CROP, MIRROR = 0, 1  # one random stream a decision
+COLOUR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
+READY = 2  # batches that wait for the network: enough to even out, and 80 MB each where they are float32
 
 
 def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
@@ -28,7 +30,12 @@ def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
 
 
 def load_data(
-    source: str = "shapes", *, batch_size: int = 128, input_size: int = 227, seed: int = 0
+    source: str = "shapes",
+    *,
+    batch_size: int = 128,
+    input_size: int = 227,
+    seed: int = 0,
+    colour_noise: str | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """A data set for `model.fit`: augmented training batches and central crops for validation.
 
@@ -37,10 +44,11 @@ def load_data(
         batch_size: images a batch; the last batch of an epoch may be smaller.
         input_size: side of the crops in pixels, at most 256.
         seed: of order and augmentation; every iteration over the training batches draws both anew.
+        colour_noise: `"paper"`, `"original"` (`augmentation.colour_noise` has the arithmetic) or `None` for none.
 
     Returns:
-        Training and validation batches: `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels. Both
-        have an attribute `class_names`.
+        Training and validation batches: `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels; with
+        colour noise, training images are float32. Both have an attribute `class_names`.
 
     Raises:
         OptionError: there is no such data set, or a number is out of its range.
@@ -50,20 +58,23 @@ def load_data(
         raise OptionError(f"batch_size must be at least 1, got {batch_size}.")
     if not 1 <= input_size <= STORED_SIZE:
         raise OptionError(f"input_size must be 1 to {STORED_SIZE}, got {input_size}.")
+    if colour_noise not in (None, *COLOUR_NOISES):
+        raise OptionError(f"colour_noise must be None or one of {', '.join(COLOUR_NOISES)}, got {colour_noise!r}.")
     dataset = datasets.load(source)
-    train_split, validation_split = dataset.train, dataset.validation
+    train_split = in_memory(dataset.train, f"{dataset.name} for training")
+    validation_split = in_memory(dataset.validation, f"{dataset.name} for validation")
+    noise = augmentation.colour_noise(colour_noise, colour_statistics(train_split)) if colour_noise else None
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
-        in_memory(train_split, f"{dataset.name} for training"),
+        train_split,
         input_size=input_size,
         batch_size=batch_size,
         epochs=epochs,
         seed=seed,
+        noise=noise,
     )
     train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(train_split), batch_size)))
-    validation = eval_dataset(
-        in_memory(validation_split, f"{dataset.name} for validation"), input_size=input_size, batch_size=batch_size
-    )
+    validation = eval_dataset(validation_split, input_size=input_size, batch_size=batch_size)
     train.class_names = validation.class_names = dataset.class_names  # as keras.utils.image_dataset_from_directory does
     return train, validation
 
@@ -93,7 +104,10 @@ def in_memory(split: Split, label: str) -> Split:
                 progress.advance(1)
         except tf.errors.OpError as error:  # elements come in order: the one that failed is the next
             raise unreadable(split, done) from error
-    return dataclasses.replace(split, read=tf.constant(store).__getitem__)
+    pictures = tf.constant(store)
+    return dataclasses.replace(
+        split, read=pictures.__getitem__, read_batch=lambda indices: tf.gather(pictures, indices)
+    )
 
 
 def unreadable(split: Split, index: int) -> InputError:
@@ -129,21 +143,16 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
         raise
 
 
-def mean_colour(split: Split) -> tuple[float, float, float]:
-    """Mean of red, green and blue over a split, 0..255; of evenly spaced pictures where it has over 10,000."""
-    places = np.linspace(0, len(split) - 1, min(len(split), MEAN_SAMPLE)).astype(np.int64)
-    dataset = (
-        tf.data.Dataset.from_tensor_slices(places)
-        .map(lambda index: tf.reduce_mean(tf.cast(pixels(split, index), tf.float32), axis=(0, 1)), tf.data.AUTOTUNE)
-        .batch(64)
-    )
-    total = np.zeros(3)
-    with Progress("Measuring the mean colour", len(places)) as progress:
-        for batch in dataset.as_numpy_iterator():
-            total += batch.sum(axis=0, dtype=np.float64)
-            progress.advance(len(batch))
-    red, green, blue = (round(float(value), 3) for value in total / len(places))
-    return red, green, blue
+def colour_statistics(split: Split) -> ColourStatistics:
+    """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
+    places = np.linspace(0, len(split) - 1, min(len(split), COLOUR_SAMPLE)).astype(np.int64)
+    dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
+    moments = Moments(STORED_SIZE)
+    with Progress("Measuring the colours", len(places)) as progress:
+        for picture in dataset.as_numpy_iterator():
+            moments.add(picture)
+            progress.advance(1)
+    return moments.statistics()
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -169,6 +178,7 @@ def train_dataset(
     steps: int = -1,
     first_step: int = 0,
     share: Share = Share(),
+    noise: ColourNoise | None = None,
 ) -> tf.data.Dataset:
     """Augmented batches: every picture once an epoch, in an order of that epoch's own.
 
@@ -185,9 +195,12 @@ def train_dataset(
         first_step: batches of the first epoch that are passed over, unread.
         share: which pictures of each batch are this host's. Every share has equally many batches, so that hosts stay
             in step: the last of an epoch may be empty.
+        noise: what to do to the images' colours.
 
     Returns:
-        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels.
+        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels. With
+        `noise`, float32, and a little beyond 0..255: rounded to uint8, a component whose standard deviation is a tenth
+        of a grey level would be lost, and bright images could not become brighter.
 
     Raises:
         OptionError: the batch cannot be shared out evenly.
@@ -203,29 +216,59 @@ def train_dataset(
     places = np.arange(count)[: batches * batch_size][share.index :: share.count]
     missing = batches - math.ceil(len(places) / local)  # 0, or 1 where the last batch has no picture for this share
 
-    def example(place: tf.Tensor, index: tf.Tensor, epoch_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image_seed = tf.random.experimental.stateless_fold_in(epoch_seed, place)
-        image = pixels(split, index)
-        image = images.random_crop(image, input_size, tf.random.experimental.stateless_fold_in(image_seed, CROP))
-        image = images.random_mirror(image, tf.random.experimental.stateless_fold_in(image_seed, MIRROR))
-        return image, labels[index]
-
     def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        epoch_seed = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), epoch)
-        order = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed)
+        draws = augmentation.draw(count, input_size, seed, epoch)
         skipped = tf.where(turn == 0, local * first_step, 0)
-        mine = tf.constant(places)[skipped:]
-        batched = (
-            tf.data.Dataset.from_tensor_slices((mine, tf.gather(order, mine)))
-            .map(lambda place, index: example(place, index, epoch_seed), tf.data.AUTOTUNE)
-            .batch(local)
-        )
-        if not missing:
-            return batched
-        shape = (0, input_size, input_size, 3)
-        return batched.concatenate(tf.data.Dataset.from_tensors((tf.zeros(shape, tf.uint8), labels[:0])))
+        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(places)[skipped:])
+        crops = _crops_by_batch if split.read_batch else _crops_one_by_one
+        dataset = crops(dataset, split, draws, input_size, local)
+        if missing:
+            nothing = (tf.zeros((0, input_size, input_size, 3), tf.uint8), tf.zeros((0,), tf.int64))
+            dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
 
-    return epochs.enumerate().flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE)
+        def finish(cropped: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            if noise:
+                shifts = tf.gather(draws.colour, places) @ tf.constant(noise.directions, tf.float32)
+                cropped = images.shift_colours(cropped, shifts, noise.mean, noise.divisor)
+            return cropped, tf.gather(labels, tf.gather(draws.order, places))
+
+        return dataset.map(finish, tf.data.AUTOTUNE)
+
+    return epochs.enumerate().flat_map(epoch_batches).prefetch(READY)
+
+
+def _crops_one_by_one(
+    places: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int
+) -> tf.data.Dataset:
+    """Crops with their places, from pictures that are read one by one, as many at a time as there are threads."""
+
+    def example(place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        picture = split.read(draws.order[place])
+        cut = images.crop_encoded if picture.dtype == tf.string else images.crop
+        return images.mirror(cut(picture, draws.offsets[place], size), draws.mirrored[place]), place
+
+    return places.map(example, tf.data.AUTOTUNE).batch(batch_size)
+
+
+def _crops_by_batch(places: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int) -> tf.data.Dataset:
+    """The same from pictures that are read by the batch; those that must be decoded are dealt out to threads."""
+    read_batch = split.read_batch
+    assert read_batch is not None
+
+    def example(encoded: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        cropped = images.crop_encoded(encoded, draws.offsets[place], size)
+        return images.mirror(cropped, draws.mirrored[place]), place
+
+    def examples(pictures: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        offsets, mirrored = tf.gather(draws.offsets, places), tf.gather(draws.mirrored, places)
+        return images.crop_and_mirror(pictures, offsets, mirrored, size), places
+
+    batches = places.batch(batch_size).map(
+        lambda places: (read_batch(tf.gather(draws.order, places)), places), tf.data.AUTOTUNE
+    )
+    if batches.element_spec[0].dtype == tf.string:
+        return batches.unbatch().map(example, tf.data.AUTOTUNE).batch(batch_size)
+    return batches.map(examples, tf.data.AUTOTUNE)
 
 
 def eval_dataset(

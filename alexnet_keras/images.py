@@ -1,4 +1,6 @@
-"""Pure tensor functions on one image (section 2 and section 4.1). They work eagerly and inside tf.data alike."""
+"""Pure tensor functions on images (section 2 and section 4.1). They work eagerly and inside tf.data alike."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -53,19 +55,17 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
     return tf.ensure_shape(pixels, (size, size, 3))
 
 
-def random_crop(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """Cut a random square out of an image (section 4.1); every offset from 0 to `side - size`, both ends included.
+def crop(image: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
+    """Cut a square out of an image.
 
     Args:
-        image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
+        image: `(H, W, 3)`, any dtype.
+        offset: `(2,)` int32, top and left edge of the square, which must lie within the image.
         size: side of the square in pixels.
-        seed: `(2,)` integer; the same seed gives the same square.
 
     Returns:
         `(size, size, 3)`, the dtype of `image`.
     """
-    limit = tf.shape(image)[:2] - size + 1
-    offset = tf.random.stateless_uniform((2,), seed, minval=0, maxval=2**31 - 1, dtype=tf.int32) % limit
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
 
@@ -98,12 +98,71 @@ def ten_views(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.concat([views, tf.reverse(views, axis=[2])], axis=0)
 
 
-def random_mirror(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Reverse left and right with a probability of one half (section 4.1).
+def mirror(image: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+    """Reverse left and right, if asked to.
 
     Args:
         image: `(H, W, 3)`, any dtype.
-        seed: `(2,)` integer; the same seed gives the same decision.
+        mirrored: scalar bool.
     """
-    mirrored = tf.random.stateless_uniform((), seed) < 0.5
     return tf.cond(mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
+
+
+def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
+    """`crop` of `resize_and_crop` of `decode`.
+
+    Args:
+        encoded: scalar string, the file's bytes.
+        offset: `(2,)` int32, top and left edge of the square in the stored 256 x 256 pixels.
+        size: side of the square in pixels.
+
+    Returns:
+        `(size, size, 3)` uint8, 0..255.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the bytes are no picture, or a truncated one.
+    """
+    return crop(resize_and_crop(decode(encoded)), offset, size)
+
+
+def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
+    """`crop`, then `mirror`, for a whole batch: a tenth of what tf.data takes to call them image by image.
+
+    Args:
+        images: `(B, H, W, 3)` uint8.
+        offsets: `(B, 2)` int32, top and left edge of each square.
+        mirrored: `(B,)` bool.
+        size: side of the squares in pixels.
+
+    Returns:
+        `(B, size, size, 3)` uint8.
+    """
+    return tf.map_fn(
+        lambda each: mirror(crop(each[0], each[1], size), each[2]),
+        (images, offsets, mirrored),
+        fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
+    )
+
+
+def shift_colours(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:
+    """Add a colour to each image, then draw it nearer to the mean colour.
+
+    Nothing is rounded or clipped, which would make dark and bright images move less than others: results may lie
+    outside 0..255.
+
+    Args:
+        images: `(B, H, W, 3)`, any dtype, 0..255.
+        shifts: `(B, 3)` float32, red, green and blue in units of 0..255.
+        mean: red, green and blue, 0..255.
+        divisor: of the distance from the mean; 1 leaves it as it is.
+
+    Returns:
+        `(B, H, W, 3)` float32: `(images + shifts - mean) / divisor + mean`.
+    """
+    shifts = shifts / divisor + tf.constant(mean, tf.float32) * (1 - 1 / divisor)
+    return _scale_and_shift(images, tf.constant(1 / divisor, tf.float32), shifts)
+
+
+@tf.function(jit_compile=True)  # one pass over the memory instead of three, which are what it costs
+def _scale_and_shift(images: tf.Tensor, scale: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
+    return tf.cast(images, tf.float32) * scale + shifts[:, tf.newaxis, tf.newaxis]

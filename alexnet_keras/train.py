@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import data, datasets, devices, runs
+from alexnet_keras import augmentation, data, datasets, devices, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import InputError, TrainConfig
 from alexnet_keras.evaluate import Evaluation, evaluate
@@ -57,12 +57,13 @@ def _train(config: TrainConfig, run: Path) -> Evaluation:
     )
 
     with data.naming_unreadable(training):
-        mean = data.mean_colour(training)
+        colours = data.colour_statistics(training)
+    noise = augmentation.colour_noise(config.colour_noise, colours) if config.colour_noise else None
     keras.utils.set_random_seed(config.seed)
     common: dict[str, Any] = {
         "classes": len(dataset.class_names),
         "input_shape": (config.input_size, config.input_size, 3),
-        "mean": mean,
+        "mean": colours.mean,
         "class_names": dataset.class_names,
     }
     model = AlexNet(config.architecture, classifier_activation=None, dtype=precision.policy, **common)
@@ -93,6 +94,7 @@ def _train(config: TrainConfig, run: Path) -> Evaluation:
                 epochs=tf.data.Dataset.range(config.epochs),
                 seed=config.seed,
                 steps=steps,
+                noise=noise,
             ),
             epochs=config.epochs,
             steps_per_epoch=steps,

@@ -110,10 +110,17 @@ def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
     assert data.in_memory(split, "colours") is split
 
 
-def test_mean_colour_is_the_mean(folder):
+def test_colour_statistics_are_mean_and_covariance(folder):
     split = data.in_memory(datasets.load(str(folder)).train, "colours")
     pictures = np.stack([data.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
-    np.testing.assert_allclose(data.mean_colour(split), pictures.mean(axis=(0, 1, 2)), atol=1e-3)
+    statistics = data.colour_statistics(split)
+    np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
+    np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
+
+
+def test_colours_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
+    monkeypatch.setattr(data, "COLOUR_SAMPLE", 4)
+    assert data.colour_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
 
 
 def truncated(path):

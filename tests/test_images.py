@@ -79,26 +79,15 @@ def test_extreme_pictures_become_squares(size):
     assert np.all(result == 200)
 
 
-def test_random_crop_reaches_every_offset_at_both_ends():
-    image = tf.reshape(tf.range(12 * 11 * 3), (12, 11, 3))
-    seen = set()
-    for index in range(600):
-        corner = images.random_crop(image, 8, tf.constant([7, index]))[0, 0, 0].numpy()
-        seen.add((corner // 33, corner % 33 // 3))
-    assert seen == {(y, x) for y in range(5) for x in range(4)}
+def test_crop_cuts_at_its_offset():
+    for top, left in ((0, 0), (20, 10), (0, 10), (7, 3)):
+        square = images.crop(tf.constant(PIXELS), tf.constant([top, left]), 20)
+        np.testing.assert_array_equal(square, PIXELS[top : top + 20, left : left + 20])
 
 
-def test_random_crop_of_the_whole_is_the_whole():
-    np.testing.assert_array_equal(images.random_crop(PIXELS[:30], 30, tf.constant([0, 0])), PIXELS[:30])
-
-
-def test_mirror_happens_half_of_the_time():
-    image = tf.constant(PIXELS)
-    mirrored = [
-        bool(np.array_equal(images.random_mirror(image, tf.constant([1, index])), PIXELS[:, ::-1]))
-        for index in range(1000)
-    ]
-    assert abs(np.mean(mirrored) - 0.5) < 0.05  # three standard deviations of 0.5 / sqrt(1000)
+def test_mirror_reverses_left_and_right():
+    np.testing.assert_array_equal(images.mirror(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
+    np.testing.assert_array_equal(images.mirror(tf.constant(PIXELS), tf.constant(False)), PIXELS)
 
 
 def test_centre_crop_is_central():
@@ -115,10 +104,22 @@ def test_ten_views_are_corners_centre_and_their_mirror_images():
 
 
 def test_eager_and_tf_data_agree():
-    def augment(seed: tf.Tensor) -> tf.Tensor:
-        image = images.resize_and_crop(images.decode(KINDS["rgb png"][0]))
-        return images.random_mirror(images.random_crop(image, 227, seed), seed)
+    encoded = KINDS["rgb png"][0]
+    offsets, mirrored = tf.constant([[0, 0], [29, 29], [3, 17]]), tf.constant([True, False, True])
+    shifts = tf.constant([[1.5, -2, 3], [0, 0, 0], [9, 9, 9]])
 
-    seeds = tf.constant([[0, index] for index in range(4)])
-    for seed, result in zip(seeds, tf.data.Dataset.from_tensor_slices(seeds).map(augment), strict=True):
-        np.testing.assert_array_equal(result, augment(seed))
+    def one(offset: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+        return images.mirror(images.crop_encoded(encoded, offset, 227), mirrored)
+
+    whole = images.resize_and_crop(images.decode(encoded))
+    expected = images.crop_and_mirror(tf.stack([whole] * 3), offsets, mirrored, 227)
+    for index, image in enumerate(tf.data.Dataset.from_tensor_slices((offsets, mirrored)).map(one)):
+        np.testing.assert_array_equal(image, expected[index])
+        np.testing.assert_array_equal(image, one(offsets[index], mirrored[index]))
+
+    def finish(image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
+        return images.shift_colours(image, shift, (120.0, 110.0, 100.0), 1.1)
+
+    dataset = tf.data.Dataset.from_tensor_slices((expected, shifts)).batch(2).map(finish)
+    for result, eager in zip(dataset.unbatch(), finish(expected, shifts), strict=True):
+        np.testing.assert_allclose(result, eager, atol=1e-4)

@@ -48,7 +48,7 @@ def test_a_run_holds_everything(run, folder):
 
     model = load_model(run / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    assert model.get_layer("mean").mean == data.mean_colour(datasets.load(str(folder)).train)
+    assert model.get_layer("mean").mean == data.colour_statistics(datasets.load(str(folder)).train).mean
     assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from alexnet_keras.commands import example, json_option, load_tensorflow, percent
+from alexnet_keras.config import COLOUR_NOISES
 from alexnet_keras.recipes import RECIPES, recipe
 
 
@@ -19,6 +20,11 @@ from alexnet_keras.recipes import RECIPES, recipe
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quickstart", show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.  [default: the recipe's]")
+@click.option(
+    "--colour-noise",
+    type=click.Choice(["none", *COLOUR_NOISES]),
+    help="Shift colours along the principal components of the training images.  [default: the recipe's]",
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: a new one in saved_models/]")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")
@@ -28,6 +34,7 @@ def train(
     recipe_name: str,
     epochs: int | None,
     batch_size: int | None,
+    colour_noise: str | None,
     seed: int | None,
     run: Path | None,
     steps_per_epoch: int | None,
@@ -41,9 +48,10 @@ def train(
         "seed": seed,
         "steps_per_epoch": steps_per_epoch,
     }
-    config = dataclasses.replace(
-        recipe(recipe_name), **{key: value for key, value in changes.items() if value is not None}
-    )
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if colour_noise is not None:
+        changes["colour_noise"] = None if colour_noise == "none" else colour_noise
+    config = dataclasses.replace(recipe(recipe_name), **changes)
     from alexnet_keras import runs
 
     folder = run or runs.default_path(config)
