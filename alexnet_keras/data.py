@@ -113,9 +113,10 @@ def in_memory(split: Split, label: str) -> Split:
 def unreadable(split: Split, index: int) -> InputError:
     """The error that names a bad picture."""
     try:
-        empty = not tf.strings.length(split.read(tf.constant(index, tf.int64)))
-        reason = "is empty" if empty else "is not a complete JPEG, PNG, GIF or BMP picture"
+        reason = images.why_refused(split.read(tf.constant(index, tf.int64)).numpy())
     except tf.errors.OpError:
+        if split.problems:
+            return InputError(split.problems[0])
         reason = "cannot be read from the disk"
     return InputError(f"{split.names[index]} {reason}; replace or remove it.")
 
@@ -132,6 +133,9 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
     except tf.errors.ResourceExhaustedError:
         raise  # no picture's fault
     except tf.errors.OpError as error:
+        for split in splits:
+            if split.problems:
+                raise InputError(split.problems[0]) from error
         for split in splits:
             with Progress("Looking for the picture that could not be read", len(split)) as progress:
                 for index in range(len(split)):

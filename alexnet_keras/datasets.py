@@ -1,9 +1,7 @@
 """A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
 
-import functools
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,55 +9,14 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import shapes
+from alexnet_keras import shapes, shards
 from alexnet_keras.config import InputError, OptionError
 from alexnet_keras.progress import Progress
+from alexnet_keras.splits import DataSet, Split
+
+__all__ = ["DataSet", "Split", "absolute", "load"]
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Pictures in random access.
-
-    Attributes:
-        names: where each picture came from, for messages.
-        labels: `(N,)` int64, 0..classes - 1.
-        read: scalar int64 index -> a scalar string, an encoded picture, or `(256, 256, 3)` uint8. Works in tf.data.
-        read_batch: `(B,)` int64 indices -> `(B,)` strings, 256-pixel JPEGs, or `(B, 256, 256, 3)` uint8, where a batch
-            costs less than its pictures one by one. Works in tf.data.
-    """
-
-    names: Sequence[str]
-    labels: np.ndarray
-    read: Callable[[tf.Tensor], tf.Tensor]
-    read_batch: Callable[[tf.Tensor], tf.Tensor] | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """Two splits over the same classes. Each is opened when it is first asked for: evaluation needs only one.
-
-    Attributes:
-        name: what to call it.
-        class_names: in the order of the labels.
-        open_split: `"train"` or `"validation"` -> the split.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    open_split: Callable[[str], Split]
-
-    @functools.cached_property
-    def train(self) -> Split:
-        return self.open_split("train")
-
-    @functools.cached_property
-    def validation(self) -> Split:
-        return self.open_split("validation")
 
 
 def load(source: str) -> DataSet:
@@ -76,7 +33,7 @@ def load(source: str) -> DataSet:
         return DataSet("shapes", shapes.CLASS_NAMES, _draw)
     root = Path(source).expanduser()
     if root.is_dir():
-        return _folder(root)
+        return shards.load(root) if shards.is_prepared(root) else _folder(root)
     if root.exists():
         raise InputError(f"--data {source} is a file; give the folder that holds train/ and val/.")
     return _tfds(source)

@@ -102,6 +102,7 @@ def compare(first: predict.Predictor, second: predict.Predictor, split: Split) -
         names=[split.names[place] for place in places],
         labels=split.labels[places],
         read=lambda index: split.read(tf.gather(places, index)),
+        read_batch=None,
     )
     differences, agreements = [], []
     with Progress("Comparing with the Keras model", len(places)) as progress, data.naming_unreadable(sample):

@@ -136,9 +136,13 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
         InputError: it is no picture, or a truncated one.
     """
     try:
-        picture = images.decode(tf.constant(path.read_bytes()))
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(f"{path} is not a complete JPEG, PNG, GIF or BMP picture.") from error
+        encoded = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+    try:
+        picture = images.decode(tf.constant(encoded))
+    except tf.errors.OpError as error:
+        raise InputError(f"{path} {images.why_refused(encoded)}.") from error
     return images.centre_crop(images.resize_and_crop(picture), input_size).numpy()
 
 

@@ -61,10 +61,12 @@ def test_a_picture_is_the_central_crop(tmp_path):
     assert np.all(picture == 200)
 
 
-@pytest.mark.parametrize("content", [b"", b"plain text"])
-def test_a_file_that_is_no_picture_is_named(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "is empty"), (b"plain text", "is not a complete JPEG, PNG, GIF or BMP picture")]
+)
+def test_a_file_that_is_no_picture_is_named(content, message, tmp_path):
     (tmp_path / "p.jpg").write_bytes(content)
-    with pytest.raises(InputError, match=r"p.jpg is not a complete JPEG, PNG, GIF or BMP picture"):
+    with pytest.raises(InputError, match=rf"p.jpg {message}\.$"):
         predict.read_picture(tmp_path / "p.jpg", 227)
 
 
