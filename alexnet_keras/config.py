@@ -85,6 +85,7 @@ def architecture(variant: "str | Architecture") -> Architecture:
 
 COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+JITS = ("auto", "on", "off")
 
 
 @dataclass(frozen=True, kw_only=True)

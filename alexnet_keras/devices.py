@@ -39,6 +39,27 @@ def choose_precision(precision: str) -> Precision:
     return Precision("float32", "the processor has no bfloat16 instructions")
 
 
+@dataclass(frozen=True)
+class Jit:
+    """Whether the step is compiled by XLA, and the reason."""
+
+    compile: bool
+    reason: str
+
+
+def choose_jit(jit: str) -> Jit:
+    """Turn `auto` into what is faster here: XLA for one GPU, TensorFlow's own kernels for the rest.
+
+    Args:
+        jit: `auto`, `on` or `off`.
+    """
+    if jit != "auto":
+        return Jit(jit == "on", "as asked")
+    if tf.config.list_physical_devices("GPU"):
+        return Jit(True, "XLA fuses the step on a GPU")
+    return Jit(False, "on a CPU, XLA's convolutions halve the speed of this network")
+
+
 def cpu_flags() -> frozenset[str]:
     """Instruction sets of the first processor; empty where the system does not tell."""
     return frozenset(_cpuinfo("flags").split())

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
+
+from alexnet_keras.normalization import Formula, normalize, normalize_compiled
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
@@ -51,19 +52,17 @@ class LocalResponseNormalization(keras.layers.Layer):
         self.divide_alpha_by_size = divide_alpha_by_size
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        channels = input_shape[-1]
-        if channels is None:
+        if input_shape[-1] is None:
             raise ValueError(f"{self.name} needs a known number of channels, got the input shape {input_shape}.")
-        # The window's sum is a product with a matrix of ones along the diagonal: a 1x1 convolution, whose gradient is
-        # another one. The ready-made operator's gradient costs as much as all convolutions together on a CPU.
-        index = np.arange(channels)
-        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
-        self._band = (scale * (np.abs(index[:, None] - index) <= self.size // 2)).astype("float32")
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> Any:
-        outputs = _normalize(self._band, self.k, self.beta)(ops.cast(inputs, "float32"))
-        return ops.cast(outputs, self.compute_dtype)
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
+        formula = Formula(self.size, self.k, scale, self.beta)
+        # Compiled pieces speed up training, and have no place in an export.
+        if training and keras.backend.backend() == "tensorflow":
+            return normalize_compiled(inputs, formula)
+        return ops.cast(normalize(ops.cast(inputs, "float32"), formula), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
         return input_shape
@@ -77,36 +76,6 @@ class LocalResponseNormalization(keras.layers.Layer):
             "beta": self.beta,
             "divide_alpha_by_size": self.divide_alpha_by_size,
         }
-
-
-def _normalize(band: np.ndarray, k: float, beta: float) -> Any:
-    """`x * s ** -beta` with `s = k + x ** 2 @ band`, and its gradient in half as many passes over memory."""
-
-    @ops.custom_gradient
-    def normalize(x: Any) -> tuple[Any, Any]:
-        energy = k + ops.matmul(ops.square(x), band)
-        power = _negative_power(energy, beta)
-        outputs = x * power
-
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            upstream = args[0] if upstream is None else upstream
-            # d b_j / d a_i = [i = j] s_j ** -beta - 2 beta a_i band_ij a_j s_j ** (-beta - 1), and band is symmetric.
-            neighbours = ops.matmul(upstream * outputs / energy, band)
-            return upstream * power - 2 * beta * x * neighbours
-
-        return outputs, gradient
-
-    return normalize
-
-
-def _negative_power(x: Any, exponent: float) -> Any:
-    """`x ** -exponent` for positive `x`; a reciprocal root is several times cheaper than a general power."""
-    if exponent == 0.75:
-        root = ops.rsqrt(x)
-        return root * ops.sqrt(root)  # x ** -1/2 * x ** -1/4
-    if exponent == 0.5:
-        return ops.rsqrt(x)
-    return ops.power(x, -exponent)
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")

@@ -37,3 +37,20 @@ def multiply_adds(layer: keras.layers.Layer) -> int:
         places = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
         return places * math.prod(layer.kernel.shape)
     return 0
+
+
+def training_operations(model: keras.Model) -> int:
+    """Floating-point operations of one training step for one image, a multiply-add counted as two.
+
+    The forward pass, and as much again for the gradients of the weights and of the activities; nothing needs the
+    gradient with respect to the image, so that layers that see the image (conv1) count twice and not three times.
+    """
+    without_gradient: set[int] = set()  # tensors that no weight has had a part in
+    operations = 0
+    for layer in model.layers:
+        inputs = keras.tree.flatten(layer.input)
+        of_image = all(id(tensor) in without_gradient for tensor in inputs)
+        if of_image and not layer.weights:
+            without_gradient.add(id(layer.output))
+        operations += 2 * (2 if of_image else 3) * multiply_adds(layer)
+    return operations

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "__init__": "data layers model optimizers",  # lazily
     "config": "",
     "labels": "",
-    "layers": "",
+    "normalization": "",
+    "layers": "normalization",
     "optimizers": "",
     "moments": "",
     "progress": "",
@@ -39,7 +40,8 @@ MAY_IMPORT = {
     "export": "config data datasets model predict progress runs",
     "callbacks": "progress runs",
     "train": "augmentation callbacks config data datasets devices evaluate model optimizers predict runs",
-    "commands": "config datasets evaluate export model predict recipes runs summary train",
+    "benchmark": "config devices model optimizers progress summary",
+    "commands": "benchmark config datasets evaluate export model predict recipes runs summary train",
     "cli": "commands config",
 }
 

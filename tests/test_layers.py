@@ -29,13 +29,17 @@ CONSTANTS = [
 ]
 
 
+FORMS = pytest.mark.parametrize("training", [False, True], ids=["plain", "compiled"])
+
+
 @pytest.mark.parametrize("constants", CONSTANTS)
 @pytest.mark.parametrize("channels", [1, 3, 16])
-def test_lrn_equals_the_oracle(constants, channels):
+@FORMS
+def test_lrn_equals_the_oracle(constants, channels, training):
     x = np.random.RandomState(0).normal(0, 60, (2, 3, 4, channels)).astype("float32")
     size, k, alpha, beta, divide = constants
     layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide)
-    np.testing.assert_allclose(layer(x), lrn_oracle(x, *constants), rtol=2e-6)
+    np.testing.assert_allclose(layer(x, training=training), lrn_oracle(x, *constants), rtol=2e-6)
 
 
 def lrn_gradient_oracle(x, upstream, *constants):
@@ -54,7 +58,8 @@ def lrn_gradient_oracle(x, upstream, *constants):
 @pytest.mark.parametrize(
     ("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)]
 )
-def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance):
+@FORMS
+def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance, training):
     size, k, alpha, beta, divide = constants
     layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide, dtype=policy)
     random = np.random.RandomState(1)
@@ -62,7 +67,7 @@ def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance):
     x, upstream = (tf.cast(random.normal(0, scale, (1, 2, 2, 8)), layer.compute_dtype) for scale in (30, 1))
     with tf.GradientTape() as tape:
         tape.watch(x)
-        result = layer(x)
+        result = layer(x, training=training)
     gradient = tape.gradient(result, x, output_gradients=upstream)
     assert gradient.dtype == layer.compute_dtype
     x, upstream, gradient = (tf.cast(value, tf.float64).numpy() for value in (x, upstream, gradient))
@@ -70,18 +75,38 @@ def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance):
     np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 
 
-def test_lrn_sums_in_float32_under_mixed_precision():
+@FORMS
+def test_lrn_sums_in_float32_under_mixed_precision(training):
     x = np.random.RandomState(2).normal(0, 300, (2, 4, 4, 16)).astype("float32")  # squares overflow float16 at 256
     for policy, tolerance in (("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-10)):
         layer = LocalResponseNormalization(dtype=policy)
-        result = layer(x)
+        result = layer(x, training=training)
         assert result.dtype == layer.compute_dtype
         rounded = tf.cast(tf.cast(x, layer.compute_dtype), tf.float32).numpy()  # as the layer is given it
         np.testing.assert_allclose(tf.cast(result, tf.float32), lrn_oracle(rounded, *CONSTANTS[0]), rtol=tolerance)
 
 
-def test_lrn_takes_an_empty_batch():
-    assert LocalResponseNormalization()(np.zeros((0, 2, 2, 4), "float32")).shape == (0, 2, 2, 4)
+@FORMS
+def test_lrn_takes_an_empty_batch(training):
+    x = tf.zeros((0, 2, 2, 4))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = LocalResponseNormalization()(x, training=training)
+    assert result.shape == (0, 2, 2, 4)
+    assert tape.gradient(result, x).shape == (0, 2, 2, 4)
+
+
+def test_the_compiled_form_trains_and_the_plain_form_is_exported():
+    layer = LocalResponseNormalization()
+    layer.build((None, 4, 4, 8))
+
+    def operators(training):
+        graph = tf.function(lambda x: layer(x, training=training)).get_concrete_function(tf.TensorSpec((2, 4, 4, 8)))
+        return [node.attr["_XlaMustCompile"].b for node in graph.graph.as_graph_def().node]
+
+    assert any(operators(True))
+    assert not any(operators(False))
+    assert not any(operators(None))
 
 
 @pytest.mark.parametrize(

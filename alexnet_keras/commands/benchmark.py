@@ -1,0 +1,43 @@
+"""Benchmark: how fast the parts are on the machine at hand."""
+
+import json
+
+import click
+
+from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.config import ARCHITECTURES, JITS, PRECISIONS
+
+
+@click.group(epilog=example("alexnet-keras benchmark train --json"))
+def benchmark() -> None:
+    """Measure speed as ratios of things that alternate in one run; medians, with the spread."""
+
+
+@benchmark.command(epilog=example("alexnet-keras benchmark train --variant paper --batch-size 128"))
+@click.option("--variant", type=click.Choice(list(ARCHITECTURES)), default="paper", show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
+@click.option("--jit", type=click.Choice(JITS), default="auto", show_default=True, help="XLA for the whole step.")
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@json_option
+def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, as_json: bool) -> None:
+    """Images a second of the training step, beside the obvious Keras code and the machine's matrix product."""
+    load_tensorflow()
+    from alexnet_keras.benchmark.train import measure
+
+    result = measure(variant, batch_size, precision, jit, rounds)
+    if as_json:
+        click.echo(json.dumps(result.to_dict()))
+        return
+    print_pairs(
+        [
+            ("variant", f"{result.variant}, batches of {result.batch_size}"),
+            ("hardware", result.hardware),
+            ("images a second", f"{result.images_per_second} in {result.precision}"),
+            ("the obvious code", f"{result.naive_images_per_second} in float32"),
+            ("times the obvious code", f"{result.times_naive:.1f}"),
+            ("matrix product", f"{result.matmul_gflops} GFLOP/s in the type that the step multiplies in"),
+            ("operations an image", f"{result.operations_per_image / 1e9:.2f} GFLOP"),
+            ("fraction of the peak", f"{result.fraction_of_peak:.2f}"),
+        ]
+    )

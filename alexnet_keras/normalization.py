@@ -1,0 +1,109 @@
+"""The arithmetic of local response normalization and of its gradient, for any backend and compiled for TensorFlow's.
+
+`b_i = a_i * s_i ** -beta` with `s_i = k + scale * (sum of a_j ** 2 over the window around i)`, and
+`d b_j / d a_i = [i = j] * s_j ** -beta - 2 * beta * scale * a_i * a_j * s_j ** (-beta - 1)` within the window.
+The ready-made operator's gradient costs as much as all convolutions of the network together on a CPU.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Constants of the formula above.
+
+    Attributes:
+        size: width of the window in maps, odd.
+        k, scale, beta: as in the formula.
+    """
+
+    size: int
+    k: float
+    scale: float
+    beta: float
+
+
+def normalize(inputs: Any, formula: Formula) -> Any:
+    """Normalize `(..., channels)` float32 into the same shape and dtype, in any backend."""
+    return _plain(formula, int(inputs.shape[-1]))(inputs)
+
+
+def normalize_compiled(inputs: Any, formula: Formula) -> Any:
+    """The same for TensorFlow's tensors of any floating point dtype, compiled by XLA; float32 inside.
+
+    One pass over memory instead of one an operator: a step of the paper's network, 128 images on two cores, takes 9 to
+    12% less time in bfloat16 and 2 to 3% less in float32. The convolutions around it stay with TensorFlow's kernels,
+    which are twice as fast as XLA's on a CPU.
+    """
+    return _compiled(formula)(inputs)
+
+
+@functools.cache
+def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
+    # The window's sum is a product with a matrix of ones along the diagonal: a 1x1 convolution, whose gradient is
+    # another one with the same matrix.
+    index = np.arange(channels)
+    band = (formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)).astype("float32")
+
+    @ops.custom_gradient
+    def function(x: Any) -> tuple[Any, Any]:
+        energy = formula.k + ops.matmul(ops.square(x), band)
+        power = _negative_power(energy, formula.beta)
+        outputs = x * power
+
+        def gradient(*args: Any, upstream: Any = None) -> Any:
+            upstream = args[0] if upstream is None else upstream
+            neighbours = ops.matmul(upstream * outputs / energy, band)
+            return upstream * power - 2 * formula.beta * x * neighbours
+
+        return outputs, gradient
+
+    return function
+
+
+@functools.cache
+def _compiled(formula: Formula) -> Callable[[Any], Any]:
+    import tensorflow as tf  # only where it is Keras's backend
+
+    def window(x: Any) -> Any:
+        reach = formula.size // 2
+        padded = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[reach, reach]])
+        return tf.add_n([padded[..., shift : shift + x.shape[-1]] for shift in range(formula.size)])
+
+    def energy_of(x: Any) -> Any:
+        return formula.k + formula.scale * window(x * x)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def forward(inputs: Any) -> Any:
+        x = tf.cast(inputs, tf.float32)
+        return tf.cast(x * _negative_power(energy_of(x), formula.beta), inputs.dtype)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def backward(inputs: Any, upstream: Any) -> Any:
+        x, upstream = tf.cast(inputs, tf.float32), tf.cast(upstream, tf.float32)
+        energy = energy_of(x)
+        power = _negative_power(energy, formula.beta)
+        neighbours = formula.scale * window(upstream * x * power / energy)
+        return tf.cast(upstream * power - 2 * formula.beta * x * neighbours, inputs.dtype)
+
+    @tf.custom_gradient
+    def function(inputs: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return forward(inputs), lambda upstream: backward(inputs, upstream)
+
+    return function
+
+
+def _negative_power(x: Any, exponent: float) -> Any:
+    """`x ** -exponent` for positive `x`; a reciprocal root is several times cheaper than a general power."""
+    if exponent == 0.75:
+        root = ops.rsqrt(x)
+        return root * ops.sqrt(root)  # x ** -1/2 * x ** -1/4
+    if exponent == 0.5:
+        return ops.rsqrt(x)
+    return ops.power(x, -exponent)

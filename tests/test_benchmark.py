@@ -1,0 +1,101 @@
+"""Benchmarks measure what they say. No figure is asserted: machines differ, and this one is busy with tests."""
+
+import dataclasses
+import itertools
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import cli
+
+from alexnet_keras import benchmark
+from alexnet_keras.benchmark import naive, train
+from alexnet_keras.config import ARCHITECTURES
+from alexnet_keras.model import AlexNet
+from alexnet_keras.summary import training_operations
+
+
+def test_subjects_alternate_and_medians_are_taken(monkeypatch):
+    clock, order = itertools.count(), []
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock))  # each measurement takes a second
+
+    def work(name, items):
+        return lambda: order.append(name) or next(items)
+
+    rates = benchmark.alternate(
+        {"one": work("one", iter([5, 1, 9])), "two": work("two", iter([7, 7, 7]))}, rounds=3, label="Measuring"
+    )
+    assert order == ["one", "two"] * 3
+    assert rates["one"] == benchmark.Rate(5, 1, 9)
+    assert rates["two"] == benchmark.Rate(7, 7, 7)
+    assert str(benchmark.Rate(1234.56, 1, 2000).scaled(0.5)) == "617.3  (0.5 to 1,000.0)"
+
+
+def test_operations_of_a_step_by_hand():
+    # FACTS of the paper's network: millions of multiply-adds of conv1 to conv5 and of the fully connected layers.
+    conv1, others = 105_415_200, 223_948_800 + 149_520_384 + 112_140_288 + 74_760_192 + 58_621_952
+    assert training_operations(AlexNet("paper")) == 2 * (2 * conv1 + 3 * others)
+
+
+@pytest.mark.parametrize("variant", ["paper", "one_tower"])
+def test_the_obvious_network_is_the_same_network(variant):
+    spec = ARCHITECTURES[variant]
+    assert (
+        naive.naive_model(spec, 10, 67).count_params()
+        == AlexNet(variant, classes=10, input_shape=(67, 67, 3)).count_params()
+    )
+
+
+def test_the_obvious_code_computes_what_ours_does():
+    """One tower, so that normalization has the same maps in its window; the same weights, the same logits."""
+    spec = ARCHITECTURES["one_tower"]
+    ours = AlexNet(
+        spec, classes=10, input_shape=(67, 67, 3), classifier_activation=None, initializer="he_normal", mean=[115] * 3
+    )
+    theirs = naive.naive_model(spec, 10, 67)
+    theirs.set_weights(ours.get_weights())
+    images = np.random.RandomState(0).randint(0, 256, (4, 67, 67, 3), np.uint8)
+    np.testing.assert_allclose(theirs(tf.cast(images, "float32")), ours(images), rtol=1e-4, atol=1e-6)
+
+
+def test_benchmark_train_as_a_program(monkeypatch):
+    monkeypatch.setattr(train, "MATRIX", 64)
+    monkeypatch.setitem(ARCHITECTURES, "paper", _small(ARCHITECTURES["paper"]))
+    result = cli("benchmark", "train", "--batch-size", 2, "--rounds", 2, "--precision", "float32", "--json")
+    assert result.code == 0, result.err
+    values = result.json
+    assert values["variant"] == "paper"
+    assert (values["batch_size"], values["precision"], values["jit_compile"]) == (2, "float32", False)
+    for name in ("images_per_second", "naive_images_per_second", "matmul_gflops"):
+        low, high = values["spread"][name]
+        assert 0 < low <= values[name] <= high
+    assert values["times_naive"] == pytest.approx(
+        values["images_per_second"] / values["naive_images_per_second"], rel=0.02
+    )
+    peak = values["images_per_second"] * values["operations_per_image"] / 1e9 / values["matmul_gflops"]
+    assert values["fraction_of_peak"] == pytest.approx(peak, rel=0.02, abs=1e-3)
+    json.dumps(values)
+
+
+def test_benchmark_train_for_people(monkeypatch):
+    monkeypatch.setattr(train, "MATRIX", 64)
+    monkeypatch.setitem(ARCHITECTURES, "paper", _small(ARCHITECTURES["paper"]))
+    result = cli("benchmark", "train", "--batch-size", 2, "--rounds", 1, "--precision", "mixed_float16")
+    assert result.code == 0, result.err
+    assert "in mixed_float16" in result.out
+    assert "fraction of the peak" in result.out
+
+
+def _small(spec):
+    return dataclasses.replace(spec, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16))
+
+
+def test_the_step_that_is_timed_is_a_training_step():
+    model = keras.Sequential([keras.Input((67, 67, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)])
+    before = [weight.numpy() for weight in model.weights]
+    work = train._steps(model, keras.optimizers.SGD(0.1), batch_size=2, input_size=67, steps=2, jit=False)
+    assert work() == 4
+    assert int(model.optimizer.iterations) == 4  # two of them warmed up
+    assert not np.array_equal(model.weights[0], before[0])
