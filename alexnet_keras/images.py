@@ -1,8 +1,7 @@
 """Pure tensor functions on images (section 2 and section 4.1). They work eagerly and inside tf.data alike."""
 
-from collections.abc import Sequence
-
 import contextlib
+from collections.abc import Sequence
 
 import tensorflow as tf
 
