@@ -11,7 +11,7 @@ from alexnet_keras.commands.export import export
 from alexnet_keras.commands.info import info
 from alexnet_keras.commands.predict import predict
 from alexnet_keras.commands.train import train
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.config import InputError, Interrupted, OptionError, RunError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -24,9 +24,12 @@ class Commands(click.Group):
             result = super().main(*args, **{**kwargs, "standalone_mode": False})
         except (click.UsageError, OptionError) as error:
             _fail(error.format_message() if isinstance(error, click.UsageError) else str(error), code=2)
+        except Interrupted as error:
+            click.echo(str(error), err=True)
+            sys.exit(128 + error.signal)
         except click.Abort:
             _fail("Interrupted.", code=INTERRUPTED)
-        except (click.ClickException, InputError, OSError) as error:
+        except (click.ClickException, InputError, RunError, OSError) as error:
             _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), code=1)
         sys.exit(result if isinstance(result, int) else 0)
 

@@ -1,7 +1,12 @@
 """What can be configured, as frozen dataclasses that check themselves. Standard library only."""
 
+import dataclasses
 import math
+import types
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0..255: what Caffe's models subtract, there in the order BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
@@ -13,6 +18,22 @@ class OptionError(ValueError):
 
 class InputError(ValueError):
     """A file, a folder or a data set that cannot be used; the command line exits with 1."""
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on, such as one whose loss is no number; the command line exits with 1."""
+
+
+class Interrupted(BaseException):
+    """A run that a signal stopped; the command line exits with 128 + signal. No `Exception`, so nothing swallows it.
+
+    Attributes:
+        signal: the signal's number.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
 
 
 def _check(condition: bool, message: str) -> None:
@@ -83,6 +104,111 @@ def architecture(variant: "str | Architecture") -> Architecture:
     return ARCHITECTURES[variant]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cosine:
+    """Up from 0 in a straight line, then down to 0 along half a cosine.
+
+    Attributes:
+        warmup_epochs: how long the rate rises, at most a quarter of the run.
+    """
+
+    name: ClassVar[str] = "cosine"
+    warmup_epochs: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, got {self.warmup_epochs}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """The paper's (section 5): divided when the validation error stops improving, three times, then the run stops.
+
+    The paper divides by 10 and leaves the judgement to a person; patience and threshold stand in for the person.
+
+    Attributes:
+        divide_by: what the rate is divided by.
+        reductions: how often; when the error stops improving once more, training stops.
+        patience: epochs without improvement that count as "stopped".
+        threshold: fall of the top-1 error, a fraction, that counts as improvement.
+    """
+
+    name: ClassVar[str] = "plateau"
+    divide_by: float = 10.0
+    reductions: int = 3
+    patience: int = 5
+    threshold: float = 0.001
+
+    def __post_init__(self) -> None:
+        _check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
+        _check(self.reductions >= 0, f"reductions must not be negative, got {self.reductions}.")
+        _check(self.patience >= 1, f"patience must be at least 1, got {self.patience}.")
+        _check(0 <= self.threshold < 1, f"threshold must be in [0, 1), got {self.threshold}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Divided at given epochs; the defaults are those of the 2012 run of 91 epochs.
+
+    Attributes:
+        boundaries: epochs, rising, whose first step has the lower rate; 25 means after 25 epochs.
+        divide_by: what the rate is divided by at each.
+    """
+
+    name: ClassVar[str] = "steps"
+    boundaries: tuple[float, ...] = (25.0, 51.0, 79.0)
+    divide_by: float = 10.0
+
+    def __post_init__(self) -> None:
+        rising = all(low < high for low, high in zip(self.boundaries, self.boundaries[1:], strict=False))
+        _check(
+            rising and all(boundary > 0 for boundary in self.boundaries),
+            f"boundaries must be rising numbers of epochs, got {self.boundaries}.",
+        )
+        _check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometric:
+    """Equal parts of the run whose rates are a geometric series, as in the 2012 code's later networks.
+
+    The defaults are those of network 170 (`layer-params-170.cfg`: `schedW=dexp[tgtFactor=250,numSteps=4]`,
+    `schedB=dexp[tgtFactor=10,numSteps=2]`; `src/lr.cu`, `DiscreteExpLRS`).
+
+    Attributes:
+        divide_by: rate of the first part over the rate of the last.
+        parts: how many there are.
+        bias_divide_by, bias_parts: the same for biases, which have a series of their own.
+    """
+
+    name: ClassVar[str] = "geometric"
+    divide_by: float = 250.0
+    parts: int = 4
+    bias_divide_by: float = 10.0
+    bias_parts: int = 2
+
+    def __post_init__(self) -> None:
+        for divisor in (self.divide_by, self.bias_divide_by):
+            _check(divisor >= 1, f"divide_by must be at least 1, got {divisor}.")
+        for parts in (self.parts, self.bias_parts):
+            _check(parts >= 2, f"parts must be at least 2, the first and the last, got {parts}.")
+
+
+Schedule = Cosine | Plateau | Steps | Geometric
+SCHEDULES: dict[str, type[Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Geometric)}
+
+
+def schedule(name: str, epochs: int) -> Schedule:
+    """The schedule that a name stands for; the 2012 boundaries of `steps` are stretched to the run's length.
+
+    Raises:
+        OptionError: no schedule has this name.
+    """
+    _check(name in SCHEDULES, f"There is no schedule {name!r}; choose from {', '.join(SCHEDULES)}.")
+    if name == Steps.name:
+        return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in Steps.boundaries))
+    return SCHEDULES[name]()
+
+
 COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 JITS = ("auto", "on", "off")
@@ -101,13 +227,13 @@ class TrainConfig:
         epochs: passes over the training images.
         steps_per_epoch: use only so many batches of each epoch's order; `None` for all of them.
         learning_rate: the highest that the schedule reaches.
-        warmup_epochs: epochs in which the rate rises from 0, at most a quarter of them all; then it falls to 0 along
-            half a cosine.
+        schedule: how the rate changes.
         momentum, weight_decay, bias_learning_rate_multiplier: of the update rule of 2012.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
+        deterministic: the same bits whenever the run is repeated or resumed on this hardware; slower.
     """
 
     recipe: str
@@ -118,7 +244,7 @@ class TrainConfig:
     epochs: int = 90
     steps_per_epoch: int | None = None
     learning_rate: float = 0.01
-    warmup_epochs: float = 0.0
+    schedule: Schedule = Plateau()
     momentum: float = 0.9
     weight_decay: float = 5e-4
     bias_learning_rate_multiplier: float = 2.0
@@ -126,6 +252,7 @@ class TrainConfig:
     colour_noise: str | None = None
     seed: int = 0
     precision: str = "auto"
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs", "steps_per_epoch"):
@@ -136,7 +263,6 @@ class TrainConfig:
             math.isfinite(self.learning_rate) and self.learning_rate > 0,
             f"learning_rate must be positive and finite, got {self.learning_rate}.",
         )
-        _check(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, got {self.warmup_epochs}.")
         _check(0 <= self.label_smoothing < 1, f"label_smoothing must be in [0, 1), got {self.label_smoothing}.")
         _check(
             self.colour_noise in (None, *COLOUR_NOISES),
@@ -146,3 +272,57 @@ class TrainConfig:
         _check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """A configuration as JSON has it; a schedule carries its name."""
+    return {**dataclasses.asdict(config), "schedule": {"name": config.schedule.name, **vars(config.schedule)}}
+
+
+def from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """The configuration that `to_dict` wrote: exactly its keys, none unknown and none missing.
+
+    Raises:
+        OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
+    """
+    config: TrainConfig = build(TrainConfig, values, "config")
+    return config
+
+
+def build(kind: Any, values: Any, where: str) -> Any:
+    """A value of an annotated type out of JSON's: dataclasses, unions of those that have names, tuples, scalars.
+
+    Args:
+        kind: the type.
+        values: what JSON has for it.
+        where: what to call it in errors.
+
+    Raises:
+        OptionError: the two do not fit, or the dataclass refuses the values.
+    """
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        members = [member for member in typing.get_args(kind) if member is not type(None)]
+        if values is None and len(members) < len(typing.get_args(kind)):
+            return None
+        if len(members) == 1:
+            return build(members[0], values, where)
+        _check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        named = {member.name: member for member in members}
+        _check(values.get("name") in named, f"{where}.name is {values.get('name')!r}, not one of {', '.join(named)}.")
+        return build(named[values["name"]], {key: values[key] for key in values if key != "name"}, where)
+    if typing.get_origin(kind) is tuple:
+        _check(isinstance(values, list | tuple), f"{where} must be a list, got {values!r}.")
+        member = typing.get_args(kind)[0]
+        return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
+    if dataclasses.is_dataclass(kind):
+        _check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        fields = typing.get_type_hints(kind)
+        names = {field.name for field in dataclasses.fields(kind)}
+        for key in sorted(names ^ set(values)):
+            _check(False, f"{where} has {'no' if key in names else 'an unknown'} key {key!r}.")
+        make: Any = kind
+        return make(**{name: build(fields[name], values[name], f"{where}.{name}") for name in sorted(names)})
+    if kind is float and isinstance(values, int) and not isinstance(values, bool):
+        return values
+    _check(type(values) is kind, f"{where} must be of type {kind.__name__}, got {values!r}.")
+    return values

@@ -18,13 +18,15 @@ class Precision:
     reason: str
 
 
-def choose_precision(precision: str) -> Precision:
+def choose_precision(precision: str, deterministic: bool = False) -> Precision:
     """Turn `auto` into the fastest policy that this machine computes in hardware.
 
     Weights, loss, softmax and the sums of local response normalization are float32 in every policy.
     """
     if precision != "auto":
         return Precision(precision, "as asked")
+    if deterministic:
+        return Precision("float32", "deterministic")
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         major, _ = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))

@@ -1,8 +1,9 @@
 """Errors of any function from images to probabilities."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -34,6 +35,11 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave; other keys, as evaluation.json has, are left out."""
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
 
 def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:

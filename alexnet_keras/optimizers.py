@@ -1,4 +1,4 @@
-"""The update rule of 2012 and its schedules."""
+"""The update rule of 2012."""
 
 from typing import Any
 
@@ -83,18 +83,4 @@ def _tensorflow_step(variable: Any, velocity: Any, rate: Any, gradient: Any, mom
 
     tf.raw_ops.ResourceApplyKerasMomentum(
         var=variable.handle, accum=velocity.value.handle, lr=rate, grad=gradient, momentum=momentum
-    )
-
-
-def warmup_cosine(
-    learning_rate: float, steps: int, warmup_steps: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    """From 0 up to `learning_rate` in a straight line over `warmup_steps`, then down to 0 along half a cosine."""
-    if warmup_steps == 0:
-        return keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, steps - warmup_steps),
-        warmup_target=learning_rate,
-        warmup_steps=warmup_steps,
     )

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from alexnet_keras.config import ARCHITECTURES, OptionError, TrainConfig
+from alexnet_keras.config import ARCHITECTURES, Cosine, OptionError, TrainConfig
 
 
 def quickstart() -> TrainConfig:
@@ -18,7 +18,7 @@ def quickstart() -> TrainConfig:
         epochs=6,
         batch_size=64,
         learning_rate=0.02,
-        warmup_epochs=1,
+        schedule=Cosine(warmup_epochs=1),
         bias_learning_rate_multiplier=1.0,
         label_smoothing=0.1,
     )

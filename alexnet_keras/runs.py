@@ -10,19 +10,40 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes on one run are not told apart
+    fcntl = None  # type: ignore[assignment]
+
+from alexnet_keras import config as configs
 from alexnet_keras.config import InputError, OptionError, TrainConfig
+from alexnet_keras.moments import ColourStatistics
 
 ROOT = Path("saved_models")
-CONFIG = "config.json"  # the whole configuration, and the class names
+CONFIG = "config.json"  # the whole configuration, and what was measured before training
 HISTORY = "history.csv"  # a row an epoch
 MODEL = "model.keras"  # the best epoch, float32
 EVALUATION = "evaluation.json"  # its errors, with provenance
 EXAMPLE = "example.png"  # a validation picture, to try `predict` on
 TENSORBOARD = "tensorboard"
+CHECKPOINTS = "checkpoints"  # while the run is unfinished
+LOCK = ".lock"  # held by the process that trains
+OVERWRITTEN = (
+    CONFIG,
+    HISTORY,
+    EXAMPLE,
+    TENSORBOARD,
+    CHECKPOINTS,
+    "model*",
+    "saved_model*",
+    "evaluation*",
+    ".partial-*",
+)
 PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy")
 
 
@@ -32,21 +53,94 @@ def default_path(config: TrainConfig) -> Path:
     return ROOT / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.recipe}-{data}"
 
 
-def create(path: Path) -> Path:
-    """Make a run's folder, which belongs to nobody else: of two runs that want the same one, one is refused.
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a run takes from its data and its machine before the first step.
+
+    Attributes:
+        class_names: in the order of the labels.
+        train_images, validation_images: how many there are.
+        colours: mean and covariance of the training images' colours.
+        policy: the Keras dtype policy that `auto` became.
+    """
+
+    class_names: tuple[str, ...]
+    train_images: int
+    validation_images: int
+    colours: ColourStatistics
+    policy: str
+
+
+@contextlib.contextmanager
+def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
+    """Hold a run's folder for this process, until the block ends or the process dies.
+
+    Args:
+        path: the folder; made if need be. It must be empty, or else a run and `resume` or `overwrite` be set. Neither
+            changes anything yet.
+        resume: whether the folder must be a run.
+        overwrite: whether it may be one.
 
     Raises:
-        InputError: it exists, or cannot be written.
+        InputError: it cannot be claimed so, or another process holds it.
     """
+    if resume or (overwrite and (path / CONFIG).exists()):
+        read_config(path)
+    elif path.exists() and not (path.is_dir() and set(os.listdir(path)) <= {LOCK}):
+        remedy = "go on with --resume, or replace it with --overwrite" if (path / CONFIG).exists() else "or remove it"
+        raise InputError(f"The run folder {path} exists; choose another --run, {remedy}.")
     try:
-        path.mkdir(parents=True)
-    except FileExistsError as error:
-        raise InputError(f"The run folder {path} exists; choose another --run, or remove it.") from error
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / LOCK).open("a")
     except OSError as error:
         raise InputError(
             f"The run folder {path} cannot be written ({error.strerror}); choose another with --run."
         ) from error
-    return path
+    with lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"Another process trains in {path}; wait for it, or choose another --run.") from error
+            except OSError:
+                pass  # a file system without locks
+        yield
+
+
+def clear(path: Path) -> None:
+    """Remove what a run and its exports have written; other files stay."""
+    for file in {file for pattern in OVERWRITTEN for file in path.glob(pattern)}:
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink()
+
+
+def sweep(path: Path) -> None:
+    """Remove what a training that was killed was just writing."""
+    for name in (CONFIG, HISTORY, MODEL, EVALUATION, EXAMPLE):
+        for partial in path.glob(f".partial-????????-{name}"):
+            partial.unlink()
+
+
+def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
+    write_json(run / CONFIG, {**configs.to_dict(config), "measured": asdict(measured)})
+
+
+def read_config(run: Path) -> tuple[TrainConfig, Measured]:
+    """The configuration of a run, and what it had measured.
+
+    Raises:
+        InputError: the folder is no run, or its configuration is damaged or another version's.
+    """
+    if not (run / CONFIG).is_file():
+        raise InputError(f"{run} is no run: it has no {CONFIG}. Without --resume, training begins there.")
+    values = read_json(run / CONFIG)
+    try:
+        measured = configs.build(Measured, values.pop("measured", None), "measured")
+        return configs.from_dict(values), measured
+    except OptionError as error:
+        raise InputError(f"{run / CONFIG} is damaged, or of another version: {error}") from error
 
 
 def probe(folder: Path) -> None:
@@ -62,8 +156,8 @@ def probe(folder: Path) -> None:
 
 
 def discard_if_empty_handed(path: Path) -> None:
-    """Remove the folder of a run that ended before it had a model, and saved_models/ if nothing else is in it."""
-    if not (path / MODEL).exists():
+    """Remove the folder of a run that ended before it had anything to keep, and saved_models/ if it is empty then."""
+    if not (path / MODEL).exists() and not (path / CHECKPOINTS).exists():
         shutil.rmtree(path, ignore_errors=True)
         if path.parent == ROOT:
             with contextlib.suppress(OSError):
@@ -135,11 +229,28 @@ def appear_whole(path: Path) -> Iterator[Path]:
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
         os.replace(partial, path)
+        with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the name too must outlast a power failure
+            finally:
+                os.close(folder)
     finally:
         if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
         else:
             partial.unlink(missing_ok=True)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, in place of what has it now; copy the file where names cannot be shared."""
+    with appear_whole(target) as partial:
+        try:
+            os.link(source, partial)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(source, partial)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -160,6 +271,13 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no JSON object; the run it belongs to cannot be used.")
     return values
+
+
+def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    with appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_history(run: Path) -> list[dict[str, float]]:

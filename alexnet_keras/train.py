@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,111 +12,266 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, devices, runs
+from alexnet_keras import augmentation, data, datasets, devices, runs, schedules
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.config import InputError, TrainConfig
+from alexnet_keras.checkpoints import Checkpoints, State
+from alexnet_keras.config import InputError, Interrupted, RunError, TrainConfig
+from alexnet_keras.datasets import DataSet, Split
+from alexnet_keras.devices import Precision
 from alexnet_keras.evaluate import Evaluation, evaluate
+from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
-from alexnet_keras.optimizers import KrizhevskySGD, warmup_cosine
+from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.predict import from_keras
+from alexnet_keras.runs import Measured
+from alexnet_keras.signals import Signals
+from alexnet_keras.tensorboard import Board
+
+CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
 
-def train(config: TrainConfig, run: Path) -> Evaluation:
+def train(
+    config: TrainConfig,
+    run: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    histograms: bool = False,
+) -> Evaluation:
     """Train a network and leave all there is to know about it in a folder.
 
-    Writes config.json, history.csv, model.keras (the best epoch, in float32), evaluation.json and TensorBoard logs.
+    Writes config.json, history.csv, model.keras (the best epoch, in float32), evaluation.json and TensorBoard logs, and
+    checkpoints while it is not finished. What decides the result is in `config`; the rest are arguments.
 
     Args:
-        config: what to train.
-        run: a folder that does not exist, or is empty.
+        config: what to train; that of the run where it is resumed.
+        run: a folder that does not exist, or is empty, or a run.
+        resume: go on where the run's newest checkpoint is.
+        overwrite: replace the run that is there.
+        checkpoint_minutes: minutes between checkpoints within an epoch; there is one at each epoch's end besides.
+        histograms: whether TensorBoard gets the distributions of the weights.
 
     Returns:
         Errors of the best model on the validation pictures, as in evaluation.json.
 
     Raises:
-        InputError: the folder or the data cannot be used. The folder is removed unless it holds a model already.
+        InputError: the folder or the data cannot be used. A new folder is removed unless there is something to keep.
+        RunError: the training cannot go on: its loss is no number, or the disk is full.
+        Interrupted: a signal stopped it; a checkpoint was written.
     """
-    runs.create(run)
-    try:
-        return _train(config, run)
-    except BaseException:
-        runs.discard_if_empty_handed(run)
-        raise
+    with runs.claim(run, resume=resume, overwrite=overwrite), Signals() as signals:
+        if resume:
+            runs.sweep(run)
+        if resume and (run / runs.EVALUATION).exists():
+            shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
+            return Evaluation.from_dict(runs.read_json(run / runs.EVALUATION))
+        try:
+            return _train(config, run, signals, resume, checkpoint_minutes, histograms)
+        except BaseException as error:
+            if not resume:
+                runs.discard_if_empty_handed(run)
+            _explain(error, run)
+            raise
 
 
-def _train(config: TrainConfig, run: Path) -> Evaluation:
+def _explain(error: BaseException, run: Path) -> None:
+    """Add to the message of a run that stopped what is left of it, and what to do."""
+    if not isinstance(error, Interrupted | RunError):
+        return
+    (message,) = error.args
+    kept = sorted((run / runs.CHECKPOINTS).glob("step-*.npz"))
+    command = f"alexnet-keras train --run {shlex.quote(str(run))} --resume"
+    if isinstance(error, RunError):
+        message += f" The last good checkpoint is {kept[-1]}." if kept else " There was no checkpoint yet."
+    elif kept:
+        message = f"Stopped by {message}. Go on with:  {command}"
+    else:
+        message = f"Stopped by {message} before the first step; there is nothing to keep."
+    error.args = (message,)
+
+
+def _train(
+    config: TrainConfig, run: Path, signals: Signals, resume: bool, checkpoint_minutes: float, histograms: bool
+) -> Evaluation:
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     dataset = datasets.load(config.data)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
+    measured = runs.read_config(run)[1] if resume else None
+    if measured is not None:
+        _check_data(measured, dataset, run)
+        precision = Precision(measured.policy, "as the run began")
+    else:
+        precision = devices.choose_precision(config.precision, deterministic=config.deterministic)
     training = data.in_memory(training, f"{dataset.name} for training")
     validation = data.in_memory(validation, f"{dataset.name} for validation")
-    precision = devices.choose_precision(config.precision)
     hardware = devices.describe()
     print(
         f"{config.recipe} on {dataset.name}: {len(training):,} training and {len(validation):,} validation images of "
         f"{len(dataset.class_names)} classes; {precision.policy} ({precision.reason}); {hardware}",
         file=sys.stderr,
     )
-
-    with data.naming_unreadable(training):
-        colours = data.colour_statistics(training)
-    noise = augmentation.colour_noise(config.colour_noise, colours) if config.colour_noise else None
-    keras.utils.set_random_seed(config.seed)
-    common: dict[str, Any] = {
-        "classes": len(dataset.class_names),
-        "input_shape": (config.input_size, config.input_size, 3),
-        "mean": colours.mean,
-        "class_names": dataset.class_names,
-    }
-    model = AlexNet(config.architecture, classifier_activation=None, dtype=precision.policy, **common)
-    optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
-        warmup_cosine(
-            config.learning_rate,
-            steps=config.epochs * steps,
-            warmup_steps=round(min(config.warmup_epochs, config.epochs / 4) * steps),
-        ),
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
-    )
-    if precision.policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=["accuracy"])
-
-    config = dataclasses.replace(config, data=datasets.absolute(config.data))
-    runs.write_json(run / runs.CONFIG, {**dataclasses.asdict(config), "class_names": dataset.class_names})
-    images_per_epoch = min(steps * config.batch_size, len(training))
-    blank = AlexNet(config.architecture, dtype="float32", **common)
-    with data.naming_unreadable(training, validation), _naming_batch_size(config.batch_size):
-        model.fit(
-            data.train_dataset(
-                training,
-                input_size=config.input_size,
-                batch_size=config.batch_size,
-                epochs=tf.data.Dataset.range(config.epochs),
-                seed=config.seed,
-                steps=steps,
-                noise=noise,
-            ),
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            validation_data=data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size),
-            callbacks=[
-                Recorder(run, blank, images_per_epoch, config.epochs),
-                keras.callbacks.TensorBoard(run / runs.TENSORBOARD, write_graph=False),
-            ],
-            shuffle=False,  # train_dataset has shuffled
-            verbose=0,
+    if measured is None:
+        with data.naming_unreadable(training):
+            colours = data.colour_statistics(training)
+        measured = Measured(
+            class_names=dataset.class_names,
+            train_images=len(training),
+            validation_images=len(validation),
+            colours=colours,
+            policy=precision.policy,
         )
+        runs.clear(run)
+        runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
+
+    _fit(config, run, measured, training, validation, steps, signals, checkpoint_minutes, histograms)
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
     with runs.appear_whole(run / runs.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
-    best = from_keras(load_model(run / runs.MODEL))
-    evaluation = evaluate(best, validation)
+    evaluation = evaluate(from_keras(load_model(run / runs.MODEL)), validation)
     provenance = runs.provenance(hardware, precision.policy)
     runs.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": provenance})
+    shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     return evaluation
+
+
+def _fit(
+    config: TrainConfig,
+    run: Path,
+    measured: Measured,
+    training: Split,
+    validation: Split,
+    steps: int,
+    signals: Signals,
+    checkpoint_minutes: float,
+    histograms: bool,
+) -> None:
+    """Build the network, train it from where the run is to its end, and leave the best epoch in model.keras."""
+    keras.utils.set_random_seed(config.seed)
+    common: dict[str, Any] = {
+        "classes": len(measured.class_names),
+        "input_shape": (config.input_size, config.input_size, 3),
+        "mean": measured.colours.mean,
+        "class_names": measured.class_names,
+    }
+    model = AlexNet(config.architecture, classifier_activation=None, dtype=measured.policy, **common)
+    learning_rate = schedules.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
+    optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
+        learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
+    )
+    if measured.policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=[accuracy])
+    optimizer.build(model.trainable_variables)
+
+    checkpoints = Checkpoints(run, _variables(model))
+    found = checkpoints.read()
+    if found is not None:
+        state, values = found
+        checkpoints.assign(values)
+        print(f"Going on at {state.place()}.", file=sys.stderr)
+        del found, values  # half a gigabyte
+    else:
+        if (run / runs.MODEL).exists():
+            raise InputError(
+                f"{run} has a model but no checkpoint, so there is nothing to resume; begin again with --overwrite."
+            )
+        state = State(steps=steps)
+    recorder = Recorder(
+        run,
+        config,
+        state,
+        checkpoints,
+        blank=AlexNet(config.architecture, dtype="float32", **common),
+        metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
+        images_per_epoch=min(steps * config.batch_size, len(training)),
+        learning_rate=learning_rate,
+        health=Health(
+            len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
+        ),
+        board=Board(run / runs.TENSORBOARD, histograms),
+        signals=signals,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+    recorder.publish()
+    noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
+    validation_batches = data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size)
+    with data.naming_unreadable(training, validation), _naming_batch_size(config.batch_size), signals.deferring():
+        if state.step == steps:
+            _validate(model, recorder, validation_batches)
+        while state.epoch < config.epochs and not state.over:
+            # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
+            last = state.epoch + 1 if state.step else config.epochs
+            model.fit(
+                data.train_dataset(
+                    training,
+                    input_size=config.input_size,
+                    batch_size=config.batch_size,
+                    epochs=tf.data.Dataset.range(state.epoch, last),
+                    seed=config.seed,
+                    steps=steps,
+                    first_step=state.step,
+                    noise=noise,
+                ),
+                initial_epoch=state.epoch,
+                epochs=last,
+                steps_per_epoch=steps - state.step,
+                validation_data=validation_batches,
+                callbacks=[recorder],
+                shuffle=False,  # train_dataset has shuffled
+                verbose=0,
+            )
+
+
+def _validate(model: keras.Model, recorder: Recorder, validation: tf.data.Dataset) -> None:
+    """What fit does after the last step of an epoch, for a run that stopped there."""
+    recorder.set_model(model)
+    recorder.on_epoch_begin(recorder.state.epoch)
+    logs = {metric.name: float(metric.result()) for metric in recorder.metrics}
+    for metric in recorder.metrics:  # evaluate resets only those that a step has built
+        metric.reset_state()
+    measured = model.evaluate(validation, callbacks=[recorder], return_dict=True, verbose=0)
+    recorder.on_epoch_end(recorder.state.epoch, {**logs, **{f"val_{name}": value for name, value in measured.items()}})
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Everything that a step changes, but for metrics: weights, states of random generators, the optimizer's own.
+
+    Keras's own names count up with every model that a process makes; these do not.
+    """
+    layers = {
+        f"model/{layer.name}/{index}": variable
+        for layer in model.layers
+        for index, variable in enumerate(layer.variables)
+    }
+    return {**layers, **{f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}}
+
+
+def _check_data(measured: Measured, dataset: DataSet, run: Path) -> None:
+    """Refuse to go on with other data than the run began with.
+
+    Raises:
+        InputError: classes or numbers of images differ.
+    """
+    remedy = "bring the data back as they were, or start another run."
+    if measured.class_names != dataset.class_names:
+        raise InputError(
+            f"{run} was trained on the classes {', '.join(measured.class_names)}; {dataset.name} now has "
+            f"{', '.join(dataset.class_names)}; {remedy}"
+        )
+    for kind, before, now in (
+        ("training", measured.train_images, len(dataset.train)),
+        ("validation", measured.validation_images, len(dataset.validation)),
+    ):
+        if before != now:
+            raise InputError(f"{run} began with {before:,} {kind} images; {dataset.name} now has {now:,}; {remedy}")
 
 
 def _steps(config: TrainConfig, num_images: int) -> int:

@@ -5,7 +5,18 @@ import json
 
 import pytest
 
-from alexnet_keras.config import ARCHITECTURES, OptionError
+from alexnet_keras.config import (
+    ARCHITECTURES,
+    SCHEDULES,
+    Cosine,
+    Geometric,
+    OptionError,
+    Plateau,
+    Steps,
+    from_dict,
+    schedule,
+    to_dict,
+)
 from alexnet_keras.recipes import RECIPES, recipe
 
 
@@ -13,7 +24,7 @@ from alexnet_keras.recipes import RECIPES, recipe
 def test_recipes_know_their_names_and_fit_into_json(name):
     config = recipe(name)
     assert config.recipe == name
-    assert json.loads(json.dumps(dataclasses.asdict(config)))["architecture"]["initializer"] == "he_normal"
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
 
 
 def test_an_unknown_recipe_is_an_error():
@@ -29,7 +40,6 @@ def test_an_unknown_recipe_is_an_error():
         ({"steps_per_epoch": 0}, "steps_per_epoch must be at least 1, got 0"),
         ({"input_size": 66}, "input_size must be 67 to 256, got 66"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, got nan"),
-        ({"warmup_epochs": -1}, "warmup_epochs must not be negative"),
         ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
         ({"seed": -1}, "seed must not be negative"),
         ({"precision": "int8"}, "precision must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
@@ -54,3 +64,75 @@ def test_train_config_refuses_what_cannot_be(changes, message):
 def test_architecture_refuses_what_cannot_be(changes, message):
     with pytest.raises(OptionError, match=message):
         dataclasses.replace(ARCHITECTURES["paper"], **changes)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_travels_through_json(name):
+    config = dataclasses.replace(recipe("quickstart"), schedule=schedule(name, epochs=9), steps_per_epoch=3)
+    values = json.loads(json.dumps(to_dict(config)))
+    assert values["schedule"]["name"] == name
+    assert from_dict(values) == config
+
+
+def test_steps_by_name_are_those_of_2012_stretched_to_the_run():
+    assert schedule("steps", 91).boundaries == (25, 51, 79)
+    assert schedule("steps", 182).boundaries == (50, 102, 158)
+    with pytest.raises(
+        OptionError, match="There is no schedule 'linear'; choose from cosine, plateau, steps, geometric"
+    ):
+        schedule("linear", 91)
+
+
+def damaged(values, key, value):
+    """A copy of a configuration in JSON with one value put in place, or with `...` taken away; `a.b` is nested."""
+    *path, last = key.split(".")
+    copy = json.loads(json.dumps(values))
+    inner = copy
+    for name in path:
+        inner = inner[name]
+    if value is ...:
+        del inner[last]
+    else:
+        inner[last] = value
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("colour", 1, "config has an unknown key 'colour'"),
+        ("seed", ..., "config has no key 'seed'"),
+        ("epochs", "six", "config.epochs must be of type int, got 'six'"),
+        ("epochs", True, "config.epochs must be of type int, got True"),
+        ("epochs", 0, "epochs must be at least 1, got 0"),
+        ("architecture", [], r"config.architecture must be an object, got \[\]"),
+        ("architecture.depth", 8, "config.architecture has an unknown key 'depth'"),
+        ("architecture.filters", 96, "config.architecture.filters must be a list, got 96"),
+        ("architecture.filters", ["96"] * 5, r"config.architecture.filters\[0\] must be of type int, got '96'"),
+        ("schedule", "cosine", "config.schedule must be an object, got 'cosine'"),
+        ("schedule.name", "line", "config.schedule.name is 'line', not one of cosine, plateau, steps, geometric"),
+        ("schedule.patience", 2, "config.schedule has an unknown key 'patience'"),
+    ],
+)
+def test_a_damaged_configuration_is_refused(key, value, message):
+    with pytest.raises(OptionError, match=message):
+        from_dict(damaged(to_dict(recipe("quickstart")), key, value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        (Cosine, {"warmup_epochs": -1}, "warmup_epochs must not be negative, got -1"),
+        (Plateau, {"divide_by": 1}, "divide_by must be larger than 1, got 1"),
+        (Plateau, {"reductions": -1}, "reductions must not be negative, got -1"),
+        (Plateau, {"patience": 0}, "patience must be at least 1, got 0"),
+        (Plateau, {"threshold": 1.0}, r"threshold must be in \[0, 1\), got 1.0"),
+        (Steps, {"boundaries": (3, 2)}, r"boundaries must be rising numbers of epochs, got \(3, 2\)"),
+        (Steps, {"divide_by": 0.1}, "divide_by must be larger than 1, got 0.1"),
+        (Geometric, {"divide_by": 0.5}, "divide_by must be at least 1, got 0.5"),
+        (Geometric, {"bias_parts": 1}, "parts must be at least 2, the first and the last, got 1"),
+    ],
+)
+def test_schedules_refuse_what_cannot_be(kind, values, message):
+    with pytest.raises(OptionError, match=message):
+        kind(**values)

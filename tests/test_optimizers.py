@@ -1,10 +1,10 @@
-"""The update rule of 2012 against NumPy, and its schedule."""
+"""The update rule of 2012 against NumPy."""
 
 import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.optimizers import KrizhevskySGD, warmup_cosine
+from alexnet_keras.optimizers import KrizhevskySGD
 
 
 def test_twenty_steps_equal_numpy():
@@ -62,11 +62,3 @@ def test_works_under_loss_scaling():
 def test_constants_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         KrizhevskySGD(**arguments)
-
-
-def test_warmup_rises_in_a_line_and_falls_along_a_cosine():
-    schedule = warmup_cosine(0.2, steps=100, warmup_steps=20)
-    rates = [float(schedule(step)) for step in range(101)]
-    np.testing.assert_allclose(rates[:21], 0.2 * np.arange(21) / 20, atol=1e-7)
-    np.testing.assert_allclose(rates[20:], 0.1 * (1 + np.cos(np.pi * np.arange(81) / 80)), atol=1e-7)
-    assert float(warmup_cosine(0.2, steps=100, warmup_steps=0)(0)) == pytest.approx(0.2)

@@ -33,22 +33,32 @@ def test_default_names_hold_recipe_and_data():
 
 
 def test_a_folder_belongs_to_one_run(tmp_path):
-    assert runs.create(tmp_path / "a" / "run").is_dir()
-    with pytest.raises(InputError, match="The run folder .*run exists; choose another --run, or remove it"):
-        runs.create(tmp_path / "a" / "run")
+    path = tmp_path / "a" / "run"
+    with runs.claim(path):
+        assert path.is_dir()
+        with pytest.raises(InputError, match="Another process trains in .*run; wait for it"), runs.claim(path):
+            pass
+    with runs.claim(path):  # nothing was written
+        (path / "notes.txt").touch()
+    with (
+        pytest.raises(InputError, match="The run folder .*run exists; choose another --run, or remove it"),
+        runs.claim(path),
+    ):
+        pass
 
 
 def test_create_refuses_what_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="The run folder .*file/run cannot be written .*; choose another with --run"):
-        runs.create(tmp_path / "file" / "run")
+    message = "The run folder .*file/run cannot be written .*; choose another with --run"
+    with pytest.raises(InputError, match=message), runs.claim(tmp_path / "file" / "run"):
+        pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_create_refuses_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be written"):
-        runs.create(tmp_path / "run")
+    with pytest.raises(InputError, match="cannot be written"), runs.claim(tmp_path / "run"):
+        pass
 
 
 def test_a_run_without_a_model_is_discarded(tmp_path):

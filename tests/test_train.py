@@ -26,10 +26,18 @@ def config(folder, tiny, **changes):
 
 def test_a_run_holds_everything(run, folder):
     names = {path.name for path in run.iterdir()}
-    assert names == {"config.json", "history.csv", "model.keras", "evaluation.json", "example.png", "tensorboard"}
+    assert names == {
+        ".lock",
+        "config.json",
+        "history.csv",
+        "model.keras",
+        "evaluation.json",
+        "example.png",
+        "tensorboard",
+    }
 
     values = json.loads((run / "config.json").read_text())
-    assert values["class_names"] == ["blue", "green", "red"]
+    assert values["measured"]["class_names"] == ["blue", "green", "red"]
     assert values["data"] == str(folder)
     assert values["architecture"]["name"] == "paper"
 
@@ -79,7 +87,13 @@ def test_it_trains_in_half_precision(precision, folder, tiny, tmp_path):
 
 def test_steps_per_epoch_shortens_an_epoch(folder, tiny, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(Recorder, "on_train_batch_end", lambda self, batch, logs=None: seen.append(batch))
+    step = Recorder.on_train_batch_end
+
+    def watch(self, batch, logs=None):
+        seen.append(batch)
+        step(self, batch, logs)
+
+    monkeypatch.setattr(Recorder, "on_train_batch_end", watch)
     train(config(folder, tiny, steps_per_epoch=2), tmp_path / "run")
     assert seen == [0, 1, 0, 1]
 
@@ -127,7 +141,9 @@ def test_a_device_without_memory_names_the_batch_size(folder, tiny, tmp_path, mo
 
 def test_an_existing_run_is_left_alone(run, folder, tiny):
     before = (run / "history.csv").read_bytes()
-    with pytest.raises(InputError, match="exists; choose another --run, or remove it"):
+    with pytest.raises(
+        InputError, match="exists; choose another --run, go on with --resume, or replace it with --overwrite"
+    ):
         train(config(folder, tiny), run)
     assert (run / "history.csv").read_bytes() == before
 

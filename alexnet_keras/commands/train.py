@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from alexnet_keras.commands import example, json_option, load_tensorflow, percent
-from alexnet_keras.config import COLOUR_NOISES
+from alexnet_keras.config import COLOUR_NOISES, SCHEDULES, OptionError, TrainConfig, schedule
 from alexnet_keras.recipes import RECIPES, recipe
 
 
@@ -28,43 +29,90 @@ from alexnet_keras.recipes import RECIPES, recipe
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: a new one in saved_models/]")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")
+@click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="How the rate changes.  [default: the recipe's]")
+@click.option("--learning-rate", type=float, help="The schedule's highest.  [default: the recipe's]")
+@click.option("--deterministic", is_flag=True, default=None, help="The same bits from every repetition; slower.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --run where its newest checkpoint is.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in --run.")
+@click.option(
+    "--checkpoint-minutes",
+    type=click.FloatRange(min=0),
+    default=5,
+    show_default=True,
+    help="Save so often within an epoch; at its end too.",
+)
+@click.option("--histograms", is_flag=True, help="Show TensorBoard the distributions of the weights.")
 @json_option
 def train(
-    data: str | None,
     recipe_name: str,
-    epochs: int | None,
-    batch_size: int | None,
-    colour_noise: str | None,
-    seed: int | None,
     run: Path | None,
-    steps_per_epoch: int | None,
+    resume: bool,
+    overwrite: bool,
+    checkpoint_minutes: float,
+    histograms: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Train a network; without options the quickstart recipe on the embedded shapes."""
-    changes: dict[str, Any] = {
-        "data": data,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "seed": seed,
-        "steps_per_epoch": steps_per_epoch,
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if colour_noise is not None:
-        changes["colour_noise"] = None if colour_noise == "none" else colour_noise
-    config = dataclasses.replace(recipe(recipe_name), **changes)
+    changes = {name: value for name, value in options.items() if value is not None}
+    if changes.get("colour_noise") == "none":
+        changes["colour_noise"] = None
     from alexnet_keras import runs
 
-    folder = run or runs.default_path(config)
+    if resume:
+        config, folder = _resumed(run, recipe_name, changes, overwrite)
+    else:
+        config = recipe(recipe_name)
+        if "schedule" in changes:
+            changes["schedule"] = schedule(changes["schedule"], changes.get("epochs", config.epochs))
+        config = dataclasses.replace(config, **changes)
+        folder = run or runs.default_path(config)
     load_tensorflow()
     from alexnet_keras.train import train as train_network
 
-    evaluation = train_network(config, folder)
+    evaluation = train_network(
+        config,
+        folder,
+        resume=resume,
+        overwrite=overwrite,
+        checkpoint_minutes=checkpoint_minutes,
+        histograms=histograms,
+    )
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
         return
     click.echo(f"Top-1 error {percent(evaluation.top1_error)}, top-5 error {percent(evaluation.top5_error)}", nl=False)
     click.echo(f" on {evaluation.num_images:,} validation images.")
-    click.echo(f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    click.echo(
+        f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if not path.name.startswith('.')))}"
+    )
     named, example = shlex.quote(str(folder)), shlex.quote(str(folder / runs.EXAMPLE))
     click.echo(f"Next:  alexnet-keras predict {named} {example}")
     click.echo(f"       alexnet-keras export {named} --format tflite")
+
+
+def _resumed(run: Path | None, recipe_name: str, options: dict[str, Any], overwrite: bool) -> tuple[TrainConfig, Path]:
+    """The configuration of the run to go on with.
+
+    Raises:
+        OptionError: no run is named, or an option asks for something else than the run has.
+    """
+    from alexnet_keras import runs
+
+    if run is None:
+        raise OptionError("--resume needs the folder of the run to go on with; name it with --run.")
+    if overwrite:
+        raise OptionError("Give --resume or --overwrite, not both.")
+    config, _ = runs.read_config(run)
+    if click.get_current_context().get_parameter_source("recipe_name") == ParameterSource.COMMANDLINE:
+        options = {"recipe": recipe_name, **options}
+    for name, value in options.items():
+        has = getattr(config, name)
+        has = has.name if name == "schedule" else has
+        same = str(Path(value).expanduser().resolve()) == has or value == has if name == "data" else value == has
+        if not same:
+            option = name.replace("_", "-")
+            raise OptionError(
+                f"--{option} {value} contradicts {run}, which has {has}; leave it out, or start another run."
+            )
+    return config, run

@@ -1,0 +1,74 @@
+"""What TensorBoard shows of a run: scalars, the filters of the first layer, histograms of weights on request."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+ENLARGE = 4  # a filter of 11 x 11 becomes 44 x 44 pixels
+
+
+class Board:
+    """Event files of one process; TensorBoard joins those of a resumed run.
+
+    Args:
+        folder: where they go: a subfolder for what was measured in training, and one for validation, so that
+            TensorBoard draws both into one diagram.
+        histograms: whether every weight's distribution is drawn. It takes a second an epoch for 61 million weights.
+    """
+
+    def __init__(self, folder: Path, histograms: bool) -> None:
+        self.train, self.validation = (
+            tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
+        )
+        self.histograms = histograms
+
+    def write(self, epoch: int, row: Mapping[str, float], model: keras.Model) -> None:
+        """Draw an epoch.
+
+        Args:
+            epoch: its number, from 1.
+            row: as in history.csv.
+            model: with the epoch's weights.
+        """
+        with self.train.as_default(epoch):
+            for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
+                tf.summary.scalar(name, row[name])
+            kernels = [layer.kernel for layer in model.layers if layer.name in ("conv1", "conv1a", "conv1b")]
+            grid = filter_grid(np.concatenate([keras.ops.convert_to_numpy(kernel) for kernel in kernels], axis=-1))
+            tf.summary.image("conv1", grid[None])
+            if self.histograms:
+                for layer in model.layers:
+                    for weight in layer.weights:
+                        tf.summary.histogram(f"{layer.name}/{weight.name}", keras.ops.convert_to_tensor(weight))
+        with self.validation.as_default(epoch):
+            for name in ("loss", "top1_error"):
+                tf.summary.scalar(name, row[f"validation_{name}"])
+        self.train.flush()
+        self.validation.flush()
+
+
+def filter_grid(kernels: np.ndarray) -> np.ndarray:
+    """The filters of a first layer as a picture, each stretched to its own range, as in figure 3 of the paper.
+
+    Args:
+        kernels: `(h, w, 3, filters)`.
+
+    Returns:
+        `(H, W, 3)` uint8, about a half wider than high, with one pixel of black between filters.
+    """
+    height, width, _, filters = kernels.shape
+    lowest, highest = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))
+    tiles = (kernels - lowest) / np.maximum(highest - lowest, 1e-12) * 255
+    tiles = tiles.transpose(3, 0, 1, 2).astype(np.uint8).repeat(ENLARGE, axis=1).repeat(ENLARGE, axis=2)
+    columns = math.ceil(math.sqrt(1.5 * filters))
+    rows = math.ceil(filters / columns)
+    pitch = (height * ENLARGE + 1, width * ENLARGE + 1)
+    grid = np.zeros((rows * pitch[0] - 1, columns * pitch[1] - 1, 3), np.uint8)
+    for index, tile in enumerate(tiles):
+        top, left = index // columns * pitch[0], index % columns * pitch[1]
+        grid[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    return grid

@@ -1,0 +1,70 @@
+"""Learning rates step by step, against arithmetic."""
+
+import numpy as np
+import pytest
+
+from alexnet_keras.config import Cosine, Geometric, Plateau, Steps
+from alexnet_keras.schedules import PlateauTracker, bias_multiplier, learning_rate
+
+
+def rates(schedule, highest=0.2, epochs=10, steps=10):
+    rate = learning_rate(schedule, highest, epochs, steps)
+    return np.array([float(rate(step)) for step in range(epochs * steps + 1)])
+
+
+def test_cosine_rises_in_a_line_and_falls_along_half_a_cosine():
+    found = rates(Cosine(warmup_epochs=2))
+    np.testing.assert_allclose(found[:21], 0.2 * np.arange(21) / 20, atol=1e-7)
+    np.testing.assert_allclose(found[20:], 0.1 * (1 + np.cos(np.pi * np.arange(81) / 80)), atol=1e-7)
+    assert rates(Cosine())[0] == pytest.approx(0.2)
+    assert rates(Cosine(warmup_epochs=9))[25] == pytest.approx(0.2)  # a quarter of the run at most
+
+
+def test_steps_begin_with_the_first_step_of_an_epoch():
+    found = rates(Steps(boundaries=(2, 5.5), divide_by=10))
+    np.testing.assert_allclose(found, [0.2] * 20 + [0.02] * 35 + [0.002] * 46, rtol=1e-6)
+    np.testing.assert_allclose(rates(Steps(boundaries=())), 0.2)
+
+
+def test_geometric_is_the_series_of_network_170():
+    schedule = Geometric()
+    found = rates(schedule, highest=0.01, epochs=8)
+    series = [0.01, 0.0015874011, 0.00025198421, 0.00004]  # as its log in layer-params-170.cfg has them
+    np.testing.assert_allclose(found[:80], np.repeat(series, 20), rtol=1e-6)
+
+    multiplier = bias_multiplier(schedule, 2.0, 8, 10)
+    biases = [rate * float(multiplier(step)) for step, rate in enumerate(found[:80])]
+    np.testing.assert_allclose(biases, np.repeat([0.02, 0.002], 40), rtol=1e-5)
+    assert bias_multiplier(Cosine(), 2.0, 8, 10) == 2.0
+
+
+def test_plateau_divides_three_times_and_stops():
+    assert learning_rate(Plateau(), 0.01, 90, 100) == 0.01
+    tracker = PlateauTracker(Plateau(patience=2, threshold=0.01))
+    errors = [0.9, 0.5, 0.495, 0.6, 0.4, 0.4, 0.4, 0.3, 0.3, 0.3, 0.3, 0.3]
+    said = [tracker.update(error) for error in errors]
+    assert said == [
+        "keep",
+        "keep",
+        "keep",  # half a point is no improvement
+        "divide",
+        "keep",
+        "keep",
+        "divide",
+        "keep",
+        "keep",
+        "divide",
+        "keep",
+        "stop",
+    ]
+
+
+def test_a_plateau_goes_on_from_its_state():
+    errors = [0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    whole = PlateauTracker(Plateau(patience=2))
+    expected = [whole.update(error) for error in errors]
+    for cut in range(len(errors)):
+        first = PlateauTracker(Plateau(patience=2))
+        before = [first.update(error) for error in errors[:cut]]
+        second = PlateauTracker(Plateau(patience=2), first.state)
+        assert before + [second.update(error) for error in errors[cut:]] == expected
