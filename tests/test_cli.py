@@ -50,7 +50,12 @@ def test_version():
 
 
 def test_every_command_that_prints_results_has_json():
-    for command in main.commands.values():
+    commands = [
+        command
+        for group in main.commands.values()
+        for command in (group.commands.values() if isinstance(group, click.Group) else [group])
+    ]
+    for command in commands:
         assert "--json" in {name for option in command.params for name in option.opts}, command.name
 
 
