@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from alexnet_keras.commands.benchmark import benchmark
+from alexnet_keras.commands.data import data
 from alexnet_keras.commands.evaluate import evaluate
 from alexnet_keras.commands.export import export
 from alexnet_keras.commands.info import info
@@ -54,5 +55,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, info, benchmark):
+for command in (train, evaluate, predict, export, info, data, benchmark):
     main.add_command(command)

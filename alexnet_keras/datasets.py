@@ -59,6 +59,8 @@ def _draw(split: str) -> Split:
 
 
 def _folder(root: Path) -> DataSet:
+    if (root / shards.PLAN).is_file():
+        raise InputError(f"{root} holds shards that are not finished; call the same 'data prepare' again.")
     for split in ("train", "val"):
         if not (root / split).is_dir():
             raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ pictures.")

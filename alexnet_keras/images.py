@@ -24,24 +24,25 @@ def dimensions(encoded: tf.Tensor) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: a JPEG has no complete header.
     """
-    head = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, HEADER_BYTES), tf.uint8), tf.int64)
-    head = tf.pad(head, [[0, HEADER_BYTES - tf.size(head)]])
-
-    def number(*places: int) -> tf.Tensor:
-        return tf.reduce_sum(tf.gather(head, places) * [256**power for power in reversed(range(len(places)))])
-
-    def starts(*signature: int) -> tf.Tensor:
-        return tf.reduce_all(head[: len(signature)] == tf.constant(signature, tf.int64))
 
     def other() -> tf.Tensor:
+        head = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, HEADER_BYTES), tf.uint8), tf.int64)
+        head = tf.pad(head, [[0, HEADER_BYTES - tf.size(head)]])
+
+        def number(*places: int) -> tf.Tensor:
+            return tf.reduce_sum(tf.gather(head, places) * [256**power for power in reversed(range(len(places)))])
+
+        def starts(signature: bytes) -> tf.Tensor:
+            return tf.reduce_all(head[: len(signature)] == tf.constant(list(signature), tf.int64))
+
         png = tf.stack([number(20, 21, 22, 23), number(16, 17, 18, 19)])
         gif = tf.stack([number(9, 8), number(7, 6)])
         bmp = tf.stack([number(25, 24, 23, 22), number(21, 20, 19, 18)])
         bmp = tf.minimum(bmp, (1 << 32) - bmp)  # a negative height means that rows go from top to bottom
-        sizes = tf.where(starts(*b"GIF8"), gif, tf.where(starts(*b"BM"), bmp, tf.zeros_like(bmp)))
-        return tf.where(starts(*b"\x89PNG"), png, sizes)
+        sizes = tf.where(starts(b"GIF8"), gif, tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp)))
+        return tf.where(starts(b"\x89PNG"), png, sizes)
 
-    jpeg = starts(0xFF, 0xD8, 0xFF)
+    jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"  # nearly all are, so theirs is the short way
     return tf.cond(jpeg, lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
 
 

@@ -1,7 +1,7 @@
 """What every source of pictures comes down to: splits in random access over the same classes."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +9,6 @@ import tensorflow as tf
 
 from alexnet_keras.config import InputError
 from alexnet_keras.moments import ColourStatistics
-
-Picture = bytes | np.ndarray  # an encoded picture, or (H, W, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -37,28 +35,21 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Example:
-    """One picture of a stream; `read` does the work, so that several can be read at once.
-
-    `read` raises OSError or tf.errors.OpError where the disk does not give the picture.
-    """
-
-    name: str
-    label: int
-    read: Callable[[], Picture]
-
-
-@dataclass(frozen=True)
 class Stream:
-    """Pictures in the order of the split, as much of them at a time as one asks for; none are held in memory.
+    """Pictures in the order of the split, as many of them at a time as one asks for; none are held in memory.
 
     Attributes:
         count: number of pictures.
-        examples: `(start, stop)` -> those pictures, in order.
+        name: place -> where that picture came from, for messages.
+        elements: `(start, stop)` -> one element for each of these places, in order.
+        load: an element -> the picture, a scalar string or `(H, W, 3)` uint8, with its label, a scalar int64, and its
+            name, a scalar string that may be empty. Works in tf.data, where several can be loaded at once.
     """
 
     count: int
-    examples: Callable[[int, int], Iterator[Example]]
+    name: Callable[[int], str]
+    elements: Callable[[int, int], tf.data.Dataset]
+    load: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -105,14 +96,10 @@ class DataSet:
         if self.open_stream is not None:
             return self.open_stream(name)
         split = self.train if name == "train" else self.validation
-
-        def examples(start: int, stop: int) -> Iterator[Example]:
-            for index in range(start, stop):
-                yield Example(split.names[index], int(split.labels[index]), functools.partial(_picture, split, index))
-
-        return Stream(len(split), examples)
-
-
-def _picture(split: Split, index: int) -> Picture:
-    picture: Picture = split.read(tf.constant(index, tf.int64)).numpy()
-    return picture
+        labels = tf.constant(split.labels)
+        return Stream(
+            len(split),
+            split.names.__getitem__,
+            tf.data.Dataset.range,
+            lambda index: (split.read(index), labels[index], tf.constant("")),
+        )

@@ -33,7 +33,10 @@ MAY_IMPORT = {
     "splits": "config moments",
     "shards": "config images moments runs splits",
     "datasets": "config progress shapes shards splits",
-    "prepare": "config images moments progress runs shards splits",
+    "conversion": "config images shards splits",
+    "prepare": "config conversion moments progress runs shards splits",
+    "estimate": "config conversion progress shards splits",
+    "check": "config conversion images progress shards splits",
     "data": "augmentation config datasets images moments progress",
     "predict": "config images labels layers model",
     "evaluate": "config data datasets images predict progress",
@@ -47,7 +50,8 @@ MAY_IMPORT = {
     "train": "augmentation callbacks checkpoints config data datasets devices evaluate health model optimizers predict "
     "runs schedules signals tensorboard",
     "benchmark": "config devices model optimizers progress summary",
-    "commands": "benchmark config datasets evaluate export model predict recipes runs summary train",
+    "commands": "benchmark check config conversion datasets estimate evaluate export labels "
+    "model predict prepare progress recipes runs summary train",
     "cli": "commands config",
 }
 

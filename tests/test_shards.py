@@ -9,7 +9,8 @@ from conftest import draw_folder
 
 from alexnet_keras import data, datasets, shards
 from alexnet_keras.config import InputError
-from alexnet_keras.prepare import Settings, prepare
+from alexnet_keras.conversion import Settings
+from alexnet_keras.prepare import prepare
 
 
 @pytest.fixture(scope="module")

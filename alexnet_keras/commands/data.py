@@ -1,0 +1,124 @@
+"""Data: prepare a data set once, and check what it holds."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
+
+data_option = click.option("--data", "source", required=True, help="'shapes', a folder, or a data set's name.")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=1), default=os.cpu_count(), help="Pictures at once.  [default: one a processor]"
+)
+
+
+@click.group(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+def data() -> None:
+    """Prepare a data set for training, and check it."""
+
+
+@data.command(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+@data_option
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option("--size", type=int, default=256, show_default=True, help="Side of the pictures in pixels.")
+@click.option(
+    "--encoding",
+    type=click.Choice(["jpeg", "raw"]),
+    default="jpeg",
+    show_default=True,
+    help="About 24 to 32 KB a picture, or 192 KB that need no decoding.",
+)
+@jobs_option
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    show_default=True,
+    help="What to do about a picture that cannot be used.",
+)
+@click.option("--dry-run", is_flag=True, help="Estimate time and bytes from a sample; write nothing.")
+@json_option
+def prepare(
+    source: str, output: Path, size: int, encoding: str, jobs: int, on_error: str, dry_run: bool, as_json: bool
+) -> None:
+    """Store every picture at 256 pixels, once, in shards that are read fast.
+
+    Killed at any moment, the same command goes on from the last finished shard.
+    """
+    load_tensorflow()
+    from alexnet_keras import datasets
+    from alexnet_keras.conversion import Settings
+    from alexnet_keras.estimate import estimate
+    from alexnet_keras.prepare import prepare as prepare_shards
+    from alexnet_keras.progress import duration
+
+    settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
+    dataset = datasets.load(source)
+    result: Any = estimate(dataset, output, settings) if dry_run else prepare_shards(dataset, output, settings)
+    if as_json:
+        click.echo(json.dumps(result.to_dict()))
+        return
+    rows = [("pictures", ", ".join(f"{count:,} for {split}" for split, count in result.images.items()))]
+    gigabytes, total = f"{result.bytes / 1e9:,.2f} GB", sum(result.images.values())
+    if dry_run:
+        rows += [("sample", f"{result.sample:,} pictures")]
+        rows += [("bytes", f"{gigabytes}, {result.bytes_per_image:,.0f} a picture")]
+        rows += [("free", f"{result.free_bytes / 1e9:,.2f} GB on the disk of {output}")]
+    else:
+        rows += [("wrote", result.path), ("bytes", f"{gigabytes}, {result.bytes / total:,.0f} a picture")]
+        rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
+    rows += [("time", f"{duration(result.seconds)}, {result.images_per_second:,.0f} pictures a second")]
+    rows += [("cannot be used", f"{entry['picture']} {entry['reason']}") for entry in result.bad]
+    print_pairs(rows)
+
+
+@data.command(epilog=example("alexnet-keras data check --data imagenette"))
+@data_option
+@jobs_option
+@json_option
+def check(source: str, jobs: int, as_json: bool) -> None:
+    """Count and read every picture; exit code 1 when training on them would go wrong."""
+    load_tensorflow()
+    from alexnet_keras import datasets
+    from alexnet_keras.check import check as check_pictures
+    from alexnet_keras.labels import readable
+
+    report = check_pictures(datasets.load(source), jobs)
+    if as_json:
+        click.echo(json.dumps(report.to_dict()))
+        sys.exit(1 if report.problems else 0)
+    splits = (report.train, report.validation)
+    table: list[tuple[Any, ...]] = [("", "training", "validation")]
+    table.append(("pictures", *(f"{split.images:,}" for split in splits)))
+    table.append(("unreadable", *(f"{len(split.unreadable):,}" for split in splits)))
+    table.append(("in two classes", *(f"{split.contradictions:,}" for split in splits)))
+    for name in ("shorter_side", "longer_side"):
+        table.append((name.replace("_", " "), *(_range(getattr(split, name)) for split in splits)))
+    classes = zip(map(readable, report.class_names), *(split.per_class for split in splits), strict=True)
+    counts: list[tuple[Any, ...]] = sorted(classes, key=lambda row: -row[1])
+    shown = counts if len(counts) <= 20 else [*counts[:5], ("...", "", ""), *counts[-5:]]
+    table += shown
+    widths = [max(len(str(row[column])) for row in table) for column in range(3)]
+    for row in table:
+        click.echo(f"{row[0]:{widths[0]}}  {row[1]!s:>{widths[1]}}  {row[2]!s:>{widths[2]}}".rstrip())
+    for split in splits:
+        for entry in split.unreadable:
+            click.echo(f"Unreadable: {entry['picture']} {entry['reason']}")
+    for pair in report.duplicates:
+        click.echo(f"Duplicate: {pair['validation']} is {pair['training']}")
+    for text in report.warnings:
+        click.echo(f"Warning: {text}.")
+    for text in report.problems:
+        click.echo(f"Problem: {text}.")
+    if not report.problems:
+        click.echo("Nothing here would make training go wrong.")
+    sys.exit(1 if report.problems else 0)
+
+
+def _range(spread: tuple[int, int, int]) -> str:
+    smallest, median, largest = spread
+    return f"{smallest} to {largest}, median {median}"

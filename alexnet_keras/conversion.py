@@ -1,0 +1,121 @@
+"""From any picture to the one that is stored: decoded, resized, encoded, several at once, in order."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras import images
+from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.shards import ENCODINGS
+from alexnet_keras.splits import Stream
+
+QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How pictures are stored.
+
+    Attributes:
+        size: side in pixels, 32 to 1024.
+        encoding: `"jpeg"` or `"raw"`.
+        jobs: pictures that are worked on at once.
+        skip_bad: whether to go on without pictures that cannot be read.
+    """
+
+    size: int = 256
+    encoding: str = "jpeg"
+    jobs: int = 1
+    skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size <= 1024:
+            raise OptionError(f"--size must be 32 to 1024 pixels, got {self.size}.")
+        if self.encoding not in ENCODINGS:
+            raise OptionError(f"--encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
+        if self.jobs < 1:
+            raise OptionError(f"--jobs must be at least 1, got {self.jobs}.")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A picture as it is to be stored, or the reason why it cannot be.
+
+    Attributes:
+        name: where it came from.
+        label: its class.
+        record: the bytes to store.
+        pixels: `(size, size, 3)` uint8, 0..255.
+        products: sums of red * red, red * green, ... over the pixels, `(3, 3)` float64.
+        reason: what is wrong with it, to follow its name in a message.
+    """
+
+    name: str
+    label: int = -1
+    record: bytes = b""
+    pixels: np.ndarray | None = None
+    products: np.ndarray | None = None
+    reason: str | None = None
+
+
+def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator[Stored]:
+    """Convert the pictures at `start` to `stop - 1`, in order, `settings.jobs` at once.
+
+    Raises:
+        InputError: the stream ends before `stop`.
+    """
+    size = settings.size
+
+    def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        picture, label, name = stream.load(*element)
+        image = images.decode(picture) if picture.dtype == tf.string else picture
+        square = images.resize_and_crop(image, size)
+        record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
+        colours = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
+        return name, label, square, record, tf.matmul(colours, colours, transpose_a=True)
+
+    for place, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
+        if parts is None:
+            yield Stored(stream.name(place), reason=why_unreadable(stream, place))
+            continue
+        name, label, square, record, products = parts
+        data = record if settings.encoding == "jpeg" else square.tobytes()
+        yield Stored(name.decode() or stream.name(place), int(label), data, square, products)
+
+
+def in_threads(
+    stream: Stream, function: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, jobs: int
+) -> Iterator[tuple[Any, ...] | None]:
+    """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read.
+
+    Raises:
+        InputError: the stream ends before `stop`.
+    """
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = jobs
+    options.threading.max_intra_op_parallelism = 1  # a thread a picture; more of them wait for each other
+    dataset = stream.elements(start, stop).map(function, num_parallel_calls=jobs, deterministic=True)
+    elements = iter(dataset.prefetch(2).with_options(options))
+    for place in range(start, stop):
+        try:
+            parts = next(elements)
+        except StopIteration as error:
+            raise InputError(f"{stream.name(place)} is missing: the data set ends before it.") from error
+        except tf.errors.OpError:  # of this picture alone: the next call gives the next one
+            yield None
+        else:
+            yield tuple(part.numpy() for part in parts)
+
+
+def why_unreadable(stream: Stream, place: int) -> str:
+    """What is wrong with the picture at a place, to follow its name in a message."""
+    try:
+        for element in stream.elements(place, place + 1):
+            picture, _, _ = stream.load(*(element if isinstance(element, tuple) else (element,)))
+            return images.why_refused(picture.numpy())
+    except tf.errors.OpError:
+        pass
+    return "cannot be read from the disk"

@@ -1,0 +1,35 @@
+"""Shards: 256-pixel pictures, written once, read fast in any order. format.py says what they are, and why."""
+
+from alexnet_keras.shards.format import (
+    ENCODINGS,
+    FORMAT,
+    MANIFEST,
+    MEAN_IMAGE,
+    PLAN,
+    SPLITS,
+    describe,
+    index_file,
+    is_prepared,
+    manifest,
+    pictures_file,
+)
+from alexnet_keras.shards.reader import Reader, Sources, load
+from alexnet_keras.shards.writer import ShardWriter
+
+__all__ = [
+    "ENCODINGS",
+    "FORMAT",
+    "MANIFEST",
+    "MEAN_IMAGE",
+    "PLAN",
+    "SPLITS",
+    "Reader",
+    "ShardWriter",
+    "Sources",
+    "describe",
+    "index_file",
+    "is_prepared",
+    "load",
+    "manifest",
+    "pictures_file",
+]
