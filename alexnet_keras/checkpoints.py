@@ -150,12 +150,19 @@ class Checkpoints:
         return self.folder / BEST.format(epoch)
 
     def publish(self, state: State) -> None:
-        """Make model.keras the model of the best epoch, or remove it where no epoch is over."""
+        """Make model.keras the model of the best epoch, or remove it where no epoch is over.
+
+        Raises:
+            InputError: somebody has removed the model.
+        """
         model = self.run / runs.MODEL
         if state.best_epoch is None:
             model.unlink(missing_ok=True)
             return
-        runs.link(self.best(state.best_epoch), model)
+        best = self.best(state.best_epoch)
+        if not best.exists():
+            raise InputError(f"{best}, the model of the best epoch, is missing; begin again with --overwrite.")
+        runs.link(best, model)
 
     def _prune(self, state: State) -> None:
         """Keep the newest checkpoints, and the models that they hold for the best."""

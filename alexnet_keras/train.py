@@ -65,6 +65,7 @@ def train(
             runs.sweep(run)
         if resume and (run / runs.EVALUATION).exists():
             shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
+            print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
             return Evaluation.from_dict(runs.read_json(run / runs.EVALUATION))
         try:
             return _train(config, run, signals, resume, checkpoint_minutes, histograms)

@@ -1,0 +1,196 @@
+"""Checkpoints: written whole or not at all, checked when read, and never believed when damaged."""
+
+import errno
+import os
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from alexnet_keras import checkpoints, runs
+from alexnet_keras.checkpoints import Checkpoints, State
+from alexnet_keras.config import InputError, RunError
+
+
+def make(run, value=1.0):
+    variables = {
+        "model/dense/0": keras.Variable(np.full((3, 4), value, "float32")),
+        "model/drop/0": keras.Variable(np.array([7, 9], "uint32"), dtype="uint32"),
+        "optimizer/0": keras.Variable(np.array(5, "int64"), dtype="int64"),
+    }
+    return Checkpoints(run, variables)
+
+
+def values(made):
+    return {name: keras.ops.convert_to_numpy(variable.value) for name, variable in made.variables.items()}
+
+
+def state(epoch=0, step=1, **changes):
+    return State(epoch=epoch, step=step, steps=10, **changes)
+
+
+def test_everything_comes_back(tmp_path):
+    before = state(
+        epoch=2,
+        step=3,
+        metrics={"loss": [0.1 + 0.2, 3.0]},
+        seconds=1.5,
+        history=[{"epoch": "1", "loss": "0.25"}],
+        best=[0.5, 1 / 3],
+        best_epoch=1,
+        plateau={"best": 0.5, "waited": 1, "reductions": 0},
+    )
+    written = make(tmp_path, value=np.float32(1 / 3))
+    path = written.write(before)
+    assert path == tmp_path / "checkpoints" / "step-000000023.npz"
+    other = make(tmp_path, value=0.0)
+    found, arrays = other.read()
+    assert found == before
+    other.assign(arrays)
+    for name, value in values(written).items():
+        np.testing.assert_array_equal(values(other)[name], value)
+        assert values(other)[name].dtype == value.dtype
+
+
+def test_no_checkpoint_is_no_state(tmp_path):
+    assert make(tmp_path).read() is None
+
+
+def test_two_are_kept_with_the_models_that_they_hold_for_the_best(tmp_path):
+    made = make(tmp_path)
+    made.folder.mkdir()
+    (made.folder / ".partial-12345678-step-000000001.npz").touch()  # of a process that was killed
+    for epoch, best in ((1, 1), (2, 2), (3, 2), (4, 4), (5, 5)):
+        made.best(best).touch()
+        made.write(state(epoch=epoch, step=0, best_epoch=best))
+    assert sorted(os.listdir(made.folder)) == [
+        "best-00004.keras",
+        "best-00005.keras",
+        "step-000000040.npz",
+        "step-000000050.npz",
+    ]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip_a_weight(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(np.float32(2.0).tobytes() * 4)] ^= 1
+    path.write_bytes(content)
+
+
+def flip_the_state(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(b'"epoch"') + 1] ^= 1
+    path.write_bytes(content)
+
+
+def forget_the_state(path):
+    np.savez(path, **{"model/dense/0": np.zeros((3, 4), "float32")})
+
+
+def pickle_something(path):
+    with zipfile.ZipFile(path, "a") as archive, archive.open("optimizer/9.npy", "w") as member:
+        np.lib.format.write_array(member, np.array([{"a": 1}], object), allow_pickle=True)
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, flip_a_weight, flip_the_state, forget_the_state, pickle_something])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, capsys):
+    make(tmp_path, value=1.0).write(state(step=1))
+    damage(make(tmp_path, value=2.0).write(state(step=2)))
+    made = make(tmp_path, value=0.0)
+    found, arrays = made.read()
+    assert (found.step, arrays["model/dense/0"][0, 0]) == (1, 1.0)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "step-000000002.npz is damaged (" in said
+    assert "; going back to step-000000001.npz, epoch 1, step 1.\n" in said
+
+    made.assign(arrays)
+    made.write(state(step=2))  # the same step again
+    assert make(tmp_path).read()[0].step == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_every_flipped_byte_is_noticed_or_harmless(tmp_path):
+    path = make(tmp_path, value=2.0).write(state(step=2))
+    content = path.read_bytes()
+    expected = values(make(tmp_path, value=2.0))
+    noticed = 0
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            found, arrays = make(tmp_path).read()
+        except InputError:
+            noticed += 1
+            continue
+        assert found == state(step=2)  # a time stamp, an attribute of the container
+        for name, value in expected.items():
+            np.testing.assert_array_equal(arrays[name], value)
+    assert noticed > len(content) / 2
+
+
+def test_where_all_are_damaged_nothing_is_begun_again(tmp_path):
+    made = make(tmp_path)
+    for step in (1, 2):
+        truncate(made.write(state(step=step)))
+    with pytest.raises(
+        InputError, match="No checkpoint can be used: .*step-000000002.npz is damaged .*; .*step-.*1.npz"
+    ):
+        made.read()
+    assert len(list(made.folder.glob("step-*.npz"))) == 2  # they stay, for whoever can mend them
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    make(tmp_path).write(state())
+    other = Checkpoints(tmp_path, {"model/dense/0": keras.Variable(np.zeros((3, 5), "float32"))})
+    with pytest.raises(InputError, match="step-000000001.npz is of another network"):
+        other.read()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_broken_state_is_never_written(value, tmp_path):
+    make(tmp_path).write(state(step=1))
+    with pytest.raises(RunError, match="model/dense/0 is no longer finite"):
+        make(tmp_path, value=value).write(state(step=2))
+    assert os.listdir(tmp_path / "checkpoints") == ["step-000000001.npz"]
+
+
+def test_a_full_disk_keeps_what_is_there(tmp_path, monkeypatch):
+    make(tmp_path, value=1.0).write(state(step=1))
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.np.lib.format, "write_array", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            make(tmp_path, value=2.0).write(state(step=2))
+    assert os.listdir(tmp_path / "checkpoints") == ["step-000000001.npz"]
+    assert make(tmp_path).read()[0].step == 1
+
+
+def test_the_model_of_the_best_epoch_is_published(tmp_path):
+    made = make(tmp_path)
+    model = tmp_path / runs.MODEL
+    model.write_text("of an epoch that did not count in the end")
+    made.publish(state())
+    assert not model.exists()
+    made.folder.mkdir()
+    for epoch in (1, 2, 1, 1):
+        made.best(epoch).write_text(f"epoch {epoch}")
+        made.publish(state(best_epoch=epoch))
+        assert model.read_text() == f"epoch {epoch}"
+    assert sorted(os.listdir(tmp_path)) == ["checkpoints", "model.keras"]
+
+
+def test_a_missing_best_model_is_named(tmp_path):
+    with pytest.raises(InputError, match="best-00003.keras, the model of the best epoch, is missing; begin again with"):
+        make(tmp_path).publish(state(best_epoch=3))

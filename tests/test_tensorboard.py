@@ -1,0 +1,60 @@
+"""What TensorBoard finds in the event files."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras.model import AlexNet
+from alexnet_keras.tensorboard import Board, filter_grid
+
+ROW = {
+    "loss": 1.5,
+    "top1_error": 0.25,
+    "learning_rate": 0.01,
+    "images_per_second": 100.0,
+    "validation_loss": 2.5,
+    "validation_top1_error": 0.75,
+}
+
+
+def events(folder):
+    """Tag -> (step, value) of every summary."""
+    found = {}
+    for path in folder.glob("events.*"):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                found[value.tag] = (event.step, tf.make_ndarray(value.tensor))
+    return found
+
+
+def test_scalars_filters_and_histograms(tiny, tmp_path):
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    Board(tmp_path, histograms=True).write(4, ROW, model)
+    train, validation = events(tmp_path / "train"), events(tmp_path / "validation")
+    for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
+        assert train[name] == (4, np.float32(ROW[name]))
+    assert {name: value for name, (_, value) in validation.items()} == {"loss": 2.5, "top1_error": 0.75}
+    step, (width, height, picture) = train["conv1"]
+    assert step == 4
+    assert (int(width), int(height)) == (4 * 45 - 1, 2 * 45 - 1)  # 8 filters of 11 pixels, four times as large
+    assert tf.io.decode_png(picture).shape == (89, 179, 3)
+    _, histogram = train["conv1a/kernel"]
+    assert histogram[:, 2].sum() == 11 * 11 * 3 * 4
+    assert "fc8/bias" in train
+
+
+def test_histograms_only_on_request(tiny, tmp_path):
+    Board(tmp_path, histograms=False).write(1, ROW, AlexNet(tiny, classes=3, input_shape=(67, 67, 3)))
+    assert set(events(tmp_path / "train")) == {"loss", "top1_error", "learning_rate", "images_per_second", "conv1"}
+
+
+def test_a_filter_is_stretched_to_its_own_range():
+    kernels = np.zeros((2, 2, 3, 2), "float32")
+    kernels[0, 0, 0, 0], kernels[1, 1, 2, 0] = -3.0, 1.0
+    grid = filter_grid(kernels)
+    assert grid.shape == (8, 17, 3)
+    assert grid[0, 0].tolist() == [0, 191, 191]
+    assert grid[7, 7].tolist() == [191, 191, 255]
+    assert not grid[:, 8:].any()  # the border, and a filter that is the same everywhere
+    assert filter_grid(keras.random.normal((11, 11, 3, 96)).numpy()).shape == (8 * 45 - 1, 12 * 45 - 1, 3)
