@@ -169,8 +169,8 @@ class Recorder(keras.callbacks.Callback):
     def _last_rate(self) -> float:
         """The rate of the step that was done last: the optimizer's own is already the next step's."""
         if callable(self.learning_rate):
-            return float(self.learning_rate(max(0, int(self.model.optimizer.iterations) - 1)))
-        return float(self.model.optimizer.learning_rate)
+            return float(self.learning_rate(max(0, int(self.model.optimizer.iterations.numpy()) - 1)))
+        return float(self.model.optimizer.learning_rate.numpy())
 
     def _adapt(self, error: float) -> str:
         """Let the plateau schedule judge an epoch; what to say of it."""
@@ -192,8 +192,7 @@ class Recorder(keras.callbacks.Callback):
         """Take the sums of the running epoch into the state, before validation resets them."""
         self.state.seconds = time.monotonic() - self.start
         self.state.metrics = {
-            metric.name: [float(keras.ops.convert_to_numpy(variable.value)) for variable in metric.variables]
-            for metric in self.metrics
+            metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in self.metrics
         }
 
     def _checkpoint(self) -> bool:

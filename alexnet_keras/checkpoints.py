@@ -86,7 +86,7 @@ class Checkpoints:
         path = self.folder / NAME.format(state.epoch * state.steps + state.step)
         with runs.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for name, variable in self.variables.items():
-                value = keras.ops.convert_to_numpy(variable.value)
+                value = variable.numpy()
                 if not np.isfinite(value).all():
                     raise RunError(f"{name} is no longer finite.")
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -223,7 +223,7 @@ class TrainConfig:
         architecture: the network.
         data: `shapes`, a folder, or the name of a TFDS data set.
         input_size: side of the crop in pixels, 67 to 256.
-        batch_size: images a step.
+        batch_size: images a step, all devices and hosts together.
         epochs: passes over the training images.
         steps_per_epoch: use only so many batches of each epoch's order; `None` for all of them.
         learning_rate: the highest that the schedule reaches.

@@ -38,12 +38,12 @@ class Board:
             for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
                 tf.summary.scalar(name, row[name])
             kernels = [layer.kernel for layer in model.layers if layer.name in ("conv1", "conv1a", "conv1b")]
-            grid = filter_grid(np.concatenate([keras.ops.convert_to_numpy(kernel) for kernel in kernels], axis=-1))
+            grid = filter_grid(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
             tf.summary.image("conv1", grid[None])
             if self.histograms:
                 for layer in model.layers:
                     for weight in layer.weights:
-                        tf.summary.histogram(f"{layer.name}/{weight.name}", keras.ops.convert_to_tensor(weight))
+                        tf.summary.histogram(f"{layer.name}/{weight.name}", weight.numpy())
         with self.validation.as_default(epoch):
             for name in ("loss", "top1_error"):
                 tf.summary.scalar(name, row[f"validation_{name}"])

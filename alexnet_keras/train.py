@@ -12,17 +12,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, devices, runs, schedules
+from alexnet_keras import augmentation, data, datasets, runs, schedules
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config import InputError, Interrupted, RunError, TrainConfig
 from alexnet_keras.datasets import DataSet, Split
-from alexnet_keras.devices import Precision
+from alexnet_keras.devices import Precision, choose_precision, claim, describe
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.predict import from_keras
+from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.signals import Signals
 from alexnet_keras.tensorboard import Board
@@ -38,6 +39,7 @@ def train(
     overwrite: bool = False,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     histograms: bool = False,
+    devices: str = "auto",
 ) -> Evaluation:
     """Train a network and leave all there is to know about it in a folder.
 
@@ -51,15 +53,19 @@ def train(
         overwrite: replace the run that is there.
         checkpoint_minutes: minutes between checkpoints within an epoch; there is one at each epoch's end besides.
         histograms: whether TensorBoard gets the distributions of the weights.
+        devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Several of them share
+            every batch out among themselves, and take the step that one of them would take.
 
     Returns:
         Errors of the best model on the validation pictures, as in evaluation.json.
 
     Raises:
+        OptionError: there are no such devices.
         InputError: the folder or the data cannot be used. A new folder is removed unless there is something to keep.
         RunError: the training cannot go on: its loss is no number, or the disk is full.
         Interrupted: a signal stopped it; a checkpoint was written.
     """
+    claimed = claim(devices)  # before TensorFlow computes anything
     with runs.claim(run, resume=resume, overwrite=overwrite), Signals() as signals:
         if resume:
             runs.sweep(run)
@@ -68,7 +74,7 @@ def train(
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
             return Evaluation.from_dict(runs.read_json(run / runs.EVALUATION))
         try:
-            return _train(config, run, signals, resume, checkpoint_minutes, histograms)
+            return _train(config, run, claimed, signals, resume, checkpoint_minutes, histograms)
         except BaseException as error:
             if not resume:
                 runs.discard_if_empty_handed(run)
@@ -93,7 +99,13 @@ def _explain(error: BaseException, run: Path) -> None:
 
 
 def _train(
-    config: TrainConfig, run: Path, signals: Signals, resume: bool, checkpoint_minutes: float, histograms: bool
+    config: TrainConfig,
+    run: Path,
+    devices: tuple[str, ...],
+    signals: Signals,
+    resume: bool,
+    checkpoint_minutes: float,
+    histograms: bool,
 ) -> Evaluation:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -105,10 +117,10 @@ def _train(
         _check_data(measured, dataset, run)
         precision = Precision(measured.policy, "as the run began")
     else:
-        precision = devices.choose_precision(config.precision, deterministic=config.deterministic)
+        precision = choose_precision(config.precision, deterministic=config.deterministic)
     training = data.in_memory(training, f"{dataset.name} for training")
     validation = data.in_memory(validation, f"{dataset.name} for validation")
-    hardware = devices.describe()
+    hardware = describe(devices)
     print(
         f"{config.recipe} on {dataset.name}: {len(training):,} training and {len(validation):,} validation images of "
         f"{len(dataset.class_names)} classes; {precision.policy} ({precision.reason}); {hardware}",
@@ -127,7 +139,7 @@ def _train(
         runs.clear(run)
         runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
 
-    _fit(config, run, measured, training, validation, steps, signals, checkpoint_minutes, histograms)
+    _fit(config, run, Replicas(devices), measured, training, validation, steps, signals, checkpoint_minutes, histograms)
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
     with runs.appear_whole(run / runs.EXAMPLE) as partial:
@@ -142,6 +154,7 @@ def _train(
 def _fit(
     config: TrainConfig,
     run: Path,
+    replicas: Replicas,
     measured: Measured,
     training: Split,
     validation: Split,
@@ -158,19 +171,21 @@ def _fit(
         "mean": measured.colours.mean,
         "class_names": measured.class_names,
     }
-    model = AlexNet(config.architecture, classifier_activation=None, dtype=measured.policy, **common)
-    learning_rate = schedules.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
-    optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
-        learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
-    )
-    if measured.policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=[accuracy])
-    optimizer.build(model.trainable_variables)
+    with replicas.strategy.scope():
+        network = AlexNet(config.architecture, classifier_activation=None, dtype=measured.policy, **common)
+        model = replicas.prepare(network)
+        learning_rate = schedules.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
+        optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
+            learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
+        )
+        if measured.policy == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=[accuracy])
+        optimizer.build(model.trainable_variables)
 
     checkpoints = Checkpoints(run, _variables(model))
     found = checkpoints.read()
@@ -203,42 +218,48 @@ def _fit(
     )
     recorder.publish()
     noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
-    validation_batches = data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size)
+    validation_batches = replicas.deal_out(
+        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size)
+    )
+    validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
+    replicas.separate_noise(model)
     with data.naming_unreadable(training, validation), _naming_batch_size(config.batch_size), signals.deferring():
         if state.step == steps:
-            _validate(model, recorder, validation_batches)
+            _validate(model, recorder, validation_batches, validation_steps)
         while state.epoch < config.epochs and not state.over:
             # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
             last = state.epoch + 1 if state.step else config.epochs
+            batches = data.train_dataset(
+                training,
+                input_size=config.input_size,
+                batch_size=config.batch_size,
+                epochs=tf.data.Dataset.range(state.epoch, last),
+                seed=config.seed,
+                steps=steps,
+                first_step=state.step,
+                noise=noise,
+            )
             model.fit(
-                data.train_dataset(
-                    training,
-                    input_size=config.input_size,
-                    batch_size=config.batch_size,
-                    epochs=tf.data.Dataset.range(state.epoch, last),
-                    seed=config.seed,
-                    steps=steps,
-                    first_step=state.step,
-                    noise=noise,
-                ),
+                replicas.deal_out(batches),
                 initial_epoch=state.epoch,
                 epochs=last,
                 steps_per_epoch=steps - state.step,
                 validation_data=validation_batches,
+                validation_steps=validation_steps,
                 callbacks=[recorder],
                 shuffle=False,  # train_dataset has shuffled
                 verbose=0,
             )
 
 
-def _validate(model: keras.Model, recorder: Recorder, validation: tf.data.Dataset) -> None:
+def _validate(model: keras.Model, recorder: Recorder, batches: Any, steps: int) -> None:
     """What fit does after the last step of an epoch, for a run that stopped there."""
     recorder.set_model(model)
     recorder.on_epoch_begin(recorder.state.epoch)
     logs = {metric.name: float(metric.result()) for metric in recorder.metrics}
     for metric in recorder.metrics:  # evaluate resets only those that a step has built
         metric.reset_state()
-    measured = model.evaluate(validation, callbacks=[recorder], return_dict=True, verbose=0)
+    measured = model.evaluate(batches, steps=steps, callbacks=[recorder], return_dict=True, verbose=0)
     recorder.on_epoch_end(recorder.state.epoch, {**logs, **{f"val_{name}": value for name, value in measured.items()}})
 
 

@@ -1,8 +1,10 @@
-"""The choice of a precision, on machines that are not this one."""
+"""The choice of devices and of a precision, on machines that are not this one."""
 
 import pytest
 
 from alexnet_keras import devices
+from alexnet_keras.config import OptionError
+from alexnet_keras.devices import Request
 
 
 @pytest.fixture
@@ -12,7 +14,7 @@ def machine(monkeypatch, tmp_path):
         cpuinfo.write_text(f"processor : 0\nmodel name : Some CPU\nflags : {flags}\n\nprocessor : 1\nflags : none\n")
         monkeypatch.setattr(devices, "CPUINFO", cpuinfo)
         gpus = [] if capability is None else ["gpu"]
-        monkeypatch.setattr(devices.tf.config, "list_physical_devices", lambda kind: gpus)
+        monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
         details = {"compute_capability": capability, "device_name": "Some GPU"}
         monkeypatch.setattr(devices.tf.config.experimental, "get_device_details", lambda gpu: details)
 
@@ -50,3 +52,132 @@ def test_a_system_that_does_not_tell(monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "CPUINFO", tmp_path / "absent")
     assert devices.cpu_flags() == frozenset()
     assert " x " in devices.describe()
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("auto", Request("auto")),
+        ("gpu:2", Request("gpu", (0, 1))),
+        ("gpu:1", Request("gpu", (0,))),
+        ("gpu:0,1", Request("gpu", (0, 1))),
+        ("gpu:3,1", Request("gpu", (3, 1))),
+        ("cpu:2", Request("cpu", (0, 1))),
+    ],
+)
+def test_devices_are_read(text, request_):
+    assert devices.parse(text) == request_
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "gpu",
+        "cpu",
+        "gpu:",
+        "gpu:x",
+        "gpu:-1",
+        "gpu:1.5",
+        "gpu:0,",
+        "gpu:,1",
+        "gpu:0;1",
+        "gpu:0, 1",
+        "GPU:2",
+        "tpu:2",
+        "auto:2",
+        "2",
+        "0,1",
+        " gpu:2",
+        "gpu:2\n",
+        "gpu:٢",
+        "gpu:0,x",
+        "/gpu:0",
+    ],
+)
+def test_what_cannot_be_read_is_refused(text):
+    with pytest.raises(OptionError, match=r"--devices .* cannot be read; give auto, gpu:2 \(that many\), gpu:0,1"):
+        devices.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpu:0", "--devices gpu:0 asks for no device: the number is how many"),
+        ("cpu:0", "--devices cpu:0 asks for no device"),
+        ("cpu:17", "--devices cpu:17: at most cpu:16, since logical CPUs share the same cores"),
+        ("cpu:0,1", "--devices cpu:0,1: logical CPUs have no names; say how many, as in cpu:2"),
+        ("gpu:1,1", "--devices gpu:1,1 names a GPU twice"),
+    ],
+)
+def test_devices_that_make_no_sense_are_refused(text, message):
+    with pytest.raises(OptionError, match=message):
+        devices.parse(text)
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """A TensorFlow that says how many GPUs there are, and records what it is told to use."""
+
+    def make(count, initialized=False):
+        told = {}
+
+        def tell(name):
+            def method(*arguments):
+                if initialized:
+                    raise RuntimeError("Physical devices cannot be modified after being initialized")
+                told[name] = arguments
+
+            return method
+
+        physical = {"GPU": [f"gpu {number}" for number in range(count)], "CPU": ["cpu"]}
+        monkeypatch.setattr(devices.tf.config, "list_physical_devices", lambda kind: physical[kind])
+        monkeypatch.setattr(devices.tf.config, "set_visible_devices", tell("visible"))
+        monkeypatch.setattr(devices.tf.config, "set_logical_device_configuration", tell("logical"))
+        return told
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "names", "visible"),
+    [
+        ("auto", 0, ("CPU:0",), None),
+        ("auto", 3, ("GPU:0", "GPU:1", "GPU:2"), None),
+        ("gpu:2", 3, ("GPU:0", "GPU:1"), ["gpu 0", "gpu 1"]),
+        ("gpu:2,1", 3, ("GPU:0", "GPU:1"), ["gpu 2", "gpu 1"]),
+        ("cpu:1", 3, ("CPU:0",), []),
+        ("cpu:3", 1, ("CPU:0", "CPU:1", "CPU:2"), []),
+        ("cpu:2", 0, ("CPU:0", "CPU:1"), None),
+    ],
+)
+def test_devices_are_claimed(text, count, names, visible, gpus):
+    told = gpus(count)
+    assert devices.claim(text) == names
+    assert told.get("visible") == (None if visible is None else (visible, "GPU"))
+    assert len(told["logical"][1] if "logical" in told else [None]) == (1 if "GPU" in names[0] else len(names))
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "message"),
+    [
+        ("gpu:1", 0, "--devices gpu:1 asks for 1 GPU, and TensorFlow says this machine has none"),
+        ("gpu:2", 1, "--devices gpu:2 asks for 2 GPUs, and TensorFlow says this machine has 1, gpu:0 to gpu:0"),
+        ("gpu:0,2", 2, "--devices gpu:0,2 asks for the GPUs 0, 2, and .* has 2, gpu:0 to gpu:1"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(text, count, message, gpus):
+    gpus(count)
+    with pytest.raises(OptionError, match=message):
+        devices.claim(text)
+
+
+@pytest.mark.parametrize("text", ["cpu:2", "gpu:1"])
+def test_devices_are_settled_before_the_first_computation(text, gpus):
+    gpus(2, initialized=True)
+    with pytest.raises(OptionError, match=f"--devices {text} comes too late: TensorFlow has computed"):
+        devices.claim(text)
+
+
+def test_logical_cpus_are_named_in_the_hardware():
+    assert "2 logical CPUs, " in devices.describe(("CPU:0", "CPU:1"))

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "moments": "",
     "progress": "",
     "summary": "",
-    "devices": "",
+    "devices": "config",
+    "replicas": "",
     "recipes": "config",
     "runs": "config moments",
     "shapes": "config",
@@ -48,7 +49,7 @@ MAY_IMPORT = {
     "checkpoints": "config runs",
     "callbacks": "checkpoints config health progress runs schedules signals tensorboard",
     "train": "augmentation callbacks checkpoints config data datasets devices evaluate health model optimizers predict "
-    "runs schedules signals tensorboard",
+    "replicas runs schedules signals tensorboard",
     "benchmark": "config devices model optimizers progress summary",
     "commands": "benchmark check config conversion datasets estimate evaluate export labels "
     "model predict prepare progress recipes runs summary train",

@@ -20,7 +20,9 @@ from alexnet_keras.recipes import RECIPES, recipe
 )
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quickstart", show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images a step.  [default: the recipe's]")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Images a step, all devices together.  [default: the recipe's]"
+)
 @click.option(
     "--colour-noise",
     type=click.Choice(["none", *COLOUR_NOISES]),
@@ -42,6 +44,9 @@ from alexnet_keras.recipes import RECIPES, recipe
     help="Save so often within an epoch; at its end too.",
 )
 @click.option("--histograms", is_flag=True, help="Show TensorBoard the distributions of the weights.")
+@click.option(
+    "--devices", default="auto", show_default=True, help="auto (all GPUs, else the CPU), gpu:2, gpu:0,1, or cpu:2."
+)
 @json_option
 def train(
     recipe_name: str,
@@ -50,6 +55,7 @@ def train(
     overwrite: bool,
     checkpoint_minutes: float,
     histograms: bool,
+    devices: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -77,6 +83,7 @@ def train(
         overwrite=overwrite,
         checkpoint_minutes=checkpoint_minutes,
         histograms=histograms,
+        devices=devices,
     )
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))

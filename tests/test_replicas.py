@@ -1,0 +1,90 @@
+"""Two devices take the step that one takes, in processes of their own: logical CPUs need a fresh TensorFlow."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import draw_folder
+
+from alexnet_keras import runs
+from alexnet_keras.model import load_model
+from alexnet_keras.replicas import Replicas
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(folder, run, devices, **options):
+    """Losses and errors of a run of tests/train_tiny.py."""
+    options = {"run": str(run), "keywords": {"devices": devices}, **options}
+    command = [sys.executable, ROOT / "tests" / "train_tiny.py", folder, json.dumps(options)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def assert_same_training(folder, one, two):
+    """Equal weights and metrics, within the rounding of sums in another order."""
+    for row, other in zip(one["history"], two["history"], strict=True):
+        for name in ("loss", "top1_error", "validation_loss", "validation_top1_error"):
+            assert row[name] == pytest.approx(other[name], rel=1e-4, abs=1e-5), name
+    assert one["evaluation"] == two["evaluation"]
+    weights = [load_model(folder / name / runs.MODEL).get_weights() for name in ("one", "two")]
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-3, atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def nine(tmp_path_factory):
+    """Nine training pictures, so that batches of four end in one of a single picture; seven for validation."""
+    root = draw_folder(tmp_path_factory.mktemp("data") / "nine", train=3, val=3)
+    (root / "val" / "red" / "0.jpg").unlink()
+    (root / "val" / "red" / "1.png").unlink()
+    return root
+
+
+def test_two_devices_take_the_steps_of_one(nine, tmp_path):
+    """With a last batch that leaves one of them without a picture, in training and in validation (7 = 4 + 3)."""
+    one = train(nine, tmp_path / "one", "cpu:1", epochs=3)
+    two = train(nine, tmp_path / "two", "cpu:2", epochs=3)
+    assert one["evaluation"]["num_images"] == 7
+    assert_same_training(tmp_path, one, two)
+
+
+@pytest.mark.slow
+def test_two_devices_equal_one_after_150_steps(nine, tmp_path):
+    """keras-team/keras#21061 and #20601: losses that became NaN after about 60 steps."""
+    one = train(nine, tmp_path / "one", "cpu:1", epochs=50)
+    two = train(nine, tmp_path / "two", "cpu:2", epochs=50)
+    assert all(math.isfinite(value) for row in two["history"] for value in row.values())
+    assert_same_training(tmp_path, one, two)
+
+
+@pytest.mark.parametrize(
+    ("devices", "precision"),
+    [("cpu:3", "mixed_bfloat16"), pytest.param("cpu:2", "mixed_float16", marks=pytest.mark.slow)],
+)
+def test_devices_without_a_picture_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
+    result = train(nine, tmp_path / "run", devices, precision=precision, dropout=0.5, epochs=1)
+    assert all(math.isfinite(value) for row in result["history"] for value in row.values())
+    assert result["evaluation"]["num_images"] == 7
+
+
+def test_the_command_line_trains_on_two_devices(folder, tmp_path):
+    run = tmp_path / "run"
+    options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--steps-per-epoch", 1, "--run", run]
+    command = [sys.executable, "cli.py", "train", "--data", folder, *options, "--json"]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    assert "2 logical CPUs" in result.stderr
+    assert json.loads(result.stdout)["num_images"] == 9
+    assert "2 logical CPUs" in json.loads((run / runs.EVALUATION).read_text())["provenance"]["hardware"]
+
+
+def test_one_device_gets_its_batches_as_they_are():
+    batches = tf.data.Dataset.range(3)
+    assert Replicas(["CPU:0"]).deal_out(batches) is batches

@@ -1,0 +1,36 @@
+"""Train a network of a few maps in a process of its own, since devices are settled once a process.
+
+    python tests/train_tiny.py FOLDER '{"epochs": 2, "dropout": 0.0, "keywords": {"devices": "cpu:2"}, "run": ...}'
+
+Prints one line of JSON: losses and errors of the epochs, the evaluation, and the run.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from alexnet_keras.config import Architecture
+from alexnet_keras.recipes import recipe
+
+NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
+DEFAULTS = {"input_size": 67, "batch_size": 4, "epochs": 2, "precision": "float32", "label_smoothing": 0.0}
+
+
+def main(folder: str, options: str) -> None:
+    from alexnet_keras import runs
+    from alexnet_keras.train import train
+
+    changes = {**DEFAULTS, "data": folder, **json.loads(options)}
+    run, keywords = Path(changes.pop("run")), changes.pop("keywords", {})
+    changes["architecture"] = dataclasses.replace(NETWORK, dropout=changes.pop("dropout", 0.0))
+    evaluation = train(dataclasses.replace(recipe("quickstart"), **changes), run, **keywords)
+    print(json.dumps({"history": runs.read_history(run), "evaluation": evaluation.to_dict()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
