@@ -95,7 +95,7 @@ def _small(spec):
 def test_the_step_that_is_timed_is_a_training_step():
     model = keras.Sequential([keras.Input((67, 67, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)])
     before = [weight.numpy() for weight in model.weights]
-    work = train._steps(model, keras.optimizers.SGD(0.1), batch_size=2, input_size=67, steps=2, jit=False)
+    work = train.training_steps(model, keras.optimizers.SGD(0.1), batch_size=2, input_size=67, count=2, jit=False)
     assert work() == 4
     assert int(model.optimizer.iterations) == 4  # two of them warmed up
     assert not np.array_equal(model.weights[0], before[0])

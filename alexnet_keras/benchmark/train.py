@@ -81,9 +81,10 @@ def measure(
         spec, classes=CLASSES, input_shape=(input_size, input_size, 3), classifier_activation=None, dtype=policy
     )
     naive = naive_model(spec, CLASSES, input_size)
+    common: dict[str, Any] = {"batch_size": batch_size, "input_size": input_size, "jit": compiled}
     subjects = {
-        "ours": _steps(ours, KrizhevskySGD(1e-4), batch_size, input_size, STEPS, compiled),
-        "naive": _steps(naive, keras.optimizers.SGD(1e-4, momentum=0.9), batch_size, input_size, 1, compiled),
+        "ours": training_steps(ours, KrizhevskySGD(1e-4), count=STEPS, **common),
+        "naive": training_steps(naive, keras.optimizers.SGD(1e-4, momentum=0.9), count=1, **common),
         "matrix product": _matrix_product(keras.DTypePolicy(policy).compute_dtype),
     }
     rates = alternate(subjects, rounds, "Measuring the training step")
@@ -100,7 +101,10 @@ def measure(
     )
 
 
-def _steps(model: keras.Model, optimizer: Any, batch_size: int, input_size: int, steps: int, jit: bool) -> Work:
+def training_steps(
+    model: keras.Model, optimizer: Any, *, batch_size: int, input_size: int, count: int, jit: bool
+) -> Work:
+    """Work that is `count` steps of `fit` on random images and labels of `CLASSES` classes, in memory."""
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -112,10 +116,10 @@ def _steps(model: keras.Model, optimizer: Any, batch_size: int, input_size: int,
     model.make_train_function()
 
     def work() -> int:
-        for _ in range(steps):
+        for _ in range(count):
             logs = model.train_function(batches)
         float(logs["loss"])  # waits for a GPU
-        return steps * batch_size
+        return count * batch_size
 
     work()
     return work
