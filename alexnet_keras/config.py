@@ -233,6 +233,7 @@ class TrainConfig:
         colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
+        jit: `auto`, `on` or `off`: whether XLA compiles the whole step.
         deterministic: the same bits whenever the run is repeated or resumed on this hardware; slower.
     """
 
@@ -252,6 +253,7 @@ class TrainConfig:
     colour_noise: str | None = None
     seed: int = 0
     precision: str = "auto"
+    jit: str = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
@@ -272,6 +274,7 @@ class TrainConfig:
         _check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
+        _check(self.jit in JITS, f"jit must be one of {', '.join(JITS)}, got {self.jit!r}.")
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

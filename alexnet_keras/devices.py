@@ -138,14 +138,25 @@ class Jit:
     reason: str
 
 
-def choose_jit(jit: str) -> Jit:
+def choose_jit(jit: str, count: int = 1, deterministic: bool = False) -> Jit:
     """Turn `auto` into what is faster here: XLA for one GPU, TensorFlow's own kernels for the rest.
 
     Args:
         jit: `auto`, `on` or `off`.
+        count: number of devices that the step is spread over.
+        deterministic: whether TensorFlow shall repeat itself to the bit, which it does not promise of XLA.
+
+    Raises:
+        OptionError: XLA is asked for on several devices.
     """
+    if jit == "on" and count > 1:
+        raise OptionError(f"--jit on compiles for one device, and the step is spread over {count}; leave it out.")
     if jit != "auto":
         return Jit(jit == "on", "as asked")
+    if count > 1:
+        return Jit(False, "Keras compiles no step that is spread over devices")
+    if deterministic:
+        return Jit(False, "deterministic")
     if tf.config.get_visible_devices("GPU"):
         return Jit(True, "XLA fuses the step on a GPU")
     return Jit(False, "on a CPU, XLA's convolutions halve the speed of this network")

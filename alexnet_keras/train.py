@@ -17,7 +17,7 @@ from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config import InputError, Interrupted, RunError, TrainConfig
 from alexnet_keras.datasets import DataSet, Split
-from alexnet_keras.devices import Precision, choose_precision, claim, describe
+from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
@@ -109,6 +109,7 @@ def _train(
 ) -> Evaluation:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+    jit = choose_jit(config.jit, len(devices), config.deterministic)
     dataset = datasets.load(config.data)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
@@ -123,7 +124,8 @@ def _train(
     hardware = describe(devices)
     print(
         f"{config.recipe} on {dataset.name}: {len(training):,} training and {len(validation):,} validation images of "
-        f"{len(dataset.class_names)} classes; {precision.policy} ({precision.reason}); {hardware}",
+        f"{len(dataset.class_names)} classes; {precision.policy} ({precision.reason}); "
+        f"XLA {'on' if jit.compile else 'off'} ({jit.reason}); {hardware}",
         file=sys.stderr,
     )
     if measured is None:
@@ -139,7 +141,20 @@ def _train(
         runs.clear(run)
         runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
 
-    _fit(config, run, Replicas(devices), measured, training, validation, steps, signals, checkpoint_minutes, histograms)
+    replicas = Replicas(devices)
+    _fit(
+        config,
+        run,
+        replicas,
+        measured,
+        jit.compile,
+        training,
+        validation,
+        steps,
+        signals,
+        checkpoint_minutes,
+        histograms,
+    )
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
     with runs.appear_whole(run / runs.EXAMPLE) as partial:
@@ -156,6 +171,7 @@ def _fit(
     run: Path,
     replicas: Replicas,
     measured: Measured,
+    jit_compile: bool,
     training: Split,
     validation: Split,
     steps: int,
@@ -184,7 +200,12 @@ def _fit(
         if measured.policy == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        model.compile(optimizer, loss=smoothed_crossentropy(config.label_smoothing), metrics=[accuracy])
+        model.compile(
+            optimizer,
+            loss=smoothed_crossentropy(config.label_smoothing),
+            metrics=[accuracy],
+            jit_compile=jit_compile,
+        )
         optimizer.build(model.trainable_variables)
 
     checkpoints = Checkpoints(run, _variables(model))

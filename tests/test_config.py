@@ -42,6 +42,7 @@ def test_an_unknown_recipe_is_an_error():
         ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, got nan"),
         ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
         ({"seed": -1}, "seed must not be negative"),
+        ({"jit": "maybe"}, "jit must be one of auto, on, off, got 'maybe'"),
         ({"precision": "int8"}, "precision must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
     ],
 )

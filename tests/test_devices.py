@@ -181,3 +181,24 @@ def test_devices_are_settled_before_the_first_computation(text, gpus):
 
 def test_logical_cpus_are_named_in_the_hardware():
     assert "2 logical CPUs, " in devices.describe(("CPU:0", "CPU:1"))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "jit", "count", "deterministic", "expected"),
+    [
+        ([], "auto", 1, False, (False, "on a CPU, XLA's convolutions halve the speed of this network")),
+        (["gpu"], "auto", 1, False, (True, "XLA fuses the step on a GPU")),
+        (["gpu"], "auto", 1, True, (False, "deterministic")),
+        (["gpu"], "auto", 2, False, (False, "Keras compiles no step that is spread over devices")),
+        ([], "on", 1, False, (True, "as asked")),
+        (["gpu"], "off", 2, True, (False, "as asked")),
+    ],
+)
+def test_xla_is_for_one_gpu(gpus, jit, count, deterministic, expected, monkeypatch):
+    monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
+    assert devices.choose_jit(jit, count, deterministic) == devices.Jit(*expected)
+
+
+def test_xla_cannot_be_had_on_several_devices():
+    with pytest.raises(OptionError, match="--jit on compiles for one device, and the step is spread over 2; leave it"):
+        devices.choose_jit("on", 2)

@@ -78,6 +78,15 @@ def test_it_learns_colours(tmp_path, tiny):
     assert evaluation.num_images == 15
 
 
+def test_xla_trains_to_the_same_weights(folder, tiny, tmp_path):
+    tiny = dataclasses.replace(tiny, dropout=0.0)
+    for jit in ("on", "off"):
+        train(config(folder, tiny, jit=jit, precision="float32"), tmp_path / jit)
+    compiled, plain = (load_model(tmp_path / jit / "model.keras").get_weights() for jit in ("on", "off"))
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_it_trains_in_half_precision(precision, folder, tiny, tmp_path):
     train(config(folder, tiny, precision=precision), tmp_path / "run")

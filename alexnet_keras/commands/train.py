@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from alexnet_keras.commands import example, json_option, load_tensorflow, percent
-from alexnet_keras.config import COLOUR_NOISES, SCHEDULES, OptionError, TrainConfig, schedule
+from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS, SCHEDULES, OptionError, TrainConfig, schedule
 from alexnet_keras.recipes import RECIPES, recipe
 
 
@@ -33,6 +33,8 @@ from alexnet_keras.recipes import RECIPES, recipe
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")
 @click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="How the rate changes.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="The schedule's highest.  [default: the recipe's]")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="What to multiply in.  [default: the recipe's, auto]")
+@click.option("--jit", type=click.Choice(JITS), help="XLA for the whole step.  [default: the recipe's, auto]")
 @click.option("--deterministic", is_flag=True, default=None, help="The same bits from every repetition; slower.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run where its newest checkpoint is.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run.")
