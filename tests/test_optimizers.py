@@ -38,6 +38,21 @@ def test_config_round_trip():
     assert (copy.momentum, copy.coupled_weight_decay, copy.bias_learning_rate_multiplier) == (0.8, 0.01, 1.0)
 
 
+def test_biases_may_have_a_schedule_of_their_own():
+    multiplier = keras.optimizers.schedules.PiecewiseConstantDecay([1], [2.0, 10.0])
+    optimizer = KrizhevskySGD(0.1, momentum=0.0, bias_learning_rate_multiplier=multiplier)
+    copy = KrizhevskySGD.from_config(optimizer.get_config())
+    for other in (optimizer, copy):
+        layer = keras.layers.Dense(1)
+        layer.build((None, 1))
+        fallen = []
+        for _ in range(3):
+            before = float(layer.bias[0])
+            other.apply([keras.ops.ones((1, 1)), keras.ops.ones((1,))], layer.trainable_variables)
+            fallen.append(before - float(layer.bias[0]))
+        np.testing.assert_allclose(fallen, [0.2, 0.2, 1.0], rtol=1e-6)
+
+
 def test_a_compiled_model_comes_back_with_its_velocities(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
     model.compile(KrizhevskySGD(0.1), "mse")
