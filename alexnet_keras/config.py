@@ -215,13 +215,33 @@ JITS = ("auto", "on", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """A data set, and where to look for it.
+
+    Attributes:
+        name: `shapes`, `imagenet`, a folder, or the name of a TFDS data set.
+        data_dir: where built data sets are; `None` for the environment variable TFDS_DATA_DIR, or TFDS's own default.
+        manual_dir: where archives lie that were downloaded by hand; `None` for `downloads/manual` in `data_dir`.
+        split: two splits of a TFDS data set, for training and validation, such as `train[:80%],train[80%:]`.
+    """
+
+    name: str
+    data_dir: str | None = None
+    manual_dir: str | None = None
+    split: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides a run, besides the data's own bytes.
 
     Attributes:
         recipe: name of the recipe that this began as.
         architecture: the network.
-        data: `shapes`, a folder, or the name of a TFDS data set.
+        data, data_dir, manual_dir, split: the data set, as in `DataSource`.
         input_size: side of the crop in pixels, 67 to 256.
         batch_size: images a step, all devices and hosts together.
         epochs: passes over the training images.
@@ -240,6 +260,9 @@ class TrainConfig:
     recipe: str
     architecture: Architecture
     data: str = "shapes"
+    data_dir: str | None = None
+    manual_dir: str | None = None
+    split: str | None = None
     input_size: int = 227
     batch_size: int = 128
     epochs: int = 90
@@ -275,6 +298,10 @@ class TrainConfig:
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
         _check(self.jit in JITS, f"jit must be one of {', '.join(JITS)}, got {self.jit!r}.")
+
+    @property
+    def source(self) -> DataSource:
+        return DataSource(name=self.data, data_dir=self.data_dir, manual_dir=self.manual_dir, split=self.split)
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_keras import data, datasets, images
-from alexnet_keras.config import InputError
+from alexnet_keras.config import DataSource, InputError
 from alexnet_keras.datasets import Split
 from alexnet_keras.predict import Predictor
 from alexnet_keras.progress import Progress
@@ -61,7 +61,7 @@ def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
     return from_ranks(np.concatenate(ranks), views)
 
 
-def evaluate_on(predictor: Predictor, source: str, views: int = 1) -> Evaluation:
+def evaluate_on(predictor: Predictor, source: str | DataSource, views: int = 1) -> Evaluation:
     """Measure a predictor on the validation pictures of a data set.
 
     Raises:

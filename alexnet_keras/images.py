@@ -8,7 +8,7 @@ import tensorflow as tf
 from alexnet_keras.config import STORED_SIZE
 
 MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: beyond every camera of ImageNet's years, short of a machine's memory
-MIN_SIDE = 8  # pixels; less is a web page's tracking pixel or a broken thumbnail, and no object
+MIN_SIDE = 2  # pixels; a side of one is a web page's tracking pixel or a broken thumbnail, and no object
 HEADER_BYTES = 26  # the sizes of PNG, GIF and BMP lie within
 
 

@@ -1,5 +1,10 @@
 """What classes are called, for people."""
 
+import ast
+import functools
+import importlib.util
+from pathlib import Path
+
 # The synsets of Imagenette and Imagewoof, whose folders are named after WordNet and not after what they show.
 SYNSET_WORDS = {
     "n01440764": "tench",
@@ -25,6 +30,34 @@ SYNSET_WORDS = {
 }
 
 
+@functools.cache
+def imagenet_words() -> dict[str, str]:
+    """The words of ImageNet's 1,000 synsets, which are WordNet's, as TensorFlow Datasets (Apache 2.0) ships them.
+
+    They are read from its files, since importing it takes a second. Empty where it has none.
+    """
+    found = importlib.util.find_spec("tensorflow_datasets")
+    if found is None or not found.submodule_search_locations:
+        return {}
+    root = Path(found.submodule_search_locations[0]) / "datasets"
+    try:
+        synsets = (root / "imagenet2012" / "labels.txt").read_text().split()
+        statements = ast.parse((root / "siscore" / "labels.py").read_text()).body
+    except OSError:
+        return {}
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "IMAGENET_LABELS_LIST":
+            words = ast.literal_eval(statement.value)
+            return dict(zip(synsets, words, strict=True)) if len(words) == len(synsets) else {}
+    return {}
+
+
 def readable(class_name: str) -> str:
-    """The words of a known synset, else the name itself."""
-    return SYNSET_WORDS.get(class_name, class_name)
+    """The first words of a known synset, else the name itself."""
+    if class_name in SYNSET_WORDS:
+        return SYNSET_WORDS[class_name]
+    return imagenet_words().get(class_name, class_name).split(",")[0] if _is_synset(class_name) else class_name
+
+
+def _is_synset(name: str) -> bool:
+    return len(name) == 9 and name[0] == "n" and name[1:].isdecimal()

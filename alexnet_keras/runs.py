@@ -21,7 +21,7 @@ except ImportError:  # Windows, where two processes on one run are not told apar
     fcntl = None  # type: ignore[assignment]
 
 from alexnet_keras import config as configs
-from alexnet_keras.config import InputError, OptionError, TrainConfig
+from alexnet_keras.config import DataSource, InputError, OptionError, TrainConfig
 from alexnet_keras.moments import ColourStatistics
 
 ROOT = Path("saved_models")
@@ -201,7 +201,7 @@ def find_model(path: Path | None) -> Path:
     return path
 
 
-def data_of(model: Path) -> str:
+def data_of(model: Path) -> DataSource:
     """The data set of the run that a model file lies in.
 
     Raises:
@@ -209,10 +209,11 @@ def data_of(model: Path) -> str:
         InputError: the run's configuration is damaged.
     """
     config = model.parent / CONFIG
-    data = read_json(config).get("data") if config.is_file() else None
-    if not isinstance(data, str):
+    values = read_json(config) if config.is_file() else {}
+    if not isinstance(values.get("data"), str):
         raise OptionError(f"{model} lies in no run, so its data set is not known; name one with --data.")
-    return data
+    where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
+    return DataSource(name=values["data"], **where)
 
 
 @contextlib.contextmanager

@@ -110,7 +110,7 @@ def _train(
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     jit = choose_jit(config.jit, len(devices), config.deterministic)
-    dataset = datasets.load(config.data)
+    dataset = datasets.load(config.source)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
     measured = runs.read_config(run)[1] if resume else None
@@ -195,9 +195,7 @@ def _fit(
             learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
-            bias_learning_rate_multiplier=schedules.bias_multiplier(
-                config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
-            ),
+            bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
         )
         if measured.policy == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -1,6 +1,10 @@
 """Every source of pictures, and what each says when it cannot be used."""
 
+import json
 import os
+import shutil
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +13,12 @@ import tensorflow_datasets as tfds
 from conftest import CLASS_NAMES, draw_folder
 from PIL import Image
 
-from alexnet_keras import datasets, labels, shapes
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras import check, data, datasets, labels, runs, shapes
+from alexnet_keras.commands import data_source
+from alexnet_keras.config import DataSource, InputError, OptionError
+from alexnet_keras.conversion import Settings
+from alexnet_keras.datasets import builders, imagenet
+from alexnet_keras.prepare import prepare
 
 
 def test_a_folder_lists_its_classes_and_pictures(folder):
@@ -194,9 +202,159 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
         InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
     ):
         datasets.load("tiny_broken")
-    monkeypatch.setattr(datasets.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
-    with pytest.raises(InputError, match="and encoded pictures are held in memory"):
-        datasets.load("tiny_colours")
+    monkeypatch.setattr(datasets.builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+        _ = datasets.load("tiny_colours").train
+
+
+NAMED = {
+    "imagenette": ("train", "validation"),
+    "imagewoof": ("train", "validation"),
+    "cifar10": ("train", "test"),
+    "cifar100": ("train", "test"),
+    "tf_flowers": ("train", "train"),
+}
+
+
+def record_splits(builder, counts):
+    """What a finished build leaves behind, without the pictures."""
+    library = tfds.core
+    infos = [
+        library.SplitInfo(
+            name=name,
+            shard_lengths=[count],
+            num_bytes=1000,
+            filename_template=library.ShardedFileTemplate(
+                data_dir=builder.data_dir, dataset_name=builder.name, split=name, filetype_suffix="tfrecord"
+            ),
+        )
+        for name, count in counts.items()
+    ]
+    builder.info.set_splits(library.splits.SplitDict(infos))
+    builder.data_path.mkdir(parents=True)
+    builder.info.write_to_directory(builder.data_path)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
+    builders.tfds(DataSource(name=name))
+    training, validation = NAMED[name]
+    record_splits(tfds.builder(name, data_dir=str(tmp_path)), {training: 20, validation: 20})
+    with tfds.testing.mock_data(num_examples=20, data_dir=str(tmp_path)):
+        dataset = datasets.load(DataSource(name=name, data_dir=str(tmp_path)))
+        assert len(dataset.class_names) == {"cifar100": 100, "tf_flowers": 5}.get(name, 10)
+        for split in (dataset.train, dataset.validation):
+            assert 0 < len(split) <= 20
+            for index in range(len(split)):
+                picture = data.pixels(split, tf.constant(index, tf.int64))
+                assert picture.shape == (256, 256, 3)
+
+
+def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
+    record_splits(tfds.builder("imagenet_v2", data_dir=str(tmp_path)), {"test": 6})
+    with tfds.testing.mock_data(num_examples=6, data_dir=str(tmp_path)):
+        dataset = datasets.load(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
+        assert dataset.class_names == imagenet.synsets()
+        assert len(dataset.validation) == 6
+        with pytest.raises(InputError, match="--data imagenet_v2 has no split for train, only test; name what to take"):
+            _ = dataset.train
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_split_expressions():
+    dataset = datasets.load(DataSource(name="tiny_unsplit", split="train[:25%]+train[75%:], train[10:15]"))
+    assert (len(dataset.train), len(dataset.validation)) == (10, 5)
+    plain = datasets.load(DataSource(name="tiny_unsplit", split="train,train"))
+    every = [int(plain.train.labels[index]) for index in range(20)]
+    assert list(dataset.train.labels) == every[:5] + every[15:]
+    assert list(dataset.validation.labels) == every[10:15]
+    for split, message in {
+        "train": "--split train: give two, for training and validation, such as",
+        "train,trian": "--split trian: TensorFlow Datasets says: ",
+        "train,train[20:]": r"--split train\[20:\] has no picture in it",
+    }.items():
+        with pytest.raises(OptionError, match=message):
+            datasets.load(DataSource(name="tiny_unsplit", split=split))
+    with pytest.raises(OptionError, match="--split a,b: shapes has its own; only data sets of TFDS are split so"):
+        datasets.load(DataSource(name="shapes", split="a,b"))
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_stream_gives_any_part_in_order():
+    dataset = datasets.load(DataSource(name="tiny_unsplit", split="train[15:]+train[:10],train"))
+    stream = dataset.stream("train")
+    assert stream.count == 15
+    whole = [int(stream.load(example)[1]) for example in stream.elements(0, 15)]
+    assert whole == list(dataset.train.labels)
+    for start, stop in ((0, 5), (3, 9), (5, 15), (14, 15)):
+        part = [int(stream.load(example)[1]) for example in stream.elements(start, stop)]
+        assert part == whole[start:stop]
+    assert stream.name(3) == "tiny_unsplit train[15:]+train[:10] 3"
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp_path):
+    monkeypatch.setattr(builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    dataset = datasets.load("tiny_colours")
+    result = prepare(dataset, tmp_path / "shards", Settings(encoding="raw"))
+    assert result.images == {"train": 6, "validation": 4}
+    split = datasets.load(str(tmp_path / "shards")).train
+    for index, label in enumerate(split.labels):
+        assert np.all(split.read(tf.constant(index, tf.int64)) == 250 * label)
+
+
+class TinyUnlabelled(TinyColours):
+    def _generate_examples(self, count):
+        for index in range(count):
+            yield index, {"image": np.full((20, 30, 3), 7, np.uint8), "label": -1}
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_pictures_without_a_label_are_named(tmp_path):
+    dataset = datasets.load("tiny_unlabelled")
+    message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; mend its labels"
+    with pytest.raises(InputError, match=message):
+        _ = dataset.train
+    with pytest.raises(InputError, match=message):
+        prepare(dataset, tmp_path / "shards", Settings())
+    with pytest.raises(InputError, match=message):
+        check.check(dataset, 1)
+
+
+def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
+    builders.tfds(DataSource(name="imagewoof"))
+    from alexnet_keras.datasets import imagewoof
+
+    for split, count in (("train", 2), ("val", 1)):
+        for label, synset in enumerate(imagewoof.SYNSETS):
+            folder = tmp_path / "imagewoof2" / split / synset
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (40, 30), (20 * label, 0, 0)).save(folder / f"{synset}_{index}.JPEG")
+    with tarfile.open(tmp_path / "imagewoof2.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "imagewoof2", "imagewoof2")
+    extracted = tmp_path / "extracted"
+    monkeypatch.setattr(
+        tfds.download.DownloadManager,
+        "download_and_extract",
+        lambda self, url: (shutil.unpack_archive(tmp_path / Path(url).name, extracted, filter="data"), extracted)[1],
+    )
+    dataset = datasets.load(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
+    assert [labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
+    assert (len(dataset.train), len(dataset.validation)) == (20, 10)
+    for index, label in enumerate(dataset.train.labels):
+        picture = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
+        assert abs(picture[5, 5, 0] - 20 * label) <= 3
+        assert dataset.train.names[index].startswith(dataset.class_names[label])
+
+
+def test_a_run_remembers_where_its_data_are(tmp_path):
+    values = {"data": "tf_flowers", "data_dir": "/data", "manual_dir": None, "split": "train[:5],train[5:]"}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    source = runs.data_of(tmp_path / "model.keras")
+    assert source == DataSource(name="tf_flowers", data_dir="/data", split="train[:5],train[5:]")
+    assert data_source(lambda: source, None, data_dir="/other").data_dir == "/other"
+    assert data_source(lambda: source, "cifar10", split=None) == DataSource(name="cifar10")
 
 
 def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):

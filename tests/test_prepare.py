@@ -153,7 +153,7 @@ def spoil(colours):
         red / "c.jpg": "is not a complete JPEG, PNG, GIF or BMP picture",
         red / "d.png": "has 30,000 x 30,000 pixels, of which at most 67,108,864 are read",
         red / "e.jpg": "has 30,000 x 30,000 pixels, of which at most 67,108,864 are read",
-        green / "f.png": "has 1 x 1 pixels; a picture has at least 8 a side",
+        green / "f.png": "has 1 x 1 pixels; a picture has at least 2 a side",
         green / "g.jpg": "cannot be read from the disk",
     }
     truncated, empty, text, huge_png, huge_jpeg, tiny, broken = reasons

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from alexnet_keras import runs
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.config import DataSource, InputError, OptionError
 from alexnet_keras.recipes import recipe
 
 
@@ -108,7 +108,7 @@ def test_find_model_knows_runs_and_files(tmp_path):
 def test_what_lies_in_a_run_knows_its_data(tmp_path):
     make_run(tmp_path / "run", age=0)
     runs.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
-    assert runs.data_of(tmp_path / "run" / "model.tflite") == "shapes"
+    assert runs.data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
     for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
         runs.write_json(tmp_path / runs.CONFIG, content)
         with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):

@@ -1,11 +1,40 @@
 """The commands, one a module: parse, call one function, print. This is what they share."""
 
+import dataclasses
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import click
 
+from alexnet_keras.config import DataSource
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+
+def data_options(help_text: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--data` with what says where to look for it: `data`, `data_dir`, `manual_dir` and `split` of a command."""
+    folder = click.Path(file_okay=False, resolve_path=True)
+    options = (
+        click.option("--data", required=required, help=help_text),
+        click.option("--data-dir", type=folder, help="Where built data sets are.  [default: as TFDS has it]"),
+        click.option("--manual-dir", type=folder, help="Where archives lie.  [default: downloads/manual in there]"),
+        click.option("--split", help="For training and validation: 'train[:80%],train[80%:]'.  [default: its own]"),
+    )
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def data_source(recorded: Callable[[], DataSource], data: str | None, **where: str | None) -> DataSource:
+    """The data set that the options name, or else the one that a run recorded."""
+    source = DataSource(name=data) if data else recorded()
+    return dataclasses.replace(source, **{name: value for name, value in where.items() if value is not None})
 
 
 def example(text: str) -> str:

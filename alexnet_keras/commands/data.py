@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.config import DataSource
 
-data_option = click.option("--data", "source", required=True, help="'shapes', a folder, or a data set's name.")
+data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
 jobs_option = click.option(
     "--jobs", type=click.IntRange(min=1), default=os.cpu_count(), help="Pictures at once.  [default: one a processor]"
 )
@@ -43,7 +44,15 @@ def data() -> None:
 @click.option("--dry-run", is_flag=True, help="Estimate time and bytes from a sample; write nothing.")
 @json_option
 def prepare(
-    source: str, output: Path, size: int, encoding: str, jobs: int, on_error: str, dry_run: bool, as_json: bool
+    output: Path,
+    size: int,
+    encoding: str,
+    jobs: int,
+    on_error: str,
+    dry_run: bool,
+    as_json: bool,
+    data: str,
+    **where: Any,
 ) -> None:
     """Store every picture at 256 pixels, once, in shards that are read fast.
 
@@ -57,7 +66,7 @@ def prepare(
     from alexnet_keras.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
-    dataset = datasets.load(source)
+    dataset = datasets.load(DataSource(name=data, **where))
     result: Any = estimate(dataset, output, settings) if dry_run else prepare_shards(dataset, output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
@@ -80,14 +89,14 @@ def prepare(
 @data_option
 @jobs_option
 @json_option
-def check(source: str, jobs: int, as_json: bool) -> None:
+def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every picture; exit code 1 when training on them would go wrong."""
     load_tensorflow()
     from alexnet_keras import datasets
     from alexnet_keras.check import check as check_pictures
     from alexnet_keras.labels import readable
 
-    report = check_pictures(datasets.load(source), jobs)
+    report = check_pictures(datasets.load(DataSource(name=data, **where)), jobs)
     if as_json:
         click.echo(json.dumps(report.to_dict()))
         sys.exit(1 if report.problems else 0)

@@ -2,15 +2,24 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from alexnet_keras.commands import example, json_option, load_tensorflow, percent, print_pairs
+from alexnet_keras.commands import (
+    data_options,
+    data_source,
+    example,
+    json_option,
+    load_tensorflow,
+    percent,
+    print_pairs,
+)
 
 
 @click.command(epilog=example("alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette"))
 @click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--data", help="The data set whose validation pictures count.  [default: the run's]")
+@data_options("The data set whose validation pictures count.  [default: the run's]")
 @click.option(
     "--views",
     type=click.Choice(["1", "10"]),
@@ -19,12 +28,12 @@ from alexnet_keras.commands import example, json_option, load_tensorflow, percen
     help="The central crop, or the paper's average over corners, centre and their mirror images.",
 )
 @json_option
-def evaluate(model: Path | None, data: str | None, views: str, as_json: bool) -> None:
+def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> None:
     """Top-1 and top-5 error of MODEL: a run, a .keras, a SavedModel or a .tflite; the newest run if left out."""
     from alexnet_keras import runs
 
     path = runs.find_model(model)
-    source = data or runs.data_of(path)
+    source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
     from alexnet_keras import predict as predictors
     from alexnet_keras.evaluate import evaluate_on
@@ -33,6 +42,11 @@ def evaluate(model: Path | None, data: str | None, views: str, as_json: bool) ->
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
-    rows = [("model", str(path)), ("data", source), ("images", f"{result.num_images:,}"), ("views", str(result.views))]
+    rows = [
+        ("model", str(path)),
+        ("data", str(source)),
+        ("images", f"{result.num_images:,}"),
+        ("views", str(result.views)),
+    ]
     rows += [("top-1 error", percent(result.top1_error)), ("top-5 error", percent(result.top5_error))]
     print_pairs(rows)

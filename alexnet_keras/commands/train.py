@@ -9,15 +9,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from alexnet_keras.commands import example, json_option, load_tensorflow, percent
+from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, percent
 from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS, SCHEDULES, OptionError, TrainConfig, schedule
 from alexnet_keras.recipes import RECIPES, recipe
 
 
 @click.command(epilog=example("alexnet-keras train --data imagenette --epochs 14"))
-@click.option(
-    "--data", help="'shapes', a folder with train/ and val/, or the name of a TFDS data set.  [default: shapes]"
-)
+@data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.  [default: shapes]")
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quickstart", show_default=True)
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
 @click.option(

@@ -1,0 +1,66 @@
+"""A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras import shapes, shards
+from alexnet_keras.config import DataSource, InputError, OptionError
+from alexnet_keras.datasets import builders, folders, imagenet
+from alexnet_keras.progress import Progress
+from alexnet_keras.splits import DataSet, Split
+
+__all__ = ["DataSet", "Split", "absolute", "load"]
+
+
+def load(source: str | DataSource) -> DataSet:
+    """Open a data set.
+
+    Args:
+        source: `"shapes"`; `"imagenet"`, in whichever form it is there; a folder that `data prepare` wrote, one with
+            `{train,val}/<class>/*.{JPEG,jpg,png}`, or a tree of ImageNet; or the name of a TFDS data set.
+
+    Raises:
+        OptionError: `source` is none of these.
+        InputError: the folder or the data set cannot be trained on.
+    """
+    if isinstance(source, str):
+        source = DataSource(name=source)
+    root = Path(source.name).expanduser()
+    if source.split is not None and (source.name == "shapes" or root.exists()):
+        raise OptionError(f"--split {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
+    if source.name == "shapes":
+        return DataSet("shapes", shapes.CLASS_NAMES, _draw)
+    if root.is_dir():
+        return _folder(root)
+    if root.exists():
+        raise InputError(f"--data {source.name} is a file; give the folder that holds train/ and val/.")
+    return imagenet.load(source) if source.name == imagenet.NAME else builders.load(source)
+
+
+def _folder(root: Path) -> DataSet:
+    if shards.is_prepared(root):
+        return shards.load(root)
+    if (root / shards.PLAN).is_file():
+        raise InputError(f"{root} holds shards that are not finished; call the same 'data prepare' again.")
+    return imagenet.from_tree(root) if imagenet.is_whole(root) else folders.load(root)
+
+
+def absolute(source: str) -> str:
+    """A source that means the same from every working directory."""
+    root = Path(source).expanduser()
+    return str(root.resolve()) if source != "shapes" and root.is_dir() else source
+
+
+def _draw(split: str) -> Split:
+    count = shapes.NUM_IMAGES[split]
+    pictures = np.empty((count, 256, 256, 3), np.uint8)
+    labels = np.empty(count, np.int64)
+    with Progress(f"Drawing shapes for {split}", count) as progress:
+        for index in range(count):
+            pictures[index], labels[index] = shapes.draw(split, index)
+            progress.advance(1)
+    names = [f"shapes {split} {index}" for index in range(count)]
+    held = tf.constant(pictures)
+    return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices))

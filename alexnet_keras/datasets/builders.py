@@ -1,0 +1,178 @@
+"""Data sets of TensorFlow Datasets: in memory where they fit, else as a stream that `data prepare` reads once."""
+
+from typing import Any
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from alexnet_keras.config import DataSource, InputError, OptionError
+from alexnet_keras.progress import Progress
+from alexnet_keras.splits import DataSet, Split, Stream
+
+
+def tfds(source: DataSource) -> Any:
+    """The library, which takes a second to import.
+
+    Raises:
+        InputError: it cannot be imported.
+    """
+    import tensorflow_datasets
+
+    if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
+        raise InputError(
+            f"--data {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
+            "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
+        )
+    from alexnet_keras.datasets import imagewoof  # noqa: F401  # which adds itself to the names
+
+    return tensorflow_datasets
+
+
+def load(source: DataSource) -> DataSet:
+    """Open a data set by name; downloads and builds it where that was not done before.
+
+    Raises:
+        OptionError: TFDS has no such data set, version, configuration or split.
+        InputError: it is no classification of pictures, or cannot be built.
+    """
+    library = tfds(source)
+    try:
+        builder = library.builder(source.name, data_dir=source.data_dir)
+    except (library.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration
+        if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
+            raise OptionError(
+                f"--data {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
+                "give 'shapes', 'imagenet', a folder with train/ and val/, or a name that tfds.list_builders() has."
+            ) from error
+        raise OptionError(f"--data {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
+    features = builder.info.features
+    if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
+        raise InputError(f"--data {source.name} has no features 'image' and 'label'; choose a classification data set.")
+    build(builder, source)
+    return from_builder(builder, source, source.name)
+
+
+def build(builder: Any, source: DataSource) -> None:
+    """Download and prepare, with TFDS's own progress.
+
+    Raises:
+        InputError: whatever the network, the disk or the builder's own code raises.
+    """
+    config = tfds(source).download.DownloadConfig(manual_dir=source.manual_dir)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except Exception as error:
+        raise InputError(f"--data {source.name} could not be downloaded and prepared: {_first_line(error)}") from error
+
+
+def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
+    """A built data set.
+
+    Raises:
+        OptionError: `--split` does not fit it.
+    """
+    expressions = _expressions(builder, source)
+
+    def expression(split: str) -> str:
+        if split not in expressions:
+            raise InputError(
+                f"--data {name} has no split for {split}, only {', '.join(builder.info.splits)}; "
+                "name what to take by --split TRAINING,VALIDATION."
+            )
+        return expressions[split]
+
+    return DataSet(
+        name,
+        tuple(builder.info.features["label"].names),
+        lambda split: _in_memory(builder, expression(split), name),
+        lambda split: _stream(builder, expression(split)),
+    )
+
+
+def _is_name(library: Any, name: str) -> bool:
+    return name.split("/")[0].split(":")[0] in library.list_builders(with_community_datasets=False)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
+    """Which of a builder's pictures serve for training and which for validation, as TFDS writes splits."""
+    splits = builder.info.splits
+    if source.split is not None:
+        parts = [part.strip() for part in source.split.split(",")]
+        if len(parts) != 2:
+            raise OptionError(
+                f"--split {source.split}: give two, for training and validation, such as 'train[:80%],train[80%:]'."
+            )
+        for part in parts:
+            try:
+                count = splits[part].num_examples
+            except (KeyError, ValueError, AssertionError) as error:
+                raise OptionError(f"--split {part}: TensorFlow Datasets says: {_first_line(error)}") from error
+            if not count:
+                raise OptionError(f"--split {part} has no picture in it.")
+        return dict(zip(("train", "validation"), parts, strict=True))
+    found = {"train": "train"} if "train" in splits else {}
+    for validation in ("validation", "test"):
+        if validation in splits and splits[validation].num_examples:
+            return {**found, "validation": validation}
+    # The last tenth stands in for the missing validation split.
+    return {"train": "train[:90%]", "validation": "train[90%:]"} if found else {}
+
+
+def _stream(builder: Any, expression: str) -> Stream:
+    import tensorflow_datasets
+
+    count = builder.info.splits[expression].num_examples
+    pieces = tensorflow_datasets.core.ReadInstruction.from_spec(expression)
+
+    def elements(start: int, stop: int) -> tf.data.Dataset:
+        """Those examples alone: TFDS goes to the file that they begin in, and passes over no other."""
+        chosen, before = [], 0
+        for piece in pieces.to_absolute(builder.info.splits):
+            first = piece.from_ or 0
+            length = (piece.to if piece.to is not None else builder.info.splits[piece.splitname].num_examples) - first
+            low, high = max(start - before, 0), min(stop - before, length)
+            if low < high:
+                chosen.append(f"{piece.splitname}[{first + low}:{first + high}]")
+            before += length
+        return builder.as_dataset(
+            split="+".join(chosen),
+            decoders={"image": tensorflow_datasets.decode.SkipDecoding()},
+            shuffle_files=False,
+            read_config=tensorflow_datasets.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        )
+
+    def load_example(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return example["image"], example["label"], example.get("file_name", tf.constant(""))
+
+    return Stream(count, lambda place: f"{builder.name} {expression} {place}", elements, load_example)
+
+
+def _in_memory(builder: Any, expression: str, name: str) -> Split:
+    stream = _stream(builder, expression)
+    info = builder.info
+    whole = sum(split.num_examples for split in info.splits.values())
+    needed, free = info.dataset_size * stream.count / max(whole, 1), psutil.virtual_memory().available
+    if needed > free / 2:
+        raise InputError(
+            f"--data {name} takes {needed / 1e9:.0f} GB in random access, which only memory gives it, of which "
+            f"{free / 1e9:.0f} GB are free; prepare it once, by 'alexnet-keras data prepare --data {name} "
+            "--output DIR', and give --data DIR."
+        )
+    pictures, labels, names = [], [], []
+    with Progress(f"Reading {name} {expression}", stream.count) as progress:
+        for example in stream.elements(0, stream.count):
+            picture, label, file_name = (part.numpy() for part in stream.load(example))
+            pictures.append(picture)
+            labels.append(label)
+            names.append(file_name.decode())
+            progress.advance(1)
+    if not labels:
+        raise InputError(f"--data {name} has no picture in its split {expression!r}.")
+    held = tf.constant(pictures)
+    split_names = [name or stream.name(place) for place, name in enumerate(names)]
+    return Split(split_names, np.array(labels, np.int64), held.__getitem__)

@@ -1,0 +1,105 @@
+"""Folders of pictures, one a class. A million names are kept as bytes, without a Python object for each."""
+
+import bisect
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras.config import InputError
+from alexnet_keras.splits import DataSet, Split
+
+SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pictures in one folder: their file names, `(N,)` bytes, sorted, and labels, `(N,)` int64."""
+
+    folder: Path
+    names: np.ndarray
+    labels: np.ndarray
+
+
+class Paths(Sequence[str]):
+    """The paths of all pictures, each made when it is asked for."""
+
+    def __init__(self, parts: Sequence[Files]) -> None:
+        self.parts = parts
+        self.starts = np.cumsum([0, *(len(part.names) for part in parts)]).tolist()
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[index] for index in range(*place.indices(len(self)))]
+        place = range(len(self))[place]
+        number = bisect.bisect_right(self.starts, place) - 1
+        part = self.parts[number]
+        return os.path.join(part.folder, os.fsdecode(part.names[place - self.starts[number]]))
+
+
+def load(root: Path) -> DataSet:
+    """`<root>/{train,val}/<class>/*.{JPEG,jpg,png}`.
+
+    Raises:
+        InputError: classes are missing or without pictures (of a split, when it is opened).
+    """
+    for split in ("train", "val"):
+        if not (root / split).is_dir():
+            raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ pictures.")
+    class_names = subfolders(root / "train")
+    if len(class_names) < 2:
+        raise InputError(
+            f"{root / 'train'} has {len(class_names)} class folder(s); a classifier needs at least two, one a class."
+        )
+    foreign = sorted(set(subfolders(root / "val")) - set(class_names))
+    if foreign:
+        raise InputError(f"{root / 'val' / foreign[0]} is a class that {root / 'train'} lacks; both need the same.")
+    folders = {"train": root / "train", "validation": root / "val"}
+    return DataSet(root.resolve().name, class_names, lambda split: files(_complete(folders[split], class_names)))
+
+
+def subfolders(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+
+
+def _complete(folder: Path, class_names: Sequence[str]) -> Iterable[Files]:
+    for label, class_name in enumerate(class_names):
+        if not (folder / class_name).is_dir():
+            raise InputError(
+                f"{folder / class_name} is missing; every class needs pictures for training and validation."
+            )
+        names = pictures(folder / class_name)
+        if not len(names):
+            raise InputError(f"{folder / class_name} holds no picture ({', '.join(SUFFIXES)}); add some or remove it.")
+        yield Files(folder / class_name, names, np.full(len(names), label, np.int64))
+
+
+def pictures(folder: Path) -> np.ndarray:
+    """Names of the pictures in a folder, `(N,)` bytes, sorted; file names are bytes, and need not be UTF-8."""
+    with os.scandir(os.fsencode(folder)) as entries:
+        names = [entry.name for entry in entries]
+    suffixes = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
+    return np.array(
+        sorted(name for name in names if name.lower().endswith(suffixes) and not name.startswith(b".")), "S"
+    )
+
+
+def files(parts: Iterable[Files]) -> Split:
+    """The pictures of several folders as one split."""
+    kept = [part for part in parts if len(part.names)]
+    folders = tf.constant([os.fsencode(part.folder) + b"/" for part in kept])
+    starts = np.cumsum([len(part.names) for part in kept])
+    names = tf.concat([tf.constant(part.names) for part in kept], axis=0)
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        folder = tf.searchsorted(starts, [tf.cast(index, tf.int64)], side="right")[0]
+        return tf.io.read_file(tf.strings.join([folders[folder], names[index]]))
+
+    return Split(Paths(kept), np.concatenate([part.labels for part in kept]), read)
