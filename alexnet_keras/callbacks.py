@@ -4,7 +4,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,11 @@ class Recorder(keras.callbacks.Callback):
         images_per_epoch: images of one epoch.
         learning_rate: what the optimizer was given.
         health: looks at the loss.
-        board: TensorBoard's files.
+        board: TensorBoard's files; `None` where another process writes the run, and this one only keeps the state.
         signals: asked after every step.
         checkpoint_minutes: how much training a killed run may lose, at most.
+        agree: from whether a checkpoint is due and the number of the signal to stop for or 0, as this process knows
+            them, to what all processes of the training do.
     """
 
     def __init__(
@@ -70,14 +72,16 @@ class Recorder(keras.callbacks.Callback):
         images_per_epoch: int,
         learning_rate: LearningRate,
         health: Health,
-        board: Board,
+        board: Board | None,
         signals: Signals,
         checkpoint_minutes: float,
+        agree: Callable[[bool, int], tuple[bool, int]],
     ) -> None:
         super().__init__()
         self.run, self.config, self.state, self.checkpoints = run, config, state, checkpoints
         self.blank, self.metrics, self.images_per_epoch = blank, metrics, images_per_epoch
         self.learning_rate, self.health, self.board, self.signals = learning_rate, health, board, signals
+        self.agree, self.writes = agree, board is not None
         self.checkpoint_seconds = 60 * checkpoint_minutes
         self.saved = time.monotonic()
         self.plateau = PlateauTracker(config.schedule, state.plateau) if isinstance(config.schedule, Plateau) else None
@@ -89,6 +93,8 @@ class Recorder(keras.callbacks.Callback):
 
     def publish(self) -> None:
         """Bring model.keras and history.csv in line with the state."""
+        if not self.writes:
+            return
         self.checkpoints.publish(self.state)
         runs.write_history(self.run, COLUMNS, self.state.history)
 
@@ -106,10 +112,11 @@ class Recorder(keras.callbacks.Callback):
         state.step = self.first_step + batch + 1
         last = state.step >= state.steps
         self.health.check(logs["loss"], state.place(), last)
-        self.progress.advance(
-            self._images(state.epoch, state.step) - self._images(state.epoch, before),
-            f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}",
-        )
+        if self.writes:
+            self.progress.advance(
+                self._images(state.epoch, state.step) - self._images(state.epoch, before),
+                f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}",
+            )
         if last:
             state.train_seconds = time.monotonic() - self.start
             self._remember()
@@ -120,13 +127,10 @@ class Recorder(keras.callbacks.Callback):
         if due:
             self._checkpoint()
 
-    def agree(self, due: bool, stop: int) -> tuple[bool, int]:
-        """Whether a checkpoint is due, and the number of the signal to stop for or 0: here, what this process knows."""
-        return due, stop
-
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.signals.received:
-            self._stop(self.signals.received)
+        _, stop = self.agree(False, self.signals.received or 0)
+        if stop:
+            self._stop(stop)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         assert logs is not None
@@ -156,6 +160,8 @@ class Recorder(keras.callbacks.Callback):
             self.publish()
         except OSError as error:
             raise RunError(f"Epoch {epoch + 1} could not be written to {self.run}: {_reason(error)}.") from error
+        if self.board is None:
+            return
         self.board.write(epoch + 1, row, self.model)
         self.progress.close()
         print(
@@ -201,6 +207,8 @@ class Recorder(keras.callbacks.Callback):
         if 0 < state.step < state.steps:
             self._remember()
         self.saved = time.monotonic()
+        if not self.writes:
+            return True
         try:
             self.checkpoints.write(state)
         except OSError as error:
@@ -222,6 +230,8 @@ class Recorder(keras.callbacks.Callback):
         raise Interrupted(f"{name} at {self.state.place()}{'' if saved else ', which could not be saved'}", number)
 
     def _save_best(self, epoch: int) -> None:
+        if not self.writes:
+            return
         for source, target in zip(self.model.weights, self.blank.weights, strict=True):
             target.assign(source)
         with runs.appear_whole(self.checkpoints.best(epoch)) as partial:

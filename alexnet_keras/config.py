@@ -210,6 +210,7 @@ def schedule(name: str, epochs: int) -> Schedule:
 
 
 COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
+LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on each, or a tower
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 JITS = ("auto", "on", "off")
 

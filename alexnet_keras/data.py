@@ -276,22 +276,35 @@ def _crops_by_batch(places: tf.data.Dataset, split: Split, draws: Draws, size: i
 
 
 def eval_dataset(
-    split: Split, *, input_size: int, batch_size: int, view: Callable[[tf.Tensor, int], tf.Tensor] = images.centre_crop
+    split: Split,
+    *,
+    input_size: int,
+    batch_size: int,
+    view: Callable[[tf.Tensor, int], tf.Tensor] = images.centre_crop,
+    share: Share = Share(),
 ) -> tf.data.Dataset:
     """Views of the pictures in the stored order, every picture exactly once; the last batch may be smaller.
 
     Args:
         split: the pictures.
         input_size: side of a view in pixels, at most 256.
-        batch_size: pictures a batch.
+        batch_size: pictures a global batch, a multiple of `share.count`.
         view: `images.centre_crop`, or `images.ten_views`, which adds a dimension after the first.
+        share: which pictures of each batch are this host's; all shares together have every picture once, and each has
+            equally many batches, the last of which may be empty.
 
     Returns:
-        `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels.
+        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels.
     """
     labels = tf.constant(split.labels)
+    mine = np.arange(len(split))[share.index :: share.count]
+    local = batch_size // share.count
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return view(pixels(split, index), input_size), labels[index]
 
-    return tf.data.Dataset.range(len(split)).map(example, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = tf.data.Dataset.from_tensor_slices(mine).map(example, tf.data.AUTOTUNE).batch(local)
+    if steps_per_epoch(len(mine), local) < steps_per_epoch(len(split), batch_size):
+        shapes = tf.nest.map_structure(lambda spec: tf.zeros((0, *spec.shape[1:]), spec.dtype), batches.element_spec)
+        batches = batches.concatenate(tf.data.Dataset.from_tensors(shapes))
+    return batches.prefetch(tf.data.AUTOTUNE)

@@ -1,10 +1,17 @@
 """One network on several devices or hosts, each with its part of every batch: exact steps, exact metrics."""
 
-from collections.abc import Sequence
+import json
+import signal
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from alexnet_keras import towers
+from alexnet_keras.data import Share
+from alexnet_keras.hosts import Cluster, connect
 
 
 class ReplicatedModel(keras.Model):
@@ -75,22 +82,38 @@ class Replicas:
     """Copies of one network, one a device, that share every batch out among themselves.
 
     Args:
-        devices: TensorFlow's names for them; a single one is TensorFlow's default, without any copying.
+        devices: TensorFlow's names for those of this host; a single one is TensorFlow's default, without any copying.
+        cluster: the hosts, where there are several. They are connected now, before TensorFlow computes anything.
+        layout: `replicas`, or `two-tower`: one copy, with each tower on one of two devices.
 
     Attributes:
         strategy: in its scope everything with variables is created: network, metrics, optimizer.
+        share: this host's share of every batch.
     """
 
-    def __init__(self, devices: Sequence[str]) -> None:
-        several = len(devices) > 1
-        self.strategy = tf.distribute.MirroredStrategy(list(devices)) if several else tf.distribute.get_strategy()
+    def __init__(self, devices: Sequence[str], cluster: Cluster | None = None, layout: str = "replicas") -> None:
+        self.devices, self.cluster, self.two_towers = tuple(devices), cluster, layout == "two-tower"
+        if cluster is not None:
+            self.strategy = connect(cluster)
+        elif len(devices) > 1 and not self.two_towers:
+            self.strategy = tf.distribute.MirroredStrategy(list(devices))
+        else:
+            self.strategy = tf.distribute.get_strategy()
+        self.share = Share() if cluster is None else Share(cluster.index, len(cluster.addresses))
 
     @property
     def count(self) -> int:
         return self.strategy.num_replicas_in_sync
 
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run; of several hosts one does."""
+        return self.share.index == 0
+
     def prepare(self, model: keras.Model) -> keras.Model:
         """A functional model of the scope, ready for `compile` and `fit` in it."""
+        if self.two_towers:
+            return towers.place(model, self.devices)
         return model if self.count == 1 else ReplicatedModel(model.inputs, model.outputs[0], name=model.name)
 
     def deal_out(self, batches: tf.data.Dataset) -> Any:
@@ -118,7 +141,62 @@ class Replicas:
         """
         if self.count == 1:
             return
+        first = self.share.index * len(self.strategy.extended.worker_devices)
         for variable in model.non_trainable_variables:
             if variable.path.endswith("/seed_generator_state"):
                 for number, replica in enumerate(self.strategy.experimental_local_results(variable.value)):
-                    replica.assign_add([number, 0])
+                    replica.assign_add([first + number, 0])
+
+    def describe(self) -> str:
+        """What there is besides this host's devices, for the line that begins a run."""
+        return "" if self.cluster is None else f"; {len(self.cluster.addresses)} hosts, {self.count} devices in all"
+
+    def held(self, model: keras.Model) -> str:
+        """What each device holds of two towers, for the line that begins a run."""
+        held = towers.bytes_per_device([*model.trainable_variables, *model.optimizer.variables])
+        return (
+            ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items()) + " of weights and velocities"
+        )
+
+    def agree(self, due: bool, stop: int) -> tuple[bool, int]:
+        """What all hosts do next: the chief knows when a checkpoint is due, and a signal to one stops all.
+
+        Args:
+            due: whether a checkpoint is due by this host's clock.
+            stop: number of the signal that this host has got, or 0.
+        """
+        if self.cluster is None:
+            return due, stop
+        known = np.zeros(signal.NSIG, np.int32)  # there is no signal 0
+        known[stop] = 1
+        known[0] = due and self.is_chief
+        known = self.add_up(known)
+        received = np.flatnonzero(known[1:]) + 1
+        return bool(known[0]), int(received[0]) if len(received) else 0
+
+    def add_up(self, values: np.ndarray) -> np.ndarray:
+        """The sum of what all hosts give; each of them must call it."""
+        if self.cluster is None:
+            return values
+
+        def of_replica(context: Any) -> tf.Tensor:  # a host gives its values once, by its first device
+            mine = context.replica_id_in_sync_group % len(self.strategy.extended.worker_devices) == 0
+            return tf.constant(values if mine else np.zeros_like(values))
+
+        parts = self.strategy.experimental_distribute_values_from_function(of_replica)
+        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None).numpy()
+
+    def from_chief(self, value: Any) -> Any:
+        """What the chief gives, whatever the others do: anything that JSON can hold."""
+        if self.cluster is None:
+            return value
+        text = json.dumps(value).encode() if self.is_chief else b""
+        (length,) = self.add_up(np.array([len(text)], np.int32))
+        numbers = np.frombuffer(text, np.uint8).astype(np.int32) if self.is_chief else np.zeros(length, np.int32)
+        return json.loads(self.add_up(numbers).astype(np.uint8).tobytes())
+
+    def arrays_from_chief(self, variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
+        """Assign the chief's values to the variables of all hosts, one by one."""
+        for name, variable in variables.items():
+            mine = values[name] if self.is_chief else np.zeros(variable.shape, variable.dtype)
+            variable.assign(self.add_up(mine))

@@ -12,7 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, runs, schedules
+from alexnet_keras import augmentation, data, datasets, hosts, runs, schedules, towers
+from alexnet_keras import config as configs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config import InputError, Interrupted, RunError, TrainConfig
@@ -40,6 +41,7 @@ def train(
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     histograms: bool = False,
     devices: str = "auto",
+    layout: str = "replicas",
 ) -> Evaluation:
     """Train a network and leave all there is to know about it in a folder.
 
@@ -55,28 +57,53 @@ def train(
         histograms: whether TensorBoard gets the distributions of the weights.
         devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Several of them share
             every batch out among themselves, and take the step that one of them would take.
+        layout: `replicas`, a whole network on each device, or `two-tower`, each tower on one of two devices.
 
     Returns:
         Errors of the best model on the validation pictures, as in evaluation.json.
 
     Raises:
-        OptionError: there are no such devices.
+        OptionError: there are no such devices or hosts, or the layout is not for them.
         InputError: the folder or the data cannot be used. A new folder is removed unless there is something to keep.
         RunError: the training cannot go on: its loss is no number, or the disk is full.
         Interrupted: a signal stopped it; a checkpoint was written.
     """
+    cluster = hosts.find()
+    if cluster is not None:
+        hosts.check(cluster, config.batch_size, devices, layout)
     claimed = claim(devices)  # before TensorFlow computes anything
-    with runs.claim(run, resume=resume, overwrite=overwrite), Signals() as signals:
-        if resume:
+    if layout == "two-tower":
+        policy = choose_precision(config.precision, deterministic=config.deterministic).policy
+        towers.check(claimed, config.architecture.towers, policy)
+    with hosts.noticing_loss(cluster):
+        replicas = Replicas(claimed, cluster, layout)
+        with runs.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext():
+            return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes, histograms)
+
+
+def _claimed(
+    config: TrainConfig,
+    run: Path,
+    replicas: Replicas,
+    devices: tuple[str, ...],
+    resume: bool,
+    checkpoint_minutes: float,
+    histograms: bool,
+) -> Evaluation:
+    """`train` in a folder that belongs to the chief's process."""
+    with Signals() as signals:
+        finished = replicas.from_chief(resume and (run / runs.EVALUATION).exists())
+        if resume and replicas.is_chief:
             runs.sweep(run)
-        if resume and (run / runs.EVALUATION).exists():
+        if finished:
             shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
             return Evaluation.from_dict(runs.read_json(run / runs.EVALUATION))
         try:
-            return _train(config, run, claimed, signals, resume, checkpoint_minutes, histograms)
+            with hosts.noticing_loss(replicas.cluster):
+                return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
         except BaseException as error:
-            if not resume:
+            if not resume and replicas.is_chief:
                 runs.discard_if_empty_handed(run)
             _explain(error, run)
             raise
@@ -101,6 +128,7 @@ def _explain(error: BaseException, run: Path) -> None:
 def _train(
     config: TrainConfig,
     run: Path,
+    replicas: Replicas,
     devices: tuple[str, ...],
     signals: Signals,
     resume: bool,
@@ -109,7 +137,7 @@ def _train(
 ) -> Evaluation:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    jit = choose_jit(config.jit, len(devices), config.deterministic)
+    jit = choose_jit(config.jit, max(len(devices), replicas.count), config.deterministic)
     dataset = datasets.load(config.source)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
@@ -122,10 +150,11 @@ def _train(
     training = data.in_memory(training, f"{dataset.name} for training")
     validation = data.in_memory(validation, f"{dataset.name} for validation")
     hardware = describe(devices)
+    together = replicas.describe()
     print(
         f"{config.recipe} on {dataset.name}: {len(training):,} training and {len(validation):,} validation images of "
         f"{len(dataset.class_names)} classes; {precision.policy} ({precision.reason}); "
-        f"XLA {'on' if jit.compile else 'off'} ({jit.reason}); {hardware}",
+        f"XLA {'on' if jit.compile else 'off'} ({jit.reason}); {hardware}{together}",
         file=sys.stderr,
     )
     if measured is None:
@@ -138,10 +167,12 @@ def _train(
             colours=colours,
             policy=precision.policy,
         )
-        runs.clear(run)
-        runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
+        if replicas.is_chief:
+            runs.clear(run)
+            runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
+    measured = configs.build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
+    _check_data(measured, dataset, run)
 
-    replicas = Replicas(devices)
     _fit(
         config,
         run,
@@ -155,6 +186,8 @@ def _train(
         checkpoint_minutes,
         histograms,
     )
+    if not replicas.is_chief:
+        return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
     with runs.appear_whole(run / runs.EXAMPLE) as partial:
@@ -163,6 +196,7 @@ def _train(
     provenance = runs.provenance(hardware, precision.policy)
     runs.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": provenance})
     shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
+    replicas.from_chief(evaluation.to_dict())
     return evaluation
 
 
@@ -208,15 +242,23 @@ def _fit(
         )
         optimizer.build(model.trainable_variables)
 
-    checkpoints = Checkpoints(run, _variables(model))
-    found = checkpoints.read()
-    if found is not None:
-        state, values = found
-        checkpoints.assign(values)
-        print(f"Going on at {state.place()}.", file=sys.stderr)
-        del found, values  # half a gigabyte
+    if replicas.two_towers:
+        print(replicas.held(model), file=sys.stderr)
+    variables = _variables(model)
+    checkpoints = Checkpoints(run, variables)
+    found = checkpoints.read() if replicas.is_chief else None
+    place = replicas.from_chief(None if found is None else dataclasses.asdict(found[0]))
+    if place is not None:
+        state = State(**place)
+        if replicas.cluster is None:
+            checkpoints.assign(found[1] if found else {})
+        else:
+            replicas.arrays_from_chief(variables, found[1] if found else {})
+        if replicas.is_chief:
+            print(f"Going on at {state.place()}.", file=sys.stderr)
+        del found  # half a gigabyte
     else:
-        if (run / runs.MODEL).exists():
+        if replicas.is_chief and (run / runs.MODEL).exists():
             raise InputError(
                 f"{run} has a model but no checkpoint, so there is nothing to resume; begin again with --overwrite."
             )
@@ -233,18 +275,24 @@ def _fit(
         health=Health(
             len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
         ),
-        board=Board(run / runs.TENSORBOARD, histograms),
+        board=Board(run / runs.TENSORBOARD, histograms) if replicas.is_chief else None,
         signals=signals,
         checkpoint_minutes=checkpoint_minutes,
+        agree=replicas.agree,
     )
     recorder.publish()
     noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
     validation_batches = replicas.deal_out(
-        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size)
+        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share)
     )
     validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
     replicas.separate_noise(model)
-    with data.naming_unreadable(training, validation), _naming_batch_size(config.batch_size), signals.deferring():
+    with (
+        data.naming_unreadable(training, validation),
+        _naming_batch_size(config.batch_size),
+        signals.deferring(),
+        hosts.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
+    ):
         if state.step == steps:
             _validate(model, recorder, validation_batches, validation_steps)
         while state.epoch < config.epochs and not state.over:
@@ -259,6 +307,7 @@ def _fit(
                 steps=steps,
                 first_step=state.step,
                 noise=noise,
+                share=replicas.share,
             )
             model.fit(
                 replicas.deal_out(batches),

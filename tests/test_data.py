@@ -94,6 +94,19 @@ def test_evaluation_takes_central_crops_in_order(split):
     np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
 
 
+def test_hosts_share_the_evaluation(split):
+    """Ten pictures in batches of three: the last batch has one, and two of three hosts have none of it."""
+    shares = [
+        list(data.eval_dataset(split, input_size=9, batch_size=3, share=data.Share(host, 3)).as_numpy_iterator())
+        for host in range(3)
+    ]
+    assert [[len(labels) for _, labels in share] for share in shares] == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0]]
+    assert sorted(label for share in shares for _, labels in share for label in labels) == list(range(COUNT))
+    for images, labels in (batch for share in shares for batch in share):
+        assert images.shape == (len(labels), 9, 9, 3)
+        np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+
+
 def test_memory_holds_the_same_pictures(folder):
     split = datasets.load(str(folder)).train
     held = data.in_memory(split, "colours")

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "progress": "",
     "summary": "",
     "devices": "config",
-    "replicas": "",
+    "hosts": "config",
+    "towers": "config",
     "recipes": "config",
     "runs": "config moments",
     "shapes": "config",
@@ -48,10 +49,11 @@ MAY_IMPORT = {
     "tensorboard": "",
     "checkpoints": "config runs",
     "callbacks": "checkpoints config health progress runs schedules signals tensorboard",
-    "train": "augmentation callbacks checkpoints config data datasets devices evaluate health model optimizers predict "
-    "replicas runs schedules signals tensorboard",
+    "replicas": "data hosts towers",
+    "train": "augmentation callbacks checkpoints config data datasets devices evaluate health hosts model optimizers "
+    "predict replicas runs schedules signals tensorboard towers",
     "benchmark": "config devices model optimizers progress summary",
-    "commands": "benchmark check config conversion datasets estimate evaluate export labels "
+    "commands": "benchmark check config conversion datasets estimate evaluate export hosts labels "
     "model predict prepare progress recipes runs summary train",
     "cli": "commands config",
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import draw_folder
+from conftest import cli, draw_folder, only_error
 
 from alexnet_keras import runs
 from alexnet_keras.model import load_model
@@ -24,7 +24,7 @@ def train(folder, run, devices, **options):
     command = [sys.executable, ROOT / "tests" / "train_tiny.py", folder, json.dumps(options)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    return {**json.loads(result.stdout.splitlines()[-1]), "errors": result.stderr}
 
 
 def assert_same_training(folder, one, two):
@@ -88,3 +88,18 @@ def test_the_command_line_trains_on_two_devices(folder, tmp_path):
 def test_one_device_gets_its_batches_as_they_are():
     batches = tf.data.Dataset.range(3)
     assert Replicas(["CPU:0"]).deal_out(batches) is batches
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--devices", "gpu:64"], "--devices gpu:64 asks for 64 GPUs, and TensorFlow says this machine has"),
+        (["--devices", "gpu"], "--devices 'gpu' cannot be read"),
+        (["--devices", "cpu:1", "--layout", "two-tower"], "--layout two-tower needs two devices and has 1 (CPU:0)"),
+    ],
+)
+def test_what_the_machine_cannot_honour_is_one_line(options, message, folder, tmp_path):
+    result = cli("train", "--data", folder, "--run", tmp_path / "run", *options)
+    assert result.code == 2
+    assert message in only_error(result)
+    assert not (tmp_path / "run").exists()

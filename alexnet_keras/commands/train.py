@@ -9,8 +9,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from alexnet_keras import hosts
 from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, percent
-from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS, SCHEDULES, OptionError, TrainConfig, schedule
+from alexnet_keras.config import COLOUR_NOISES, JITS, LAYOUTS, PRECISIONS, SCHEDULES, OptionError, TrainConfig, schedule
 from alexnet_keras.recipes import RECIPES, recipe
 
 
@@ -47,6 +48,13 @@ from alexnet_keras.recipes import RECIPES, recipe
 @click.option(
     "--devices", default="auto", show_default=True, help="auto (all GPUs, else the CPU), gpu:2, gpu:0,1, or cpu:2."
 )
+@click.option(
+    "--layout",
+    type=click.Choice(LAYOUTS),
+    default=LAYOUTS[0],
+    show_default=True,
+    help="The whole network on each device, or each tower on one of two (experimental).",
+)
 @json_option
 def train(
     recipe_name: str,
@@ -56,6 +64,7 @@ def train(
     checkpoint_minutes: float,
     histograms: bool,
     devices: str,
+    layout: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -84,7 +93,11 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         histograms=histograms,
         devices=devices,
+        layout=layout,
     )
+    cluster = hosts.find()
+    if cluster is not None and cluster.index > 0:
+        return  # the chief says it
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
         return

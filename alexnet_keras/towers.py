@@ -1,0 +1,131 @@
+"""The two towers of the paper on two devices, which talk where its two GPUs did (section 3.5). Experimental."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from alexnet_keras.config import OptionError
+
+
+def check(devices: Sequence[str], towers: int, policy: str) -> None:
+    """Whether there is a device for each tower.
+
+    Raises:
+        OptionError: there are not two devices, or not two towers.
+    """
+    if len(devices) != 2:
+        raise OptionError(
+            f"--layout two-tower needs two devices and has {len(devices)} ({', '.join(devices)}); "
+            "give --devices gpu:2, or cpu:2 to try it."
+        )
+    if towers != 2:
+        raise OptionError("--layout two-tower needs a network of two towers, and this one has a single tower.")
+    if policy == "mixed_float16":  # scaling the loss looks at all gradients at once
+        raise OptionError("--layout two-tower computes in float32 or mixed_bfloat16, not in mixed_float16.")
+
+
+class TwoTowerModel(keras.Model):
+    """A functional model whose layers lie on devices of their own, and whose gradients are computed where they lie.
+
+    A gradient tape leaves the devices of its operations to TensorFlow, which would put them all on the first one.
+    `tf.gradients` computes each where the operation lies that it is the gradient of.
+    """
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        images, labels = data
+        outputs = self(images, training=True)
+        loss = self.compute_loss(images, labels, outputs, training=True)
+        self._loss_tracker.update_state(loss, sample_weight=tf.shape(images)[0])
+        weights = [weight.value for weight in self.trainable_weights]
+        gradients = tf.gradients(self.optimizer.scale_loss(loss), weights)
+        # Outside of the replica's context, where Keras would pass all gradients through one operation on one device.
+        tf.distribute.get_replica_context().merge_call(self._update, args=(gradients,))
+        return self.compute_metrics(images, labels, outputs)
+
+    def compile(self, optimizer: keras.optimizers.Optimizer, **options: Any) -> None:
+        """As `keras.Model.compile`; the optimizer then works where its variables lie."""
+        step = optimizer.update_step
+
+        def update_step(gradient: Any, variable: Any, *arguments: Any) -> None:
+            with tf.device(variable.device):
+                step(gradient, variable, *arguments)
+
+        optimizer.update_step = update_step
+        super().compile(optimizer, **options)
+
+    def _update(self, strategy: tf.distribute.Strategy, gradients: Sequence[Any]) -> None:
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+
+
+def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
+    """The same network with the same weights, each tower on a device of its own.
+
+    What both towers need but has no weights (the centred image, the maps of both towers side by side) is computed on
+    both devices, so that a device sends what it has made itself and nothing else. fc8 sees all of fc7 and lies on the
+    first device, with the loss.
+
+    Args:
+        model: a functional AlexNet of two towers.
+        devices: two, as TensorFlow names them.
+    """
+    copies: dict[str, list[Any]] = {}  # name of a layer -> its output on each device
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            inputs = keras.Input(layer.batch_shape[1:], dtype=layer.dtype, name=layer.name)
+            copies[layer.name] = [inputs, inputs]
+            continue
+        tower = tower_of(layer)
+        sources = [tensor._keras_history.operation.name for tensor in _inputs(layer)]
+        outputs = []
+        for number in (0, 1) if tower is None else (tower,):
+            name = layer.name if number == 0 or tower is not None else f"{layer.name}_on_the_second"
+            copy = _on_device(layer, name, devices[number])
+            arguments = [copies[source][number] for source in sources]
+            outputs.append(copy(arguments if len(arguments) > 1 else arguments[0]))
+        copies[layer.name] = outputs * (2 // len(outputs))
+    placed = TwoTowerModel(inputs, copies[model.layers[-1].name][0], name=model.name)
+    for layer in placed.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    return placed
+
+
+def tower_of(layer: keras.layers.Layer) -> int | None:
+    """0 or 1; `None` for what both have. The classifier and what follows it belong to the first."""
+    if layer.name in ("fc8", "predictions"):
+        return 0
+    return {"a": 0, "b": 1}.get(layer.name[-1]) if layer.name[-2:-1].isdigit() else None
+
+
+def _inputs(layer: keras.layers.Layer) -> list[Any]:
+    inputs = layer.input
+    return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+
+
+def _on_device(layer: keras.layers.Layer, name: str, device: str) -> keras.layers.Layer:
+    with tf.device(device):  # where dropout's seed is made
+        copy = type(layer).from_config({**layer.get_config(), "name": name})
+
+    def within(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)  # Keras reads the names of the arguments
+        def call(*arguments: Any, **options: Any) -> Any:
+            with tf.device(device):
+                return method(*arguments, **options)
+
+        return call
+
+    copy.build, copy.call = within(copy.build), within(copy.call)
+    return copy
+
+
+def bytes_per_device(variables: Sequence[keras.Variable]) -> Mapping[str, int]:
+    """How much of the variables lies on each device, such as `{"CPU:0": 130_000_000, "CPU:1": 114_000_000}`."""
+    found: dict[str, int] = {}
+    for variable in variables:
+        for part in tf.distribute.get_strategy().experimental_local_results(variable.value):
+            name = ":".join(part.device.split(":")[-2:])
+            found[name] = found.get(name, 0) + part.shape.num_elements() * part.dtype.size
+    return dict(sorted(found.items()))
