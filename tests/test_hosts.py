@@ -76,6 +76,7 @@ def test_a_lost_host_ends_the_others_and_all_resume(victim, nine, tmp_path):  # 
         time.sleep(0.1)
     processes[victim].send_signal(signal.SIGKILL)
     killed = time.monotonic()
+    processes[victim].communicate()
     _, errors = processes[1 - victim].communicate(timeout=500)
     seconds = time.monotonic() - killed
     print(
