@@ -9,6 +9,7 @@ from alexnet_keras.commands.benchmark import benchmark
 from alexnet_keras.commands.data import data
 from alexnet_keras.commands.evaluate import evaluate
 from alexnet_keras.commands.export import export
+from alexnet_keras.commands.figures import figures
 from alexnet_keras.commands.info import info
 from alexnet_keras.commands.predict import predict
 from alexnet_keras.commands.train import train
@@ -55,5 +56,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, info, data, benchmark):
+for command in (train, evaluate, predict, export, info, data, figures, benchmark):
     main.add_command(command)

@@ -63,7 +63,9 @@ def load_data(
     dataset = datasets.load(source)
     train_split = in_memory(dataset.train, f"{dataset.name} for training")
     validation_split = in_memory(dataset.validation, f"{dataset.name} for validation")
-    noise = augmentation.colour_noise(colour_noise, colour_statistics(train_split)) if colour_noise else None
+    noise = None
+    if colour_noise:
+        noise = augmentation.colour_noise(colour_noise, dataset.statistics or colour_statistics(train_split))
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
         train_split,

@@ -96,20 +96,25 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
     Returns:
         `(size, size, 3)` uint8, 0..255.
     """
+    return _window_of_resized(image, size, tf.zeros(2, tf.int32), size)
+
+
+def _window_of_resized(image: tf.Tensor, size: int, offset: tf.Tensor, side: int) -> tf.Tensor:
+    """The square of `side` pixels at `offset` of `resize_and_crop(image, size)`, and nothing else of it computed."""
     sides = tf.cast(tf.shape(image)[:2], tf.float32)
     shorter = tf.reduce_min(sides)
     resized = tf.round(sides * (size / shorter))  # the shorter side is exactly `size`
-    offset = tf.floor((resized - size) / 2)
+    corner = tf.floor((resized - size) / 2) + tf.cast(offset, tf.float32)
     pixels = tf.raw_ops.ScaleAndTranslate(
         images=image[tf.newaxis],
-        size=(size, size),
+        size=(side, side),
         scale=resized / sides,
-        translation=-offset,
+        translation=-corner,
         kernel_type="triangle",
         antialias=True,
     )[0]
     pixels = tf.saturate_cast(tf.round(pixels), tf.uint8)
-    return tf.ensure_shape(pixels, (size, size, 3))
+    return tf.ensure_shape(pixels, (side, side, 3))
 
 
 def crop(image: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
@@ -166,7 +171,12 @@ def mirror(image: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
 
 
 def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop` of `resize_and_crop` of `decode`.
+    """`crop` of `resize_and_crop` of `decode`, with less work.
+
+    Of a JPEG of 256 x 256 pixels only the square is decoded, and a column at either side: the decoder interpolates
+    colours between columns, so that the outermost would come out otherwise. A larger photograph is decoded whole, lest
+    a truncated one pass until a crop meets its end; only the square is resized. The decoder's own reduction to a half
+    would be quicker and is not used: it moves pixels by 2 grey levels in the mean, and by up to 77.
 
     Args:
         encoded: scalar string, the file's bytes.
@@ -179,7 +189,20 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: the bytes are no picture, or a truncated one.
     """
-    return crop(resize_and_crop(decode(encoded)), offset, size)
+
+    def square() -> tf.Tensor:
+        left = tf.maximum(offset[1] - 1, 0)
+        right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
+        window = tf.stack([offset[0], left, size, right - left])
+        columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+        return tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
+
+    stored = tf.cond(
+        tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff",
+        lambda: tf.reduce_all(tf.io.extract_jpeg_shape(encoded)[:2] == STORED_SIZE),
+        lambda: False,
+    )
+    return tf.cond(stored, square, lambda: _window_of_resized(decode(encoded), STORED_SIZE, offset, size))
 
 
 def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:

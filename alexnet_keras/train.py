@@ -159,7 +159,7 @@ def _train(
     )
     if measured is None:
         with data.naming_unreadable(training):
-            colours = data.colour_statistics(training)
+            colours = dataset.statistics or data.colour_statistics(training)
         measured = Measured(
             class_names=dataset.class_names,
             train_images=len(training),

@@ -11,7 +11,8 @@ import tensorflow as tf
 from conftest import cli
 
 from alexnet_keras import benchmark
-from alexnet_keras.benchmark import naive, train
+from alexnet_keras.benchmark import input as input_benchmark
+from alexnet_keras.benchmark import naive, pillow, train
 from alexnet_keras.config import ARCHITECTURES
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import training_operations
@@ -86,6 +87,64 @@ def test_benchmark_train_for_people(monkeypatch):
     assert result.code == 0, result.err
     assert "in mixed_float16" in result.out
     assert "fraction of the peak" in result.out
+
+
+KINDS = {
+    "photographs": "the decoder alone",
+    "stored JPEGs": "decode_and_crop_jpeg alone",
+    "raw": "crop and mirror alone",
+}
+
+
+@pytest.fixture(scope="module")
+def kinds(folder, tmp_path_factory):
+    """The same pictures in each kind of storage."""
+    root = tmp_path_factory.mktemp("kinds")
+    sources = {"photographs": folder}
+    for kind, encoding in (("stored JPEGs", "jpeg"), ("raw", "raw")):
+        sources[kind] = root / encoding
+        assert cli("data", "prepare", "--data", folder, "--output", sources[kind], "--encoding", encoding).code == 0
+    return sources
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_benchmark_input_as_a_program(kind, kinds):
+    values = cli(
+        "benchmark", "input", "--data", kinds[kind], "--images", 10, "--batch-size", 5, "--rounds", 2, "--json"
+    )
+    assert values.code == 0, values.err
+    values = values.json
+    assert (values["pictures"], values["images"], values["ceiling"]) == (kind, 12, KINDS[kind])
+    rates = ["images_per_second", "ceiling_images_per_second"]
+    rates += ["pillow_images_per_second"] if kind == "photographs" else []
+    for name in rates:
+        low, high = values["spread"][name]
+        assert 0 < low <= values[name] <= high
+    assert values["first_batch_seconds"] > 0
+    quotient = values["images_per_second"] / values["ceiling_images_per_second"]
+    assert values["fraction_of_ceiling"] == pytest.approx(quotient, abs=2e-3)
+    assert (values["times_pillow"] is None) == (kind != "photographs")
+    assert values["training_lost_to_input"] is None
+
+
+def test_benchmark_input_for_people(kinds, monkeypatch):
+    monkeypatch.setattr(input_benchmark, "TRAIN_STEPS", 1)
+    monkeypatch.setitem(ARCHITECTURES, "paper", _small(ARCHITECTURES["paper"]))
+    options = ("--images", 10, "--batch-size", 5, "--rounds", 1, "--train", "paper", "--colour-noise", "none")
+    result = cli("benchmark", "input", "--data", kinds["raw"], *options)
+    assert result.code == 0, result.err
+    for words in ("12 raw", "crop and mirror alone", "lost to input", "with crop, mirror and none colour noise"):
+        assert words in result.out
+
+
+def test_the_pillow_loader_makes_every_image():
+    picture = tf.io.encode_png(np.zeros((300, 280, 3), np.uint8)).numpy()
+    assert pillow.load([picture] * 3, 227) == 3
+
+
+def test_only_whole_batches_that_came_are_counted():
+    dataset = tf.data.Dataset.range(7).map(lambda i: (i, i)).batch(3)
+    assert input_benchmark._drain(dataset)() == 7
 
 
 def _small(spec):

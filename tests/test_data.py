@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import data, datasets
+from alexnet_keras import augmentation, data, datasets
 from alexnet_keras.config import InputError, OptionError
 from alexnet_keras.model import AlexNet
 
@@ -53,6 +53,35 @@ def test_a_seed_is_an_order_and_an_augmentation():
 
     one, two = (np.concatenate([images for images, _ in result]) for result in (first, batches(split, 2, seed=1)[3:]))
     assert not np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("source", ["held", "encoded", "jpeg by batch"])
+def test_threads_change_nothing(source, folder):
+    split = datasets.load(str(folder)).train
+    if source == "held":
+        split = data.in_memory(split, "colours")
+    if source == "jpeg by batch":
+        stored = tf.stack(
+            [tf.io.encode_jpeg(data.pixels(split, tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
+        )
+        split = dataclasses.replace(
+            split, read=stored.__getitem__, read_batch=lambda indices: tf.gather(stored, indices)
+        )
+    noise = augmentation.colour_noise("original", data.colour_statistics(split))
+    dataset = data.train_dataset(
+        split, input_size=200, batch_size=5, epochs=tf.data.Dataset.range(2), seed=4, noise=noise
+    )
+    results = []
+    for threads in (1, 2, 7):
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        options.autotune.enabled = threads != 7
+        results.append(list(dataset.with_options(options).as_numpy_iterator()))
+    assert [len(labels) for _, labels in results[0]] == [5, 5, 2] * 2
+    for other in results[1:]:
+        for (images, labels), (same_images, same_labels) in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
 
 
 def test_steps_cut_an_epoch_short(split):

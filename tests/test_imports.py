@@ -52,8 +52,9 @@ MAY_IMPORT = {
     "replicas": "data hosts towers",
     "train": "augmentation callbacks checkpoints config data datasets devices evaluate health hosts model optimizers "
     "predict replicas runs schedules signals tensorboard towers",
-    "benchmark": "config devices model optimizers progress summary",
-    "commands": "benchmark check config conversion datasets estimate evaluate export hosts labels "
+    "figures": "augmentation config data datasets images runs",
+    "benchmark": "augmentation config data datasets devices images model optimizers progress splits summary",
+    "commands": "benchmark check config conversion datasets estimate evaluate export figures hosts labels "
     "model predict prepare progress recipes runs summary train",
     "cli": "commands config",
 }

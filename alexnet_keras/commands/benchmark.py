@@ -5,7 +5,7 @@ import json
 import click
 
 from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config import ARCHITECTURES, JITS, PRECISIONS
+from alexnet_keras.config import ARCHITECTURES, COLOUR_NOISES, JITS, PRECISIONS
 
 
 @click.group(epilog=example("alexnet-keras benchmark train --json"))
@@ -41,3 +41,42 @@ def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, 
             ("fraction of the peak", f"{result.fraction_of_peak:.2f}"),
         ]
     )
+
+
+@benchmark.command("input", epilog=example("alexnet-keras benchmark input --data shards --json"))
+@click.option("--data", default="shapes", show_default=True, help="A data set, as for train.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a batch.")
+@click.option("--colour-noise", type=click.Choice(["none", *COLOUR_NOISES]), default="original", show_default=True)
+@click.option("--train", "variant", type=click.Choice(list(ARCHITECTURES)), help="Train this variant beside it.")
+@click.option("--images", type=click.IntRange(min=1), default=4096, show_default=True, help="Images a measurement.")
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@json_option
+def input_(
+    data: str, batch_size: int, colour_noise: str, variant: str | None, images: int, rounds: int, as_json: bool
+) -> None:
+    """Images a second of the training pipeline, read from where the data lies, beside the least that must be done."""
+    load_tensorflow()
+    from alexnet_keras.benchmark.input import measure
+
+    noise = None if colour_noise == "none" else colour_noise
+    result = measure(data, batch_size, noise, rounds, images, variant=variant)
+    if as_json:
+        click.echo(json.dumps(result.to_dict()))
+        return
+    ratios = result.ratios
+    rows = [
+        ("data", f"{result.data}: {result.images:,} {result.pictures}"),
+        ("hardware", result.hardware),
+        ("images a second", f"{result.images_per_second} with crop, mirror and {colour_noise} colour noise"),
+        (result.ceiling, str(result.ceiling_images_per_second)),
+        ("fraction of that", f"{ratios['fraction_of_ceiling']:.2f}"),
+        ("first batch", f"after {result.first_batch_seconds:.2f} s"),
+    ]
+    if result.pillow_images_per_second:
+        rows += [("Pillow, two processes", str(result.pillow_images_per_second))]
+        rows += [("times Pillow", f"{ratios['times_pillow']:.2f}")]
+    if result.training_images_per_second:
+        rows += [("training on it", str(result.training_images_per_second))]
+        rows += [("on a constant batch", str(result.constant_batch_images_per_second))]
+        rows += [("lost to input", f"{ratios['training_lost_to_input']:.1%}")]
+    print_pairs(rows)

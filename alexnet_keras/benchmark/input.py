@@ -1,0 +1,224 @@
+"""Images a second of the input pipeline, beside the least that must be done for its kind of pictures."""
+
+import contextlib
+import importlib.util
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras import augmentation, data, datasets, devices, images
+from alexnet_keras.benchmark import Rate, Work, alternate, pillow
+from alexnet_keras.config import STORED_SIZE, architecture
+from alexnet_keras.model import AlexNet
+from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.splits import Split
+
+SAMPLE = 1024  # pictures in memory that the ceiling is measured on: 30 MB of JPEGs, 200 MB raw
+TRAIN_STEPS = 12  # a measurement
+
+
+@dataclass(frozen=True)
+class InputBenchmark:
+    """What `measure` found.
+
+    Attributes:
+        pictures: `photographs` of any size, `stored JPEGs` of 256 pixels, or `raw` ones.
+        ceiling: what `ceiling_images_per_second` does to pictures that lie in memory.
+        images_per_second: of `train_dataset` as training uses it, read from where the data lies.
+        pillow_images_per_second: of the two-process loader, for photographs where Pillow is installed.
+        first_batch_seconds: from opening the data set to the first batch, without measuring colours.
+        constant_batch_images_per_second: of the training step on one batch that is there already.
+        training_images_per_second: of the same step, fed by the pipeline.
+    """
+
+    data: str
+    pictures: str
+    images: int
+    batch_size: int
+    input_size: int
+    colour_noise: str | None
+    ceiling: str
+    first_batch_seconds: float
+    images_per_second: Rate
+    ceiling_images_per_second: Rate
+    pillow_images_per_second: Rate | None
+    training_images_per_second: Rate | None
+    constant_batch_images_per_second: Rate | None
+    hardware: str
+
+    def to_dict(self) -> dict[str, Any]:
+        rates = {name: value for name, value in vars(self).items() if isinstance(value, Rate)}
+        return {
+            **vars(self),
+            **{name: round(rate.median, 2) for name, rate in rates.items()},
+            **{name: None if value is None else round(value, 3) for name, value in self.ratios.items()},
+            "spread": {name: [round(rate.low, 2), round(rate.high, 2)] for name, rate in rates.items()},
+        }
+
+    @property
+    def ratios(self) -> dict[str, float | None]:
+        """The pipeline over its ceiling and over Pillow; the share of training that goes to waiting for input."""
+        times_pillow = lost = None
+        if self.pillow_images_per_second:
+            times_pillow = self.images_per_second.median / self.pillow_images_per_second.median
+        if self.training_images_per_second and self.constant_batch_images_per_second:
+            lost = 1 - self.training_images_per_second.median / self.constant_batch_images_per_second.median
+        return {
+            "fraction_of_ceiling": self.images_per_second.median / self.ceiling_images_per_second.median,
+            "times_pillow": times_pillow,
+            "training_lost_to_input": lost,
+        }
+
+
+def measure(
+    source: str,
+    batch_size: int = 128,
+    colour_noise: str | None = "original",
+    rounds: int = 7,
+    count: int = 4096,
+    input_size: int = 227,
+    variant: str | None = None,
+) -> InputBenchmark:
+    """Time the training pipeline of a data set, without first decoding it into memory, as small sets are.
+
+    Args:
+        source: a data set.
+        batch_size: images a batch.
+        colour_noise: `"paper"`, `"original"` or `None`.
+        rounds: how often each is measured.
+        count: images a measurement, of the pipeline and of its ceiling.
+        input_size: side of the images in pixels.
+        variant: train this variant beside it, on the pipeline and on one constant batch; `None` leaves that out.
+    """
+    start = time.perf_counter()
+    dataset = datasets.load(source)
+    split = dataset.train
+    opened = time.perf_counter() - start
+    noise = None
+    if colour_noise:
+        with data.naming_unreadable(split):
+            noise = augmentation.colour_noise(colour_noise, dataset.statistics or data.colour_statistics(split))
+    pipeline = data.train_dataset(
+        split,
+        input_size=input_size,
+        batch_size=batch_size,
+        epochs=tf.data.Dataset.range(2**40),
+        seed=0,
+        noise=noise,
+    )
+    start = time.perf_counter()
+    with data.naming_unreadable(split):
+        next(iter(pipeline))
+    first = opened + time.perf_counter() - start
+
+    pictures, kind = _sample(split)
+    ceiling, work = _ceiling(pictures, kind, input_size, batch_size, count)
+    subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
+    with contextlib.ExitStack() as stack:
+        if kind == "photographs" and importlib.util.find_spec("PIL"):
+            pool = stack.enter_context(pillow.processes())
+            encoded = [picture.numpy() for picture in pictures]
+            subjects["pillow"] = pillow.loader(pool, encoded * math.ceil(count / len(encoded)), input_size)
+            subjects["pillow"]()  # starts the processes
+        rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
+    if variant:
+        rates |= alternate(_training(pipeline, variant, len(dataset.class_names)), rounds, "Measuring training")
+    return InputBenchmark(
+        data=source,
+        pictures=kind,
+        images=len(split),
+        batch_size=batch_size,
+        input_size=input_size,
+        colour_noise=colour_noise,
+        ceiling=ceiling,
+        first_batch_seconds=round(first, 3),
+        images_per_second=rates["pipeline"],
+        ceiling_images_per_second=rates["ceiling"],
+        pillow_images_per_second=rates.get("pillow"),
+        training_images_per_second=rates.get("training"),
+        constant_batch_images_per_second=rates.get("constant"),
+        hardware=devices.describe(),
+    )
+
+
+def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
+    """Evenly spaced pictures of a split as they are stored, and their kind."""
+    places = np.linspace(0, len(split) - 1, min(len(split), SAMPLE)).astype(np.int64)
+    with data.naming_unreadable(split):
+        pictures = [split.read(tf.constant(place)) for place in places]
+    if pictures[0].dtype == tf.uint8:
+        return pictures, "raw"
+    sizes = {tuple(images.dimensions(picture).numpy()) for picture in pictures}
+    jpeg = all(picture.numpy().startswith(b"\xff\xd8\xff") for picture in pictures)
+    return pictures, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
+
+
+def _ceiling(pictures: list[tf.Tensor], kind: str, size: int, batch_size: int, count: int) -> tuple[str, Work]:
+    """What cannot be left out for a kind of pictures, and work that does it to pictures in memory."""
+    held = tf.stack(pictures)
+    indices = tf.data.Dataset.range(count).map(lambda index: index % len(pictures))
+    offset = (STORED_SIZE - size) // 2
+    if kind == "raw":
+
+        def cut(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            offsets = tf.fill((tf.size(indices), 2), offset)
+            return images.crop_and_mirror(tf.gather(held, indices), offsets, indices % 2 == 0, size), indices
+
+        return "crop and mirror alone", _drain(indices.batch(batch_size).map(cut, tf.data.AUTOTUNE))
+    if kind == "stored JPEGs":
+        name, window = "decode_and_crop_jpeg alone", [offset, offset, size, size]
+        decoded = indices.map(
+            lambda index: tf.io.decode_and_crop_jpeg(held[index], window, channels=3), tf.data.AUTOTUNE
+        )
+    else:
+        name = "the decoder alone"
+        decoded = indices.map(
+            lambda index: tf.io.decode_image(held[index], 3, expand_animations=False), tf.data.AUTOTUNE
+        )
+    return name, _drain(decoded.map(lambda image: (0, image[:1, 0, 0])))  # one by one, not copied into a batch
+
+
+def _drain(dataset: tf.data.Dataset) -> Work:
+    """Runs through a data set from its beginning, so that nothing was made ready before the clock started.
+
+    Args:
+        dataset: of batches with their labels.
+    """
+
+    def work() -> int:
+        return sum(len(labels) for _, labels in dataset)
+
+    work()
+    return work
+
+
+def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str, Work]:
+    """Some training steps on the pipeline, and as many of the same model on its first batch."""
+    images_, labels = next(iter(pipeline))
+    policy = devices.choose_precision("auto").policy
+    shape = tuple(images_.shape[1:])
+    model = AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
+    optimizer: keras.optimizers.Optimizer = KrizhevskySGD(1e-4)
+    if policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=devices.choose_jit("auto").compile)
+    model.make_train_function()
+
+    def steps(batches: Any) -> Work:
+        def work() -> int:
+            for _ in range(TRAIN_STEPS):
+                logs = model.train_function(batches)
+            float(logs["loss"])  # waits for a GPU
+            return TRAIN_STEPS * len(labels)
+
+        work()
+        return work
+
+    constant = tf.data.Dataset.from_tensors((images_, labels)).repeat()
+    return {"training": steps(iter(pipeline)), "constant": steps(iter(constant))}
