@@ -53,13 +53,12 @@ def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
 
     @ops.custom_gradient
     def function(x: Any) -> tuple[Any, Any]:
-        energy = formula.k + ops.matmul(ops.square(x), band)
-        power = _negative_power(energy, formula.beta)
+        power, reciprocal = _powers(formula.k + ops.matmul(ops.square(x), band), formula.beta)
         outputs = x * power
 
         def gradient(*args: Any, upstream: Any = None) -> Any:
             upstream = args[0] if upstream is None else upstream
-            neighbours = ops.matmul(upstream * outputs / energy, band)
+            neighbours = ops.matmul(upstream * outputs * reciprocal, band)
             return upstream * power - 2 * formula.beta * x * neighbours
 
         return outputs, gradient
@@ -76,20 +75,20 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
         padded = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[reach, reach]])
         return tf.add_n([padded[..., shift : shift + x.shape[-1]] for shift in range(formula.size)])
 
-    def energy_of(x: Any) -> Any:
-        return formula.k + formula.scale * window(x * x)
+    def powers(x: Any) -> tuple[Any, Any]:
+        return _powers(formula.k + formula.scale * window(x * x), formula.beta)
 
     @tf.function(jit_compile=True, autograph=False)
     def forward(inputs: Any) -> Any:
         x = tf.cast(inputs, tf.float32)
-        return tf.cast(x * _negative_power(energy_of(x), formula.beta), inputs.dtype)
+        power, _ = powers(x)
+        return tf.cast(x * power, inputs.dtype)
 
     @tf.function(jit_compile=True, autograph=False)
     def backward(inputs: Any, upstream: Any) -> Any:
         x, upstream = tf.cast(inputs, tf.float32), tf.cast(upstream, tf.float32)
-        energy = energy_of(x)
-        power = _negative_power(energy, formula.beta)
-        neighbours = formula.scale * window(upstream * x * power / energy)
+        power, reciprocal = powers(x)
+        neighbours = formula.scale * window(upstream * x * power * reciprocal)
         return tf.cast(upstream * power - 2 * formula.beta * x * neighbours, inputs.dtype)
 
     @tf.custom_gradient
@@ -99,11 +98,12 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
     return function
 
 
-def _negative_power(x: Any, exponent: float) -> Any:
-    """`x ** -exponent` for positive `x`; a reciprocal root is several times cheaper than a general power."""
-    if exponent == 0.75:
-        root = ops.rsqrt(x)
-        return root * ops.sqrt(root)  # x ** -1/2 * x ** -1/4
-    if exponent == 0.5:
-        return ops.rsqrt(x)
-    return ops.power(x, -exponent)
+def _powers(energy: Any, beta: float) -> tuple[Any, Any]:
+    """`energy ** -beta` and `1 / energy`; a reciprocal root is several times cheaper than a power or a quotient."""
+    if beta == 0.75:
+        root = ops.rsqrt(energy)
+        return root * ops.sqrt(root), root * root  # s ** -1/2 * s ** -1/4
+    if beta == 0.5:
+        root = ops.rsqrt(energy)
+        return root, root * root
+    return ops.power(energy, -beta), 1 / energy

@@ -229,7 +229,9 @@ def _fit(
             learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
-            bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
+            bias_learning_rate_multiplier=schedules.bias_multiplier(
+                config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
+            ),
         )
         if measured.policy == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
