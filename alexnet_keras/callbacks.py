@@ -159,7 +159,9 @@ class Recorder(keras.callbacks.Callback):
             self._checkpoint()
             self.publish()
         except OSError as error:
-            raise RunError(f"Epoch {epoch + 1} could not be written to {self.run}: {_reason(error)}.") from error
+            raise RunError(
+                f"Epoch {epoch + 1} could not be written to {self.run}: {_reason(error)}. Make room, and --resume."
+            ) from error
         if self.board is None:
             return
         self.board.write(epoch + 1, row, self.model)

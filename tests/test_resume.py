@@ -264,7 +264,9 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Recorder, "_save_best", full)
-    message = "Epoch 1 could not be written to .*run: No space left on device. The last good checkpoint is .*2.npz"
+    message = (
+        "Epoch 1 could not be .*: No space left on device. Make room, and --resume. The last good checkpoint is .*2.npz"
+    )
     with pytest.raises(RunError, match=message):
         train(config, tmp_path / "run", checkpoint_minutes=0)
     monkeypatch.undo()
