@@ -52,11 +52,14 @@ def finish(processes):
     return [json.loads(out.splitlines()[-1]) for out, _ in outputs], [errors for _, errors in outputs]
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
-def test_hosts_take_the_steps_of_one(count, nine, tmp_path):  # noqa: F811
-    """Nine pictures in batches of four, so that the last batch leaves hosts without a picture; seven in validation."""
-    one = train_alone(nine, tmp_path / "one", "cpu:1")
-    results, errors = finish(start(nine, tmp_path / "two", count))
+@pytest.mark.parametrize(
+    ("count", "batch_size"),
+    [(2, 4), pytest.param(3, 6, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
+)
+def test_hosts_take_the_steps_of_one(count, batch_size, nine, tmp_path):  # noqa: F811
+    """Nine pictures, so that the last batch of four leaves hosts without a picture; seven in validation."""
+    one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size)
+    results, errors = finish(start(nine, tmp_path / "two", count, batch_size=batch_size))
     for result in results:
         assert_same_training(tmp_path, one, result)
     assert f"{count} hosts, {count} devices in all" in errors[0]
