@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,24 @@ def test_two_towers_take_the_steps_of_one_device(nine, tmp_path):  # noqa: F811
     two = train(nine, tmp_path / "two", "cpu:2", **options)
     assert_same_training(tmp_path, one, two)
     assert re.search(r"CPU:0: [\d.]+ MB, CPU:1: [\d.]+ MB of weights and velocities", two["errors"])
+
+
+@pytest.mark.parametrize("first", ["two-tower", pytest.param("replicas", marks=pytest.mark.slow)])
+def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):  # noqa: F811
+    """Their checkpoints are the same files: variables in the same order, under the same names."""
+    one = train(nine, tmp_path / "one", "cpu:1", epochs=20)
+    begun = {"run": str(tmp_path / "two"), "epochs": 20}
+    begun["keywords"] = {"devices": "cpu:2", "layout": first, "checkpoint_minutes": 0}
+    command = [sys.executable, ROOT / "tests" / "train_tiny.py", nine, json.dumps(begun)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "two").glob("checkpoints/step-*.npz")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    other = {"layout": {"two-tower": "replicas", "replicas": "two-tower"}[first], "resume": True}
+    two = train(nine, tmp_path / "two", "cpu:2", epochs=20, keywords={"devices": "cpu:2", **other})
+    assert "Going on at epoch " in two["errors"]
+    assert_same_training(tmp_path, one, two)
 
 
 @pytest.mark.parametrize(
