@@ -5,6 +5,7 @@ import sys
 
 from alexnet_keras.config import RunError
 
+PAPER_RATE = 0.01  # section 5; what is far above it is not mended by a quarter
 FLAT = 0.01  # relative distance from ln(classes) that counts as "at" it
 FLAT_STEPS = 100  # in a row, before the end of an epoch says anything
 MANY_FLAT_STEPS = 2_000  # in a row, within an epoch of a large data set
@@ -57,7 +58,7 @@ class Health:
             )
         return (
             f"Likely the learning rate of {self.learning_rate:g} is too high: "
-            f"train again with --learning-rate {self.learning_rate / 4:g}."
+            f"train again with --learning-rate {min(self.learning_rate / 4, PAPER_RATE):g}."
         )
 
     def flat(self) -> str:

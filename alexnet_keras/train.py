@@ -16,7 +16,7 @@ from alexnet_keras import augmentation, data, datasets, hosts, runs, schedules, 
 from alexnet_keras import config as configs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.config import InputError, Interrupted, RunError, TrainConfig
+from alexnet_keras.config import InputError, Interrupted, OptionError, RunError, TrainConfig
 from alexnet_keras.datasets import DataSet, Split
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
 from alexnet_keras.evaluate import Evaluation, evaluate
@@ -68,6 +68,8 @@ def train(
         RunError: the training cannot go on: its loss is no number, or the disk is full.
         Interrupted: a signal stopped it; a checkpoint was written.
     """
+    if not checkpoint_minutes >= 0:  # nor NaN, which compares false with everything
+        raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
     cluster = hosts.find()
     if cluster is not None:
         hosts.check(cluster, config.batch_size, devices, layout)
@@ -371,8 +373,8 @@ def _check_data(measured: Measured, dataset: DataSet, run: Path) -> None:
 def _steps(config: TrainConfig, num_images: int) -> int:
     if config.batch_size > num_images:
         raise InputError(
-            f"--batch-size {config.batch_size} is larger than the {num_images} training images of {config.data}; "
-            f"choose at most {num_images}."
+            f"Batches of {config.batch_size} are larger than the {num_images} training images of {config.data}; "
+            f"choose --batch-size {num_images} or less."
         )
     steps = data.steps_per_epoch(num_images, config.batch_size)
     if config.steps_per_epoch is not None and config.steps_per_epoch > steps:

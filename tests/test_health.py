@@ -16,7 +16,7 @@ def health(policy="float32", initializer="paper", classes=1000):
 @pytest.mark.parametrize(
     ("policy", "cause"),
     [
-        ("float32", "Likely the learning rate of 0.1 is too high: train again with --learning-rate 0.025."),
+        ("float32", "Likely the learning rate of 0.1 is too high: train again with --learning-rate 0.01."),
         ("mixed_float16", "Likely an activation passed 65,504, .*: train in mixed_bfloat16 or float32"),
     ],
 )

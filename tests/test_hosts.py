@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from test_replicas import assert_same_training, nine  # noqa: F401
 from test_replicas import train as train_alone
 
 from alexnet_keras import hosts, runs
-from alexnet_keras.config import OptionError
+from alexnet_keras.config import InputError, OptionError, RunError
 from alexnet_keras.hosts import Cluster
 
 ROOT = Path(__file__).parents[1]
@@ -90,6 +91,46 @@ def test_a_lost_host_ends_the_others_and_all_resume(victim, nine, tmp_path):  # 
     assert "Lost another host of this training" in errors.splitlines()[-1]
     results, _ = finish(start(nine, tmp_path / "two", 2, epochs=40, keywords={"resume": True, "checkpoint_minutes": 0}))
     assert_same_training(tmp_path, one, results[0])
+
+
+def test_hosts_wait_for_each_other_in_any_order():
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(hosts.gather, Cluster(addresses, index), 60) for index in (2, 1)]
+        time.sleep(0.5)
+        assert not any(future.done() for future in waiting)
+        hosts.gather(Cluster(addresses, 0), 60)
+        for future in waiting:
+            future.result(60)
+
+
+@pytest.mark.parametrize(("index", "missing"), [(0, "127.0.0.1:{1}, 127.0.0.1:{2}"), (1, "127.0.0.1:{0}")])
+def test_hosts_that_do_not_come_are_named(index, missing):
+    ports = free_ports(3)
+    cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in ports), index)
+    with pytest.raises(RunError, match=f"Waited 1 seconds in vain for {missing.format(*ports)}; start all hosts at"):
+        hosts.gather(cluster, 1)
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.create_server(("", 0)) as other:
+        cluster = Cluster((f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"), 0)
+        with pytest.raises(InputError, match="127.0.0.1:[0-9]+ cannot be listened at .*; choose another port"):
+            hosts.gather(cluster, 1)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_host_that_waits_hears_signals(index, folder, tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    command = [sys.executable, ROOT / "cli.py", "train", "--data", folder, "--batch-size", "4", "--run", tmp_path / "r"]
+    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as process:
+        assert any("waiting for others" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode in (143, -signal.SIGTERM)
+    assert not (tmp_path / "r").exists()
 
 
 TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'

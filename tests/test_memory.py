@@ -29,7 +29,7 @@ from alexnet_keras.train import train
 run, values = Path(sys.argv[1]), json.loads(sys.argv[2])
 if "filters" in values:
     values["architecture"] = Architecture(
-        name="tiny", towers=2, filters=values.pop("filters"), hidden_units=(16, 16), initializer="he_normal"
+        name="tiny", towers=2, filters=tuple(values.pop("filters")), hidden_units=(16, 16), initializer="he_normal"
     )
 resident, process, step = [], psutil.Process(), Recorder.on_train_batch_end
 

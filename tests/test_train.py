@@ -13,7 +13,7 @@ from conftest import draw_folder
 
 from alexnet_keras import data, datasets, runs
 from alexnet_keras.callbacks import COLUMNS, Recorder
-from alexnet_keras.config import InputError
+from alexnet_keras.config import InputError, OptionError
 from alexnet_keras.model import load_model
 from alexnet_keras.recipes import recipe
 from alexnet_keras.train import smoothed_crossentropy, train
@@ -116,7 +116,10 @@ def test_the_learning_rate_ends_near_zero_even_after_one_epoch(folder, tiny, tmp
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 13}, "--batch-size 13 is larger than the 12 training images of .*; choose at most 12"),
+        (
+            {"batch_size": 13},
+            "Batches of 13 are larger than the 12 training images of .*; choose --batch-size 12 or less",
+        ),
         ({"steps_per_epoch": 4}, "--steps-per-epoch 4 is more than the 3 batches of 5 that .* has; choose at most 3"),
     ],
 )
@@ -164,3 +167,9 @@ def test_label_smoothing_spreads_a_part_of_the_target():
         target = np.array([0, 1, 0]) * (1 - smoothing) + smoothing / 3
         loss = smoothed_crossentropy(smoothing)(np.array([1]), tf.constant(logits))
         np.testing.assert_allclose(loss, [-(target * log_probabilities).sum()], rtol=1e-6)
+
+
+def test_minutes_that_are_no_number(folder, tiny, tmp_path):
+    with pytest.raises(OptionError, match="checkpoint_minutes must be 0 or more, got nan."):
+        train(config(folder, tiny), tmp_path / "run", checkpoint_minutes=math.nan)
+    assert not (tmp_path / "run").exists()
