@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, OptionError
+from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
+from alexnet_keras.errors import OptionError
 from alexnet_keras.moments import ColourStatistics
 
 COLOUR_STDDEV = 0.1  # of the random factor a_i of each principal component

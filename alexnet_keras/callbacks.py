@@ -12,10 +12,12 @@ import keras
 
 from alexnet_keras import runs
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.config import Interrupted, Plateau, RunError, TrainConfig
+from alexnet_keras.config import TrainConfig
+from alexnet_keras.errors import Interrupted, RunError
 from alexnet_keras.health import Health
+from alexnet_keras.learning_rates import LearningRate, PlateauTracker
 from alexnet_keras.progress import Progress
-from alexnet_keras.schedules import LearningRate, PlateauTracker
+from alexnet_keras.schedules import Plateau
 from alexnet_keras.signals import Signals
 from alexnet_keras.tensorboard import Board
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras import images
-from alexnet_keras.config import InputError
 from alexnet_keras.conversion import in_threads, why_unreadable
+from alexnet_keras.errors import InputError
 from alexnet_keras.progress import Progress
 from alexnet_keras.shards import SPLITS
 from alexnet_keras.splits import DataSet, Stream

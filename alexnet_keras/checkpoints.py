@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from alexnet_keras import runs
-from alexnet_keras.config import InputError, RunError
+from alexnet_keras.errors import InputError, RunError
 
 KEPT = 2
 STATE = "state.json"

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import images
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.shards import ENCODINGS
 from alexnet_keras.splits import Stream
 

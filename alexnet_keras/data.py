@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from alexnet_keras import augmentation, datasets, images
 from alexnet_keras.augmentation import ColourNoise, Draws
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, InputError, OptionError
+from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
 from alexnet_keras.datasets import Split
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.moments import ColourStatistics, Moments
 from alexnet_keras.progress import Progress
 

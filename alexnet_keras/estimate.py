@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.config import InputError
 from alexnet_keras.conversion import Settings, store
+from alexnet_keras.errors import InputError
 from alexnet_keras.progress import Progress
 from alexnet_keras.shards import SPLITS
 from alexnet_keras.splits import DataSet

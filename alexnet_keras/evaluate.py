@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_keras import data, datasets, images
-from alexnet_keras.config import DataSource, InputError
+from alexnet_keras.config import DataSource
 from alexnet_keras.datasets import Split
+from alexnet_keras.errors import InputError
 from alexnet_keras.predict import Predictor
 from alexnet_keras.progress import Progress
 

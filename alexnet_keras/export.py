@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import data, predict, runs
-from alexnet_keras.config import InputError
 from alexnet_keras.datasets import Split
+from alexnet_keras.errors import InputError
 from alexnet_keras.model import load_model
 from alexnet_keras.progress import Progress
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from alexnet_keras import augmentation, data, datasets, images, runs
 from alexnet_keras.augmentation import Draws
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, InputError, OptionError
+from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
+from alexnet_keras.errors import InputError, OptionError
 
 DRAWS = 6  # columns
 INK, ACCENT = "#333333", "#d9480f"

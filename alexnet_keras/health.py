@@ -3,7 +3,7 @@
 import math
 import sys
 
-from alexnet_keras.config import RunError
+from alexnet_keras.errors import RunError
 
 PAPER_RATE = 0.01  # section 5; what is far above it is not mended by a quarter
 FLAT = 0.01  # relative distance from ln(classes) that counts as "at" it

@@ -7,7 +7,9 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.config import IMAGENET_MEAN, Architecture, InputError, OptionError, architecture
+from alexnet_keras.architecture import Architecture, architecture
+from alexnet_keras.config import IMAGENET_MEAN
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions, SpaceToDepthConv2D
 
 SMALLEST_INPUT = 67  # 67 -> conv1 15 -> pool1 7 -> pool2 3 -> pool5 1

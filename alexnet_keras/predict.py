@@ -12,7 +12,8 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras import images
-from alexnet_keras.config import STORED_SIZE, InputError, OptionError
+from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.labels import readable
 from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model

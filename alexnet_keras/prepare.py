@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras import runs, shards
-from alexnet_keras.config import InputError
 from alexnet_keras.conversion import QUALITY, Settings, store
+from alexnet_keras.errors import InputError
 from alexnet_keras.moments import Moments
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet, Stream

@@ -3,7 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
-from alexnet_keras.config import ARCHITECTURES, Cosine, OptionError, TrainConfig
+from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.config import TrainConfig
+from alexnet_keras.errors import OptionError
+from alexnet_keras.schedules import Cosine
 
 
 def quickstart() -> TrainConfig:

@@ -21,7 +21,8 @@ except ImportError:  # Windows, where two processes on one run are not told apar
     fcntl = None  # type: ignore[assignment]
 
 from alexnet_keras import config as configs
-from alexnet_keras.config import DataSource, InputError, OptionError, TrainConfig
+from alexnet_keras.config import DataSource, TrainConfig
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.moments import ColourStatistics
 
 ROOT = Path("saved_models")

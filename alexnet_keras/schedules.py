@@ -1,108 +1,111 @@
-"""How the learning rate changes: a schedule's data -> what the optimizer asks at every step."""
+"""How the learning rate changes over a run, as data. Standard library only."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-import keras
-
-from alexnet_keras.config import Cosine, Geometric, Plateau, Schedule, Steps
-
-LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSchedule
+from alexnet_keras.errors import check
 
 
-def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -> LearningRate:
-    """What to give an optimizer for its learning rate.
-
-    Args:
-        schedule: which one.
-        highest: the rate at its highest.
-        epochs: epochs of the run.
-        steps: steps of an epoch.
-
-    Returns:
-        A function of the number of steps done. For `plateau`, which depends on what is measured, the number to start
-        from; `PlateauTracker` says when to divide it.
-    """
-    total = epochs * steps
-    match schedule:
-        case Cosine():
-            warmup = round(min(schedule.warmup_epochs, epochs / 4) * steps)
-            return keras.optimizers.schedules.CosineDecay(
-                initial_learning_rate=0.0 if warmup else highest,
-                decay_steps=max(1, total - warmup),
-                warmup_target=highest if warmup else None,
-                warmup_steps=warmup,
-            )
-        case Plateau():
-            return highest
-        case Steps():
-            divided = [highest / schedule.divide_by**index for index in range(len(schedule.boundaries) + 1)]
-            return piecewise([boundary * steps for boundary in schedule.boundaries], divided)
-        case Geometric():
-            return _series(highest, schedule.divide_by, schedule.parts, total)
-
-
-def bias_multiplier(schedule: Schedule, multiplier: float, epochs: int, steps: int) -> LearningRate:
-    """Rate of the biases over the rate of the weights: a number, or a function for `geometric`."""
-    if not isinstance(schedule, Geometric):
-        return multiplier
-    total = epochs * steps
-    weights = _parts(1.0, schedule.divide_by, schedule.parts, total)
-    biases = _parts(multiplier, schedule.bias_divide_by, schedule.bias_parts, total)
-    boundaries = sorted({*weights, *biases} - {0.0})
-
-    def at(parts: dict[float, float], start: float) -> float:
-        return parts[max(begin for begin in parts if begin <= start)]
-
-    return piecewise(boundaries, [at(biases, start) / at(weights, start) for start in (0.0, *boundaries)])
-
-
-def _parts(highest: float, divide_by: float, parts: int, total: int) -> dict[float, float]:
-    """First step of each part -> its rate, part i of n has highest * divide_by^(-i / (n - 1))."""
-    return {total * part / parts: highest * divide_by ** (-part / (parts - 1)) for part in range(parts)}
-
-
-def _series(highest: float, divide_by: float, parts: int, total: int) -> LearningRate:
-    rates = _parts(highest, divide_by, parts, total)
-    return piecewise(list(rates)[1:], list(rates.values()))
-
-
-def piecewise(first_steps: list[float], rates: list[float]) -> keras.optimizers.schedules.LearningRateSchedule:
-    """One rate more than `first_steps`, each from its first step on; a first step is rounded to a whole one."""
-    if not first_steps:
-        return keras.optimizers.schedules.PiecewiseConstantDecay([1], rates * 2)  # Keras wants one boundary at least
-    # Keras keeps a rate up to and with its boundary, counted from 0.
-    return keras.optimizers.schedules.PiecewiseConstantDecay([round(step) - 1 for step in first_steps], rates)
-
-
-class PlateauTracker:
-    """Says after each epoch whether the rate is to be divided, or the run is over.
-
-    Args:
-        schedule: patience, threshold and number of reductions.
-        state: what an earlier tracker's `state` held, to go on from there.
+@dataclass(frozen=True, kw_only=True)
+class Cosine:
+    """Up from 0 in a straight line, then down to 0 along half a cosine.
 
     Attributes:
-        state: all it knows, as JSON has it: `best` error, `waited` epochs without improvement, `reductions` so far.
+        warmup_epochs: how long the rate rises, at most a quarter of the run.
     """
 
-    def __init__(self, schedule: Plateau, state: dict[str, Any] | None = None) -> None:
-        self.schedule = schedule
-        self.state: dict[str, Any] = {"best": None, "waited": 0, "reductions": 0, **(state or {})}
+    name: ClassVar[str] = "cosine"
+    warmup_epochs: float = 0.0
 
-    def update(self, error: float) -> str:
-        """Take an epoch's validation error, a fraction.
+    def __post_init__(self) -> None:
+        check(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, got {self.warmup_epochs}.")
 
-        Returns:
-            `"keep"`, `"divide"` or `"stop"`.
-        """
-        state = self.state
-        if state["best"] is None or error < state["best"] - self.schedule.threshold:
-            state.update(best=error, waited=0)
-            return "keep"
-        state["waited"] += 1
-        if state["waited"] < self.schedule.patience:
-            return "keep"
-        if state["reductions"] == self.schedule.reductions:
-            return "stop"
-        state.update(waited=0, reductions=state["reductions"] + 1)
-        return "divide"
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """The paper's (section 5): divided when the validation error stops improving, three times, then the run stops.
+
+    The paper divides by 10 and leaves the judgement to a person; patience and threshold stand in for the person.
+
+    Attributes:
+        divide_by: what the rate is divided by.
+        reductions: how often; when the error stops improving once more, training stops.
+        patience: epochs without improvement that count as "stopped".
+        threshold: fall of the top-1 error, a fraction, that counts as improvement.
+    """
+
+    name: ClassVar[str] = "plateau"
+    divide_by: float = 10.0
+    reductions: int = 3
+    patience: int = 5
+    threshold: float = 0.001
+
+    def __post_init__(self) -> None:
+        check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
+        check(self.reductions >= 0, f"reductions must not be negative, got {self.reductions}.")
+        check(self.patience >= 1, f"patience must be at least 1, got {self.patience}.")
+        check(0 <= self.threshold < 1, f"threshold must be in [0, 1), got {self.threshold}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Divided at given epochs; the defaults are those of the 2012 run of 91 epochs.
+
+    Attributes:
+        boundaries: epochs, rising, whose first step has the lower rate; 25 means after 25 epochs.
+        divide_by: what the rate is divided by at each.
+    """
+
+    name: ClassVar[str] = "steps"
+    boundaries: tuple[float, ...] = (25.0, 51.0, 79.0)
+    divide_by: float = 10.0
+
+    def __post_init__(self) -> None:
+        rising = all(low < high for low, high in zip(self.boundaries, self.boundaries[1:], strict=False))
+        check(
+            rising and all(boundary > 0 for boundary in self.boundaries),
+            f"boundaries must be rising numbers of epochs, got {self.boundaries}.",
+        )
+        check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometric:
+    """Equal parts of the run whose rates are a geometric series, as in the 2012 code's later networks.
+
+    The defaults are those of network 170 (`layer-params-170.cfg`: `schedW=dexp[tgtFactor=250,numSteps=4]`,
+    `schedB=dexp[tgtFactor=10,numSteps=2]`; `src/lr.cu`, `DiscreteExpLRS`).
+
+    Attributes:
+        divide_by: rate of the first part over the rate of the last.
+        parts: how many there are.
+        bias_divide_by, bias_parts: the same for biases, which have a series of their own.
+    """
+
+    name: ClassVar[str] = "geometric"
+    divide_by: float = 250.0
+    parts: int = 4
+    bias_divide_by: float = 10.0
+    bias_parts: int = 2
+
+    def __post_init__(self) -> None:
+        for divisor in (self.divide_by, self.bias_divide_by):
+            check(divisor >= 1, f"divide_by must be at least 1, got {divisor}.")
+        for parts in (self.parts, self.bias_parts):
+            check(parts >= 2, f"parts must be at least 2, the first and the last, got {parts}.")
+
+
+Schedule = Cosine | Plateau | Steps | Geometric
+SCHEDULES: dict[str, type[Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Geometric)}
+
+
+def schedule(name: str, epochs: int) -> Schedule:
+    """The schedule that a name stands for; the 2012 boundaries of `steps` are stretched to the run's length.
+
+    Raises:
+        OptionError: no schedule has this name.
+    """
+    check(name in SCHEDULES, f"There is no schedule {name!r}; choose from {', '.join(SCHEDULES)}.")
+    if name == Steps.name:
+        return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in Steps.boundaries))
+    return SCHEDULES[name]()

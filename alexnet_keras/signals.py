@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from alexnet_keras.config import Interrupted
+from alexnet_keras.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

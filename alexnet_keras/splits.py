@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config import InputError
+from alexnet_keras.errors import InputError
 from alexnet_keras.moments import ColourStatistics
 
 

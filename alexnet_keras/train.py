@@ -12,13 +12,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, hosts, runs, schedules, towers
+from alexnet_keras import augmentation, data, datasets, hosts, learning_rates, runs, towers
 from alexnet_keras import config as configs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.config import InputError, Interrupted, OptionError, RunError, TrainConfig
+from alexnet_keras.config import TrainConfig
 from alexnet_keras.datasets import DataSet, Split
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
+from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
@@ -226,12 +227,12 @@ def _fit(
     with replicas.strategy.scope():
         network = AlexNet(config.architecture, classifier_activation=None, dtype=measured.policy, **common)
         model = replicas.prepare(network)
-        learning_rate = schedules.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
+        learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
         optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
             learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
-            bias_learning_rate_multiplier=schedules.bias_multiplier(
+            bias_learning_rate_multiplier=learning_rates.bias_multiplier(
                 config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
             ),
         )

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.cli import main
-from alexnet_keras.config import Architecture
 
 CLASS_NAMES = ("blue", "green", "red")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

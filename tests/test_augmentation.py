@@ -9,7 +9,7 @@ import tensorflow as tf
 from conftest import cli
 
 from alexnet_keras import augmentation, data, datasets, images
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.moments import ColourStatistics, Moments
 from alexnet_keras.recipes import recipe
 from alexnet_keras.train import train

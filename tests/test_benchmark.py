@@ -11,9 +11,9 @@ import tensorflow as tf
 from conftest import cli
 
 from alexnet_keras import benchmark
+from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.benchmark import input as input_benchmark
 from alexnet_keras.benchmark import naive, pillow, train
-from alexnet_keras.config import ARCHITECTURES
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import training_operations
 

@@ -22,7 +22,7 @@ import dataclasses
 import sys
 
 from alexnet_keras import recipes
-from alexnet_keras.config import Architecture
+from alexnet_keras.architecture import Architecture
 
 tiny = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
 small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)

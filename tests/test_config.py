@@ -5,19 +5,11 @@ import json
 
 import pytest
 
-from alexnet_keras.config import (
-    ARCHITECTURES,
-    SCHEDULES,
-    Cosine,
-    Geometric,
-    OptionError,
-    Plateau,
-    Steps,
-    from_dict,
-    schedule,
-    to_dict,
-)
+from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.config import from_dict, to_dict
+from alexnet_keras.errors import OptionError
 from alexnet_keras.recipes import RECIPES, recipe
+from alexnet_keras.schedules import SCHEDULES, Cosine, Geometric, Plateau, Steps, schedule
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from conftest import draw_folder
 
 from alexnet_keras import augmentation, data, datasets
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import AlexNet
 
 COUNT = 10

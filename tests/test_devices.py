@@ -3,8 +3,8 @@
 import pytest
 
 from alexnet_keras import devices
-from alexnet_keras.config import OptionError
 from alexnet_keras.devices import Request
+from alexnet_keras.errors import OptionError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from alexnet_keras import evaluate as evaluation
-from alexnet_keras.config import InputError
 from alexnet_keras.datasets import Split
+from alexnet_keras.errors import InputError
 from alexnet_keras.predict import Predictor
 
 

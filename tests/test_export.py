@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import draw_folder
 
 from alexnet_keras import datasets, export, predict
-from alexnet_keras.config import InputError
+from alexnet_keras.errors import InputError
 from alexnet_keras.model import AlexNet
 
 NAMES = ("blue", "green", "red")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from alexnet_keras.config import RunError
+from alexnet_keras.errors import RunError
 from alexnet_keras.health import FLAT_STEPS, MANY_FLAT_STEPS, Health
 
 

@@ -15,7 +15,7 @@ from test_replicas import assert_same_training, nine  # noqa: F401
 from test_replicas import train as train_alone
 
 from alexnet_keras import hosts, runs
-from alexnet_keras.config import InputError, OptionError, RunError
+from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.hosts import Cluster
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.config import Architecture
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.recipes import recipe
 from alexnet_keras.train import train
 

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.config import InputError, OptionError, architecture
+from alexnet_keras.architecture import architecture
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import SMALLEST_INPUT, AlexNet, load_model
 
 SIDES = {"conv1": 55, "norm1": 55, "pool1": 27, "conv2": 27, "norm2": 27, "pool2": 13}

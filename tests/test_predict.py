@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from alexnet_keras import predict
-from alexnet_keras.config import InputError, OptionError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import AlexNet
 
 

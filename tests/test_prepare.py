@@ -15,8 +15,8 @@ from conftest import cli, draw_folder, only_error
 from PIL import Image
 
 from alexnet_keras import datasets, prepare
-from alexnet_keras.config import InputError, OptionError
 from alexnet_keras.conversion import Settings
+from alexnet_keras.errors import InputError, OptionError
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.cli import main
-from alexnet_keras.config import ARCHITECTURES
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import summarize
 

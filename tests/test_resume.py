@@ -12,9 +12,11 @@ import pytest
 from conftest import cli, draw_folder, only_error
 
 from alexnet_keras import checkpoints, recipes, runs
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.config import Architecture, InputError, Interrupted, Plateau, RunError, Steps
+from alexnet_keras.errors import InputError, Interrupted, RunError
 from alexnet_keras.model import load_model
+from alexnet_keras.schedules import Plateau, Steps
 from alexnet_keras.train import train
 
 CLOCKS = ("images_per_second", "seconds")

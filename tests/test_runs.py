@@ -5,7 +5,8 @@ import os
 import pytest
 
 from alexnet_keras import runs
-from alexnet_keras.config import DataSource, InputError, OptionError
+from alexnet_keras.config import DataSource
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.recipes import recipe
 
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 from conftest import draw_folder
 
 from alexnet_keras import data, datasets, shards
-from alexnet_keras.config import InputError
 from alexnet_keras.conversion import Settings
+from alexnet_keras.errors import InputError
 from alexnet_keras.prepare import prepare
 
 

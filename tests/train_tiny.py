@@ -14,7 +14,7 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "tensorflow"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alexnet_keras.config import Architecture
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.recipes import recipe
 
 NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras.config import Architecture
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.model import SMALLEST_INPUT
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import devices
+from alexnet_keras.architecture import architecture
 from alexnet_keras.benchmark import Rate, Work, alternate
 from alexnet_keras.benchmark.naive import naive_model
-from alexnet_keras.config import architecture
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.summary import training_operations
@@ -67,7 +67,7 @@ def measure(
     """Time the training step of a variant: forward, backward and update, as `fit` runs it, on a batch in memory.
 
     Args:
-        variant: a name of `config.ARCHITECTURES`.
+        variant: a name of `architecture.ARCHITECTURES`.
         batch_size: images a step.
         precision: `auto` or a Keras dtype policy; the obvious code is always float32.
         jit: `auto`, `on` or `off`: whether XLA compiles the step, theirs too.

@@ -4,8 +4,9 @@ import json
 
 import click
 
+from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config import ARCHITECTURES, COLOUR_NOISES, JITS, PRECISIONS
+from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS
 
 
 @click.group(epilog=example("alexnet-keras benchmark train --json"))

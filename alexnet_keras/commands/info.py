@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.commands import example, json_option, load_tensorflow
-from alexnet_keras.config import ARCHITECTURES
 
 
 @click.command(epilog=example("alexnet-keras info --variant paper"))

@@ -11,8 +11,10 @@ from click.core import ParameterSource
 
 from alexnet_keras import hosts
 from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, percent
-from alexnet_keras.config import COLOUR_NOISES, JITS, LAYOUTS, PRECISIONS, SCHEDULES, OptionError, TrainConfig, schedule
+from alexnet_keras.config import COLOUR_NOISES, JITS, LAYOUTS, PRECISIONS, TrainConfig
+from alexnet_keras.errors import OptionError
 from alexnet_keras.recipes import RECIPES, recipe
+from alexnet_keras.schedules import SCHEDULES, schedule
 
 
 @click.command(epilog=example("alexnet-keras train --data imagenette --epochs 14"))

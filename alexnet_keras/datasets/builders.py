@@ -6,7 +6,8 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras.config import DataSource, InputError, OptionError
+from alexnet_keras.config import DataSource
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet, Split, Stream
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config import InputError
+from alexnet_keras.errors import InputError
 from alexnet_keras.splits import DataSet, Split
 
 SUFFIXES = (".jpeg", ".jpg", ".png")

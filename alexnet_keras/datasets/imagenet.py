@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras import shards
-from alexnet_keras.config import DataSource, InputError
+from alexnet_keras.config import DataSource
 from alexnet_keras.datasets import builders, folders
+from alexnet_keras.errors import InputError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras.config import InputError
+from alexnet_keras.errors import InputError
 
 FORMAT = 1
 MANIFEST = "dataset.json"

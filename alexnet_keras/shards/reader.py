@@ -14,7 +14,8 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras import images
-from alexnet_keras.config import STORED_SIZE, InputError
+from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.errors import InputError
 from alexnet_keras.moments import ColourStatistics
 from alexnet_keras.shards.format import INDEX, MANIFEST, manifest, pictures_file, read_index, sources_file
 from alexnet_keras.splits import DataSet, Split

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.config import Cosine, Geometric, Plateau, Steps
-from alexnet_keras.schedules import PlateauTracker, bias_multiplier, learning_rate
+from alexnet_keras.learning_rates import PlateauTracker, bias_multiplier, learning_rate
+from alexnet_keras.schedules import Cosine, Geometric, Plateau, Steps
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):

@@ -1,0 +1,31 @@
+"""What goes wrong, by who can mend it. Standard library only."""
+
+
+class OptionError(ValueError):
+    """An option or an argument that nothing can honour; the command line exits with 2."""
+
+
+class InputError(ValueError):
+    """A file, a folder or a data set that cannot be used; the command line exits with 1."""
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on, such as one whose loss is no number; the command line exits with 1."""
+
+
+class Interrupted(BaseException):
+    """A run that a signal stopped; the command line exits with 128 + signal. No `Exception`, so nothing swallows it.
+
+    Attributes:
+        signal: the signal's number.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+def check(condition: bool, message: str) -> None:
+    """Raise an OptionError with this message unless the condition holds."""
+    if not condition:
+        raise OptionError(message)
