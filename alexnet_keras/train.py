@@ -5,30 +5,23 @@ import dataclasses
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, hosts, learning_rates, runs, towers
 from alexnet_keras import config as configs
-from alexnet_keras.callbacks import Recorder
-from alexnet_keras.checkpoints import Checkpoints, State
+from alexnet_keras import data, datasets, hosts, runs, towers
 from alexnet_keras.config import TrainConfig
-from alexnet_keras.datasets import DataSet, Split
+from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
 from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.evaluate import Evaluation, evaluate
-from alexnet_keras.health import Health
-from alexnet_keras.model import AlexNet, load_model
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.fit import fit
+from alexnet_keras.model import load_model
 from alexnet_keras.predict import from_keras
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.signals import Signals
-from alexnet_keras.tensorboard import Board
 
 CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
@@ -176,18 +169,18 @@ def _train(
     measured = configs.build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     _check_data(measured, dataset, run)
 
-    _fit(
+    fit(
         config,
         run,
         replicas,
         measured,
-        jit.compile,
         training,
         validation,
-        steps,
-        signals,
-        checkpoint_minutes,
-        histograms,
+        steps=steps,
+        jit_compile=jit.compile,
+        signals=signals,
+        checkpoint_minutes=checkpoint_minutes,
+        histograms=histograms,
     )
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
@@ -201,154 +194,6 @@ def _train(
     shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     replicas.from_chief(evaluation.to_dict())
     return evaluation
-
-
-def _fit(
-    config: TrainConfig,
-    run: Path,
-    replicas: Replicas,
-    measured: Measured,
-    jit_compile: bool,
-    training: Split,
-    validation: Split,
-    steps: int,
-    signals: Signals,
-    checkpoint_minutes: float,
-    histograms: bool,
-) -> None:
-    """Build the network, train it from where the run is to its end, and leave the best epoch in model.keras."""
-    keras.utils.set_random_seed(config.seed)
-    common: dict[str, Any] = {
-        "classes": len(measured.class_names),
-        "input_shape": (config.input_size, config.input_size, 3),
-        "mean": measured.colours.mean,
-        "class_names": measured.class_names,
-    }
-    with replicas.strategy.scope():
-        network = AlexNet(config.architecture, classifier_activation=None, dtype=measured.policy, **common)
-        model = replicas.prepare(network)
-        learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
-        optimizer: keras.optimizers.Optimizer = KrizhevskySGD(
-            learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            bias_learning_rate_multiplier=learning_rates.bias_multiplier(
-                config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
-            ),
-        )
-        if measured.policy == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        model.compile(
-            optimizer,
-            loss=smoothed_crossentropy(config.label_smoothing),
-            metrics=[accuracy],
-            jit_compile=jit_compile,
-        )
-        optimizer.build(model.trainable_variables)
-
-    if replicas.two_towers:
-        print(replicas.held(model), file=sys.stderr)
-    variables = _variables(model)
-    checkpoints = Checkpoints(run, variables)
-    found = checkpoints.read() if replicas.is_chief else None
-    place = replicas.from_chief(None if found is None else dataclasses.asdict(found[0]))
-    if place is not None:
-        state = State(**place)
-        if replicas.cluster is None:
-            checkpoints.assign(found[1] if found else {})
-        else:
-            replicas.arrays_from_chief(variables, found[1] if found else {})
-        if replicas.is_chief:
-            print(f"Going on at {state.place()}.", file=sys.stderr)
-        del found  # half a gigabyte
-    else:
-        if replicas.is_chief and (run / runs.MODEL).exists():
-            raise InputError(
-                f"{run} has a model but no checkpoint, so there is nothing to resume; begin again with --overwrite."
-            )
-        state = State(steps=steps)
-    recorder = Recorder(
-        run,
-        config,
-        state,
-        checkpoints,
-        blank=AlexNet(config.architecture, dtype="float32", **common),
-        metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
-        images_per_epoch=min(steps * config.batch_size, len(training)),
-        learning_rate=learning_rate,
-        health=Health(
-            len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
-        ),
-        board=Board(run / runs.TENSORBOARD, histograms) if replicas.is_chief else None,
-        signals=signals,
-        checkpoint_minutes=checkpoint_minutes,
-        agree=replicas.agree,
-    )
-    recorder.publish()
-    noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
-    validation_batches = replicas.deal_out(
-        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share)
-    )
-    validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
-    replicas.separate_noise(model)
-    with (
-        data.naming_unreadable(training, validation),
-        _naming_batch_size(config.batch_size),
-        signals.deferring(),
-        hosts.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
-    ):
-        if state.step == steps:
-            _validate(model, recorder, validation_batches, validation_steps)
-        while state.epoch < config.epochs and not state.over:
-            # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
-            last = state.epoch + 1 if state.step else config.epochs
-            batches = data.train_dataset(
-                training,
-                input_size=config.input_size,
-                batch_size=config.batch_size,
-                epochs=tf.data.Dataset.range(state.epoch, last),
-                seed=config.seed,
-                steps=steps,
-                first_step=state.step,
-                noise=noise,
-                share=replicas.share,
-            )
-            model.fit(
-                replicas.deal_out(batches),
-                initial_epoch=state.epoch,
-                epochs=last,
-                steps_per_epoch=steps - state.step,
-                validation_data=validation_batches,
-                validation_steps=validation_steps,
-                callbacks=[recorder],
-                shuffle=False,  # train_dataset has shuffled
-                verbose=0,
-            )
-
-
-def _validate(model: keras.Model, recorder: Recorder, batches: Any, steps: int) -> None:
-    """What fit does after the last step of an epoch, for a run that stopped there."""
-    recorder.set_model(model)
-    recorder.on_epoch_begin(recorder.state.epoch)
-    logs = {metric.name: float(metric.result()) for metric in recorder.metrics}
-    for metric in recorder.metrics:  # evaluate resets only those that a step has built
-        metric.reset_state()
-    measured = model.evaluate(batches, steps=steps, callbacks=[recorder], return_dict=True, verbose=0)
-    recorder.on_epoch_end(recorder.state.epoch, {**logs, **{f"val_{name}": value for name, value in measured.items()}})
-
-
-def _variables(model: keras.Model) -> dict[str, keras.Variable]:
-    """Everything that a step changes, but for metrics: weights, states of random generators, the optimizer's own.
-
-    Keras's own names count up with every model that a process makes; these do not.
-    """
-    layers = {
-        f"model/{layer.name}/{index}": variable
-        for layer in model.layers
-        for index, variable in enumerate(layer.variables)
-    }
-    return {**layers, **{f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}}
 
 
 def _check_data(measured: Measured, dataset: DataSet, run: Path) -> None:
@@ -384,21 +229,3 @@ def _steps(config: TrainConfig, num_images: int) -> int:
             f"{config.data} has; choose at most {steps}."
         )
     return config.steps_per_epoch or steps
-
-
-@contextlib.contextmanager
-def _naming_batch_size(batch_size: int) -> Iterator[None]:
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise InputError(f"--batch-size {batch_size} does not fit into the device's memory; choose less.") from error
-
-
-def smoothed_crossentropy(smoothing: float) -> Any:
-    """Cross-entropy of integer labels `(B,)` and logits `(B, classes)`, with part of the target spread over all."""
-
-    def loss(labels: Any, logits: Any) -> Any:
-        targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), logits.shape[-1])
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
-
-    return loss

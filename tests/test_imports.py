@@ -53,8 +53,9 @@ MAY_IMPORT = {
     "checkpoints": "errors runs",
     "callbacks": "checkpoints config errors health learning_rates progress runs schedules signals tensorboard",
     "replicas": "data hosts towers",
-    "train": "augmentation callbacks checkpoints config data datasets devices errors evaluate health hosts "
-    "learning_rates model optimizers predict replicas runs signals tensorboard towers",
+    "fit": "augmentation callbacks checkpoints config data errors health hosts learning_rates model "
+    "optimizers replicas runs signals splits tensorboard",
+    "train": "config data datasets devices errors evaluate fit hosts model predict replicas runs signals towers",
     "figures": "augmentation config data datasets errors images runs",
     "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
     "summary",

@@ -1,0 +1,231 @@
+"""fit(...): build a network, train it from where its run is to its end, keep the best epoch."""
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from alexnet_keras import augmentation, data, hosts, learning_rates, runs
+from alexnet_keras.callbacks import Recorder
+from alexnet_keras.checkpoints import Checkpoints, State
+from alexnet_keras.config import TrainConfig
+from alexnet_keras.errors import InputError
+from alexnet_keras.health import Health
+from alexnet_keras.learning_rates import LearningRate
+from alexnet_keras.model import AlexNet
+from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.replicas import Replicas
+from alexnet_keras.runs import Measured
+from alexnet_keras.signals import Signals
+from alexnet_keras.splits import Split
+from alexnet_keras.tensorboard import Board
+
+
+def fit(
+    config: TrainConfig,
+    run: Path,
+    replicas: Replicas,
+    measured: Measured,
+    training: Split,
+    validation: Split,
+    *,
+    steps: int,
+    jit_compile: bool,
+    signals: Signals,
+    checkpoint_minutes: float,
+    histograms: bool,
+) -> None:
+    """Train a network to its end, from the newest checkpoint of its run where there is one.
+
+    Args:
+        config: what to train.
+        run: the run's folder, which belongs to this process; it gets checkpoints, history.csv and model.keras.
+        replicas: where to train.
+        measured: what is known of the data.
+        training, validation: pictures.
+        steps: of an epoch.
+        jit_compile: whether XLA compiles the whole step.
+        signals: asked after every step.
+        checkpoint_minutes: minutes between checkpoints within an epoch.
+        histograms: whether TensorBoard gets the distributions of the weights.
+
+    Raises:
+        InputError: a picture cannot be read, the batch does not fit, or a checkpoint is missing.
+        RunError: the training cannot go on.
+        Interrupted: a signal stopped it.
+    """
+    keras.utils.set_random_seed(config.seed)
+    with replicas.strategy.scope():
+        learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
+        model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        optimizer = _optimizer(config, measured.policy, learning_rate, steps)
+        loss = smoothed_crossentropy(config.label_smoothing)
+        model.compile(optimizer, loss=loss, metrics=[accuracy], jit_compile=jit_compile)
+        optimizer.build(model.trainable_variables)
+    if replicas.two_towers:
+        print(replicas.held(model), file=sys.stderr)
+    checkpoints = Checkpoints(run, _variables(model))
+    state = _newest(checkpoints, replicas, run) or State(steps=steps)
+    recorder = Recorder(
+        run,
+        config,
+        state,
+        checkpoints,
+        blank=_network(config, measured, dtype="float32"),
+        metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
+        images_per_epoch=min(steps * config.batch_size, len(training)),
+        learning_rate=learning_rate,
+        health=Health(
+            len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
+        ),
+        board=Board(run / runs.TENSORBOARD, histograms) if replicas.is_chief else None,
+        signals=signals,
+        checkpoint_minutes=checkpoint_minutes,
+        agree=replicas.agree,
+    )
+    recorder.publish()
+    replicas.separate_noise(model)
+    with (
+        data.naming_unreadable(training, validation),
+        _naming_batch_size(config.batch_size),
+        signals.deferring(),
+        hosts.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
+    ):
+        _epochs(config, replicas, measured, model, recorder, training, validation)
+
+
+def _network(config: TrainConfig, measured: Measured, **how: Any) -> keras.Model:
+    return AlexNet(
+        config.architecture,
+        classes=len(measured.class_names),
+        input_shape=(config.input_size, config.input_size, 3),
+        mean=measured.colours.mean,
+        class_names=measured.class_names,
+        **how,
+    )
+
+
+def _optimizer(config: TrainConfig, policy: str, learning_rate: LearningRate, steps: int) -> keras.optimizers.Optimizer:
+    optimizer = KrizhevskySGD(
+        learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        bias_learning_rate_multiplier=learning_rates.bias_multiplier(
+            config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
+        ),
+    )
+    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+
+
+def _newest(checkpoints: Checkpoints, replicas: Replicas, run: Path) -> State | None:
+    """Where the run's newest checkpoint is, after its values were taken over; `None` where there is none."""
+    found = checkpoints.read() if replicas.is_chief else None
+    place = replicas.from_chief(None if found is None else dataclasses.asdict(found[0]))
+    if place is None:
+        if replicas.is_chief and (run / runs.MODEL).exists():
+            raise InputError(
+                f"{run} has a model but no checkpoint, so there is nothing to resume; begin again with --overwrite."
+            )
+        return None
+    state = State(**place)
+    values = found[1] if found else {}
+    if replicas.cluster is None:
+        checkpoints.assign(values)
+    else:
+        replicas.arrays_from_chief(checkpoints.variables, values)
+    if replicas.is_chief:
+        print(f"Going on at {state.place()}.", file=sys.stderr)
+    return state
+
+
+def _epochs(
+    config: TrainConfig,
+    replicas: Replicas,
+    measured: Measured,
+    model: keras.Model,
+    recorder: Recorder,
+    training: Split,
+    validation: Split,
+) -> None:
+    """All epochs from where the recorder's state is."""
+    state = recorder.state
+    noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
+    validation_batches = replicas.deal_out(
+        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share)
+    )
+    validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
+    if state.step == state.steps:
+        _validate(model, recorder, validation_batches, validation_steps)
+    while state.epoch < config.epochs and not state.over:
+        # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
+        last = state.epoch + 1 if state.step else config.epochs
+        batches = data.train_dataset(
+            training,
+            input_size=config.input_size,
+            batch_size=config.batch_size,
+            epochs=tf.data.Dataset.range(state.epoch, last),
+            seed=config.seed,
+            steps=state.steps,
+            first_step=state.step,
+            noise=noise,
+            share=replicas.share,
+        )
+        model.fit(
+            replicas.deal_out(batches),
+            initial_epoch=state.epoch,
+            epochs=last,
+            steps_per_epoch=state.steps - state.step,
+            validation_data=validation_batches,
+            validation_steps=validation_steps,
+            callbacks=[recorder],
+            shuffle=False,  # train_dataset has shuffled
+            verbose=0,
+        )
+
+
+def _validate(model: keras.Model, recorder: Recorder, batches: Any, steps: int) -> None:
+    """What fit does after the last step of an epoch, for a run that stopped there."""
+    recorder.set_model(model)
+    recorder.on_epoch_begin(recorder.state.epoch)
+    logs = {metric.name: float(metric.result()) for metric in recorder.metrics}
+    for metric in recorder.metrics:  # evaluate resets only those that a step has built
+        metric.reset_state()
+    measured = model.evaluate(batches, steps=steps, callbacks=[recorder], return_dict=True, verbose=0)
+    recorder.on_epoch_end(recorder.state.epoch, {**logs, **{f"val_{name}": value for name, value in measured.items()}})
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Everything that a step changes, but for metrics: weights, states of random generators, the optimizer's own.
+
+    Keras's own names count up with every model that a process makes; these do not.
+    """
+    layers = {
+        f"model/{layer.name}/{index}": variable
+        for layer in model.layers
+        for index, variable in enumerate(layer.variables)
+    }
+    return {**layers, **{f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}}
+
+
+@contextlib.contextmanager
+def _naming_batch_size(batch_size: int) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise InputError(f"--batch-size {batch_size} does not fit into the device's memory; choose less.") from error
+
+
+def smoothed_crossentropy(smoothing: float) -> Any:
+    """Cross-entropy of integer labels `(B,)` and logits `(B, classes)`, with part of the target spread over all."""
+
+    def loss(labels: Any, logits: Any) -> Any:
+        targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), logits.shape[-1])
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
+
+    return loss
