@@ -9,7 +9,7 @@ import numpy as np
 
 from alexnet_keras import data, datasets, images
 from alexnet_keras.config import DataSource
-from alexnet_keras.datasets import Split
+from alexnet_keras.datasets import DataSet, Split
 from alexnet_keras.errors import InputError
 from alexnet_keras.predict import Predictor
 from alexnet_keras.progress import Progress
@@ -69,13 +69,22 @@ def evaluate_on(predictor: Predictor, source: str | DataSource, views: int = 1) 
         InputError: the data set has other classes than the model.
     """
     dataset = datasets.load(source)
+    check_classes(predictor, dataset)
+    return evaluate(predictor, dataset.validation, views)
+
+
+def check_classes(predictor: Predictor, dataset: DataSet) -> None:
+    """Refuse to compare what has other classes.
+
+    Raises:
+        InputError: the data set has other classes than the model.
+    """
     known, asked = predictor.class_names, dataset.class_names
     if known != asked and known != tuple(map(str, range(len(asked)))):
         raise InputError(
-            f"The model knows {len(known)} classes ({_excerpt(known)}), {source} has {len(asked)} ({_excerpt(asked)}); "
-            "evaluate it on data with the classes it was trained on."
+            f"The model knows {len(known)} classes ({_excerpt(known)}), {dataset.name} has {len(asked)} "
+            f"({_excerpt(asked)}); use data with the classes it was trained on."
         )
-    return evaluate(predictor, dataset.validation, views)
 
 
 def _excerpt(names: tuple[str, ...]) -> str:

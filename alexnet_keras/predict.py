@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import images
+from alexnet_keras import chatter, images
 from alexnet_keras.config import STORED_SIZE
 from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.labels import readable
@@ -19,6 +19,7 @@ from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model
 
 LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
+METADATA = "metadata.json"  # what a TFLite file takes, beside its labels
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,14 @@ def from_keras(model: keras.Model) -> Predictor:
     Raises:
         InputError: it is no classifier of pictures.
     """
-    call = tf.function(serving_function(model), reduce_retracing=True)
-    names = model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
-    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), model.input_shape[1], names)
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    call = tf.function(serving_function(model), input_signature=[signature])
+    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), model.input_shape[1], class_names(model))
+
+
+def class_names(model: keras.Model) -> tuple[str, ...]:
+    """The names of a classifier's classes, in order, or else their numbers."""
+    return model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
 
 
 def from_saved_model(path: Path) -> Predictor:
@@ -89,25 +95,31 @@ def from_saved_model(path: Path) -> Predictor:
 
 
 def from_tflite(path: Path) -> Predictor:
-    """A TFLite file that `export` wrote, run one image at a time by LiteRT."""
+    """A TFLite file that `export` wrote, run by LiteRT, as many images at a time as the file is made for."""
     from ai_edge_litert.interpreter import Interpreter  # only this format needs it
 
     try:
         with zipfile.ZipFile(path) as archive:
             names = tuple(archive.read(LABELS).decode().splitlines())
-        interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
-        interpreter.allocate_tensors()
+        with chatter.silenced():
+            interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
+            interpreter.allocate_tensors()
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a TFLite file of this package, or a damaged one; export it again.") from error
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    size = int(source["shape"][0])
+
+    def call(images: np.ndarray) -> np.ndarray:
+        batch = np.zeros(source["shape"], source["dtype"])  # of integers, uint8 with a scale of 1: pictures as they are
+        batch[: len(images)] = images
+        interpreter.set_tensor(source["index"], batch)
+        interpreter.invoke()
+        outputs = interpreter.get_tensor(target["index"])[: len(images)]
+        scale, zero_point = target["quantization"]
+        return (outputs.astype(np.float32) - zero_point) * scale if scale else outputs
 
     def predict(batch: np.ndarray) -> np.ndarray:
-        results = []
-        for image in batch.astype(source["dtype"]):
-            interpreter.set_tensor(source["index"], image[None])
-            interpreter.invoke()
-            results.append(interpreter.get_tensor(target["index"])[0])
-        return np.stack(results)
+        return np.concatenate([call(batch[start : start + size]) for start in range(0, len(batch), size)])
 
     return Predictor(predict, int(source["shape"][1]), names)
 

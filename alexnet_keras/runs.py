@@ -43,6 +43,7 @@ OVERWRITTEN = (
     "model*",
     "saved_model*",
     "evaluation*",
+    "export.json",
     ".partial-*",
 )
 PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy")

@@ -1,5 +1,6 @@
 """What every source of pictures comes down to: splits in random access over the same classes."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,18 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def sample(split: Split, count: int) -> Split:
+    """Up to `count` pictures of a split, evenly spaced over its order."""
+    places = np.unique(np.linspace(0, len(split) - 1, count).astype(np.int64))
+    return dataclasses.replace(
+        split,
+        names=[split.names[place] for place in places],
+        labels=split.labels[places],
+        read=lambda index: split.read(tf.gather(places, index)),
+        read_batch=None,
+    )
 
 
 @dataclass(frozen=True)

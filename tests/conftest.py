@@ -6,16 +6,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from alexnet_keras import data, datasets
 from alexnet_keras.architecture import Architecture
 from alexnet_keras.cli import main
+from alexnet_keras.datasets import DataSet
+from alexnet_keras.model import AlexNet
 
 CLASS_NAMES = ("blue", "green", "red")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -70,10 +75,39 @@ def run(folder, tmp_path_factory) -> Path:
     return path
 
 
+def tiny_architecture() -> Architecture:
+    return Architecture(name="tiny", towers=2, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16), initializer="he_normal")
+
+
 @pytest.fixture
 def tiny() -> Architecture:
     """The paper's network with a few maps: its layers, and none of its weight."""
-    return Architecture(name="tiny", towers=2, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16), initializer="he_normal")
+    return tiny_architecture()
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> DataSet:
+    """Colours, with enough training pictures to calibrate an export."""
+    return datasets.load(str(draw_folder(tmp_path_factory.mktemp("dataset") / "colours", train=8)))
+
+
+@pytest.fixture(scope="session")
+def trained(dataset, tmp_path_factory) -> Path:
+    """The `.keras` file of a tiny network for 67 pixels that knows the colours apart."""
+    model = AlexNet(tiny_architecture(), classes=3, input_shape=(67, 67, 3), class_names=CLASS_NAMES)
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    keras.utils.set_random_seed(0)
+    batches = data.eval_dataset(dataset.train, input_size=67, batch_size=8)
+    model.fit(batches.cache(), epochs=20, verbose=0)
+    path = tmp_path_factory.mktemp("trained") / "model.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def model(trained, tmp_path) -> Path:
+    """The same in a folder of its own."""
+    return Path(shutil.copy(trained, tmp_path / "model.keras"))
 
 
 @pytest.fixture(scope="session")

@@ -167,7 +167,7 @@ USAGE = [
     (["predict"], "Missing argument"),
     (["predict", "photo.jpg"], "There is no run in saved_models"),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
-    (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite'"),
+    (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'keras'"),
     (["export"], "Missing option '--format'"),
     (["info", "--variant", "vgg"], "'vgg' is not one of 'paper', 'one_tower'"),
     (["info", "x.keras", "--variant", "paper"], "Give MODEL or --variant, not both: got x.keras and 'paper'"),

@@ -16,7 +16,6 @@ def exports(run, tmp_path_factory):
 @pytest.mark.parametrize("kind", ["saved_model", "tflite"])
 def test_an_export_reports_what_it_differs_in(exports, kind):
     values = exports[kind].json
-    assert set(values) == {"path", "max_abs_difference", "top1_agreement", "num_images", "bytes"}
     assert values["max_abs_difference"] < 1e-5
     assert values["top1_agreement"] == 1
     assert values["num_images"] == 9

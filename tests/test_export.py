@@ -1,115 +1,183 @@
-"""Exports equal their Keras model, or leave nothing."""
+"""Exports are as good as their Keras model, or leave nothing."""
 
-import subprocess
-import sys
-import zipfile
+import dataclasses
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import draw_folder
+from conftest import CLASS_NAMES, draw_folder
 
 from alexnet_keras import datasets, export, predict
-from alexnet_keras.errors import InputError
+from alexnet_keras.errors import InputError, OptionError, RunError
+from alexnet_keras.export import Target, proof
+from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
 from alexnet_keras.model import AlexNet
 
-NAMES = ("blue", "green", "red")
 
-
-@pytest.fixture
-def model(tiny, tmp_path):
-    path = tmp_path / "model.keras"
-    AlexNet(tiny, classes=3, input_shape=(67, 67, 3), class_names=NAMES).save(path)
-    return path
-
-
-@pytest.fixture
-def split(folder):
-    return datasets.load(str(folder)).validation
-
-
-@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
-def test_an_export_equals_the_model(kind, model, split):
-    output = export.default_path(model, kind)
-    result = export.export(model, kind, output, split)
-    assert result.path == str(output)
-    assert result.max_abs_difference < 1e-5
-    assert result.top1_agreement == 1
-    assert result.num_images == 9
-    assert result.bytes > 10_000
+@pytest.mark.parametrize("kind", ["saved_model", "tflite", "keras"])
+def test_an_export_equals_the_model(kind, model, dataset):
+    target = Target(format=kind)
+    output = target.default_path(model)
+    result = export.export(model, target, output, dataset)
+    assert result["path"] == str(output)
+    assert result["max_abs_difference"] < 1e-5
+    assert result["top1_agreement"] == 1
+    assert result["num_images"] == 9
+    assert result["keras"]["top1_error"] == result["exported"]["top1_error"]
+    assert result["bytes"] > 10_000
     predictor, original = predict.load(output), predict.load(model)
-    assert predictor.class_names == NAMES
+    assert predictor.class_names == CLASS_NAMES
     assert predictor.input_size == 67
     images = np.random.RandomState(0).randint(0, 256, (5, 67, 67, 3), dtype=np.uint8)
     np.testing.assert_allclose(predictor.predict(images), original.predict(images), atol=1e-5)
     with pytest.raises(InputError, match="exists; choose another --output, or remove it"):
-        export.export(model, kind, output, split)
+        export.export(model, target, output, dataset)
+
+
+def test_export_json_has_an_entry_for_each_export_that_is_there(model, dataset):
+    report = model.parent / "export.json"
+    first, second = Target(format="tflite"), Target(format="tflite", quantize="float16", batch_size=2)
+    result = export.export(model, first, first.default_path(model), dataset)
+    assert json.loads(report.read_text()) == {
+        "model.tflite": {name: value for name, value in result.items() if name != "path"}
+    }
+    assert set(result) == {
+        "path", "format", "quantize", "batch_size", "bytes", "num_images", "max_abs_difference", "top1_agreement",
+        "keras", "exported", "calibration", "provenance",
+    }  # fmt: skip
+    for side in ("keras", "exported"):
+        assert set(result[side]) == {"top1_error", "top5_error", "milliseconds", "images_per_second"}
+        assert result[side]["milliseconds"] > 0
+        assert result[side]["images_per_second"] > 0
+    first.default_path(model).unlink()
+    export.export(model, second, second.default_path(model), dataset)
+    assert set(json.loads(report.read_text())) == {"model-float16.tflite"}
+
+
+def test_a_damaged_report_is_refused(model, dataset):
+    (model.parent / "export.json").write_text("[")
+    with pytest.raises(InputError, match="export.json is missing or damaged"):
+        export.export(model, Target(format="tflite"), model.with_suffix(".tflite"), dataset)
 
 
 def test_a_bad_picture_is_named(model, tmp_path):
     root = draw_folder(tmp_path / "colours")
     (root / "val" / "red" / "0.jpg").write_text("no picture")
     with pytest.raises(InputError, match="val/red/0.jpg is not a complete"):
-        export.export(model, "tflite", tmp_path / "out.tflite", datasets.load(str(root)).validation)
+        export.export(model, Target(format="tflite"), tmp_path / "out.tflite", datasets.load(str(root)))
     assert not (tmp_path / "out.tflite").exists()
 
 
-def test_compare_sees_a_difference(split):
-    def constant(*probabilities):
-        row = np.array([probabilities], np.float32)
-        return predict.Predictor(lambda images: np.repeat(row, len(images), axis=0), 227, NAMES)
-
-    assert export.compare(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), split) == (pytest.approx(0.2), 0.0, 9)
+def constant(*probabilities):
+    row = np.array([probabilities], np.float32)
+    return predict.Predictor(lambda images: np.repeat(row, len(images), axis=0), 227, CLASS_NAMES)
 
 
-def test_saved_model_serves_without_this_package(model, split, tmp_path):
-    export.export(model, "saved_model", tmp_path / "served", split)
-    code = (
-        "import sys, tensorflow as tf\n"
-        "signature = tf.saved_model.load(sys.argv[1]).signatures['serving_default']\n"
-        "print(signature(images=tf.zeros((3, 67, 67, 3)))['probabilities'].shape)\n"
-        "assert 'alexnet_keras' not in sys.modules"
-    )
-    command = [sys.executable, "-c", code, tmp_path / "served"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert "(3, 3)" in result.stdout, result.stderr
+def test_the_proof_sees_a_difference(dataset):
+    result = proof.prove(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), dataset.validation)
+    assert result.num_images == 9
+    assert result.max_abs_difference == pytest.approx(0.2)
+    assert result.top1_agreement == 0
+    assert result.keras.top1_error == result.exported.top1_error == pytest.approx(2 / 3)
 
 
-def test_tflite_carries_its_labels_and_runs_without_tensorflow(model, split, tmp_path):
-    path = tmp_path / "model.tflite"
-    export.export(model, "tflite", path, split)
-    with zipfile.ZipFile(path) as archive:
-        assert archive.read("labels.txt") == b"blue\ngreen\nred\n"
-    code = (
-        "import sys, numpy as np\n"
-        "from ai_edge_litert.interpreter import Interpreter\n"
-        "interpreter = Interpreter(model_path=sys.argv[1])\n"
-        "interpreter.allocate_tensors()\n"
-        "interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.zeros((1, 67, 67, 3), 'float32'))\n"
-        "interpreter.invoke()\n"
-        "print(interpreter.get_tensor(interpreter.get_output_details()[0]['index']).shape)\n"
-        "assert 'tensorflow' not in sys.modules"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert "(1, 3)" in result.stdout, result.stderr
+SAME = Measurement(top1_error=0.2, top5_error=0.05, milliseconds=10, images_per_second=100)
+GOOD = Proof(500, 0.0, 1.0, SAME, SAME)
+
+
+@pytest.mark.parametrize(
+    ("quantize", "changes", "words"),
+    [
+        ("none", {"max_abs_difference": 1e-4}, None),
+        ("none", {"max_abs_difference": 1.1e-4}, "a probability differs by 0.00011, more than 0.0001"),
+        ("none", {"max_abs_difference": float("nan")}, "a probability differs by nan"),
+        ("none", {"top1_agreement": 0.998}, "99.80% have the same most probable class, less than 99.9%"),
+        ("float16", {"max_abs_difference": 0.1, "top1_agreement": 0.996}, None),
+        ("float16", {"top1_agreement": 0.994}, "99.40% have the same most probable class, less than 99.5%"),
+        ("dynamic", {"top1_agreement": 0.978}, "97.80% have the same most probable class, less than 98.0%"),
+        ("int8", {"top1_agreement": 0.982, "exported": dataclasses.replace(SAME, top1_error=0.21)}, None),
+        (
+            "int8",
+            {"exported": dataclasses.replace(SAME, top1_error=0.212)},
+            "the top-1 error is 21.20% instead of 20.00%, over 1% more",
+        ),
+        ("int8-only", {"exported": dataclasses.replace(SAME, top1_error=0.22)}, None),
+        (
+            "int8-only",
+            {"exported": dataclasses.replace(SAME, top5_error=0.072)},
+            "the top-5 error is 7.20% instead of 5.00%, over 2% more",
+        ),
+    ],
+)
+def test_bounds(quantize, changes, words):
+    found = dataclasses.replace(GOOD, **changes).shortcomings(BOUNDS[quantize])
+    assert (found == []) if words is None else (len(found) == 1 and found[0].startswith(words))
+
+
+def test_an_export_out_of_bounds_leaves_nothing_unless_forced(model, dataset, monkeypatch):
+    output = model.with_suffix(".tflite")
+    monkeypatch.setitem(BOUNDS, "none", proof.Bounds(difference=-1.0))
+    with pytest.raises(
+        RunError, match="model.tflite is not as good as its Keras model on 9 pictures: a probability differs .*--force"
+    ):
+        export.export(model, Target(format="tflite"), output, dataset)
+    assert list(model.parent.iterdir()) == [model]
+    export.export(model, Target(format="tflite"), output, dataset, force=True)
+    assert output.exists()
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("tflite", "model.lite", "A TFLite path must end in '.tflite', got 'model.lite'; try 'model.tflite'"),
+        ("tflite", "model.lite", "A tflite file must end in '.tflite', got 'model.lite'; try 'model.tflite'"),
+        ("keras", "model.h5", "A keras file must end in '.keras', got 'model.h5'; try 'model.keras'"),
         ("saved_model", "file/inside", "cannot be written"),
     ],
 )
-def test_an_output_that_cannot_be_is_refused(kind, name, message, model, split, tmp_path):
+def test_an_output_that_cannot_be_is_refused(kind, name, message, model, dataset, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=message):
-        export.export(model, kind, tmp_path / name, split)
+        export.export(model, Target(format=kind), tmp_path / name, dataset)
 
 
-def test_a_full_disk_is_one_line(model, split, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "keras", "quantize": "int8"}, "--quantize int8: the format keras has only none"),
+        ({"format": "saved_model", "quantize": "float16"}, "--quantize float16: the format saved_model has only none"),
+        (
+            {"format": "saved_model", "batch_size": 2},
+            "--batch-size 2: the format saved_model takes batches of any size",
+        ),
+    ],
+)
+def test_an_option_that_the_format_does_not_have_is_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        Target(**options)
+
+
+def test_a_calibration_that_cannot_be_is_refused(model, dataset, folder, tmp_path):
+    for quantize in ("none", "dynamic"):
+        with pytest.raises(OptionError, match="--calibration colours: only --quantize int8 and int8-only use it"):
+            export.export(model, Target(format="tflite", quantize=quantize), tmp_path / "o.tflite", dataset, dataset)
+    one = datasets.load(str(draw_folder(tmp_path / "one", train=1)))
+    with pytest.raises(InputError, match="one has 3 training pictures, and calibration needs at least 20; name more"):
+        export.export(model, Target(format="tflite", quantize="int8"), tmp_path / "o.tflite", dataset, one)
+    few = datasets.load(str(folder))
+    with pytest.raises(InputError, match="colours has 12 training pictures, and calibration needs at least 20"):
+        export.export(model, Target(format="tflite", quantize="int8"), tmp_path / "o.tflite", few)
+
+
+def test_other_classes_are_refused(tiny, dataset, tmp_path):
+    AlexNet(tiny, classes=2, input_shape=(67, 67, 3), class_names=("a", "b")).save(tmp_path / "m.keras")
+    with pytest.raises(
+        InputError, match=r"The model knows 2 classes \(a, b\), .* has 3 \(blue, green, red\); use data"
+    ):
+        export.export(tmp_path / "m.keras", Target(format="tflite"), tmp_path / "o.tflite", dataset)
+
+
+def test_a_full_disk_is_one_line(model, dataset, tmp_path, monkeypatch):
     for error in (
         OSError(28, "No space left on device"),
         tf.errors.ResourceExhaustedError(None, None, "No space left"),
@@ -118,18 +186,18 @@ def test_a_full_disk_is_one_line(model, split, tmp_path, monkeypatch):
         def write(model, path, error=error):
             raise error
 
-        monkeypatch.setitem(export.WRITERS, "saved_model", write)
+        monkeypatch.setattr(export.saved_model, "write", write)
         with pytest.raises(InputError, match="The output .*out cannot be written .*No space left.*; choose another"):
-            export.export(model, "saved_model", tmp_path / "out", split)
+            export.export(model, Target(format="saved_model"), tmp_path / "out", dataset)
 
 
-def test_exports_start_from_a_keras_model(split, tmp_path):
+def test_exports_start_from_a_keras_model(dataset, tmp_path):
     with pytest.raises(InputError, match=r"model.tflite is no Keras model; exports start from a run or a .keras file"):
-        export.export(tmp_path / "model.tflite", "saved_model", tmp_path / "out", split)
+        export.export(tmp_path / "model.tflite", Target(format="saved_model"), tmp_path / "out", dataset)
 
 
-def test_a_failed_export_leaves_nothing(model, split, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "compare", lambda *arguments: 1 / 0)
+def test_a_failed_export_leaves_nothing(model, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "prove", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export.export(model, "tflite", tmp_path / "sub" / "model.tflite", split)
+        export.export(model, Target(format="tflite"), tmp_path / "sub" / "model.tflite", dataset)
     assert list((tmp_path / "sub").iterdir()) == []

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "alexnet_keras"
 MAY_IMPORT = {
     "__init__": "data layers model optimizers",  # lazily
     "errors": "",
+    "chatter": "",
     "schedules": "errors",
     "architecture": "errors",
     "config": "architecture errors schedules",
@@ -44,9 +45,9 @@ MAY_IMPORT = {
     "estimate": "conversion errors progress shards splits",
     "check": "conversion errors images progress shards splits",
     "data": "augmentation config datasets errors images moments progress",
-    "predict": "config errors images labels layers model",
+    "predict": "chatter config errors images labels layers model",
     "evaluate": "config data datasets errors images predict progress",
-    "export": "data datasets errors model predict progress runs",
+    "export": "chatter data datasets devices errors evaluate layers model normalization predict progress runs splits",
     "signals": "errors",
     "health": "errors",
     "tensorboard": "",
@@ -59,8 +60,8 @@ MAY_IMPORT = {
     "figures": "augmentation config data datasets errors images runs",
     "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
     "summary",
-    "commands": "architecture benchmark check config conversion datasets errors estimate evaluate export figures "
-    "hosts labels model predict prepare progress recipes runs schedules summary train",
+    "commands": "architecture benchmark chatter check config conversion datasets errors estimate evaluate export "
+    "figures hosts labels model predict prepare progress recipes runs schedules summary train",
     "cli": "commands errors",
 }
 

@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from alexnet_keras import chatter
 from alexnet_keras.config import DataSource
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -46,17 +46,10 @@ def load_tensorflow() -> None:
     """Import TensorFlow without the lines that its C++ side writes to standard error before it can be told not to."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors come as exceptions too
     os.environ["KERAS_BACKEND"] = "tensorflow"  # data, training and exports are TensorFlow's
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
+    with chatter.silenced():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for GPUs, and complains where there is no driver
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def percent(fraction: float) -> str:

@@ -1,4 +1,4 @@
-"""Export: another format, compared with the model."""
+"""Export: another format, proved as good as the model."""
 
 import json
 import shlex
@@ -18,34 +18,71 @@ from alexnet_keras.commands import (
 )
 
 
-@click.command(epilog=example("alexnet-keras export saved_models/RUN --format tflite"))
+@click.command(epilog=example("alexnet-keras export saved_models/RUN --format tflite --quantize int8"))
 @click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(["saved_model", "tflite"]), required=True)
+@click.option("--format", type=click.Choice(["saved_model", "tflite", "keras"]), required=True)
+@click.option(
+    "--quantize",
+    type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
+    default="none",
+    show_default=True,
+    help="Smaller numbers: int8 has float32 in and out, int8-only uint8 and no float operator.",
+)
+@click.option("--calibration", help="The data set whose training pictures calibrate int8.  [default: the run's]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images a call of a TFLite file.  [default: 1]")
 @click.option("--output", type=click.Path(path_type=Path), help="What to write.  [default: beside the model]")
-@data_options("The data set on whose pictures both are compared.  [default: the run's]")
+@click.option("--force", is_flag=True, help="Keep an export that is not as good as the model.")
+@data_options("The data set on whose validation pictures both are compared.  [default: the run's]")
 @json_option
-def export(model: Path | None, kind: str, output: Path | None, as_json: bool, **where: Any) -> None:
-    """Write MODEL, a run or a .keras, in another format, and compare both on real pictures."""
+def export(
+    model: Path | None,
+    calibration: str | None,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    data: str | None,
+    data_dir: str | None,
+    manual_dir: str | None,
+    split: str | None,
+    **options: Any,
+) -> None:
+    """Write MODEL, a run or a .keras, in another format, and prove on real pictures that it is as good."""
     from alexnet_keras import runs
 
     path = runs.find_model(model)
-    source = data_source(lambda: runs.data_of(path), **where)
+    folders = {"data_dir": data_dir, "manual_dir": manual_dir}
+    source = data_source(lambda: runs.data_of(path), data, split=split, **folders)
     load_tensorflow()
     from alexnet_keras import datasets
     from alexnet_keras import export as exports
 
-    output = output or exports.default_path(path, kind)
-    exports.check_paths(path, kind, output)
-    result = exports.export(path, kind, output, datasets.load(source).validation)
+    target = exports.Target(**options)
+    output = output or target.default_path(path)
+    exports.check_paths(path, target, output)
+    dataset = datasets.load(source)
+    calibrating = None
+    if calibration is not None:
+        calibrating = datasets.load(data_source(lambda: source, calibration, **folders))
+    result = exports.export(path, target, output, dataset, calibrating, force)
     if as_json:
-        click.echo(json.dumps(result.to_dict()))
+        click.echo(json.dumps(result))
         return
     print_pairs(
         [
-            ("wrote", result.path),
-            ("size", f"{result.bytes / 1e6:,.1f} MB"),
-            ("largest difference", f"{result.max_abs_difference:.2g} in probability, from the Keras model"),
-            ("equal top-1", f"{percent(result.top1_agreement)} of {result.num_images} validation images"),
+            ("wrote", result["path"]),
+            ("size", f"{result['bytes'] / 1e6:,.1f} MB"),
+            ("largest difference", f"{result['max_abs_difference']:.2g} in probability, from the Keras model"),
+            ("equal top-1", f"{percent(result['top1_agreement'])} of {result['num_images']} validation images"),
         ]
     )
-    click.echo(f"Next:  alexnet-keras evaluate {shlex.quote(result.path)} --data {shlex.quote(str(source))}")
+    click.echo()
+    click.echo(f"{'':26}{'Keras model':>12}{'export':>12}")
+    for name, label, form in (
+        ("top1_error", "top-1 error", "{:.2%}"),
+        ("top5_error", "top-5 error", "{:.2%}"),
+        ("milliseconds", "ms an image", "{:,.1f}"),
+        ("images_per_second", "images a second, 32 a call", "{:,.0f}"),
+    ):
+        values = [form.format(result[side][name]) for side in ("keras", "exported")]
+        click.echo(f"{label:26}{values[0]:>12}{values[1]:>12}")
+    click.echo(f"Next:  alexnet-keras evaluate {shlex.quote(result['path'])} --data {shlex.quote(str(source))}")

@@ -1,0 +1,171 @@
+"""Every format that a model leaves in, each compared with the Keras model before it gets its name."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from alexnet_keras import evaluate, predict, runs
+from alexnet_keras.datasets import DataSet
+from alexnet_keras.devices import describe
+from alexnet_keras.errors import InputError, OptionError, RunError
+from alexnet_keras.export import saved_model, tflite
+from alexnet_keras.export.proof import BOUNDS, Proof, prove
+from alexnet_keras.model import load_model
+
+REPORT = "export.json"  # beside the exports: file name -> what was measured of it
+SMALLEST_CALIBRATION = 20  # pictures; what fewer of them reach is chance
+QUANTIZATIONS = {"saved_model": ("none",), "tflite": tflite.QUANTIZATIONS, "keras": ("none",)}
+SUFFIXES = {"saved_model": "", "tflite": ".tflite", "keras": ".keras"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What to write.
+
+    Attributes:
+        format: `saved_model`, `tflite` or `keras`.
+        quantize: one of the format's `QUANTIZATIONS`.
+        batch_size: images a call of a TFLite file; other formats take any number.
+
+    Raises:
+        OptionError: the format has no such quantization or batch size.
+    """
+
+    format: str
+    quantize: str = "none"
+    batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        known = QUANTIZATIONS[self.format]
+        if self.quantize not in known:
+            raise OptionError(f"--quantize {self.quantize}: the format {self.format} has only {', '.join(known)}.")
+        if self.batch_size is not None and self.format != "tflite":
+            raise OptionError(f"--batch-size {self.batch_size}: the format {self.format} takes batches of any size.")
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether pictures tell it the range of each layer's activations."""
+        return self.quantize in tflite.CALIBRATED
+
+    def default_path(self, model: Path) -> Path:
+        """Beside the model: `saved_model`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
+        if self.format == "saved_model":
+            return model.parent / "saved_model"
+        ending = "export" if self.format == "keras" else self.quantize
+        return model.with_name(f"{model.stem}{'' if ending == 'none' else '-' + ending}{SUFFIXES[self.format]}")
+
+
+def check_paths(model: Path, target: Target, output: Path) -> None:
+    """Refuse what cannot work, before the data are read and the conversion takes its time.
+
+    Raises:
+        InputError: `model` is no `.keras` file, or `output` exists, has the wrong suffix, or cannot be written.
+    """
+    if model.suffix != ".keras":
+        raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
+    suffix = SUFFIXES[target.format]
+    if output.suffix != suffix and suffix:
+        raise InputError(
+            f"A {target.format} file must end in {suffix!r}, got {output.name!r}; try {output.stem + suffix!r}."
+        )
+    if output.exists():
+        raise InputError(f"The output {output} exists; choose another --output, or remove it.")
+    try:
+        runs.probe(output.parent)
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    _read_report(output.parent)
+
+
+def _unwritable(output: Path, error: Exception) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    return InputError(f"The output {output} cannot be written ({reason}); choose another --output.")
+
+
+def export(
+    model: Path,
+    target: Target,
+    output: Path,
+    dataset: DataSet,
+    calibration: DataSet | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write a model in another format, and prove on real pictures that it is as good.
+
+    Args:
+        model: a `.keras` file.
+        target: what to write.
+        output: where; beside it, export.json gets an entry of its name.
+        dataset: with the model's classes. Its validation pictures are compared on, up to 500, evenly spaced.
+        calibration: whose training pictures calibrate a target that needs it; `dataset` if left out.
+        force: whether an export that is out of bounds is kept.
+
+    Returns:
+        What export.json says of it, with its `path`.
+
+    Raises:
+        OptionError: the target needs no calibration, and was given one.
+        InputError: `output` exists, has the wrong suffix, or cannot be written; `model` cannot be read or knows other
+            classes; there are too few pictures to calibrate.
+        RunError: the export is out of bounds; nothing is left of it.
+    """
+    check_paths(model, target, output)
+    if calibration is not None and not target.calibrated:
+        raise OptionError(
+            f"--calibration {calibration.name}: only --quantize {' and '.join(tflite.CALIBRATED)} use it."
+        )
+    pictures = (calibration or dataset).train if target.calibrated else None
+    if pictures is not None and len(pictures) < SMALLEST_CALIBRATION:
+        raise InputError(
+            f"{(calibration or dataset).name} has {len(pictures)} training pictures, and calibration needs at least "
+            f"{SMALLEST_CALIBRATION}; name more with --calibration."
+        )
+    source = load_model(model)
+    original = predict.from_keras(source)
+    evaluate.check_classes(original, dataset)
+
+    def write(path: Path) -> None:
+        if target.format == "tflite":
+            size = target.batch_size or 1
+            tflite.write(source, path, target.quantize, batch_size=size, calibration=pictures)
+        elif target.format == "saved_model":
+            saved_model.write(source, path)
+        else:
+            source.save(path)
+
+    try:
+        with runs.appear_whole(output) as partial:
+            write(partial)
+            result = prove(original, predict.load(partial), dataset.validation)
+            _judge(result, target, output, force)
+            entry = {**dataclasses.asdict(target), "bytes": _size(partial), **result.to_dict()}
+        entry["calibration"] = (calibration or dataset).name if target.calibrated else None
+        entry["provenance"] = runs.provenance(describe(), target.quantize)
+        runs.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
+    except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
+        raise _unwritable(output, error) from error
+    return {"path": str(output), **entry}
+
+
+def _judge(result: Proof, target: Target, output: Path, force: bool) -> None:
+    found = result.shortcomings(BOUNDS[target.quantize])
+    if found and not force:
+        raise RunError(
+            f"{output.name} is not as good as its Keras model on {result.num_images} pictures: {'; '.join(found)}. "
+            "Nothing was kept; --force would."
+        )
+
+
+def _read_report(folder: Path) -> dict[str, Any]:
+    """What export.json says of the exports that are still there."""
+    report = folder / REPORT
+    entries = runs.read_json(report) if report.exists() else {}
+    return {name: entry for name, entry in entries.items() if (folder / name).exists()}
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,0 +1,165 @@
+"""TFLite files: what they are made of, what they carry, and that integers compute what floats do."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python import schema_py_generated as schema
+
+from alexnet_keras import data, predict
+from alexnet_keras.export import integers, tflite
+from alexnet_keras.layers import LocalResponseNormalization
+from alexnet_keras.model import load_model
+from alexnet_keras.normalization import Formula
+
+
+@pytest.fixture(scope="module")
+def files(trained, dataset, tmp_path_factory):
+    """A file of every quantization, by its name."""
+    folder, network = tmp_path_factory.mktemp("tflite"), load_model(trained)
+    paths = {quantize: folder / f"{quantize}.tflite" for quantize in tflite.QUANTIZATIONS}
+    for quantize, path in paths.items():
+        tflite.write(network, path, quantize, calibration=dataset.train)
+    return paths
+
+
+def tensors(path):
+    """Names of the operators, and of the types of all tensors that they read or write."""
+    model = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+    operators = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0] != "_"}
+    types = {code: name for name, code in vars(schema.TensorType).items() if name[0] != "_"}
+    (graph,) = model.subgraphs
+    codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
+    used = {index for operator in graph.operators for index in (*operator.inputs, *operator.outputs) if index >= 0}
+    return [operators[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in codes], {
+        types[graph.tensors[index].type] for index in used
+    }
+
+
+def test_int8_only_has_no_float_and_no_flex(files):
+    operators, types = tensors(files["int8-only"])
+    assert types == {"UINT8", "INT8", "INT32"}
+    assert not {"CUSTOM", "DEQUANTIZE"} & set(operators)
+    assert operators.count("QUANTIZE") == 2  # from uint8 and to it
+    assert operators.count("LOG") == operators.count("EXP") == 4  # two normalizations a tower
+
+
+def test_int8_has_floats_only_at_its_ends(files):
+    operators, types = tensors(files["int8"])
+    assert types == {"FLOAT32", "INT8", "INT32"}
+    assert (operators[0], operators[-1]) == ("QUANTIZE", "DEQUANTIZE")
+    assert operators.count("QUANTIZE") == operators.count("DEQUANTIZE") == 1
+
+
+def test_no_file_needs_flex(files):
+    for path in files.values():
+        assert "CUSTOM" not in tensors(path)[0]
+
+
+def pictures(dataset):
+    batches = data.eval_dataset(dataset.validation, input_size=67, batch_size=9)
+    return next(batches.as_numpy_iterator())[0]
+
+
+def test_each_quantization_is_smaller_and_near(files, trained, dataset):
+    sizes = {quantize: path.stat().st_size for quantize, path in files.items()}
+    assert sizes["none"] > sizes["float16"] > sizes["int8"]
+    images = pictures(dataset)
+    expected = predict.load(trained).predict(images)
+    tolerances = {"none": 1e-6, "float16": 1e-2, "dynamic": 0.05, "int8": 0.1, "int8-only": 0.1}
+    for quantize, tolerance in tolerances.items():
+        result = predict.load(files[quantize]).predict(images)
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, expected, atol=tolerance, err_msg=quantize)
+        np.testing.assert_array_equal(result.argmax(axis=1), expected.argmax(axis=1))
+
+
+def test_uint8_means_what_it_does_in_a_picture(files):
+    interpreter = Interpreter(model_path=str(files["int8-only"]))
+    (source,) = interpreter.get_input_details()
+    assert source["dtype"] == np.uint8
+    assert source["quantization"] == (1.0, 0)
+    assert interpreter.get_output_details()[0]["dtype"] == np.uint8
+    (source,) = Interpreter(model_path=str(files["int8"])).get_input_details()
+    assert source["dtype"] == np.float32
+
+
+def test_the_batch_size_is_fixed_and_the_last_batch_filled(trained, dataset, tmp_path):
+    path = tmp_path / "model.tflite"
+    tflite.write(load_model(trained), path, "int8", batch_size=4, calibration=dataset.train)
+    assert tuple(Interpreter(model_path=str(path)).get_input_details()[0]["shape"]) == (4, 67, 67, 3)
+    images = pictures(dataset)
+    predictor = predict.load(path)
+    whole = predictor.predict(images)
+    assert whole.shape == (9, 3)
+    np.testing.assert_array_equal(whole[:3], predictor.predict(images[:3]))
+
+
+def test_a_file_says_what_it_takes_and_runs_without_tensorflow(files, tmp_path):
+    with zipfile.ZipFile(files["int8-only"]) as archive:
+        assert archive.read("labels.txt") == b"blue\ngreen\nred\n"
+        assert json.loads(archive.read("metadata.json")) == {
+            "quantize": "int8-only",
+            "input_shape": [1, 67, 67, 3],
+            "input_range": [0, 255],
+            "channels": "RGB",
+        }
+    code = (
+        "import sys, numpy as np\n"
+        "from ai_edge_litert.interpreter import Interpreter\n"
+        "for path in sys.argv[1:]:\n"
+        "    interpreter = Interpreter(model_path=path)\n"
+        "    interpreter.allocate_tensors()\n"
+        "    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]\n"
+        "    interpreter.set_tensor(source['index'], np.zeros((1, 67, 67, 3), source['dtype']))\n"
+        "    interpreter.invoke()\n"
+        "    print(interpreter.get_tensor(target['index']).shape)\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, *files.values()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.stdout == "(1, 3)\n" * len(files), result.stderr
+
+
+@pytest.mark.parametrize("divided", [True, False])
+def test_the_integer_form_is_the_same_function(divided):
+    layer = LocalResponseNormalization(k=1.5, alpha=3e-4, beta=0.7, divide_alpha_by_size=divided)
+    formula = Formula(5, 1.5, 3e-4 / 5 if divided else 3e-4, 0.7)
+    values = np.random.RandomState(0).gamma(0.5, 40, (2, 5, 5, 12)).astype(np.float32)
+    np.testing.assert_allclose(integers.IntegerNormalization(formula)(values), layer(values), rtol=1e-5)
+    inputs = keras.Input((5, 5, 12))
+    model = integers.with_integer_operators(keras.Model(inputs, layer(inputs)))
+    assert model.layers[1].formula == formula
+
+
+@pytest.mark.parametrize(("largest", "mean", "most"), [(10, 0.001, 0.006), (100, 0.0015, 0.015), (500, 0.004, 0.05)])
+def test_the_integer_form_errs_by_little_in_integers(largest, mean, most):
+    """Of the largest output, where rounding the input and the output to 8 bits alone costs 0.4%."""
+    layer = LocalResponseNormalization()
+    random = np.random.RandomState(0)
+    values = np.maximum(0, random.normal(0, largest / 4, (50, 5, 5, 48))).clip(0, largest).astype(np.float32)
+    module = tf.Module()
+    module.serve = tf.function(
+        integers.IntegerNormalization(Formula(5, 2.0, 1e-4, 0.75)), input_signature=[tf.TensorSpec((1, 5, 5, 48))]
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([value[None]] for value in values)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    interpreter = Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    results = []
+    for value in values:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value[None])
+        interpreter.invoke()
+        results.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0])
+    expected = layer(values).numpy()
+    error = np.abs(np.stack(results) - expected) / expected.max()
+    assert error.mean() < mean
+    assert error.max() < most
