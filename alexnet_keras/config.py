@@ -154,6 +154,8 @@ def build(kind: Any, values: Any, where: str) -> Any:
         return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
     if dataclasses.is_dataclass(kind):
         check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        if kind is Architecture:  # a run from before a switch existed has its default
+            values = {**_defaults(kind), **values}
         fields = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind)}
         for key in sorted(names ^ set(values)):
@@ -164,3 +166,8 @@ def build(kind: Any, values: Any, where: str) -> Any:
         return values
     check(type(values) is kind, f"{where} must be of type {kind.__name__}, got {values!r}.")
     return values
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    given = [field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING]
+    return {field.name: field.default for field in given}

@@ -3,6 +3,7 @@
 import math
 import sys
 
+from alexnet_keras.architecture import GAUSSIANS
 from alexnet_keras.errors import RunError
 
 PAPER_RATE = 0.01  # section 5; what is far above it is not mended by a quarter
@@ -66,10 +67,10 @@ class Health:
             f"the loss has stayed at ln({self.classes}) = {self.even:.3f} for {self.flat_steps:,} steps: "
             "the network tells no class from another."
         )
-        if self.initializer == "paper":
+        if self.initializer in GAUSSIANS:
             return (
-                f"{stays} The initializer 'paper', N(0, 0.01), needs epochs of a million images to come alive; "
-                "for less data choose 'he_normal', which the recipe quickstart has."
+                f"{stays} The initializer {self.initializer!r}, N(0, 0.01) in the first layers, needs epochs of a "
+                "million images to come alive; for less data choose 'he_normal', which the recipe quickstart has."
             )
         return (
             f"{stays} The initializer {self.initializer!r} does not do that by itself: "

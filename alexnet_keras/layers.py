@@ -1,4 +1,4 @@
-"""The layers that Keras lacks: local response normalization, mean subtraction, named class probabilities."""
+"""The layers that Keras lacks: response normalization, mean subtraction, named class probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,44 @@ from keras import ops
 from alexnet_keras.normalization import Formula, normalize, normalize_compiled
 
 
+class _ResponseNormalization(keras.layers.Layer):
+    """What the two normalizations below have in common."""
+
+    def __init__(self, size: int, k: float, alpha: float, beta: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"size must be an odd number, such as 5, got {size!r}.")
+        if k <= 0 or beta <= 0 or alpha < 0:
+            raise ValueError(f"k and beta must be positive and alpha not negative, got {k=}, {beta=}, {alpha=}.")
+        self.size = size
+        self.k = k
+        self.alpha = alpha
+        self.beta = beta
+
+    @property
+    def formula(self) -> Formula:
+        raise NotImplementedError
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        if input_shape[-1] is None:
+            raise ValueError(f"{self.name} needs a known number of channels, got the input shape {input_shape}.")
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        # Compiled pieces speed up training, and have no place in an export.
+        if training and keras.backend.backend() == "tensorflow":
+            return normalize_compiled(inputs, self.formula)
+        return ops.cast(normalize(ops.cast(inputs, "float32"), self.formula), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "k": self.k, "alpha": self.alpha, "beta": self.beta}
+
+
 @keras.saving.register_keras_serializable(package="alexnet_keras")
-class LocalResponseNormalization(keras.layers.Layer):
+class LocalResponseNormalization(_ResponseNormalization):
     """Divide each activity by the energy of its neighbouring maps (section 3.3 of the paper).
 
     `b_i = a_i / (k + scale * sum_j a_j ** 2) ** beta`, with `j` over the `size` maps centred on map `i`, as many of
@@ -40,42 +76,89 @@ class LocalResponseNormalization(keras.layers.Layer):
         divide_alpha_by_size: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if size < 1 or size % 2 == 0:
-            raise ValueError(f"size must be an odd number of maps, such as 5, got {size!r}.")
-        if k <= 0 or beta <= 0 or alpha < 0:
-            raise ValueError(f"k and beta must be positive and alpha not negative, got {k=}, {beta=}, {alpha=}.")
-        self.size = size
-        self.k = k
-        self.alpha = alpha
-        self.beta = beta
+        super().__init__(size, k, alpha, beta, **kwargs)
         self.divide_alpha_by_size = divide_alpha_by_size
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        if input_shape[-1] is None:
-            raise ValueError(f"{self.name} needs a known number of channels, got the input shape {input_shape}.")
-        super().build(input_shape)
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
-        formula = Formula(self.size, self.k, scale, self.beta)
-        # Compiled pieces speed up training, and have no place in an export.
-        if training and keras.backend.backend() == "tensorflow":
-            return normalize_compiled(inputs, formula)
-        return ops.cast(normalize(ops.cast(inputs, "float32"), formula), self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
-        return input_shape
+    @property
+    def formula(self) -> Formula:
+        return Formula(
+            self.size, self.k, self.alpha / self.size if self.divide_alpha_by_size else self.alpha, self.beta
+        )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "k": self.k,
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "divide_alpha_by_size": self.divide_alpha_by_size,
-        }
+        return {**super().get_config(), "divide_alpha_by_size": self.divide_alpha_by_size}
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class SpatialResponseNormalization(_ResponseNormalization):
+    """Divide each activity by the energy around its place in its own map: `rnorm` of the 2012 source code.
+
+    `b = a / (k + alpha / size ** 2 * sum a ** 2) ** beta`, the sum over the `size` x `size` places centred on this one,
+    as many of them as exist. The paper does not mention it; layer 2 of `layers-145.cfg` has it (`cnorm2a`), with
+    `scale=0.001`, which `layer.py` divides by 25, and `pow=0.75`. `k` is 1: only the normalization across maps is
+    given a `minDiv`, 2 in the configuration and 1 in `layer.py` where that is silent. The call of this one
+    (`convResponseNorm` in `src/layer.cu`) has no such argument: its constant is that of before there was a choice.
+
+    Args:
+        size: rows and columns of the window, odd.
+        k: additive constant, positive.
+        alpha: weight of the energy, not negative.
+        beta: exponent, positive.
+
+    Input and output: `(B, H, W, channels)` floating point; float32 inside.
+
+    Raises:
+        ValueError: as `LocalResponseNormalization`.
+    """
+
+    def __init__(self, size: int = 5, k: float = 1.0, alpha: float = 1e-3, beta: float = 0.75, **kwargs: Any) -> None:
+        super().__init__(size, k, alpha, beta, **kwargs)
+
+    @property
+    def formula(self) -> Formula:
+        return Formula(self.size, self.k, self.alpha / self.size**2, self.beta, spatial=True)
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class TowerMaps(keras.layers.Layer):
+    """The maps of one of two towers, out of those of both side by side.
+
+    Args:
+        tower: 0 or 1.
+
+    Input: `(..., channels)`, an even number of them. Output: `(..., channels / 2)`.
+    """
+
+    def __init__(self, tower: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tower = tower
+
+    def call(self, inputs: Any) -> Any:
+        half = inputs.shape[-1] // 2
+        return inputs[..., self.tower * half : (self.tower + 1) * half]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tower": self.tower}
+
+
+def batch_normalization(**kwargs: Any) -> keras.layers.Layer:
+    """Batch normalization as in cvjena's AlexNet: Caffe's `BatchNorm`, which neither scales nor shifts afterwards.
+
+    Several replicas share their sums, so that a step is that of the whole batch.
+    """
+    replicas = 1
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return keras.layers.BatchNormalization(
+        momentum=0.9,  # moving_average_fraction in its train.prototxt
+        epsilon=1e-5,  # eps of Caffe's BatchNormParameter
+        center=False,
+        scale=False,
+        synchronized=replicas > 1,
+        **kwargs,
+    )
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")

@@ -1,23 +1,28 @@
 """AlexNet, top to bottom as in figure 2 of the paper."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from alexnet_keras.architecture import Architecture, architecture
+from alexnet_keras.architecture import BIASED, GAUSSIANS, SCALED, STDDEV, Architecture, architecture
 from alexnet_keras.config import IMAGENET_MEAN
 from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions, SpaceToDepthConv2D
+from alexnet_keras.layers import (
+    LocalResponseNormalization,
+    MeanSubtraction,
+    Predictions,
+    SpaceToDepthConv2D,
+    SpatialResponseNormalization,
+    TowerMaps,
+    batch_normalization,
+)
 
-SMALLEST_INPUT = 67  # 67 -> conv1 15 -> pool1 7 -> pool2 3 -> pool5 1
-INITIAL_STDDEV = 0.01  # section 5
 PIXEL_STDDEV = 64.0  # of photographs, on 0..255
-BIASES_OF_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: positive inputs for the ReLUs from the start
 
-Tensors = list[Any]  # one tensor a tower
+Tensors = list[Any]  # one tensor a tower, or a single one with the maps of all towers
 
 
 def AlexNet(
@@ -26,27 +31,29 @@ def AlexNet(
     classes: int = 1000,
     include_top: bool = True,
     weights: str | Path | None = None,
-    input_shape: tuple[int, int, int] = (227, 227, 3),
+    input_shape: tuple[int, int, int] | None = None,
     classifier_activation: str | None = "softmax",
-    initializer: str | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
     class_names: Sequence[str] | None = None,
     dtype: Any = None,
+    **changes: Any,
 ) -> keras.Model:
     """AlexNet (Krizhevsky, Sutskever and Hinton 2012) as a Keras functional model.
 
     Args:
-        variant: `"paper"` (two towers), `"one_tower"`, or an `Architecture`.
+        variant: a name in `architecture.ARCHITECTURES`, such as `"paper"`, or an `Architecture`.
         classes: number of classes of the classifier.
         include_top: whether the three fully connected layers are there.
         weights: a `.keras` file that holds a model of the same variant, or `None` for the initializer's weights. The
             file's mean colour comes with them.
-        input_shape: `(H, W, 3)`, each side at least 67. The paper says 224, its arithmetic needs 227.
+        input_shape: `(H, W, 3)`, each side at least 67 (`original` 64, `owt` 63); `None` for the variant's own. The
+            paper says 224, its arithmetic needs 227.
         classifier_activation: `"softmax"`, or `None` for logits.
-        initializer: `"paper"` or `"he_normal"`; `None` for the variant's own. Choose `"he_normal"` for small data.
         mean: mean colour of the training set, RGB in 0..255, subtracted inside the model.
         class_names: one name a class; `predict` and the exports show them.
         dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global one.
+        **changes: fields of `Architecture` with other values than the variant's: `initializer="he_normal"` (choose it
+            for small data), `activation="tanh"`, `pool_size=2`, `lrn_layers=()`.
 
     Returns:
         A model from raw RGB `(B, H, W, 3)`, 0..255, any dtype, to `(B, classes)` float32; without top, to the last
@@ -56,80 +63,107 @@ def AlexNet(
         OptionError: an argument is out of its range.
         InputError: `weights` is no model, or of another shape.
     """
-    spec = architecture(variant)
-    if initializer is not None:
-        spec = dataclasses.replace(spec, initializer=initializer)
-    _check_arguments(classes, include_top, input_shape, class_names)
-    # He's rule presumes inputs of variance 1. The paper divides by nothing.
-    stddev = PIXEL_STDDEV if spec.initializer == "he_normal" else 1.0
+    spec = architecture(variant, **changes)
+    shape = (spec.input_size, spec.input_size, 3) if input_shape is None else input_shape
+    _check_arguments(spec, classes, include_top, shape, class_names)
+    # Rules that scale weights by their number presume inputs of variance 1. The paper divides by nothing.
+    stddev = PIXEL_STDDEV if spec.initializer in SCALED else 1.0
     trained = None if weights is None else load_model(weights)
     if trained is not None:  # what the weights have learnt to expect
         mean, stddev = trained.get_layer("mean").mean, trained.get_layer("mean").stddev
 
-    towers = range(spec.towers)
-    norm = {
-        key.removeprefix("lrn_"): value for key, value in dataclasses.asdict(spec).items() if key.startswith("lrn_")
-    }
-
     def per_tower(name: str, make: Callable[..., keras.layers.Layer], x: Tensors) -> Tensors:
         """One layer a tower, named as in the 2012 code: conv1a and conv1b."""
-        names = [name] if spec.towers == 1 else [f"{name}a", f"{name}b"]
-        return [make(name=names[tower], dtype=dtype)(x[tower]) for tower in towers]
+        names = [name] if len(x) == 1 else [f"{name}a", f"{name}b"]
+        return [make(name=name, dtype=dtype)(tensor) for name, tensor in zip(names, x, strict=True)]
 
-    def conv(name: str, filters: int, size: int, x: Tensors, **options: Any) -> Tensors:
-        def make(**kwargs: Any) -> keras.layers.Layer:
-            convolution = SpaceToDepthConv2D if options.get("strides") else keras.layers.Conv2D
-            return convolution(
-                filters // spec.towers, size, activation="relu", **_initial(spec, name), **options, **kwargs
-            )
-
-        return per_tower(name, make, x)
-
-    def lrn(name: str, x: Tensors) -> Tensors:
-        return per_tower(name, lambda **kwargs: LocalResponseNormalization(**norm, **kwargs), x)
-
-    def max_pool(name: str, x: Tensors) -> Tensors:  # section 3.4: windows of 3 overlap at a stride of 2
-        return per_tower(name, lambda **kwargs: keras.layers.MaxPooling2D(3, strides=2, **kwargs), x)
-
-    def dense(name: str, units: int, x: Tensors) -> Tensors:
-        def make(**kwargs: Any) -> keras.layers.Layer:
-            return keras.layers.Dense(units // spec.towers, activation="relu", **_initial(spec, name), **kwargs)
-
-        return per_tower(name, make, x)
-
-    def dropout(name: str, x: Tensors) -> Tensors:
-        return per_tower(name, lambda **kwargs: keras.layers.Dropout(spec.dropout, **kwargs), x)
-
-    def join(name: str, x: Tensors) -> Any:
+    def join(name: str, x: Tensors) -> Tensors:
         """All maps of both towers: where the GPUs of the paper talk."""
-        return x[0] if spec.towers == 1 else keras.layers.Concatenate(name=name, dtype=dtype)(x)
+        return x if len(x) == 1 else [keras.layers.Concatenate(name=name, dtype=dtype)(x)]
 
-    def both(x: Any) -> Tensors:
-        return [x for _ in towers]
+    def meet(name: str, x: Tensors) -> Tensors:
+        return join(name, x) if spec.towers_meet else x
 
-    images = keras.Input(input_shape, name="images")
+    def part(number: int, x: Tensors) -> Tensors:
+        """Each tower's own maps, where a normalization across towers has joined them."""
+        if len(x) == spec.towers:
+            return x
+        return [TowerMaps(tower, name=f"maps{number}{'ab'[tower]}", dtype=dtype)(x[0]) for tower in range(spec.towers)]
+
+    def conv(number: int, size: int, x: Tensors, **options: Any) -> Tensors:
+        """A convolution in each tower, from what that tower sees, and what follows it."""
+        x = x * spec.towers if len(x) == 1 else x
+        inputs = size * size * x[0].shape[-1]
+        first, *others = spec.stages[number - 1]
+        if first == "activation":
+            options["activation"] = spec.activation
+        else:
+            others = [first, *others]
+        kind = SpaceToDepthConv2D if "strides" in options else keras.layers.Conv2D
+
+        def make(**kwargs: Any) -> keras.layers.Layer:
+            filters = spec.filters[number - 1] // spec.towers
+            return kind(filters, size, **_initial(spec, f"conv{number}", inputs), **options, **kwargs)
+
+        x = per_tower(f"conv{number}", make, x)
+        for step in others:
+            x = follow(step, number, x)
+        return x
+
+    def follow(step: str, number: int, x: Tensors) -> Tensors:
+        match step:
+            case "activation":
+                return per_tower(f"{spec.activation}{number}", partial(keras.layers.Activation, spec.activation), x)
+            case "batch_normalization":
+                return per_tower(f"batchnorm{number}", batch_normalization, x)
+            case "lrn":
+                x = join(f"join{number}", x) if spec.lrn_across_towers else x
+                return per_tower(f"norm{number}", partial(_lrn, spec), x)
+            case "spatial_lrn":
+                return per_tower(f"spatialnorm{number}", SpatialResponseNormalization, x)
+            case _:
+                return per_tower(f"pool{number}", partial(keras.layers.MaxPooling2D, spec.pool_size, strides=2), x)
+
+    def dense(number: int, x: Tensors) -> Tensors:
+        x = x * spec.towers if len(x) == 1 else x
+        inputs = x[0].shape[-1]
+        options = {} if spec.batch_normalization else {"activation": spec.activation}
+
+        def make(**kwargs: Any) -> keras.layers.Layer:
+            units = spec.hidden_units[number - 6] // spec.towers
+            return keras.layers.Dense(units, **_initial(spec, f"fc{number}", inputs), **options, **kwargs)
+
+        x = per_tower(f"fc{number}", make, x)
+        for step in ("batch_normalization", "activation") if spec.batch_normalization else ():
+            x = follow(step, number, x)
+        return dropout(f"fc{number}", x)
+
+    def dropout(after: str, x: Tensors) -> Tensors:
+        if after not in spec.dropout_layers or not spec.dropout:
+            return x
+        return per_tower(f"drop{after[-1]}", partial(keras.layers.Dropout, spec.dropout), x)
+
+    images = keras.Input(shape, name="images")
     pixels = MeanSubtraction(mean, stddev, name="mean", dtype=dtype)(images)
+    zeros = spec.conv1_zeros(shape[0]), spec.conv1_zeros(shape[1])
+    if zeros != ((0, 0), (0, 0)):
+        pixels = keras.layers.ZeroPadding2D(zeros, name="pad1", dtype=dtype)(pixels)
 
-    x = conv("conv1", spec.filters[0], 11, both(pixels), strides=4)  # (B, 55, 55, 48) a tower
-    x = lrn("norm1", x)
-    x = max_pool("pool1", x)  # (B, 27, 27, 48)
-    x = conv("conv2", spec.filters[1], 5, x, padding="same")  # (B, 27, 27, 128)
-    x = lrn("norm2", x)
-    x = max_pool("pool2", x)  # (B, 13, 13, 128)
-    x = conv("conv3", spec.filters[2], 3, both(join("join2", x)), padding="same")  # (B, 13, 13, 192)
-    x = conv("conv4", spec.filters[3], 3, x, padding="same")  # (B, 13, 13, 192)
-    x = conv("conv5", spec.filters[4], 3, x, padding="same")  # (B, 13, 13, 128)
-    x = max_pool("pool5", x)  # (B, 6, 6, 128)
-    features = join("join5", x)  # (B, 6, 6, 256)
+    # The sizes are those of the paper's variant, for each tower.
+    x = conv(1, 11, [pixels], strides=4)  # (B, 55, 55, 48), pooled to (B, 27, 27, 48)
+    x = conv(2, 5, part(1, x), padding="same")  # (B, 27, 27, 128), pooled to (B, 13, 13, 128)
+    x = conv(3, 3, meet("join2", x) if spec.towers_meet else part(2, x), padding="same")  # (B, 13, 13, 192)
+    x = conv(4, 3, part(3, x), padding="same")  # (B, 13, 13, 192)
+    x = conv(5, 3, part(4, x), padding="same")  # (B, 13, 13, 128), pooled to (B, 6, 6, 128)
     if not include_top:
-        model = keras.Model(images, features, name=f"alexnet_{spec.name}")
+        model = keras.Model(images, join("join5", x)[0], name=f"alexnet_{spec.name}")
     else:
-        flat = keras.layers.Flatten(name="flatten", dtype=dtype)(features)  # (B, 9216)
-        x = dense("fc6", spec.hidden_units[0], both(flat))  # (B, 2048) a tower
-        x = dropout("drop6", x)
-        x = dense("fc7", spec.hidden_units[1], both(join("join6", x)))  # (B, 2048)
-        x = dropout("drop7", x)
-        logits = keras.layers.Dense(classes, name="fc8", dtype=dtype, **_initial(spec, "fc8"))(join("join7", x))
+        x = meet("join5", x)  # (B, 6, 6, 256)
+        x = per_tower("flatten" if len(x) == 1 else "flatten5", keras.layers.Flatten, x)  # (B, 9216)
+        x = dense(6, dropout("pool5", x))  # (B, 2048)
+        x = dense(7, meet("join6", x))  # (B, 2048)
+        (x,) = join("join7", x)  # (B, 4096)
+        logits = keras.layers.Dense(classes, name="fc8", dtype=dtype, **_initial(spec, "fc8", x.shape[-1]))(x)
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
         model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
     if trained is not None:
@@ -137,24 +171,49 @@ def AlexNet(
     return model
 
 
-def _initial(spec: Architecture, name: str) -> dict[str, Any]:
-    if spec.initializer == "he_normal" and name != "fc8":  # no ReLU follows fc8: it keeps the paper's small weights
-        return {"kernel_initializer": keras.initializers.HeNormal()}
-    biases = "ones" if spec.initializer == "paper" and name in BIASES_OF_ONE else "zeros"
-    return {"kernel_initializer": keras.initializers.RandomNormal(stddev=INITIAL_STDDEV), "bias_initializer": biases}
+def _lrn(spec: Architecture, **kwargs: Any) -> keras.layers.Layer:
+    return LocalResponseNormalization(
+        size=spec.lrn_size,
+        k=spec.lrn_k,
+        alpha=spec.lrn_alpha,
+        beta=spec.lrn_beta,
+        divide_alpha_by_size=spec.lrn_divide_alpha_by_size,
+        **kwargs,
+    )
+
+
+def _initial(spec: Architecture, name: str, inputs: int) -> dict[str, Any]:
+    """Initializers of a layer whose units see `inputs` numbers each."""
+    initializers = keras.initializers
+    if spec.initializer == "torchvision":  # PyTorch's default for both: uniform within 1 / sqrt(inputs)
+        limit = inputs**-0.5
+        return {key: initializers.RandomUniform(-limit, limit) for key in ("kernel_initializer", "bias_initializer")}
+    gaussian = GAUSSIANS.get(spec.initializer)
+    if gaussian is not None:
+        stddev = gaussian.stddevs.get(name, STDDEV)
+        bias = gaussian.bias if name in BIASED else 0.0
+        return {
+            "kernel_initializer": initializers.RandomNormal(stddev=stddev),
+            "bias_initializer": initializers.Constant(bias),
+        }
+    if name == "fc8":  # no ReLU follows it: it keeps the paper's small weights
+        return {"kernel_initializer": initializers.RandomNormal(stddev=STDDEV)}
+    scaled = initializers.HeNormal if spec.initializer == "he_normal" else initializers.GlorotUniform
+    return {"kernel_initializer": scaled()}
 
 
 def _check_arguments(
-    classes: int, include_top: bool, input_shape: Sequence[int], class_names: Sequence[str] | None
+    spec: Architecture, classes: int, include_top: bool, input_shape: Sequence[int], class_names: Sequence[str] | None
 ) -> None:
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise OptionError(f"input_shape must be (height, width, 3), raw RGB, got {tuple(input_shape)}.")
     if None in input_shape:
         raise OptionError(f"input_shape must be numbers, the height and width too, got {tuple(input_shape)}.")
-    if min(input_shape[:2]) < SMALLEST_INPUT:
+    smallest = spec.smallest_input
+    if min(input_shape[:2]) < smallest:
         raise OptionError(
             f"input_shape {tuple(input_shape)} is too small for AlexNet's strides and pools; "
-            f"the smallest that works is ({SMALLEST_INPUT}, {SMALLEST_INPUT}, 3)."
+            f"the smallest that works is ({smallest}, {smallest}, 3)."
         )
     if include_top and classes < 1:
         raise OptionError(f"classes must be at least 1, got {classes}.")

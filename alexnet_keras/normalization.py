@@ -1,7 +1,9 @@
 """The arithmetic of local response normalization and of its gradient, for any backend and compiled for TensorFlow's.
 
 `b_i = a_i * s_i ** -beta` with `s_i = k + scale * (sum of a_j ** 2 over the window around i)`, and
-`d b_j / d a_i = [i = j] * s_j ** -beta - 2 * beta * scale * a_i * a_j * s_j ** (-beta - 1)` within the window.
+`d b_j / d a_i = [i = j] * s_j ** -beta - 2 * beta * scale * a_i * a_j * s_j ** (-beta - 1)` within the window. The
+window spans neighbouring maps or, `spatial`, neighbouring places of one map; the arithmetic is the same, since in both
+`j` sees `i` where `i` sees `j`.
 The ready-made operator's gradient costs as much as all convolutions of the network together on a CPU.
 """
 
@@ -19,18 +21,20 @@ class Formula:
     """Constants of the formula above.
 
     Attributes:
-        size: width of the window in maps, odd.
+        size: width of the window, odd: in maps, or in rows and in columns of one map.
         k, scale, beta: as in the formula.
+        spatial: whether the window lies within a map.
     """
 
     size: int
     k: float
     scale: float
     beta: float
+    spatial: bool = False
 
 
 def normalize(inputs: Any, formula: Formula) -> Any:
-    """Normalize `(..., channels)` float32 into the same shape and dtype, in any backend."""
+    """Normalize `(..., channels)` float32, `(B, H, W, channels)` if spatial, into the same shape, in any backend."""
     return _plain(formula, int(inputs.shape[-1]))(inputs)
 
 
@@ -47,18 +51,24 @@ def normalize_compiled(inputs: Any, formula: Formula) -> Any:
 @functools.cache
 def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
     # The window's sum is a product with a matrix of ones along the diagonal: a 1x1 convolution, whose gradient is
-    # another one with the same matrix.
+    # another one with the same matrix. Within a map it is a convolution of each map with ones.
     index = np.arange(channels)
     band = (formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)).astype("float32")
+    square = np.full((formula.size, formula.size, channels, 1), formula.scale, "float32")
+
+    def window(x: Any) -> Any:
+        if formula.spatial:
+            return ops.depthwise_conv(x, square, padding="same", data_format="channels_last")
+        return ops.matmul(x, band)
 
     @ops.custom_gradient
     def function(x: Any) -> tuple[Any, Any]:
-        power, reciprocal = _powers(formula.k + ops.matmul(ops.square(x), band), formula.beta)
+        power, reciprocal = _powers(formula.k + window(ops.square(x)), formula.beta)
         outputs = x * power
 
         def gradient(*args: Any, upstream: Any = None) -> Any:
             upstream = args[0] if upstream is None else upstream
-            neighbours = ops.matmul(upstream * outputs * reciprocal, band)
+            neighbours = window(upstream * outputs * reciprocal)
             return upstream * power - 2 * formula.beta * x * neighbours
 
         return outputs, gradient
@@ -71,9 +81,9 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
     import tensorflow as tf  # only where it is Keras's backend
 
     def window(x: Any) -> Any:
-        reach = formula.size // 2
-        padded = tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[reach, reach]])
-        return tf.add_n([padded[..., shift : shift + x.shape[-1]] for shift in range(formula.size)])
+        for axis in (1, 2) if formula.spatial else (x.shape.rank - 1,):
+            x = _sum_of_neighbours(x, axis, formula.size)
+        return x
 
     def powers(x: Any) -> tuple[Any, Any]:
         return _powers(formula.k + formula.scale * window(x * x), formula.beta)
@@ -96,6 +106,15 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
         return forward(inputs), lambda upstream: backward(inputs, upstream)
 
     return function
+
+
+def _sum_of_neighbours(x: Any, axis: int, size: int) -> Any:
+    """Sums of `size` neighbours along an axis, as many as exist; a tensor of TensorFlow's."""
+    import tensorflow as tf
+
+    padded = tf.pad(x, [[size // 2, size // 2] if number == axis else [0, 0] for number in range(x.shape.rank)])
+    before = (slice(None),) * axis
+    return tf.add_n([padded[(*before, slice(shift, shift + x.shape[axis]))] for shift in range(size)])
 
 
 def _powers(energy: Any, beta: float) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ class LayerSummary:
     Attributes:
         name: the layer's name.
         shape: of its output, without the batch.
-        parameters: weights and biases.
+        parameters: weights and biases, and the statistics of batch normalization.
         multiply_adds: of convolutions and products with weights, for one image; nothing else is counted.
     """
 
@@ -29,6 +29,11 @@ def summarize(model: keras.Model) -> list[LayerSummary]:
         LayerSummary(layer.name, tuple(layer.output.shape[1:]), layer.count_params(), multiply_adds(layer))
         for layer in model.layers
     ]
+
+
+def totals(layers: list[LayerSummary]) -> tuple[int, int]:
+    """Parameters and multiply-adds of all layers together."""
+    return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
 
 
 def multiply_adds(layer: keras.layers.Layer) -> int:

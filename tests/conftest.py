@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from alexnet_keras import data, datasets
-from alexnet_keras.architecture import Architecture
+from alexnet_keras.architecture import ARCHITECTURES, Architecture
 from alexnet_keras.cli import main
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.model import AlexNet
+from alexnet_keras.summary import LayerSummary, summarize
 
 CLASS_NAMES = ("blue", "green", "red")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -108,6 +109,12 @@ def trained(dataset, tmp_path_factory) -> Path:
 def model(trained, tmp_path) -> Path:
     """The same in a folder of its own."""
     return Path(shutil.copy(trained, tmp_path / "model.keras"))
+
+
+@pytest.fixture(scope="session")
+def summaries() -> dict[str, list[LayerSummary]]:
+    """The layers of every variant at its full width, which takes a second or two to build."""
+    return {name: summarize(AlexNet(name)) for name in ARCHITECTURES}
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,15 @@ def test_info_of_a_variant():
     ]
 
 
+def test_info_of_a_variant_says_where_its_numbers_come_from():
+    result = cli("info", "--variant", "original", "--change", "filters=16,16,16,16,16")
+    assert result.code == 0
+    lines = [line.split(maxsplit=2) for line in result.out.splitlines()]
+    assert ["lrn_k", "2.0", "layer-params-145.cfg: minDiv=2"] in lines
+    assert "filters                   16, 16, 16, 16, 16      changed" in result.out
+    assert ["norm1a", "55", "x 55 x 8"] in lines
+
+
 def test_info_of_a_run_is_a_table(run):
     result = cli("info", run)
     assert result.code == 0
@@ -169,8 +178,10 @@ USAGE = [
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
     (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'keras'"),
     (["export"], "Missing option '--format'"),
-    (["info", "--variant", "vgg"], "'vgg' is not one of 'paper', 'one_tower'"),
-    (["info", "x.keras", "--variant", "paper"], "Give MODEL or --variant, not both: got x.keras and 'paper'"),
+    (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),
+    (["info", "--change", "activation=tanh"], "--change changes a --variant; name one"),
+    (["info", "--variant", "paper", "--change", "depth=8"], "A network has no 'depth'; what can be changed is"),
+    (["info", "x.keras", "--variant", "paper"], "Give MODEL or --variant, not both"),
 ]
 
 

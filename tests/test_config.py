@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.config import from_dict, to_dict
 from alexnet_keras.errors import OptionError
 from alexnet_keras.recipes import RECIPES, recipe
@@ -41,22 +40,6 @@ def test_an_unknown_recipe_is_an_error():
 def test_train_config_refuses_what_cannot_be(changes, message):
     with pytest.raises(OptionError, match=message):
         dataclasses.replace(recipe("quickstart"), **changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"towers": 3}, "towers must be 1 or 2, got 3"),
-        ({"filters": (96, 256)}, r"filters must be five numbers, conv1 to conv5, got \(96, 256\)"),
-        ({"hidden_units": (1, 2, 3)}, "hidden_units must be two numbers"),
-        ({"filters": (95, 256, 384, 384, 256)}, "Every width must be a positive multiple of towers=2, got 95"),
-        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
-        ({"initializer": "ones"}, "initializer must be 'paper' or 'he_normal', got 'ones'"),
-    ],
-)
-def test_architecture_refuses_what_cannot_be(changes, message):
-    with pytest.raises(OptionError, match=message):
-        dataclasses.replace(ARCHITECTURES["paper"], **changes)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -99,6 +82,7 @@ def damaged(values, key, value):
         ("epochs", True, "config.epochs must be of type int, got True"),
         ("epochs", 0, "epochs must be at least 1, got 0"),
         ("architecture", [], r"config.architecture must be an object, got \[\]"),
+        ("architecture.name", ..., "config.architecture has no key 'name'"),
         ("architecture.depth", 8, "config.architecture has an unknown key 'depth'"),
         ("architecture.filters", 96, "config.architecture.filters must be a list, got 96"),
         ("architecture.filters", ["96"] * 5, r"config.architecture.filters\[0\] must be of type int, got '96'"),
@@ -110,6 +94,12 @@ def damaged(values, key, value):
 def test_a_damaged_configuration_is_refused(key, value, message):
     with pytest.raises(OptionError, match=message):
         from_dict(damaged(to_dict(recipe("quickstart")), key, value))
+
+
+def test_a_run_from_before_a_switch_existed_has_its_default():
+    values = to_dict(recipe("quickstart"))
+    del values["architecture"]["lrn_layers"]
+    assert from_dict(values) == recipe("quickstart")
 
 
 @pytest.mark.parametrize(

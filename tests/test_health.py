@@ -33,7 +33,8 @@ def feed(watch, losses, steps_per_epoch):
 @pytest.mark.parametrize(
     ("initializer", "remedy"),
     [
-        ("paper", "The initializer 'paper', N(0, 0.01), needs epochs of a million images to come alive; for less data"),
+        ("paper", "The initializer 'paper', N(0, 0.01) in the first layers, needs epochs of a million images to come"),
+        ("caffe", "The initializer 'caffe', N(0, 0.01) in the first layers, needs epochs of a million images to come"),
         ("he_normal", "The initializer 'he_normal' does not do that by itself: train again with --learning-rate 0.025"),
     ],
 )

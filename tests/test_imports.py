@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "chatter": "",
     "schedules": "errors",
     "architecture": "errors",
+    "sources": "architecture",
     "config": "architecture errors schedules",
     "learning_rates": "schedules",
     "labels": "",
@@ -49,7 +50,7 @@ MAY_IMPORT = {
     "evaluate": "config data datasets errors images predict progress",
     "export": "chatter data datasets devices errors evaluate layers model normalization predict progress runs splits",
     "signals": "errors",
-    "health": "errors",
+    "health": "architecture errors",
     "tensorboard": "",
     "checkpoints": "errors runs",
     "callbacks": "checkpoints config errors health learning_rates progress runs schedules signals tensorboard",
@@ -61,7 +62,8 @@ MAY_IMPORT = {
     "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
     "summary",
     "commands": "architecture benchmark chatter check config conversion datasets errors estimate evaluate export "
-    "figures hosts labels model predict prepare progress recipes runs schedules summary train",
+    "figures hosts labels model predict prepare progress recipes runs schedules sources summary "
+    "train",
     "cli": "commands errors",
 }
 

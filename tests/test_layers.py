@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions, SpaceToDepthConv2D
+from alexnet_keras.layers import (
+    LocalResponseNormalization,
+    MeanSubtraction,
+    Predictions,
+    SpaceToDepthConv2D,
+    SpatialResponseNormalization,
+    TowerMaps,
+)
 
 
 def lrn_oracle(x, size, k, alpha, beta, divide):
@@ -75,6 +82,36 @@ def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance, training):
     np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
 
 
+def spatial_oracle(x, size, k, alpha, beta):
+    """Within each map, place by place, in float64."""
+    x = x.astype(np.float64)
+    result = np.empty_like(x)
+    for i, j in np.ndindex(x.shape[1:3]):
+        rows, columns = (slice(max(0, place - size // 2), place + size // 2 + 1) for place in (i, j))
+        energy = (x[:, rows, columns] ** 2).sum(axis=(1, 2))
+        result[:, i, j] = x[:, i, j] / (k + alpha / size**2 * energy) ** beta
+    return result
+
+
+@pytest.mark.parametrize("constants", [(5, 1.0, 1e-3, 0.75), (3, 2.0, 0.1, 0.5)])
+@FORMS
+def test_spatial_normalization_and_its_gradient_equal_the_oracle(constants, training):
+    layer = SpatialResponseNormalization(*constants)
+    random = np.random.RandomState(2)
+    x, upstream = tf.constant(random.normal(0, 30, (2, 6, 7, 3)), "float32"), random.normal(size=(2, 6, 7, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        result = layer(x, training=training)
+    np.testing.assert_allclose(result, spatial_oracle(x.numpy(), *constants), rtol=2e-6)
+    gradient = tape.gradient(result, x, output_gradients=tf.cast(upstream, "float32")).numpy()
+    for place in [(0, 0, 0, 0), (1, 3, 3, 1), (1, 5, 6, 2), (0, 2, 5, 1)]:
+        shifted = [x.numpy().astype(np.float64) for _ in range(2)]
+        shifted[0][place] -= 1e-4
+        shifted[1][place] += 1e-4
+        low, high = ((spatial_oracle(value, *constants) * upstream).sum() for value in shifted)
+        assert gradient[place] == pytest.approx((high - low) / 2e-4, rel=1e-4, abs=1e-6)
+
+
 @FORMS
 def test_lrn_sums_in_float32_under_mixed_precision(training):
     x = np.random.RandomState(2).normal(0, 300, (2, 4, 4, 16)).astype("float32")  # squares overflow float16 at 256
@@ -112,7 +149,7 @@ def test_the_compiled_form_trains_and_the_plain_form_is_exported():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": 4}, "size must be an odd number of maps, such as 5, got 4"),
+        ({"size": 4}, "size must be an odd number, such as 5, got 4"),
         ({"size": -1}, "got -1"),
         ({"k": 0}, "k and beta must be positive and alpha not negative, got k=0"),
         ({"beta": -0.75}, "beta=-0.75"),
@@ -201,6 +238,8 @@ def test_predictions_are_float32_and_keep_their_names():
 
 EXAMPLES = [
     (LocalResponseNormalization(3, 1.0, 0.1, 0.75, divide_alpha_by_size=True), (5, 5, 4)),
+    (SpatialResponseNormalization(3, 1.0, 0.1), (5, 5, 4)),
+    (TowerMaps(1), (2, 2, 4)),
     (SpaceToDepthConv2D(4, 5, strides=3), (14, 14, 3)),
     (MeanSubtraction((1.0, 2.0, 3.0), stddev=64.0), (4, 4, 3)),
     (Predictions(class_names=("x", "y", "z")), (3,)),

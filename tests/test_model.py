@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.architecture import architecture
 from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.model import SMALLEST_INPUT, AlexNet, load_model
+from alexnet_keras.model import AlexNet, load_model
 
 SIDES = {"conv1": 55, "norm1": 55, "pool1": 27, "conv2": 27, "norm2": 27, "pool2": 13}
 SIDES |= {"conv3": 13, "conv4": 13, "conv5": 13, "pool5": 6}
@@ -83,7 +82,7 @@ def test_uint8_and_float_images_are_the_same_to_the_model(tiny):
 
 
 def test_smallest_input_works_and_a_smaller_one_names_it(tiny):
-    side = SMALLEST_INPUT
+    side = 67
     assert AlexNet(tiny, classes=2, input_shape=(side, side, 3)).get_layer("pool5a").output.shape[1:3] == (1, 1)
     with pytest.raises(OptionError, match=r"\(227, 66, 3\) is too small .* smallest that works is \(67, 67, 3\)"):
         AlexNet(tiny, input_shape=(227, side - 1, 3))
@@ -99,8 +98,11 @@ def test_smallest_input_works_and_a_smaller_one_names_it(tiny):
         ),
         ({"classes": 0}, "classes must be at least 1, got 0"),
         ({"classes": 3, "class_names": ("a", "b")}, "class_names has 2 names for classes=3"),
-        ({"variant": "vgg"}, "There is no variant 'vgg'; choose from paper, one_tower"),
-        ({"initializer": "zeros"}, "initializer must be 'paper' or 'he_normal', got 'zeros'"),
+        ({"variant": "vgg"}, "There is no variant 'vgg'; choose from original, paper, caffe, caffenet, one_tower, owt"),
+        (
+            {"initializer": "zeros"},
+            "initializer must be one of paper, original, caffe, caffenet, he_normal, .*, got 'zeros'",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):
@@ -163,8 +165,3 @@ def test_dtype_policy_reaches_every_layer_but_the_probabilities(tiny):
     assert {layer.compute_dtype for layer in model.layers if layer.name != "images"} == {"bfloat16"}
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert model(np.zeros((1, 67, 67, 3))).dtype == "float32"
-
-
-def test_variants_are_data():
-    assert architecture("paper").towers == 2
-    assert architecture(architecture("one_tower")).towers == 1

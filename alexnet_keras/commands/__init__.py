@@ -10,6 +10,12 @@ import click
 from alexnet_keras import chatter
 from alexnet_keras.config import DataSource
 
+change_option = click.option(
+    "--change",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Change a number of the variant's, as `info --variant` names it: activation=tanh, lrn_layers=1,2,3 or none.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
