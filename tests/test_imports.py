@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "architecture": "errors",
     "sources": "architecture",
     "config": "architecture errors schedules",
+    "weights": "architecture config errors",
     "learning_rates": "schedules",
     "labels": "",
     "normalization": "",

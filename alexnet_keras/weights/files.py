@@ -1,0 +1,118 @@
+"""Weights by the names of their layers: `conv1/kernel`, `conv1/bias`, ... in .npz, .safetensors and .h5."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alexnet_keras.errors import InputError, OptionError
+
+Arrays = dict[str, np.ndarray]
+METADATA = "metadata"  # JSON: mean, stddev, class_names, variant
+FOUR = ("gamma", "beta", "moving_mean", "moving_variance")  # batch normalization, in Keras's order
+
+
+def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of an .npz without pickles, and its metadata.
+
+    Raises:
+        InputError: it is no .npz, is damaged, or holds Python objects.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # NumPy leaves a damaged one open
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, "no .npz of arrays", error) from error
+    return arrays, _metadata(str(arrays.pop(METADATA, "{}")), path)
+
+
+def read_safetensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """The tensors of a .safetensors file, and its metadata.
+
+    Raises:
+        InputError: it is none, or a damaged one.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            metadata = (file.metadata() or {}).get(METADATA, "{}")
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise _damaged(path, "no .safetensors file", error) from error
+    return arrays, _metadata(metadata, path)
+
+
+def read_h5(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """The data sets of an .h5 file: `conv1/kernel`, ..., or what `save_weights("x.weights.h5")` of a model wrote.
+
+    Keras writes neither the mean that a model subtracts nor the names of its classes.
+
+    Raises:
+        InputError: it is no HDF5, or a damaged one.
+    """
+    import h5py
+
+    arrays: Arrays = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+        elif name.endswith("/vars") and "name" in item.attrs:
+            names[name] = str(item.attrs["name"])
+
+    names: dict[str, str] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)  # passes links to other files by
+            metadata = file.attrs.get(METADATA, "{}")
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise _damaged(path, "no HDF5 file", error) from error
+    return (_of_keras(arrays, names) if names else arrays), _metadata(str(metadata), path)
+
+
+def _of_keras(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
+    """`layers/conv2d_1/vars/0` is the first weight of the layer that an attribute of `vars` names."""
+    found: Arrays = {}
+    for folder, layer in names.items():
+        values = [arrays[f"{folder}/{place}"] for place in range(4) if f"{folder}/{place}" in arrays]
+        found.update(
+            {
+                f"{layer}/{key}": value
+                for key, value in zip(("kernel", "bias") if len(values) == 2 else FOUR, values, strict=False)
+            }
+        )
+    return found
+
+
+def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
+    """Write an .npz or a .safetensors file.
+
+    Raises:
+        OptionError: the path has another suffix.
+    """
+    text = json.dumps(metadata)
+    if path.suffix == ".npz":
+        np.savez(path, allow_pickle=False, **arrays, **{METADATA: np.array(text)})
+    elif path.suffix == ".safetensors":
+        from safetensors.numpy import save_file
+
+        save_file(arrays, path, {METADATA: text})
+    else:
+        raise OptionError(f"Weights are exported to .npz or .safetensors, not to {path.name!r}.")
+
+
+def _metadata(text: str, path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, "without readable metadata", error) from error
+    return values if isinstance(values, dict) else {}
+
+
+def _damaged(path: Path, what: str, error: Exception) -> InputError:
+    return InputError(f"{path} is {what}, or a damaged one ({' '.join(str(error).split()) or type(error).__name__}).")

@@ -1,0 +1,473 @@
+"""Trained weights from files of every kind, written here byte by byte, and what is refused."""
+
+import json
+import pickle
+import struct
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from conftest import SHARED_DATA
+
+from alexnet_keras import weights
+from alexnet_keras.architecture import Architecture
+from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.model import AlexNet
+from alexnet_keras.weights import Weights, pytorch
+
+GROUPED = {"conv2", "conv4", "conv5"}
+SIDE = 67  # pool5 is then 1 x 1; 131 makes it 3 x 3
+
+
+def blobs(filters=(4, 6, 8, 4, 6), units=(10, 12), classes=3, pool5=3, groups=2, seed=0):
+    """Random weights and biases of a narrow AlexNet, channels first as Caffe and PyTorch have them."""
+    random = np.random.RandomState(seed)
+    sizes, inputs = (11, 5, 3, 3, 3), (3, *filters[:4])
+    shapes = {
+        f"conv{number}": (outs, ins // (groups if f"conv{number}" in GROUPED else 1), size, size)
+        for number, outs, ins, size in zip(range(1, 6), filters, inputs, sizes, strict=True)
+    }
+    widths = (filters[4] * pool5**2, *units, classes)
+    shapes |= {f"fc{number}": (outs, ins) for number, ins, outs in zip((6, 7, 8), widths, widths[1:], strict=False)}
+    return {
+        name: [random.normal(0, 0.1, shape).astype("float32"), random.normal(0, 0.1, shape[:1]).astype("float32")]
+        for name, shape in shapes.items()
+    }
+
+
+def narrow(**changes):
+    values = {"towers": 2, "filters": (4, 6, 8, 4, 6), "hidden_units": (10, 12), "initializer": "he_normal"}
+    return Architecture(name="narrow", **{**values, **changes})
+
+
+# Caffe's files: fields of protobuf, by hand.
+
+
+def varint(number):
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+def field(number, content):
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def new_blob(value):
+    shape = field(7, field(1, b"".join(map(varint, value.shape))))
+    return shape + field(5, value.astype("<f4").tobytes())
+
+
+def old_blob(value):
+    shape = (1,) * (4 - value.ndim) + value.shape
+    sides = b"".join(field(number, side) for number, side in enumerate(shape, 1))
+    return sides + field(8, value.astype("<f8").tobytes())
+
+
+def caffemodel(path, layers, old=False, order=("norm1", "pool1")):
+    layer, blob, name, make = (2, 6, 4, old_blob) if old else (100, 7, 1, new_blob)
+    found = [("data", []), *list(layers.items())[:1], *((each, []) for each in order), *list(layers.items())[1:]]
+    parts = [
+        field(name, title.encode()) + b"".join(field(blob, make(value)) for value in values) for title, values in found
+    ]
+    path.write_bytes(field(1, b"AlexNet") + b"".join(field(layer, part) for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_caffes_file_becomes_ours(old, tmp_path):
+    given = blobs()
+    read = weights.read(caffemodel(tmp_path / "a.caffemodel", given, old))
+    assert list(read.layers) == list(given)
+    assert (read.mean, read.stddev, read.variants, read.unknown) == ((123.0, 117.0, 104.0), 1.0, ("caffe",), ())
+    kernel, theirs = read.layers["conv1"]["kernel"], given["conv1"][0]
+    for out, blue, row, column in ((0, 0, 0, 0), (3, 1, 10, 2), (2, 2, 5, 7)):
+        assert kernel[row, column, 2 - blue, out] == theirs[out, blue, row, column]
+    assert read.layers["conv2"]["kernel"][4, 3, 1, 5] == given["conv2"][0][5, 1, 4, 3]
+    # Value 3 * 3 * 4 + 3 * 1 + 2 of pool5 in Caffe is map 4, row 1, column 2; here it is (3 * 1 + 2) * 6 + 4.
+    assert read.layers["fc6"]["kernel"][34, 7] == given["fc6"][0][7, 41]
+    np.testing.assert_array_equal(read.layers["fc8"]["kernel"], given["fc8"][0].T)
+    np.testing.assert_array_equal(read.layers["fc8"]["bias"], given["fc8"][1])
+
+
+def test_the_order_of_pooling_and_normalization_tells_caffenet(tmp_path):
+    path = caffemodel(tmp_path / "a.caffemodel", blobs(), order=("pool1", "norm1"))
+    assert weights.read(path).variants == ("caffenet",)
+
+
+# PyTorch's files: the pickle's instructions, by hand.
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value.encode()
+
+
+def name(module, what):
+    return f"c{module}\n{what}\n".encode()
+
+
+def number(value):
+    return b"J" + struct.pack("<i", value)
+
+
+def numbers(values):
+    return b"(" + b"".join(map(number, values)) + b"t"
+
+
+def tensor(key, value, legacy=False):
+    steps = [stride // value.itemsize for stride in value.strides]
+    kind = {"float32": "FloatStorage", "float16": "HalfStorage"}[value.dtype.name]
+    identity = text("storage") + name("torch", kind) + text(key) + text("cpu") + number(value.size)
+    storage = b"(" + identity + (b"N" if legacy else b"") + b"tQ"
+    arguments = (
+        storage + number(0) + numbers(value.shape) + numbers(steps) + b"\x89" + name("collections", "OrderedDict")
+    )
+    return name("torch._utils", "_rebuild_tensor_v2") + b"(" + arguments + b")Rt" + b"R"
+
+
+def state_dict(arrays, legacy=False):
+    """As `torch.save(module.state_dict())` writes it: an ordered dict with an attribute of its own."""
+    items = b"".join(text(key) + tensor(str(place), value, legacy) for place, (key, value) in enumerate(arrays.items()))
+    attributes = b"}" + text("_metadata") + name("collections", "OrderedDict") + b")Rs"
+    return b"\x80\x02" + name("collections", "OrderedDict") + b")Rq\x01(" + items + b"u" + attributes + b"b."
+
+
+def pth(path, arrays, pickled=None):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("alexnet/data.pkl", pickled or state_dict(arrays))
+        archive.writestr("alexnet/byteorder", "little")
+        for place, value in enumerate(arrays.values()):
+            archive.writestr(f"alexnet/data/{place}", memory_of(value))
+    return path
+
+
+def memory_of(value):
+    return value.T.tobytes() if value.ndim > 1 and value.flags.f_contiguous else value.tobytes()
+
+
+def legacy_pth(path, arrays):
+    head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+    parts = [*(pickle.dumps(value, protocol=2) for value in head), state_dict(arrays, legacy=True)]
+    parts += [pickle.dumps([str(place) for place in range(len(arrays))], protocol=2)]
+    parts += [struct.pack("<q", value.size) + memory_of(value) for value in arrays.values()]
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def torchvision_tensors(given):
+    names = dict(zip(given, ("features.0", "features.3", "features.6", "features.8", "features.10"), strict=False))
+    names |= {"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"}
+    return {
+        f"{names[layer]}.{kind}": value
+        for layer, pair in given.items()
+        for kind, value in zip(("weight", "bias"), pair, strict=True)
+    }
+
+
+@pytest.mark.parametrize("write", [pth, legacy_pth])
+def test_tensors_of_a_pth_by_name_type_and_stride(write, tmp_path):
+    arrays = {"module.a": np.arange(6, dtype="float32").reshape(2, 3), "b": np.arange(4, dtype="float16")}
+    arrays["turned"] = np.asfortranarray(np.arange(6, dtype="float32").reshape(3, 2))
+    read = pytorch.read(write(tmp_path / "a.pth", arrays))
+    assert list(read) == ["a", "b", "turned"]
+    for value, expected in zip(read.values(), arrays.values(), strict=True):
+        assert value.dtype == expected.dtype
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_torchvisions_file_becomes_ours(suffix, tmp_path):
+    given = blobs(groups=1)
+    path = tmp_path / f"alexnet{suffix}"
+    if suffix == ".pth":
+        pth(path, torchvision_tensors(given))
+    else:
+        from safetensors.numpy import save_file
+
+        save_file(torchvision_tensors(given), path)
+    read = weights.read(path)
+    assert list(read.layers) == list(given)
+    assert read.variants == ("owt",)
+    # For every colour x: (x / 255 - mean) / stddev * weight = (x - our mean) / our stddev * our weight.
+    for colour, mean, stddev in zip(range(3), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True):
+        ours = (200 - read.mean[colour]) / read.stddev * read.layers["conv1"]["kernel"][4, 5, colour, 2]
+        assert ours == pytest.approx((200 / 255 - mean) / stddev * given["conv1"][0][2, colour, 4, 5], rel=1e-6)
+    np.testing.assert_array_equal(read.layers["conv3"]["kernel"], given["conv3"][0].transpose(2, 3, 1, 0))
+
+
+def test_a_checkpoints_state_dict_is_found(tmp_path):
+    arrays = {"x": np.ones(2, "float32")}
+    inner = state_dict(arrays)[2:-1]
+    pickled = b"\x80\x02}(" + text("epoch") + number(3) + text("state_dict") + inner + b"u."
+    np.testing.assert_array_equal(pytorch.read(pth(tmp_path / "a.pth", arrays, pickled))["x"], arrays["x"])
+
+
+def test_pytorch_itself_agrees(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    layer = torch.nn.Conv2d(3, 4, 5)
+    state = {**layer.state_dict(), "half": torch.arange(4).to(torch.bfloat16), "turned": torch.rand(3, 2).T}
+    for zipped in (True, False):
+        torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+        read = pytorch.read(tmp_path / "a.pth")
+        assert list(read) == list(state)
+        for key, value in state.items():
+            np.testing.assert_array_equal(read[key].astype("float32"), value.float().numpy())
+
+
+# Files by the names of layers.
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(3)
+    model = AlexNet(narrow(), classes=3, input_shape=(131, 131, 3), mean=(1, 2, 3), class_names=("a", "b", "c"))
+    for weight in model.trainable_weights:
+        weight.assign(keras.random.normal(weight.shape))
+    return model
+
+
+def fresh(**changes):
+    return AlexNet(narrow(**changes), classes=3, input_shape=(131, 131, 3))
+
+
+def assert_equal(one, other):
+    for weight, expected in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_what_was_exported_comes_back_bit_by_bit(model, suffix, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    weights.export(path, model.layers, {"mean": [1.0, 2.0, 3.0], "stddev": 64.0, "class_names": ["a", "b", "c"]})
+    read = weights.read(path)
+    assert (read.mean, read.stddev, read.class_names) == ((1.0, 2.0, 3.0), 64.0, ("a", "b", "c"))
+    assert read.layers["conv2"]["kernel"].shape == (5, 5, 2, 6)  # of a grouped convolution
+    again = fresh()
+    assert weights.assign(read, "narrow", again.layers) == ()
+    assert_equal(again, model)
+
+
+def test_keras_weights_and_plain_data_sets_of_hdf5(model, tmp_path):
+    model.save_weights(tmp_path / "a.weights.h5")
+    read = weights.read(tmp_path / "a.weights.h5")
+    assert (read.mean, read.stddev, read.class_names) == (None, None, None)
+    again = fresh()
+    weights.assign(read, "narrow", again.layers)
+    assert_equal(again, model)
+
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        for layer in model.layers:  # of two towers, as Keras names them
+            for weight in layer.weights:
+                file[f"{layer.name}/{weight.name}"] = weight.numpy()
+    again = fresh()
+    weights.assign(weights.read(tmp_path / "b.h5"), "narrow", again.layers)
+    assert_equal(again, model)
+
+
+def test_the_convolutions_of_caffe_in_an_npz(tmp_path):
+    given = blobs()
+    arrays = {f"{name}_{kind}": value for name, pair in given.items() for kind, value in zip("wb", pair, strict=True)}
+    del arrays["fc7_w"]
+    np.savez(tmp_path / "a.npz", **arrays)
+    read = weights.read(tmp_path / "a.npz")
+    assert list(read.layers) == [name for name in given if name != "fc7"]
+    assert read.unknown == ("fc7_b",)
+    np.testing.assert_array_equal(read.layers["conv1"]["kernel"][:, :, ::-1].transpose(3, 2, 0, 1), given["conv1"][0])
+
+
+def test_the_real_convolutions(shared_data):
+    read = weights.read(SHARED_DATA / "bvlc_alexnet_conv.npz")
+    model = AlexNet(Architecture(name="caffes", towers=2), include_top=False)
+    assert weights.assign(read, "caffes", model.layers) == ()
+    assert model.get_layer("conv1a").kernel.shape == (11, 11, 3, 48)
+
+
+# What is refused.
+
+
+def test_a_file_that_lacks_layers(model, tmp_path):
+    path = caffemodel(tmp_path / "a.caffemodel", {key: pair for key, pair in blobs().items() if key != "fc7"})
+    again = fresh()
+    before = [weight.numpy() for weight in again.weights]
+    with pytest.raises(InputError, match="a.caffemodel lacks fc7. Allow missing layers to keep initial weights there"):
+        weights.assign(weights.read(path), "narrow", again.layers)
+    for weight, value in zip(again.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+    assert weights.assign(weights.read(path), "narrow", again.layers, allow_missing=True) == ("fc7",)
+    np.testing.assert_array_equal(
+        again.get_layer("fc7a").kernel.numpy(), before[[w.path for w in again.weights].index("fc7a/kernel")]
+    )
+    assert not np.array_equal(again.get_layer("conv1a").kernel.numpy(), before[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"layers": {"conv9": {"kernel": np.ones(1)}}}, "file has conv9, which the model has not; choose another var"),
+        ({"unknown": ("fc8_cars",)}, "file lacks conv1, .*, fc8; besides, it has fc8_cars. Allow missing layers"),
+        ({"variants": ("owt",), "variant": "paper"}, "file is for the variant owt, not for paper"),
+        (
+            {"layers": {"conv2": {"kernel": np.ones((5, 5, 4, 6)), "bias": np.ones(6)}}, "allow": True},
+            r"file has conv2/kernel of shape \(5, 5, 4, 6\), the model needs \(5, 5, 2, 6\); choose the variant",
+        ),
+        (
+            {"layers": {"fc8": {"kernel": np.ones((12, 3))}}, "allow": True},
+            r"file has fc8/bias of shape None, the model needs \(3,\)",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit(given, message, model):
+    before = model.get_layer("conv1a").kernel.numpy()
+    variant, allow = given.pop("variant", "narrow"), given.pop("allow", False)
+    with pytest.raises(InputError, match=message):
+        weights.assign(Weights("file", **{"layers": {}, **given}), variant, model.layers, allow_missing=allow)
+    np.testing.assert_array_equal(model.get_layer("conv1a").kernel.numpy(), before)
+
+
+@pytest.mark.parametrize(
+    ("module", "what"), [("posix", "system"), ("builtins", "eval"), ("torch.nn.modules.conv", "Conv2d")]
+)
+def test_a_pickle_that_would_run_code_is_refused_by_name(module, what, tmp_path):
+    pickled = b"\x80\x02" + name(module, what) + b"(" + text("touch ran") + b"tR."
+    path = pth(tmp_path / "a.pth", {"x": np.ones(2, "float32")}, pickled)
+    with pytest.raises(
+        InputError, match=f"a.pth asks for '{module}.{what}', which could run code, and is not read: sav"
+    ):
+        weights.read(path)
+    assert [item.name for item in tmp_path.iterdir()] == ["a.pth"]
+
+
+ONES = {"x": np.ones(2, "float32")}
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"\x80\x02}.", "holds no state dict: save"),
+        (b"\x80\x02(i__main__\nA\n.", "has the pickle instruction INST, which no state dict needs"),
+        (state_dict(ONES)[:-1], "is no PyTorch file, or a damaged one .pickle exhausted before seeing STOP"),
+        (state_dict({"x": np.ones(3, "float32")}), "has a storage '0' of 8 bytes, not 3 numbers"),
+        (
+            state_dict(ONES).replace(numbers((2,)) + numbers((1,)), numbers((2,)) + numbers((9,))),
+            r"has a tensor of shape \(2,\) in a storage of 2 numbers",
+        ),
+        (
+            state_dict(ONES).replace(numbers((2,)), numbers((-2,))),
+            "calls Name.text='torch._utils._rebuild_tensor_v2'. w",
+        ),
+        (state_dict(ONES).replace(text("storage"), text("station")), "has a tensor in a storage of an unknown kind"),
+    ],
+)
+def test_a_damaged_pth(pickled, message, tmp_path):
+    with pytest.raises(InputError, match=f"a.pth {message}"):
+        weights.read(pth(tmp_path / "a.pth", ONES, pickled))
+
+
+def test_a_zip_that_is_not_pytorchs_and_a_truncated_old_file(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
+        archive.writestr("a.txt", "")
+    with pytest.raises(InputError, match="a.pth is a ZIP file without data.pkl, so it is not PyTorch's"):
+        weights.read(tmp_path / "a.pth")
+    path = legacy_pth(tmp_path / "b.pth", ONES)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="b.pth is truncated"):
+        weights.read(path)
+    path.write_bytes(pickle.dumps(1, protocol=2))
+    with pytest.raises(InputError, match="b.pth is no PyTorch file"):
+        weights.read(path)
+
+
+def written(path):
+    """A good file of the kind that the suffix says."""
+    if path.suffix == ".caffemodel":
+        return caffemodel(path, blobs())
+    if path.suffix == ".pth":
+        return pth(path, torchvision_tensors(blobs(groups=1)))
+    arrays = {"conv1/kernel": np.ones((11, 11, 3, 4), "float32"), "conv1/bias": np.ones(4, "float32")}
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            for key, value in arrays.items():
+                file[key] = value
+    else:
+        weights.files.write(path, arrays, {})
+    return path
+
+
+KINDS = {
+    ".caffemodel": "no .caffemodel",
+    ".pth": "no PyTorch file",
+    ".npz": "no .npz of arrays",
+    ".safetensors": "no .safetensors file",
+    ".h5": "no HDF5 file",
+}
+
+
+@pytest.mark.parametrize(("suffix", "message"), KINDS.items())
+def test_truncated_files_and_files_of_something_else(suffix, message, tmp_path):
+    path = written(tmp_path / f"a{suffix}")
+    weights.read(path)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) * 2 // 3], b"Once upon a time, there was no network.", b""):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=f"a{suffix} (is {message}|has none of|is truncated)"):
+            weights.read(path)
+
+
+def test_other_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(OptionError, match="There is no file of weights .*absent.npz"):
+        weights.read(tmp_path / "absent.npz")
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(OptionError, match="Weights are read from .caffemodel, .pth, .* files, not from 'a.txt'"):
+        weights.read(tmp_path / "a.txt")
+    with pytest.raises(OptionError, match="Weights are exported to .npz or .safetensors, not to 'a.h5'"):
+        weights.export(tmp_path / "a.h5", [], {})
+    np.savez(tmp_path / "a.npz", other=np.ones(2))
+    with pytest.raises(InputError, match="a.npz has none of AlexNet's layers, but other"):
+        weights.read(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
+    with pytest.raises(InputError, match="a.npz has values in conv1/bias that are no numbers"):
+        weights.read(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([print])}, allow_pickle=True)
+    with pytest.raises(InputError, match="a.npz is no .npz of arrays, or a damaged one"):
+        weights.read(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", **{"conv1/bias": np.ones(2), "metadata": np.array("{")})
+    with pytest.raises(InputError, match="a.npz is without readable metadata"):
+        weights.read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"conv3": [np.ones((8, 6, 3, 3), "float32"), np.ones(7, "float32")]}, "conv3 has 8 outputs and 7 biases"),
+        ({"conv5": []}, "fc6 has no order without conv5, whose maps it reads"),
+        (
+            {"fc6": [np.ones((10, 50)), np.ones(10)]},
+            "fc6 reads 50 values, which are no square maps of the 6 that conv5",
+        ),
+    ],
+)
+def test_layers_that_are_not_alexnets(damage, message, tmp_path):
+    path = caffemodel(tmp_path / "a.caffemodel", {**blobs(), **damage})
+    with pytest.raises(InputError, match=f"a.caffemodel holds no AlexNet: {message}"):
+        weights.read(path)
+
+
+def test_a_blob_whose_shape_does_not_fit(tmp_path):
+    blob = field(7, field(1, b"\x05")) + field(5, np.ones(4, "<f4").tobytes())
+    layer = field(1, b"conv1") + field(7, blob)
+    (tmp_path / "a.caffemodel").write_bytes(field(100, layer))
+    with pytest.raises(InputError, match=r"a blob of shape \(5,\) has 4 values"):
+        weights.read(tmp_path / "a.caffemodel")
+
+
+def test_metadata_travels_as_json(model, tmp_path):
+    weights.export(tmp_path / "a.npz", model.layers, {"variant": "paper"})
+    with np.load(tmp_path / "a.npz") as file:
+        assert json.loads(str(file["metadata"])) == {"variant": "paper"}
+    assert weights.read(tmp_path / "a.npz").variants == ("paper",)
