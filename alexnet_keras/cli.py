@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from alexnet_keras.commands.benchmark import benchmark
+from alexnet_keras.commands.compress import compress
 from alexnet_keras.commands.data import data
 from alexnet_keras.commands.evaluate import evaluate
 from alexnet_keras.commands.export import export
@@ -56,5 +57,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, info, data, figures, benchmark):
+for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark):
     main.add_command(command)

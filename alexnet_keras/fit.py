@@ -64,7 +64,7 @@ def fit(
         learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        optimizer = _optimizer(config, measured.policy, learning_rate, steps)
+        optimizer = update_rule(config, measured.policy, learning_rate, steps)
         loss = smoothed_crossentropy(config.label_smoothing)
         model.compile(optimizer, loss=loss, metrics=[accuracy], jit_compile=jit_compile)
         optimizer.build(model.trainable_variables)
@@ -111,7 +111,10 @@ def _network(config: TrainConfig, measured: Measured, **how: Any) -> keras.Model
     )
 
 
-def _optimizer(config: TrainConfig, policy: str, learning_rate: LearningRate, steps: int) -> keras.optimizers.Optimizer:
+def update_rule(
+    config: TrainConfig, policy: str, learning_rate: LearningRate, steps: int
+) -> keras.optimizers.Optimizer:
+    """The optimizer of a run, for a learning rate and a dtype policy."""
     optimizer = KrizhevskySGD(
         learning_rate,
         momentum=config.momentum,

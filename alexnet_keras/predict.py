@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import chatter, images
+from alexnet_keras import archive, chatter, images
 from alexnet_keras.config import STORED_SIZE
 from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.labels import readable
@@ -125,7 +125,7 @@ def from_tflite(path: Path) -> Predictor:
 
 
 def load(path: Path) -> Predictor:
-    """A model file of any format: `.keras`, a SavedModel's folder, or `.tflite`.
+    """A model file of any format: `.keras`, a SavedModel's folder, `.tflite` or `.alexnet`.
 
     Raises:
         OptionError: there is no such file.
@@ -139,7 +139,9 @@ def load(path: Path) -> Predictor:
         return from_saved_model(path)
     if path.suffix == ".keras":
         return from_keras(load_model(path))
-    raise InputError(f"{path} is no model; give a run, a .keras file, a SavedModel's folder or a .tflite file.")
+    if path.suffix == archive.SUFFIX:
+        return from_keras(archive.read(path))
+    raise InputError(f"{path} is no model; give a run, a .keras, a SavedModel's folder, a .tflite or an .alexnet.")
 
 
 def read_picture(path: Path, input_size: int) -> np.ndarray:

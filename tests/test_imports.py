@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "layers": "normalization",
     "optimizers": "",
     "moments": "",
+    "sharing": "",
     "progress": "",
     "summary": "",
     "devices": "errors",
@@ -39,6 +40,8 @@ MAY_IMPORT = {
     "images": "config",
     "augmentation": "config errors moments",
     "model": "architecture config errors layers",
+    "pruning": "",
+    "archive": "errors layers runs",
     "splits": "errors moments",
     "shards": "config errors images moments runs splits",
     "datasets": "config errors progress shapes shards splits",
@@ -47,7 +50,7 @@ MAY_IMPORT = {
     "estimate": "conversion errors progress shards splits",
     "check": "conversion errors images progress shards splits",
     "data": "augmentation config datasets errors images moments progress",
-    "predict": "chatter config errors images labels layers model",
+    "predict": "archive chatter config errors images labels layers model",
     "evaluate": "config data datasets errors images predict progress",
     "export": "chatter data datasets devices errors evaluate layers model normalization predict progress runs splits",
     "signals": "errors",
@@ -59,12 +62,14 @@ MAY_IMPORT = {
     "fit": "augmentation callbacks checkpoints config data errors health hosts learning_rates model "
     "optimizers replicas runs signals splits tensorboard",
     "train": "config data datasets devices errors evaluate fit hosts model predict replicas runs signals towers",
+    "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
+    "predict progress pruning runs schedules sharing signals splits",
     "figures": "augmentation config data datasets errors images runs",
     "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
     "summary",
-    "commands": "architecture benchmark chatter check config conversion datasets errors estimate evaluate export "
-    "figures hosts labels model predict prepare progress recipes runs schedules sources summary "
-    "train",
+    "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
+    "evaluate export figures hosts labels model predict prepare progress recipes runs schedules "
+    "sources summary train",
     "cli": "commands errors",
 }
 
