@@ -10,7 +10,7 @@ from typing import Any
 
 from alexnet_keras.architecture import Architecture
 from alexnet_keras.errors import check
-from alexnet_keras.schedules import Plateau, Schedule
+from alexnet_keras.schedules import LayerRate, Plateau, Schedule
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0..255: what Caffe's models subtract, there in the order BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
@@ -57,8 +57,11 @@ class TrainConfig:
         learning_rate: the highest that the schedule reaches.
         schedule: how the rate changes.
         momentum, weight_decay, bias_learning_rate_multiplier: of the update rule of 2012.
+        biases_follow_schedule: whether the rate of the biases falls with that of the weights.
+        layer_rates: layers whose rate leaves the schedule at an epoch.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
+        colour_noise_epochs: for how many epochs; `None` for all.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
         jit: `auto`, `on` or `off`: whether XLA compiles the whole step.
@@ -80,15 +83,18 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     bias_learning_rate_multiplier: float = 2.0
+    biases_follow_schedule: bool = True
+    layer_rates: tuple[LayerRate, ...] = ()
     label_smoothing: float = 0.0
     colour_noise: str | None = None
+    colour_noise_epochs: int | None = None
     seed: int = 0
     precision: str = "auto"
     jit: str = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "steps_per_epoch"):
+        for name in ("batch_size", "epochs", "steps_per_epoch", "colour_noise_epochs"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"{name} must be at least 1, got {value}.")
         check(67 <= self.input_size <= STORED_SIZE, f"input_size must be 67 to {STORED_SIZE}, got {self.input_size}.")
@@ -118,7 +124,7 @@ def to_dict(config: TrainConfig) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration that `to_dict` wrote: exactly its keys, none unknown and none missing.
+    """The configuration that `to_dict` wrote, perhaps in a version that had fewer fields; none unknown.
 
     Raises:
         OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
@@ -154,8 +160,7 @@ def build(kind: Any, values: Any, where: str) -> Any:
         return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
     if dataclasses.is_dataclass(kind):
         check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
-        if kind is Architecture:  # a run from before a switch existed has its default
-            values = {**_defaults(kind), **values}
+        values = {**_defaults(kind), **values}  # a run from before a field existed has its default
         fields = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind)}
         for key in sorted(names ^ set(values)):

@@ -119,9 +119,15 @@ def update_rule(
         learning_rate,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
-        bias_learning_rate_multiplier=learning_rates.bias_multiplier(
-            config.schedule, config.bias_learning_rate_multiplier, config.epochs, steps
+        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
+        bias_learning_rate=learning_rates.bias_learning_rate(
+            config.schedule,
+            config.learning_rate * config.bias_learning_rate_multiplier,
+            config.biases_follow_schedule,
+            config.epochs,
+            steps,
         ),
+        layer_rates=learning_rates.layer_rates(config.layer_rates, steps),
     )
     return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
 
@@ -168,6 +174,9 @@ def _epochs(
     while state.epoch < config.epochs and not state.over:
         # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
         last = state.epoch + 1 if state.step else config.epochs
+        noisy = config.colour_noise_epochs is None or state.epoch < config.colour_noise_epochs
+        if noisy and config.colour_noise_epochs is not None:
+            last = min(last, config.colour_noise_epochs)
         batches = data.train_dataset(
             training,
             input_size=config.input_size,
@@ -176,7 +185,7 @@ def _epochs(
             seed=config.seed,
             steps=state.steps,
             first_step=state.step,
-            noise=noise,
+            noise=noise if noisy else None,
             share=replicas.share,
         )
         model.fit(

@@ -1,10 +1,11 @@
 """How the learning rate changes: a schedule's data -> what the optimizer asks at every step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from alexnet_keras.schedules import Cosine, Geometric, Plateau, Schedule, Steps
+from alexnet_keras.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Schedule, Steps
 
 LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSchedule
 
@@ -37,33 +38,41 @@ def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -
         case Steps():
             divided = [highest / schedule.divide_by**index for index in range(len(schedule.boundaries) + 1)]
             return piecewise([boundary * steps for boundary in schedule.boundaries], divided)
+        case Linear():
+            return keras.optimizers.schedules.PolynomialDecay(highest, max(1, total), end_learning_rate=0.0)
         case Geometric():
             return _series(highest, schedule.divide_by, schedule.parts, total)
 
 
-def bias_multiplier(schedule: Schedule, multiplier: float, epochs: int, steps: int) -> LearningRate:
-    """Rate of the biases over the rate of the weights: a number, or a function for `geometric`."""
-    if not isinstance(schedule, Geometric):
-        return multiplier
-    total = epochs * steps
-    weights = _parts(1.0, schedule.divide_by, schedule.parts, total)
-    biases = _parts(multiplier, schedule.bias_divide_by, schedule.bias_parts, total)
-    boundaries = sorted({*weights, *biases} - {0.0})
+def bias_learning_rate(
+    schedule: Schedule, highest: float, follows: bool, epochs: int, steps: int
+) -> LearningRate | None:
+    """What to give `KrizhevskySGD` for the rate of the biases.
 
-    def at(parts: dict[float, float], start: float) -> float:
-        return parts[max(begin for begin in parts if begin <= start)]
+    Args:
+        schedule: of the weights.
+        highest: the biases' rate at its highest.
+        follows: whether the biases follow the weights' schedule.
+        epochs, steps: as for `learning_rate`.
 
-    return piecewise(boundaries, [at(biases, start) / at(weights, start) for start in (0.0, *boundaries)])
+    Returns:
+        `None` where the multiplier says it all; else a number, or a function of the number of steps done: `geometric`
+        has a series for biases, whatever `follows` says.
+    """
+    if isinstance(schedule, Geometric):
+        return _series(highest, schedule.bias_divide_by, schedule.bias_parts, epochs * steps)
+    return None if follows else highest
 
 
-def _parts(highest: float, divide_by: float, parts: int, total: int) -> dict[float, float]:
-    """First step of each part -> its rate, part i of n has highest * divide_by^(-i / (n - 1))."""
-    return {total * part / parts: highest * divide_by ** (-part / (parts - 1)) for part in range(parts)}
+def layer_rates(rates: Sequence[LayerRate], steps: int) -> list[tuple[str, int, float]]:
+    """What to give `KrizhevskySGD` for the rates of single layers."""
+    return [(rate.layer, round(rate.epoch * steps), rate.rate) for rate in rates]
 
 
 def _series(highest: float, divide_by: float, parts: int, total: int) -> LearningRate:
-    rates = _parts(highest, divide_by, parts, total)
-    return piecewise(list(rates)[1:], list(rates.values()))
+    """Equal parts of the run, part i of n has highest * divide_by^(-i / (n - 1))."""
+    rates = [highest * divide_by ** (-part / (parts - 1)) for part in range(parts)]
+    return piecewise([total * part / parts for part in range(1, parts)], rates)
 
 
 def piecewise(first_steps: list[float], rates: list[float]) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -1,17 +1,20 @@
 """The update rule of 2012."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
+
+LayerRates = Sequence[tuple[str, int, float]]
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
 class KrizhevskySGD(keras.optimizers.Optimizer):
     """Stochastic gradient descent with decay and learning rate inside the velocity (section 5 of the paper).
 
-    `v = momentum * v - rate * (gradient + weight_decay * w)`, then `w = w + v`. Biases do not decay, and learn at
-    `bias_learning_rate_multiplier` times the rate, as in the 2012 source code (`layer-params-145.cfg`).
+    `v = momentum * v - rate * (gradient + weight_decay * w)`, then `w = w + v`. Biases (and the shifts of batch
+    normalization) do not decay, and have a rate of their own, as in the 2012 source code (`layer-params-145.cfg`).
 
     `keras.optimizers.SGD(weight_decay=...)` is another rule: it shrinks the weight outside the velocity, which at a
     momentum of 0.9 decays ten times less.
@@ -20,10 +23,15 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         learning_rate: a number or a schedule.
         momentum: in [0, 1).
         weight_decay: not negative.
-        bias_learning_rate_multiplier: rate of the biases over the rate of the weights; a number or a schedule.
+        bias_learning_rate_multiplier: rate of the biases over the rate of the weights.
+        bias_learning_rate: rate of the biases whatever that of the weights, a number or a schedule; `None` for the
+            multiplier. The 2012 code divided the weights' rate only.
+        layer_rates: `(layer, step, rate)`: from that step on, counted from 0, the layer's weights learn at that rate,
+            whatever the schedule; the last one that has begun counts. At a rate of 0 the layer is frozen, biases too,
+            and forgets its velocity. A layer is named with or without its tower: `conv1` means `conv1a` and `conv1b`.
 
     Raises:
-        ValueError: `momentum` or `weight_decay` is out of its range.
+        ValueError: a number is out of its range, or, once the variables are known, there is no such layer.
     """
 
     def __init__(
@@ -31,7 +39,9 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         learning_rate: Any = 0.01,
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
-        bias_learning_rate_multiplier: Any = 2.0,
+        bias_learning_rate_multiplier: float = 2.0,
+        bias_learning_rate: Any = None,
+        layer_rates: LayerRates = (),
         name: str = "krizhevsky_sgd",
         **kwargs: Any,
     ) -> None:
@@ -39,61 +49,85 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
             raise ValueError(f"momentum must be in [0, 1), got {momentum}.")
         if weight_decay < 0:
             raise ValueError(f"weight_decay must not be negative, got {weight_decay}.")
+        for layer, step, rate in layer_rates:
+            if step < 0 or rate < 0:
+                raise ValueError(f"A step and a rate must not be negative, got {(layer, step, rate)} in layer_rates.")
         # The base class's own weight_decay is the decoupled rule: it must stay off.
         super().__init__(learning_rate=learning_rate, weight_decay=None, name=name, **kwargs)
         self.momentum = momentum
         self.coupled_weight_decay = weight_decay
-        if isinstance(bias_learning_rate_multiplier, dict):  # as get_config gave it
-            bias_learning_rate_multiplier = keras.saving.deserialize_keras_object(bias_learning_rate_multiplier)
         self.bias_learning_rate_multiplier = bias_learning_rate_multiplier
+        if isinstance(bias_learning_rate, dict):  # as get_config gave it
+            bias_learning_rate = keras.saving.deserialize_keras_object(bias_learning_rate)
+        self.bias_learning_rate = bias_learning_rate
+        self.layer_rates = tuple(sorted(((layer, step, rate) for layer, step, rate in layer_rates), key=lambda x: x[1]))
 
     def build(self, variables: list[Any]) -> None:
         if self.built:
             return
         super().build(variables)
         self._velocities = [self.add_variable_from_reference(variable, name="velocity") for variable in variables]
-        self._are_biases = [variable.path.endswith("/bias") for variable in variables]
+        paths = [variable.path.split("/") for variable in variables]  # ..., conv1a, kernel
+        self._are_biases = [path[-1] in ("bias", "beta") for path in paths]
+        layers = [path[-2] if len(path) > 1 else "" for path in paths]
+        names = [{layer, layer.removesuffix("a"), layer.removesuffix("b")} for layer in layers]
+        for layer, *_ in self.layer_rates:
+            if not any(layer in of_variable for of_variable in names):
+                raise ValueError(f"layer_rates names {layer!r}, and no layer of that name is trained.")
+        self._events = [[rate[1:] for rate in self.layer_rates if rate[0] in of_variable] for of_variable in names]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         index = self._get_variable_index(variable)
         velocity = self._velocities[index]
         gradient = ops.cast(gradient, variable.dtype)
-        rate = ops.cast(learning_rate, variable.dtype)
-        decay = self.coupled_weight_decay
-        if self._are_biases[index]:
-            multiplier = self.bias_learning_rate_multiplier
-            multiplier = multiplier(self.iterations) if callable(multiplier) else multiplier
-            rate, decay = rate * ops.cast(multiplier, variable.dtype), 0.0
+        rate, momentum = self._rate_and_momentum(index, ops.cast(learning_rate, variable.dtype))
+        decay = 0.0 if self._are_biases[index] else self.coupled_weight_decay
         if keras.backend.backend() == "tensorflow" and self.momentum:
-            _tensorflow_step(variable, velocity, gradient, rate, decay, self.momentum)
+            # Decay is divided by the momentum that it is going to be multiplied by; at a rate of 0 there is none.
+            _tensorflow_step(variable, velocity, gradient, rate, decay / self.momentum, momentum)
             return
-        step = self.momentum * velocity - rate * (gradient + decay * variable)
+        step = momentum * velocity - rate * (gradient + decay * variable)
         self.assign(velocity, step)
         self.assign_add(variable, step)
 
+    def _rate_and_momentum(self, index: int, learning_rate: Any) -> tuple[Any, Any]:
+        """What a variable learns with in this step."""
+        own = learning_rate
+        if self._are_biases[index]:
+            own = own * self.bias_learning_rate_multiplier
+            if self.bias_learning_rate is not None:
+                given = self.bias_learning_rate
+                own = ops.cast(given(self.iterations) if callable(given) else given, learning_rate.dtype)
+        rate, events = own, self._events[index]
+        for step, value in events:
+            after = own * float(value > 0) if self._are_biases[index] else ops.cast(value, learning_rate.dtype)
+            rate = ops.where(self.iterations >= step, after, rate)
+        if not any(value == 0 for _, value in events):
+            return rate, self.momentum
+        return rate, self.momentum * ops.cast(rate > 0, learning_rate.dtype)
+
     def get_config(self) -> dict[str, Any]:
-        multiplier = self.bias_learning_rate_multiplier
-        if callable(multiplier):
-            multiplier = keras.saving.serialize_keras_object(multiplier)
+        bias_rate = self.bias_learning_rate
         return {
             **super().get_config(),
             "momentum": self.momentum,
             "weight_decay": self.coupled_weight_decay,
-            "bias_learning_rate_multiplier": multiplier,
+            "bias_learning_rate_multiplier": self.bias_learning_rate_multiplier,
+            "bias_learning_rate": keras.saving.serialize_keras_object(bias_rate) if callable(bias_rate) else bias_rate,
+            "layer_rates": [list(rate) for rate in self.layer_rates],
         }
 
 
-def _tensorflow_step(variable: Any, velocity: Any, gradient: Any, rate: Any, decay: float, momentum: float) -> None:
+def _tensorflow_step(variable: Any, velocity: Any, gradient: Any, rate: Any, decay: float, momentum: Any) -> None:
     """The same in two passes over memory: 61 million weights are 244 MB, and the general form reads them often.
 
-    Decay goes into the velocity first, `v - (rate * decay / momentum) * w`, which the second pass multiplies by
-    `momentum`. Together a step of 128 images takes 3% less time than with `gradient + decay * w` as a tensor.
+    Decay, already divided by the momentum, goes into the velocity first, `v - rate * decay * w`, which the second pass
+    multiplies by the momentum. Together a step of 128 images takes 3% less time than with `gradient + decay * w` as a
+    tensor.
     """
     import tensorflow as tf  # only where it is Keras's backend
 
     handle = velocity.value.handle
     if decay:
-        tf.raw_ops.ResourceApplyGradientDescent(
-            var=handle, alpha=rate * (decay / momentum), delta=tf.convert_to_tensor(variable)
-        )
+        tf.raw_ops.ResourceApplyGradientDescent(var=handle, alpha=rate * decay, delta=tf.convert_to_tensor(variable))
     tf.raw_ops.ResourceApplyKerasMomentum(var=variable.handle, accum=handle, lr=rate, grad=gradient, momentum=momentum)

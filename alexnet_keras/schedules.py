@@ -70,6 +70,13 @@ class Steps:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Linear:
+    """Down to 0 in a straight line: Caffe's `poly` with a power of 1."""
+
+    name: ClassVar[str] = "linear"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Geometric:
     """Equal parts of the run whose rates are a geometric series, as in the 2012 code's later networks.
 
@@ -95,8 +102,27 @@ class Geometric:
             check(parts >= 2, f"parts must be at least 2, the first and the last, got {parts}.")
 
 
-Schedule = Cosine | Plateau | Steps | Geometric
-SCHEDULES: dict[str, type[Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Geometric)}
+Schedule = Cosine | Plateau | Steps | Linear | Geometric
+SCHEDULES: dict[str, type[Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Linear, Geometric)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRate:
+    """A layer whose weights leave the schedule.
+
+    Attributes:
+        epoch: after which it begins; 67 means after 67 epochs.
+        layer: its name, without its tower.
+        rate: of its weights from then on; at 0 the layer is frozen, biases too.
+    """
+
+    epoch: float
+    layer: str
+    rate: float
+
+    def __post_init__(self) -> None:
+        check(self.epoch >= 0, f"The epoch of a layer's rate must not be negative, got {self.epoch}.")
+        check(self.rate >= 0, f"A layer's rate must not be negative, got {self.rate} for {self.layer}.")
 
 
 def schedule(name: str, epochs: int) -> Schedule:

@@ -8,7 +8,7 @@ import pytest
 from alexnet_keras.config import from_dict, to_dict
 from alexnet_keras.errors import OptionError
 from alexnet_keras.recipes import RECIPES, recipe
-from alexnet_keras.schedules import SCHEDULES, Cosine, Geometric, Plateau, Steps, schedule
+from alexnet_keras.schedules import SCHEDULES, Cosine, Geometric, LayerRate, Plateau, Steps, schedule
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -54,9 +54,9 @@ def test_steps_by_name_are_those_of_2012_stretched_to_the_run():
     assert schedule("steps", 91).boundaries == (25, 51, 79)
     assert schedule("steps", 182).boundaries == (50, 102, 158)
     with pytest.raises(
-        OptionError, match="There is no schedule 'linear'; choose from cosine, plateau, steps, geometric"
+        OptionError, match="There is no schedule 'line'; choose from cosine, plateau, steps, linear, geometric"
     ):
-        schedule("linear", 91)
+        schedule("line", 91)
 
 
 def damaged(values, key, value):
@@ -77,7 +77,7 @@ def damaged(values, key, value):
     ("key", "value", "message"),
     [
         ("colour", 1, "config has an unknown key 'colour'"),
-        ("seed", ..., "config has no key 'seed'"),
+        ("recipe", ..., "config has no key 'recipe'"),
         ("epochs", "six", "config.epochs must be of type int, got 'six'"),
         ("epochs", True, "config.epochs must be of type int, got True"),
         ("epochs", 0, "epochs must be at least 1, got 0"),
@@ -87,7 +87,11 @@ def damaged(values, key, value):
         ("architecture.filters", 96, "config.architecture.filters must be a list, got 96"),
         ("architecture.filters", ["96"] * 5, r"config.architecture.filters\[0\] must be of type int, got '96'"),
         ("schedule", "cosine", "config.schedule must be an object, got 'cosine'"),
-        ("schedule.name", "line", "config.schedule.name is 'line', not one of cosine, plateau, steps, geometric"),
+        (
+            "schedule.name",
+            "line",
+            "config.schedule.name is 'line', not one of cosine, plateau, steps, linear, geometric",
+        ),
         ("schedule.patience", 2, "config.schedule has an unknown key 'patience'"),
     ],
 )
@@ -98,7 +102,7 @@ def test_a_damaged_configuration_is_refused(key, value, message):
 
 def test_a_run_from_before_a_switch_existed_has_its_default():
     values = to_dict(recipe("quickstart"))
-    del values["architecture"]["lrn_layers"]
+    del values["architecture"]["lrn_layers"], values["layer_rates"]
     assert from_dict(values) == recipe("quickstart")
 
 
@@ -113,6 +117,8 @@ def test_a_run_from_before_a_switch_existed_has_its_default():
         (Steps, {"boundaries": (3, 2)}, r"boundaries must be rising numbers of epochs, got \(3, 2\)"),
         (Steps, {"divide_by": 0.1}, "divide_by must be larger than 1, got 0.1"),
         (Geometric, {"divide_by": 0.5}, "divide_by must be at least 1, got 0.5"),
+        (LayerRate, {"epoch": -1, "layer": "conv1", "rate": 0.0}, "The epoch of a layer's rate must not be negative"),
+        (LayerRate, {"epoch": 1, "layer": "conv1", "rate": -0.1}, "A layer's rate must not be negative, got -0.1 for"),
         (Geometric, {"bias_parts": 1}, "parts must be at least 2, the first and the last, got 1"),
     ],
 )

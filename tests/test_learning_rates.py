@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.learning_rates import PlateauTracker, bias_multiplier, learning_rate
-from alexnet_keras.schedules import Cosine, Geometric, Plateau, Steps
+from alexnet_keras.learning_rates import PlateauTracker, bias_learning_rate, layer_rates, learning_rate
+from alexnet_keras.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Steps
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):
@@ -32,10 +32,22 @@ def test_geometric_is_the_series_of_network_170():
     series = [0.01, 0.0015874011, 0.00025198421, 0.00004]  # as its log in layer-params-170.cfg has them
     np.testing.assert_allclose(found[:80], np.repeat(series, 20), rtol=1e-6)
 
-    multiplier = bias_multiplier(schedule, 2.0, 8, 10)
-    biases = [rate * float(multiplier(step)) for step, rate in enumerate(found[:80])]
-    np.testing.assert_allclose(biases, np.repeat([0.02, 0.002], 40), rtol=1e-5)
-    assert bias_multiplier(Cosine(), 2.0, 8, 10) == 2.0
+    biases = bias_learning_rate(schedule, 0.02, True, 8, 10)
+    np.testing.assert_allclose([biases(step) for step in range(80)], np.repeat([0.02, 0.002], 40), rtol=1e-5)
+
+
+def test_biases_follow_the_schedule_or_keep_their_rate():
+    assert bias_learning_rate(Cosine(), 0.02, True, 8, 10) is None
+    assert bias_learning_rate(Steps(), 0.02, False, 8, 10) == 0.02
+
+
+def test_linear_falls_to_0():
+    np.testing.assert_allclose(rates(Linear()), 0.2 * np.arange(100, -1, -1) / 100, atol=1e-7)
+
+
+def test_epochs_of_single_layers_become_steps():
+    rates = (LayerRate(epoch=67, layer="conv1", rate=1e-5), LayerRate(epoch=72.5, layer="conv1", rate=0.0))
+    assert layer_rates(rates, 10) == [("conv1", 670, 1e-5), ("conv1", 725, 0.0)]
 
 
 def test_plateau_divides_three_times_and_stops():
