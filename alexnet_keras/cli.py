@@ -14,6 +14,7 @@ from alexnet_keras.commands.figures import figures
 from alexnet_keras.commands.info import info
 from alexnet_keras.commands.predict import predict
 from alexnet_keras.commands.train import train
+from alexnet_keras.commands.weights import weights
 from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -57,5 +58,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark):
+for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark, weights):
     main.add_command(command)

@@ -19,6 +19,7 @@ from alexnet_keras.layers import (
     TowerMaps,
     batch_normalization,
 )
+from alexnet_keras.weights import Weights, assign, missing_layers, of_model, read
 
 PIXEL_STDDEV = 64.0  # of photographs, on 0..255
 
@@ -30,7 +31,8 @@ def AlexNet(
     *,
     classes: int = 1000,
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: str | Path | Weights | None = None,
+    allow_missing: bool = False,
     input_shape: tuple[int, int, int] | None = None,
     classifier_activation: str | None = "softmax",
     mean: Sequence[float] = IMAGENET_MEAN,
@@ -44,8 +46,10 @@ def AlexNet(
         variant: a name in `architecture.ARCHITECTURES`, such as `"paper"`, or an `Architecture`.
         classes: number of classes of the classifier.
         include_top: whether the three fully connected layers are there.
-        weights: a `.keras` file that holds a model of the same variant, or `None` for the initializer's weights. The
-            file's mean colour comes with them.
+        weights: trained weights: a `.keras` file, or any that `weights.read` takes, such as Caffe's `.caffemodel` or
+            torchvision's `.pth`; `None` for the initializer's weights. The mean colour that they expect comes with
+            them, where the file has it.
+        allow_missing: whether layers that the file lacks keep the initializer's weights.
         input_shape: `(H, W, 3)`, each side at least 67 (`original` 64, `owt` 63); `None` for the variant's own. The
             paper says 224, its arithmetic needs 227.
         classifier_activation: `"softmax"`, or `None` for logits.
@@ -61,16 +65,17 @@ def AlexNet(
 
     Raises:
         OptionError: an argument is out of its range.
-        InputError: `weights` is no model, or of another shape.
+        InputError: `weights` is damaged, lacks layers, or is for another variant or of other shapes; then nothing of it
+            is loaded.
     """
     spec = architecture(variant, **changes)
     shape = (spec.input_size, spec.input_size, 3) if input_shape is None else input_shape
     _check_arguments(spec, classes, include_top, shape, class_names)
     # Rules that scale weights by their number presume inputs of variance 1. The paper divides by nothing.
     stddev = PIXEL_STDDEV if spec.initializer in SCALED else 1.0
-    trained = None if weights is None else load_model(weights)
+    trained = read_weights(weights) if isinstance(weights, str | Path) else weights
     if trained is not None:  # what the weights have learnt to expect
-        mean, stddev = trained.get_layer("mean").mean, trained.get_layer("mean").stddev
+        mean, stddev = trained.mean or mean, trained.stddev or stddev
 
     def per_tower(name: str, make: Callable[..., keras.layers.Layer], x: Tensors) -> Tensors:
         """One layer a tower, named as in the 2012 code: conv1a and conv1b."""
@@ -167,7 +172,7 @@ def AlexNet(
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
         model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
     if trained is not None:
-        _copy_weights(trained, model, Path(str(weights)))
+        assign(trained, spec.name, model.layers, allow_missing=allow_missing)
     return model
 
 
@@ -242,22 +247,54 @@ def load_model(path: str | Path) -> keras.Model:
     return model
 
 
-def _copy_weights(source: keras.Model, target: keras.Model, path: Path) -> None:
-    """Copy weights by the names of the layers, all or none."""
-    pairs = []
-    for layer in target.layers:
-        if not layer.weights:
-            continue
-        try:
-            given = source.get_layer(layer.name).get_weights()
-        except ValueError as error:
-            raise InputError(f"{path} has no layer {layer.name!r}; it holds the variant {source.name!r}.") from error
-        shapes = [tuple(weight.shape) for weight in layer.weights], [weight.shape for weight in given]
-        if shapes[0] != shapes[1]:
-            raise InputError(
-                f"{path} has {layer.name!r} with shapes {shapes[1]}, the model asked for {shapes[0]}; "
-                "ask for the same variant, classes and input_shape, or for include_top=False."
-            )
-        pairs.append((layer, given))
-    for layer, given in pairs:
-        layer.set_weights(given)
+def from_weights(
+    trained: Weights,
+    variant: str | Architecture,
+    *,
+    allow_missing: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> tuple[keras.Model, tuple[str, ...]]:
+    """A model of a variant around trained weights, with as many classes as they have.
+
+    Args:
+        trained: the weights.
+        variant: as for `AlexNet`.
+        allow_missing: whether layers that the weights lack get the initializer's.
+        class_names: for weights that have none, if they are as many as the classes.
+
+    Returns:
+        The model, and the names of the layers that the weights lack.
+
+    Raises:
+        InputError: they lack layers, or are for another variant.
+    """
+    fc8 = trained.layers.get("fc8", {})
+    classes = len(fc8["bias"]) if "bias" in fc8 else 1000
+    names = next((each for each in (trained.class_names, class_names) if each and len(each) == classes), None)
+    options: dict[str, Any] = {"classes": classes, "class_names": names, "weights": trained}
+    model = AlexNet(variant, allow_missing=allow_missing, **options)
+    return model, missing_layers(trained, model.layers)
+
+
+def read_weights(path: str | Path) -> Weights:
+    """Trained weights from a `.keras` file, or any that `weights.read` takes.
+
+    Raises:
+        OptionError: there is no such file, or none of this kind.
+        InputError: the file is damaged, would execute code, or holds nothing of an AlexNet.
+    """
+    path = Path(path)
+    return weights_of(load_model(path), str(path)) if path.suffix == ".keras" else read(path)
+
+
+def weights_of(model: keras.Model, source: str = "the model") -> Weights:
+    """The weights of a model of this package, its towers joined; `source` is what messages call it."""
+    mean, last = model.get_layer("mean"), model.layers[-1]
+    return Weights(
+        source=source,
+        layers=of_model(model.layers),
+        mean=mean.mean,
+        stddev=mean.stddev,
+        class_names=last.class_names if isinstance(last, Predictions) else None,
+        variants=(model.name.removeprefix("alexnet_"),),
+    )

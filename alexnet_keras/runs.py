@@ -158,6 +158,23 @@ def probe(folder: Path) -> None:
     file.unlink()
 
 
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, before the work that it is for.
+
+    Raises:
+        OptionError: it has another suffix than these.
+        InputError: it exists, or its folder cannot be written.
+    """
+    if path.suffix not in suffixes:
+        raise OptionError(f"--output must end in {' or '.join(suffixes)}, got {path.name!r}.")
+    if path.exists():
+        raise InputError(f"The output {path} exists; choose another --output, or remove it.")
+    try:
+        probe(path.parent)
+    except OSError as error:
+        raise InputError(f"The output {path} cannot be written ({error.strerror}); choose another --output.") from error
+
+
 def discard_if_empty_handed(path: Path) -> None:
     """Remove the folder of a run that ended before it had anything to keep, and saved_models/ if it is empty then."""
     if not (path / MODEL).exists() and not (path / CHECKPOINTS).exists():

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "shapes": "config",
     "images": "config",
     "augmentation": "config errors moments",
-    "model": "architecture config errors layers",
+    "model": "architecture config errors layers weights",
     "pruning": "",
     "archive": "errors layers runs",
     "splits": "errors moments",
@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
     "evaluate export figures hosts labels model predict prepare progress recipes runs schedules "
-    "sources summary train",
+    "sources summary train weights",
     "cli": "commands errors",
 }
 

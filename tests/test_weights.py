@@ -1,6 +1,6 @@
 """Trained weights from files of every kind, written here byte by byte, and what is refused."""
 
-import json
+import dataclasses
 import pickle
 import struct
 import zipfile
@@ -9,12 +9,12 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from conftest import SHARED_DATA
+from conftest import SHARED_DATA, cli, only_error
 
 from alexnet_keras import weights
-from alexnet_keras.architecture import Architecture
+from alexnet_keras.architecture import ARCHITECTURES, Architecture
 from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model import AlexNet, load_model, weights_of
 from alexnet_keras.weights import Weights, pytorch
 
 GROUPED = {"conv2", "conv4", "conv5"}
@@ -38,8 +38,8 @@ def blobs(filters=(4, 6, 8, 4, 6), units=(10, 12), classes=3, pool5=3, groups=2,
 
 
 def narrow(**changes):
-    values = {"towers": 2, "filters": (4, 6, 8, 4, 6), "hidden_units": (10, 12), "initializer": "he_normal"}
-    return Architecture(name="narrow", **{**values, **changes})
+    values = {"name": "narrow", "filters": (4, 6, 8, 4, 6), "hidden_units": (10, 12), "initializer": "he_normal"}
+    return Architecture(**{**values, **changes})
 
 
 # Caffe's files: fields of protobuf, by hand.
@@ -94,6 +94,69 @@ def test_caffes_file_becomes_ours(old, tmp_path):
     assert read.layers["fc6"]["kernel"][34, 7] == given["fc6"][0][7, 41]
     np.testing.assert_array_equal(read.layers["fc8"]["kernel"], given["fc8"][0].T)
     np.testing.assert_array_equal(read.layers["fc8"]["bias"], given["fc8"][1])
+
+
+PROTOTXT = """
+layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 3 dim: 131 dim: 131 }} }} }}
+{conv1} {relu1} {norm1} {pool1} {conv2} {relu2} {norm2} {pool2} {conv3} {relu3} {conv4} {relu4} {conv5} {relu5} {pool5}
+{fc6} {relu6} {fc7} {relu7} {fc8}
+layer {{ name: "prob" type: "Softmax" bottom: "fc8" top: "prob" }}
+"""
+
+
+def prototxt(given, pool_first):
+    """The deploy.prototxt of a narrow bvlc_alexnet, or of bvlc_reference_caffenet."""
+    options = {1: "stride: 4", 2: "pad: 2 group: 2", 3: "pad: 1", 4: "pad: 1 group: 2", 5: "pad: 1 group: 2"}
+    layers, bottom = {}, "data"
+
+    def add(name, kind, parameters=""):
+        nonlocal bottom
+        layers[name] = f'layer {{ name: "{name}" type: "{kind}" bottom: "{bottom}" top: "{name}" {parameters} }}'
+        bottom = name
+
+    for number in range(1, 9):
+        name = f"conv{number}" if number < 6 else f"fc{number}"
+        outs, size = given[name][0].shape[0], given[name][0].shape[-1]
+        if number < 6:
+            add(
+                name, "Convolution", f"convolution_param {{ num_output: {outs} kernel_size: {size} {options[number]} }}"
+            )
+        else:
+            add(name, "InnerProduct", f"inner_product_param {{ num_output: {outs} }}")
+        if number < 8:
+            add(f"relu{number}", "ReLU")
+        kinds = [] if number not in (1, 2, 5) else ["pool"] if number == 5 else ["norm", "pool"]
+        for kind in reversed(kinds) if pool_first else kinds:
+            if kind == "norm":
+                add(f"norm{number}", "LRN", "lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 }")
+            else:
+                add(f"pool{number}", "Pooling", "pooling_param { pool: MAX kernel_size: 3 stride: 2 }")
+    order = PROTOTXT
+    if pool_first:
+        order = order.replace("{norm1} {pool1}", "{pool1} {norm1}").replace("{norm2} {pool2}", "{pool2} {norm2}")
+    return order.format(**layers)
+
+
+@pytest.mark.parametrize("variant", ["caffe", "caffenet"])
+def test_opencv_computes_the_same(variant, tmp_path):
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is not installed")
+    given = blobs(filters=(8, 16, 12, 12, 8))
+    order = ("norm1", "pool1") if variant == "caffe" else ("pool1", "norm1")
+    path = caffemodel(tmp_path / "a.caffemodel", given, order=order)
+    (tmp_path / "deploy.prototxt").write_text(prototxt(given, pool_first=variant == "caffenet"))
+    network = cv2.dnn.readNetFromCaffe(str(tmp_path / "deploy.prototxt"), str(path))
+    pictures = np.random.RandomState(5).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
+    network.setInput((pictures[..., ::-1] - np.array([104.0, 117.0, 123.0])).transpose(0, 3, 1, 2).astype("float32"))
+    model = AlexNet(
+        variant, classes=3, input_shape=(131, 131, 3), weights=path, filters=(8, 16, 12, 12, 8), hidden_units=(10, 12)
+    )
+    stages = keras.Model(model.input, [model.get_layer(name).output for name in ("norm2", "conv5a", "conv5b", "fc8")])
+    ours = [np.asarray(value) for value in stages(pictures)]
+    theirs = network.forward(["norm2", "relu5", "fc8"])
+    maps = [np.concatenate(ours[1:3], axis=-1), ours[0]]
+    for value, expected in zip(maps, (theirs[1], theirs[0]), strict=True):
+        np.testing.assert_allclose(value.transpose(0, 3, 1, 2), expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(ours[3], theirs[2], rtol=1e-4, atol=1e-3 * np.abs(theirs[2]).max())
 
 
 def test_the_order_of_pooling_and_normalization_tells_caffenet(tmp_path):
@@ -244,12 +307,13 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_what_was_exported_comes_back_bit_by_bit(model, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
-    weights.export(path, model.layers, {"mean": [1.0, 2.0, 3.0], "stddev": 64.0, "class_names": ["a", "b", "c"]})
+    weights.export(path, weights_of(model))
     read = weights.read(path)
     assert (read.mean, read.stddev, read.class_names) == ((1.0, 2.0, 3.0), 64.0, ("a", "b", "c"))
+    assert read.variants == ("narrow",)
     assert read.layers["conv2"]["kernel"].shape == (5, 5, 2, 6)  # of a grouped convolution
     again = fresh()
-    assert weights.assign(read, "narrow", again.layers) == ()
+    weights.assign(read, "narrow", again.layers)
     assert_equal(again, model)
 
 
@@ -284,7 +348,7 @@ def test_the_convolutions_of_caffe_in_an_npz(tmp_path):
 def test_the_real_convolutions(shared_data):
     read = weights.read(SHARED_DATA / "bvlc_alexnet_conv.npz")
     model = AlexNet(Architecture(name="caffes", towers=2), include_top=False)
-    assert weights.assign(read, "caffes", model.layers) == ()
+    weights.assign(read, "caffes", model.layers)
     assert model.get_layer("conv1a").kernel.shape == (11, 11, 3, 48)
 
 
@@ -299,7 +363,7 @@ def test_a_file_that_lacks_layers(model, tmp_path):
         weights.assign(weights.read(path), "narrow", again.layers)
     for weight, value in zip(again.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
-    assert weights.assign(weights.read(path), "narrow", again.layers, allow_missing=True) == ("fc7",)
+    weights.assign(weights.read(path), "narrow", again.layers, allow_missing=True)
     np.testing.assert_array_equal(
         again.get_layer("fc7a").kernel.numpy(), before[[w.path for w in again.weights].index("fc7a/kernel")]
     )
@@ -326,7 +390,7 @@ def test_weights_that_do_not_fit(given, message, model):
     before = model.get_layer("conv1a").kernel.numpy()
     variant, allow = given.pop("variant", "narrow"), given.pop("allow", False)
     with pytest.raises(InputError, match=message):
-        weights.assign(Weights("file", **{"layers": {}, **given}), variant, model.layers, allow_missing=allow)
+        weights.assign(Weights(source="file", **{"layers": {}, **given}), variant, model.layers, allow_missing=allow)
     np.testing.assert_array_equal(model.get_layer("conv1a").kernel.numpy(), before)
 
 
@@ -423,10 +487,10 @@ def test_other_files_that_cannot_be_read(tmp_path):
     with pytest.raises(OptionError, match="There is no file of weights .*absent.npz"):
         weights.read(tmp_path / "absent.npz")
     (tmp_path / "a.txt").touch()
-    with pytest.raises(OptionError, match="Weights are read from .caffemodel, .pth, .* files, not from 'a.txt'"):
+    with pytest.raises(OptionError, match="Weights are read from .keras, .caffemodel, .* files, not from 'a.txt'"):
         weights.read(tmp_path / "a.txt")
     with pytest.raises(OptionError, match="Weights are exported to .npz or .safetensors, not to 'a.h5'"):
-        weights.export(tmp_path / "a.h5", [], {})
+        weights.export(tmp_path / "a.h5", Weights(source="", layers={}))
     np.savez(tmp_path / "a.npz", other=np.ones(2))
     with pytest.raises(InputError, match="a.npz has none of AlexNet's layers, but other"):
         weights.read(tmp_path / "a.npz")
@@ -466,8 +530,104 @@ def test_a_blob_whose_shape_does_not_fit(tmp_path):
         weights.read(tmp_path / "a.caffemodel")
 
 
-def test_metadata_travels_as_json(model, tmp_path):
-    weights.export(tmp_path / "a.npz", model.layers, {"variant": "paper"})
-    with np.load(tmp_path / "a.npz") as file:
-        assert json.loads(str(file["metadata"])) == {"variant": "paper"}
-    assert weights.read(tmp_path / "a.npz").variants == ("paper",)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mean": [1, 2]}, r"mean is \(1, 2\)."),
+        ({"stddev": 0}, "stddev is 0."),
+        ({"variants": "paper"}, "metadata.variants must be a list, got 'paper'"),
+        ({"colour": 1}, "metadata has an unknown key 'colour'"),
+    ],
+)
+def test_metadata_that_cannot_be_used(values, message, tmp_path):
+    weights.files.write(tmp_path / "a.npz", {"conv1/bias": np.ones(4, "float32")}, values)
+    with pytest.raises(InputError, match=f"a.npz has metadata that cannot be used: {message}"):
+        weights.read(tmp_path / "a.npz")
+
+
+# The command line.
+
+
+def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, "paper", narrow(name="paper", input_size=131))
+    weights.export(tmp_path / "a.npz", dataclasses.replace(weights_of(model), variants=("paper",)))
+    result = cli("weights", "import", tmp_path / "a.npz", "--variant", "paper", "--output", tmp_path / "a.keras")
+    assert result.code == 0, result.err
+    assert "missing" not in result.out
+    result = cli("weights", "export", tmp_path / "a.keras", "--output", tmp_path / "b.safetensors", "--json")
+    assert result.json["layers"] == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+    before, after = weights.read(tmp_path / "a.npz"), weights.read(tmp_path / "b.safetensors")
+    assert (after.mean, after.class_names, after.variants) == (before.mean, ("a", "b", "c"), ("paper",))
+    for layer, values in before.layers.items():
+        for key, value in values.items():
+            np.testing.assert_array_equal(after.layers[layer][key], value)
+
+    lacking = {name: values for name, values in before.layers.items() if name != "fc8"}
+    weights.export(tmp_path / "c.npz", dataclasses.replace(before, layers=lacking))
+    arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]
+    result = cli(*arguments)
+    assert result.code == 1
+    assert "c.npz lacks fc8. Allow missing layers to keep initial weights there." in only_error(result)
+    assert not (tmp_path / "c.keras").exists()
+    assert "missing     fc8: initial weights" in cli(*arguments, "--allow-missing").out
+    assert load_model(tmp_path / "c.keras").layers[-1].class_names[0] == "n01440764"  # 1,000 classes, as ImageNet's
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("import", "a.npz", "--variant", "paper", "--output", "a.h5"), 2, "--output must end in .keras, got 'a.h5'"),
+        (("import", "a.npz", "--variant", "paper", "--output", "b.keras"), 2, "There is no file of weights a.npz"),
+        (("import", "a.npz", "--variant", "paper", "--output", "there.keras"), 1, "there.keras exists; choose another"),
+        (("import", "a.npz", "--variant", "paper", "--output", "there.keras/b.keras"), 1, "b.keras cannot be written"),
+        (("export", "there.keras", "--output", "b.pth"), 2, "--output must end in .npz or .safetensors, got 'b.pth'"),
+    ],
+)
+def test_what_the_commands_refuse(arguments, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.keras").touch()
+    result = cli("weights", *arguments)
+    assert message in only_error(result)
+    assert result.code == code
+    assert [path.name for path in tmp_path.iterdir()] == ["there.keras"]
+
+
+def test_pytorch_computes_the_same_network(tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from torch import nn
+
+    torch.manual_seed(0)
+
+    def conv(inputs, outputs, size, **options):
+        return [nn.Conv2d(inputs, outputs, size, **options), nn.ReLU()]
+
+    class Network(nn.Module):
+        """torchvision's alexnet, narrow."""
+
+        def __init__(self):
+            super().__init__()
+            pool = nn.MaxPool2d(3, 2)
+            first = [*conv(3, 8, 11, stride=4, padding=2), pool, *conv(8, 12, 5, padding=2), pool]
+            last = [*conv(12, 12, 3, padding=1), *conv(12, 8, 3, padding=1), *conv(8, 6, 3, padding=1), pool]
+            self.features = nn.Sequential(*first, *last)
+            fc = [nn.Linear(6 * 9, 10), nn.ReLU(), nn.Dropout(), nn.Linear(10, 12), nn.ReLU(), nn.Linear(12, 3)]
+            self.classifier = nn.Sequential(nn.Dropout(), *fc)
+
+        def forward(self, x):
+            return self.classifier(torch.flatten(self.features(x), 1))
+
+    network = Network().eval()
+    torch.save(network.state_dict(), tmp_path / "a.pth")
+    pictures = np.random.RandomState(6).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
+    mean, stddev = (torch.tensor(values) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    inputs = ((torch.tensor(pictures) / 255 - mean) / stddev).permute(0, 3, 1, 2)
+    model = AlexNet(
+        "owt",
+        classes=3,
+        input_shape=(131, 131, 3),
+        weights=tmp_path / "a.pth",
+        filters=(8, 12, 12, 8, 6),
+        hidden_units=(10, 12),
+        classifier_activation=None,
+    )
+    np.testing.assert_allclose(model(pictures), network(inputs).detach().numpy(), rtol=1e-4, atol=1e-5)

@@ -1,5 +1,7 @@
 """Trained weights from files of Caffe, PyTorch, NumPy and Keras, in one layout; and out again."""
 
+import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras.architecture import ARCHITECTURES
-from alexnet_keras.config import IMAGENET_MEAN
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config import IMAGENET_MEAN, build
+from alexnet_keras.errors import InputError, OptionError, check
 from alexnet_keras.weights import caffe, files, pytorch
 from alexnet_keras.weights.layouts import (
     TORCHVISION,
@@ -22,7 +24,7 @@ from alexnet_keras.weights.layouts import (
     shapes_of_model,
 )
 
-__all__ = ["SUFFIXES", "Weights", "assign", "export", "read"]
+__all__ = ["Weights", "assign", "export", "missing_layers", "of_model", "read"]
 
 SUFFIXES = (".caffemodel", ".pth", ".pt", ".safetensors", ".npz", ".h5")
 CLASSIFIER = ("fc6", "fc7", "fc8")
@@ -33,28 +35,42 @@ TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True)
-class Weights:
+@dataclass(frozen=True, kw_only=True)
+class Expectations:
+    """What weights expect of a model, as far as their file says.
+
+    Attributes:
+        mean: red, green and blue in 0..255, subtracted from the pixels.
+        stddev: what the difference is divided by.
+        class_names: in the order of the outputs.
+        variants: those that such files are made for.
+    """
+
+    mean: tuple[float, ...] | None = None
+    stddev: float | None = None
+    class_names: tuple[str, ...] | None = None
+    variants: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        mean, stddev = self.mean, self.stddev
+        check(mean is None or (len(mean) == 3 and all(0 <= value <= 255 for value in mean)), f"mean is {mean}.")
+        check(stddev is None or 0 < stddev < math.inf, f"stddev is {stddev}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights(Expectations):
     """Trained weights, whatever file they came from.
 
     Attributes:
         source: the file, for messages.
         layers: layer -> name of a weight -> values, float32. Kernels are `(height, width, in / groups, out)` and `(in,
             out)`; of two towers, the first tower's outputs come first. Inputs are red, green and blue.
-        mean, stddev: what is subtracted from pixels of 0..255, and what the difference is divided by; `None` where the
-            file does not say.
-        class_names: in the order of the outputs; `None` where the file does not say.
         unknown: what the file has besides.
-        variants: those that such files are made for; empty where the file does not say.
     """
 
     source: str
     layers: Layers
-    mean: tuple[float, ...] | None = None
-    stddev: float | None = None
-    class_names: tuple[str, ...] | None = None
     unknown: tuple[str, ...] = ()
-    variants: tuple[str, ...] = ()
 
 
 def read(path: Path) -> Weights:
@@ -72,7 +88,7 @@ def read(path: Path) -> Weights:
     if not path.is_file():
         raise OptionError(f"There is no file of weights {path}.")
     if path.suffix not in SUFFIXES:
-        raise OptionError(f"Weights are read from {', '.join(SUFFIXES)} files, not from {path.name!r}.")
+        raise OptionError(f"Weights are read from .keras, {', '.join(SUFFIXES)} files, not from {path.name!r}.")
     try:
         weights = _read(path)
     except ValueError as error:
@@ -115,7 +131,8 @@ def _read(path: Path) -> Weights:
 def _of_caffe(source: str, blobs: Mapping[str, list[np.ndarray]], variants: tuple[str, ...]) -> Weights:
     known = {name: pair for name, pair in blobs.items() if name in LAYERS and len(pair) == 2}
     unknown = tuple(name for name in blobs if name not in known)
-    return Weights(source, from_channels_first(known, bgr=True), IMAGENET_MEAN, 1.0, None, unknown, variants)
+    layers = from_channels_first(known, bgr=True)
+    return Weights(source=source, layers=layers, mean=IMAGENET_MEAN, stddev=1.0, unknown=unknown, variants=variants)
 
 
 def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
@@ -138,7 +155,7 @@ def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
     used = {f"{name}.{kind}" for name, layer in TORCHVISION.items() if layer in known for kind in ("weight", "bias")}
     mean = tuple(255 * value for value in TORCHVISION_MEAN)
     unknown = tuple(name for name in tensors if name not in used)
-    return Weights(source, layers, mean, divisor, None, unknown, ("owt",))
+    return Weights(source=source, layers=layers, mean=mean, stddev=divisor, unknown=unknown, variants=("owt",))
 
 
 def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Weights:
@@ -150,20 +167,19 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[s
             layers.setdefault(parts[0], {})[parts[1]] = np.asarray(value, np.float32)
         else:
             unknown.append(name)
-    names = metadata.get("class_names")
-    mean = metadata.get("mean")
-    return Weights(
-        source,
-        join_towers(layers),
-        None if mean is None else tuple(map(float, mean)),
-        metadata.get("stddev"),
-        None if names is None else tuple(map(str, names)),
-        tuple(unknown),
-        (metadata["variant"],) if "variant" in metadata else (),
-    )
+    try:
+        said = build(Expectations, {**dataclasses.asdict(Expectations()), **metadata}, files.METADATA)
+    except OptionError as error:
+        raise InputError(f"{source} has metadata that cannot be used: {error}") from error
+    return Weights(source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(said))
 
 
-def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_missing: bool = False) -> tuple[str, ...]:
+def missing_layers(weights: Weights, targets: Iterable[Any]) -> tuple[str, ...]:
+    """The layers of a model that a file lacks, its towers joined."""
+    return tuple(name for name in shapes_of_model(targets) if name not in weights.layers)
+
+
+def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_missing: bool = False) -> None:
     """Give a model the weights of a file, all or none.
 
     Args:
@@ -172,9 +188,6 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
         targets: the model's layers.
         allow_missing: whether layers that the file lacks keep the weights that they have.
 
-    Returns:
-        The layers that the file lacks.
-
     Raises:
         InputError: the file is for another variant, layers are missing, the model has no such layers, or shapes differ.
     """
@@ -182,7 +195,7 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
         raise InputError(f"{weights.source} is for the variant {' or '.join(weights.variants)}, not for {variant}.")
     targets = [layer for layer in targets if layer.weights]
     expected = shapes_of_model(targets)
-    missing = tuple(name for name in expected if name not in weights.layers)
+    missing = missing_layers(weights, targets)
     foreign = [name for name in weights.layers if name not in expected and name not in CLASSIFIER]
     if foreign:
         raise InputError(f"{weights.source} has {_names(foreign)}, which the model has not; choose another variant.")
@@ -200,22 +213,16 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
                 "choose the variant, classes and input size that the file was made for."
             )
     into_model(weights.layers, targets)
-    return missing
 
 
-def export(path: Path, layers: Iterable[Any], metadata: Mapping[str, Any]) -> None:
-    """Write a model's weights, its towers joined, as `conv1/kernel`, ... to an .npz or a .safetensors file.
-
-    Args:
-        path: what to write.
-        layers: the model's.
-        metadata: `mean`, `stddev`, `class_names` and `variant`, as JSON has them.
+def export(path: Path, weights: Weights) -> None:
+    """Write weights as `conv1/kernel`, ..., with what they expect of pixels, to an .npz or a .safetensors file.
 
     Raises:
         OptionError: the path has another suffix.
     """
-    arrays = {f"{name}/{key}": value for name, values in of_model(layers).items() for key, value in values.items()}
-    files.write(path, arrays, metadata)
+    arrays = {f"{name}/{key}": value for name, values in weights.layers.items() for key, value in values.items()}
+    files.write(path, arrays, {field.name: getattr(weights, field.name) for field in dataclasses.fields(Expectations)})
 
 
 def _names(names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from alexnet_keras.errors import InputError, OptionError
 
 Arrays = dict[str, np.ndarray]
-METADATA = "metadata"  # JSON: mean, stddev, class_names, variant
+METADATA = "metadata"  # JSON: mean, stddev, class_names, variants
 FOUR = ("gamma", "beta", "moving_mean", "moving_variance")  # batch normalization, in Keras's order
 
 
