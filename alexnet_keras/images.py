@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config import STORED_SIZE
@@ -96,25 +97,53 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
     Returns:
         `(size, size, 3)` uint8, 0..255.
     """
-    return _window_of_resized(image, size, tf.zeros(2, tf.int32), size)
+    return _to_pixels(_window_of_resized(image, size, tf.zeros(2, tf.int32), size))
 
 
 def _window_of_resized(image: tf.Tensor, size: int, offset: tf.Tensor, side: int) -> tf.Tensor:
-    """The square of `side` pixels at `offset` of `resize_and_crop(image, size)`, and nothing else of it computed."""
+    """The square of `side` pixels at `offset` of `resize_and_crop(image, size)`, and nothing else of it computed.
+
+    One direction at a time, and what lies across it as the channels of an image one pixel wide: the kernel's inner loop
+    runs over channels, and three of them leave it idle for most of the time. Rescaling both directions at once takes
+    two to three times as long.
+
+    Returns:
+        `(side, side, 3)` float32, 0..255 and not rounded, columns before rows.
+    """
     sides = tf.cast(tf.shape(image)[:2], tf.float32)
-    shorter = tf.reduce_min(sides)
-    resized = tf.round(sides * (size / shorter))  # the shorter side is exactly `size`
+    resized = tf.round(sides * (size / tf.reduce_min(sides)))  # the shorter side is exactly `size`
+    scale = resized / sides
     corner = tf.floor((resized - size) / 2) + tf.cast(offset, tf.float32)
-    pixels = tf.raw_ops.ScaleAndTranslate(
-        images=image[tf.newaxis],
-        size=(side, side),
-        scale=resized / sides,
-        translation=-corner,
+    reach = tf.maximum(1.0, 1 / scale) + 1  # of the triangle, in pixels of the image
+    first = tf.maximum(tf.floor(corner / scale - reach), 0)
+    last = tf.minimum(tf.math.ceil((corner + side) / scale + reach), sides)
+    top, left, bottom, right = tf.unstack(tf.cast(tf.concat([first, last], axis=0), tf.int32))
+    image, corner = image[top:bottom, left:right], corner - first * scale
+    rows = _rescale_rows(tf.reshape(image, (bottom - top, (right - left) * 3)), scale[0], corner[0], side)
+    columns = tf.transpose(tf.reshape(rows, (side, right - left, 3)), (1, 0, 2))
+    columns = _rescale_rows(tf.reshape(columns, (right - left, side * 3)), scale[1], corner[1], side)
+    return tf.reshape(columns, (side, side, 3))
+
+
+def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: int) -> tf.Tensor:
+    """`(H, C)` -> `(count, C)` float32, from the place `corner` of the rescaled rows on."""
+    return tf.raw_ops.ScaleAndTranslate(
+        images=rows[tf.newaxis, :, tf.newaxis],
+        size=(count, 1),
+        scale=tf.stack([scale, 1.0]),
+        translation=tf.stack([-corner, 0.0]),
         kernel_type="triangle",
         antialias=True,
-    )[0]
-    pixels = tf.saturate_cast(tf.round(pixels), tf.uint8)
-    return tf.ensure_shape(pixels, (side, side, 3))
+    )[0, :, 0]
+
+
+def _to_pixels(columns: tf.Tensor) -> tf.Tensor:
+    """`(W, H, 3)` float32, 0..255 -> `(H, W, 3)` uint8."""
+    return tf.transpose(tf.saturate_cast(tf.round(columns), tf.uint8), (1, 0, 2))
+
+
+# A quarter of the time; XLA has no place in an export, for which `resize_and_crop` is too.
+_to_pixels_compiled = tf.function(_to_pixels, jit_compile=True)
 
 
 def crop(image: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
@@ -197,16 +226,19 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
         columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
         return tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
 
+    def photograph() -> tf.Tensor:
+        return _to_pixels_compiled(_window_of_resized(decode(encoded), STORED_SIZE, offset, size))
+
     stored = tf.cond(
         tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff",
         lambda: tf.reduce_all(tf.io.extract_jpeg_shape(encoded)[:2] == STORED_SIZE),
         lambda: False,
     )
-    return tf.cond(stored, square, lambda: _window_of_resized(decode(encoded), STORED_SIZE, offset, size))
+    return tf.cond(stored, square, photograph)
 
 
 def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop`, then `mirror`, for a whole batch: a tenth of what tf.data takes to call them image by image.
+    """`crop`, then `mirror`, for a whole batch: a fifth of what TensorFlow's operators take, which copy twice.
 
     Args:
         images: `(B, H, W, 3)` uint8.
@@ -217,11 +249,20 @@ def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, 
     Returns:
         `(B, size, size, 3)` uint8.
     """
-    return tf.map_fn(
-        lambda each: mirror(crop(each[0], each[1], size), each[2]),
-        (images, offsets, mirrored),
-        fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
-    )
+
+    def cut(images: np.ndarray, offsets: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+        squares = np.empty((len(images), size, size, 3), np.uint8)
+        for square, image, (top, left), reverse in zip(squares, images, offsets, mirrored, strict=True):
+            window = image[top : top + size, left : left + size]
+            if not reverse:
+                square[:] = window
+                continue
+            for channel in range(3):  # 46 us an image; the three at once have an inner loop of three, and take 225
+                square[..., channel] = window[:, ::-1, channel]
+        return squares
+
+    squares = tf.numpy_function(cut, [images, offsets, mirrored], tf.uint8, stateful=False)
+    return tf.ensure_shape(squares, (None, size, size, 3))
 
 
 def shift_colours(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:

@@ -102,7 +102,7 @@ def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset):
     square = images.crop_encoded(encoded, tf.constant(offset), 227)
     difference = np.abs(square.numpy().astype(int) - expected.numpy().astype(int))
     assert difference.max() <= 1  # where a float ends on the other side of a half
-    assert (difference > 0).mean() < 1e-3
+    assert (difference > 0).mean() < 5e-3
 
 
 def test_mirror_reverses_left_and_right():
