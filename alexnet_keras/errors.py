@@ -1,5 +1,7 @@
 """What goes wrong, by who can mend it. Standard library only."""
 
+from pathlib import Path
+
 
 class OptionError(ValueError):
     """An option or an argument that nothing can honour; the command line exits with 2."""
@@ -7,6 +9,18 @@ class OptionError(ValueError):
 
 class InputError(ValueError):
     """A file, a folder or a data set that cannot be used; the command line exits with 1."""
+
+
+class TooLargeError(InputError):
+    """A data set that only memory gives in random access, and does not hold; its shards would.
+
+    Attributes:
+        prepared: the folder, which may not exist, where its shards are looked for.
+    """
+
+    def __init__(self, message: str, prepared: Path) -> None:
+        super().__init__(message)
+        self.prepared = prepared
 
 
 class RunError(RuntimeError):

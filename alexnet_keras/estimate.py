@@ -1,6 +1,7 @@
 """`data prepare --dry-run`: what preparing a data set would take, from a sample."""
 
 import dataclasses
+import itertools
 import shutil
 import time
 from dataclasses import dataclass
@@ -58,9 +59,9 @@ def estimate(dataset: DataSet, output: Path, settings: Settings) -> Estimate:
         for stream in streams.values():
             length = max(1, round(SAMPLE * stream.count / total / RUNS))
             starts = np.unique(np.linspace(0, max(0, stream.count - length), RUNS).astype(int)).tolist()
-            for start in starts:
+            for start, following in itertools.pairwise([*starts, stream.count]):
                 begun = 0.0
-                for stored in store(stream, start, min(start + length, stream.count), settings):
+                for stored in store(stream, start, min(start + length, following), settings):
                     now = time.monotonic()
                     if begun:  # the first of a run pays for the pipeline's start
                         seconds, timed = seconds + now - begun, timed + 1

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import shlex
 import shutil
 import sys
@@ -12,13 +13,15 @@ import tensorflow as tf
 from alexnet_keras import config as configs
 from alexnet_keras import data, datasets, hosts, runs, towers
 from alexnet_keras.config import TrainConfig
+from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
-from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError, TooLargeError
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.fit import fit
 from alexnet_keras.model import load_model
 from alexnet_keras.predict import from_keras
+from alexnet_keras.prepare import prepare
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.signals import Signals
@@ -134,7 +137,7 @@ def _train(
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     jit = choose_jit(config.jit, max(len(devices), replicas.count), config.deterministic)
-    dataset = datasets.load(config.source)
+    dataset = _open(config, alone=replicas.cluster is None)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
     measured = runs.read_config(run)[1] if resume else None
@@ -194,6 +197,32 @@ def _train(
     shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     replicas.from_chief(evaluation.to_dict())
     return evaluation
+
+
+def _open(config: TrainConfig, alone: bool) -> DataSet:
+    """The data set; one that random access has no form of, and memory no room for, is prepared first, once and for all.
+
+    Args:
+        config: says which.
+        alone: whether no other host waits meanwhile, which it would not do for hours.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    dataset = datasets.load(config.source)
+    try:
+        _ = dataset.train, dataset.validation
+    except TooLargeError as error:
+        if not alone or config.split is not None:
+            raise
+        print(
+            f"{dataset.name} is too large for memory: its pictures are stored once at {configs.STORED_SIZE} pixels in "
+            f"{error.prepared}, which can be stopped and gone on with, and taken from there ever after.",
+            file=sys.stderr,
+        )
+        prepare(dataset, error.prepared, Settings(jobs=os.cpu_count() or 1))
+        dataset = datasets.load(config.source)
+    return dataset
 
 
 def _check_data(measured: Measured, dataset: DataSet, run: Path) -> None:

@@ -1,9 +1,11 @@
 """Every source of pictures, and what each says when it cannot be used."""
 
+import dataclasses
 import json
 import os
 import shutil
 import tarfile
+import types
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import builders, imagenet
 from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.prepare import prepare
+from alexnet_keras.recipes import recipe
+from alexnet_keras.train import train
 
 
 def test_a_folder_lists_its_classes_and_pictures(folder):
@@ -302,6 +306,25 @@ def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp
     split = datasets.load(str(tmp_path / "shards")).train
     for index, label in enumerate(split.labels):
         assert np.all(split.read(tf.constant(index, tf.int64)) == 250 * label)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, tiny, tmp_path, capfd):
+    little = types.SimpleNamespace(virtual_memory=lambda: types.SimpleNamespace(available=10))
+    monkeypatch.setattr(builders, "psutil", little)
+    whole = dataclasses.replace(
+        recipe("quickstart"), architecture=tiny, data="tiny_colours", input_size=67, batch_size=3, epochs=1
+    )
+    assert train(whole, tmp_path / "run").num_images == 4
+    shards = builders.prepared_folder(whole.source)
+    assert f"tiny_colours is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
+        capfd.readouterr().err
+    )
+    written = (shards / "dataset.json").stat().st_mtime_ns
+    assert train(whole, tmp_path / "again").num_images == 4
+    assert (shards / "dataset.json").stat().st_mtime_ns == written
+    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+        train(dataclasses.replace(whole, split="train[:3],train[3:]"), tmp_path / "split")
 
 
 class TinyUnlabelled(TinyColours):

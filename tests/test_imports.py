@@ -61,7 +61,8 @@ MAY_IMPORT = {
     "replicas": "data hosts towers",
     "fit": "augmentation callbacks checkpoints config data errors health hosts learning_rates model "
     "optimizers replicas runs signals splits tensorboard",
-    "train": "config data datasets devices errors evaluate fit hosts model predict replicas runs signals towers",
+    "train": "config conversion data datasets devices errors evaluate fit hosts model predict prepare "
+    "replicas runs signals towers",
     "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
     "predict progress pruning runs schedules sharing signals splits",
     "figures": "augmentation config data datasets errors images runs",

@@ -72,13 +72,13 @@ def prepare(
         click.echo(json.dumps(result.to_dict()))
         return
     rows = [("pictures", ", ".join(f"{count:,} for {split}" for split, count in result.images.items()))]
-    gigabytes, total = f"{result.bytes / 1e9:,.2f} GB", sum(result.images.values())
+    volume, total = _size(result.bytes), sum(result.images.values())
     if dry_run:
         rows += [("sample", f"{result.sample:,} pictures")]
-        rows += [("bytes", f"{gigabytes}, {result.bytes_per_image:,.0f} a picture")]
-        rows += [("free", f"{result.free_bytes / 1e9:,.2f} GB on the disk of {output}")]
+        rows += [("bytes", f"{volume}, {result.bytes_per_image:,.0f} a picture")]
+        rows += [("free", f"{_size(result.free_bytes)} on the disk of {output}")]
     else:
-        rows += [("wrote", result.path), ("bytes", f"{gigabytes}, {result.bytes / total:,.0f} a picture")]
+        rows += [("wrote", result.path), ("bytes", f"{volume}, {result.bytes / total:,.0f} a picture")]
         rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
     rows += [("time", f"{duration(result.seconds)}, {result.images_per_second:,.0f} pictures a second")]
     rows += [("cannot be used", f"{entry['picture']} {entry['reason']}") for entry in result.bad]
@@ -126,6 +126,10 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     if not report.problems:
         click.echo("Nothing here would make training go wrong.")
     sys.exit(1 if report.problems else 0)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
 def _range(spread: tuple[int, int, int]) -> str:

@@ -1,13 +1,16 @@
 """Data sets of TensorFlow Datasets: in memory where they fit, else as a stream that `data prepare` reads once."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras.config import DataSource
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras import shards
+from alexnet_keras.config import STORED_SIZE, DataSource
+from alexnet_keras.errors import InputError, OptionError, TooLargeError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet, Split, Stream
 
@@ -38,6 +41,9 @@ def load(source: DataSource) -> DataSet:
         InputError: it is no classification of pictures, or cannot be built.
     """
     library = tfds(source)
+    prepared = prepared_folder(source)
+    if source.split is None and shards.is_prepared(prepared):
+        return shards.load(prepared)
     try:
         builder = library.builder(source.name, data_dir=source.data_dir)
     except (library.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration
@@ -52,6 +58,17 @@ def load(source: DataSource) -> DataSet:
         raise InputError(f"--data {source.name} has no features 'image' and 'label'; choose a classification data set.")
     build(builder, source)
     return from_builder(builder, source, source.name)
+
+
+def data_folder(source: DataSource) -> Path:
+    """Where built data sets are: as asked for, or as TFDS has it."""
+    default = tfds(source).core.constants.DATA_DIR
+    return Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default).expanduser()
+
+
+def prepared_folder(source: DataSource) -> Path:
+    """Where the shards of a data set are that is too large for memory."""
+    return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{STORED_SIZE}"
 
 
 def build(builder: Any, source: DataSource) -> None:
@@ -86,7 +103,7 @@ def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
     return DataSet(
         name,
         tuple(builder.info.features["label"].names),
-        lambda split: _in_memory(builder, expression(split), name),
+        lambda split: _in_memory(builder, expression(split), source),
         lambda split: _stream(builder, expression(split)),
     )
 
@@ -153,16 +170,17 @@ def _stream(builder: Any, expression: str) -> Stream:
     return Stream(count, lambda place: f"{builder.name} {expression} {place}", elements, load_example)
 
 
-def _in_memory(builder: Any, expression: str, name: str) -> Split:
-    stream = _stream(builder, expression)
+def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
+    name, stream = source.name, _stream(builder, expression)
     info = builder.info
     whole = sum(split.num_examples for split in info.splits.values())
     needed, free = info.dataset_size * stream.count / max(whole, 1), psutil.virtual_memory().available
     if needed > free / 2:
-        raise InputError(
+        raise TooLargeError(
             f"--data {name} takes {needed / 1e9:.0f} GB in random access, which only memory gives it, of which "
             f"{free / 1e9:.0f} GB are free; prepare it once, by 'alexnet-keras data prepare --data {name} "
-            "--output DIR', and give --data DIR."
+            "--output DIR', and give --data DIR.",
+            prepared_folder(source),
         )
     pictures, labels, names = [], [], []
     with Progress(f"Reading {name} {expression}", stream.count) as progress:

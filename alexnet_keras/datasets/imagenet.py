@@ -38,7 +38,7 @@ def load(source: DataSource) -> DataSet:
         InputError: there is none, or the one that is there is incomplete.
     """
     library = builders.tfds(source)
-    data_dir = Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or library.core.constants.DATA_DIR).expanduser()
+    data_dir = builders.data_folder(source)
     manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
     for folder in (data_dir, *sorted(data_dir.glob(f"{NAME}*"))):
         if shards.is_prepared(folder) and shards.manifest(folder)["name"] == NAME:
