@@ -82,7 +82,7 @@ class Draws:
     colour: tf.Tensor
 
 
-def draw(count: int, size: int, seed: int, epoch: tf.Tensor) -> Draws:
+def draw(count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = False) -> Draws:
     """Draw an epoch: a function of its arguments alone, so that it can be entered anywhere and by any host.
 
     Args:
@@ -90,14 +90,16 @@ def draw(count: int, size: int, seed: int, epoch: tf.Tensor) -> Draws:
         size: side of the crops in pixels, at most 256.
         seed: any integer.
         epoch: scalar int64, the epoch's number.
+        centred: whether all crops are central ones; whatever else is drawn stays the same.
     """
     fold_in = tf.random.experimental.stateless_fold_in
     epoch_seed = fold_in(tf.constant([seed, 0], tf.int64), epoch)
+    offsets = tf.random.stateless_uniform(
+        (count, 2), fold_in(epoch_seed, CROP), minval=0, maxval=STORED_SIZE - size + 1, dtype=tf.int32
+    )
     return Draws(
         order=tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed),
-        offsets=tf.random.stateless_uniform(
-            (count, 2), fold_in(epoch_seed, CROP), minval=0, maxval=STORED_SIZE - size + 1, dtype=tf.int32
-        ),
+        offsets=tf.fill((count, 2), (STORED_SIZE - size) // 2) if centred else offsets,
         mirrored=tf.random.stateless_uniform((count,), fold_in(epoch_seed, MIRROR)) < 0.5,
         colour=tf.random.stateless_normal((count, 3), fold_in(epoch_seed, COLOUR)),
     )

@@ -49,6 +49,7 @@ class Recorder(keras.callbacks.Callback):
         config: the run's configuration.
         state: where the training begins; kept up to date.
         checkpoints: where the state goes.
+        network: the whole one that trains; what is fitted may be a part of it.
         blank: a float32 model of the same weights as the one that trains; it is what gets saved, so that all that is
             made from the run computes alike.
         metrics: Keras's own for the loss, and the accuracy; their sums are a part of the state.
@@ -69,6 +70,7 @@ class Recorder(keras.callbacks.Callback):
         state: State,
         checkpoints: Checkpoints,
         *,
+        network: keras.Model,
         blank: keras.Model,
         metrics: list[keras.metrics.Metric],
         images_per_epoch: int,
@@ -81,7 +83,7 @@ class Recorder(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.run, self.config, self.state, self.checkpoints = run, config, state, checkpoints
-        self.blank, self.metrics, self.images_per_epoch = blank, metrics, images_per_epoch
+        self.network, self.blank, self.metrics, self.images_per_epoch = network, blank, metrics, images_per_epoch
         self.learning_rate, self.health, self.board, self.signals = learning_rate, health, board, signals
         self.agree, self.writes = agree, board is not None
         self.checkpoint_seconds = 60 * checkpoint_minutes
@@ -166,7 +168,7 @@ class Recorder(keras.callbacks.Callback):
             ) from error
         if self.board is None:
             return
-        self.board.write(epoch + 1, row, self.model)
+        self.board.write(epoch + 1, row, self.network)
         self.progress.close()
         print(
             f"Epoch {epoch + 1}/{self.config.epochs}  loss {row['loss']:.3f}  top-1 error {row['top1_error']:.1%}  "
@@ -236,7 +238,7 @@ class Recorder(keras.callbacks.Callback):
     def _save_best(self, epoch: int) -> None:
         if not self.writes:
             return
-        for source, target in zip(self.model.weights, self.blank.weights, strict=True):
+        for source, target in zip(self.network.weights, self.blank.weights, strict=True):
             target.assign(source)
         with runs.appear_whole(self.checkpoints.best(epoch)) as partial:
             self.blank.save(partial)

@@ -18,6 +18,7 @@ STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropp
 
 COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on each, or a tower
+FREEZES = ("none", "conv1", "conv2", "conv3", "conv4", "conv5")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 JITS = ("auto", "on", "off")
 
@@ -62,6 +63,12 @@ class TrainConfig:
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
         colour_noise_epochs: for how many epochs; `None` for all.
+        weights: a file of trained weights to begin from, in any form that `model.read_weights` takes, or `None`. Its
+            classifier is not taken over, and so is no layer that it lacks.
+        freeze: the last convolution that keeps its weights, `conv1` to `conv5`; with it, those before. Or `none`.
+        freeze_epochs: for how many epochs; `None` for all.
+        cache_features: whether only the central crop and its mirror image are trained on while layers are frozen, so
+            that what these make of them is computed once.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
         jit: `auto`, `on` or `off`: whether XLA compiles the whole step.
@@ -88,13 +95,17 @@ class TrainConfig:
     label_smoothing: float = 0.0
     colour_noise: str | None = None
     colour_noise_epochs: int | None = None
+    weights: str | None = None
+    freeze: str = "none"
+    freeze_epochs: int | None = None
+    cache_features: bool = False
     seed: int = 0
     precision: str = "auto"
     jit: str = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "steps_per_epoch", "colour_noise_epochs"):
+        for name in ("batch_size", "epochs", "steps_per_epoch", "colour_noise_epochs", "freeze_epochs"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"{name} must be at least 1, got {value}.")
         check(67 <= self.input_size <= STORED_SIZE, f"input_size must be 67 to {STORED_SIZE}, got {self.input_size}.")
@@ -107,11 +118,20 @@ class TrainConfig:
             self.colour_noise in (None, *COLOUR_NOISES),
             f"colour_noise must be None or one of {', '.join(COLOUR_NOISES)}, got {self.colour_noise!r}.",
         )
+        check(self.freeze in FREEZES, f"freeze must be one of {', '.join(FREEZES)}, got {self.freeze!r}.")
+        check(
+            not (self.cache_features and self.colour_noise),
+            f"Features cannot be computed once with colour_noise {self.colour_noise!r}; choose None.",
+        )
         check(self.seed >= 0, f"seed must not be negative, got {self.seed}.")
         check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
         check(self.jit in JITS, f"jit must be one of {', '.join(JITS)}, got {self.jit!r}.")
+
+    def frozen(self, epoch: int) -> str:
+        """The last convolution that keeps its weights in an epoch, counted from 0, or `none`."""
+        return self.freeze if self.freeze_epochs is None or epoch < self.freeze_epochs else "none"
 
     @property
     def source(self) -> DataSource:

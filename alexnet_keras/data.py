@@ -186,6 +186,7 @@ def train_dataset(
     first_step: int = 0,
     share: Share = Share(),
     noise: ColourNoise | None = None,
+    centred: bool = False,
 ) -> tf.data.Dataset:
     """Augmented batches: every picture once an epoch, in an order of that epoch's own.
 
@@ -203,6 +204,7 @@ def train_dataset(
         share: which pictures of each batch are this host's. Every share has equally many batches, so that hosts stay
             in step: the last of an epoch may be empty.
         noise: what to do to the images' colours.
+        centred: whether crops are the central ones, mirrored at random.
 
     Returns:
         `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels. With
@@ -224,7 +226,7 @@ def train_dataset(
     missing = batches - math.ceil(len(places) / local)  # 0, or 1 where the last batch has no picture for this share
 
     def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        draws = augmentation.draw(count, input_size, seed, epoch)
+        draws = augmentation.draw(count, input_size, seed, epoch, centred=centred)
         skipped = tf.where(turn == 0, local * first_step, 0)
         dataset = tf.data.Dataset.from_tensor_slices(tf.constant(places)[skipped:])
         crops = _crops_by_batch if split.read_batch else _crops_one_by_one

@@ -4,17 +4,19 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, hosts, learning_rates, runs
+from alexnet_keras import augmentation, data, frozen, hosts, learning_rates, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.errors import InputError
+from alexnet_keras.frozen import Features
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate
 from alexnet_keras.model import AlexNet
@@ -24,6 +26,7 @@ from alexnet_keras.runs import Measured
 from alexnet_keras.signals import Signals
 from alexnet_keras.splits import Split
 from alexnet_keras.tensorboard import Board
+from alexnet_keras.weights import Weights, assign
 
 
 def fit(
@@ -31,6 +34,7 @@ def fit(
     run: Path,
     replicas: Replicas,
     measured: Measured,
+    trained: Weights | None,
     training: Split,
     validation: Split,
     *,
@@ -47,6 +51,7 @@ def fit(
         run: the run's folder, which belongs to this process; it gets checkpoints, history.csv and model.keras.
         replicas: where to train.
         measured: what is known of the data.
+        trained: the weights to begin from, where they are not the initializer's, nor in a checkpoint.
         training, validation: pictures.
         steps: of an epoch.
         jit_compile: whether XLA compiles the whole step.
@@ -63,6 +68,8 @@ def fit(
     with replicas.strategy.scope():
         learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
+        if config.freeze_epochs is None:  # else the optimizer needs a place for what is frozen at first, too
+            frozen.freeze(model, config.freeze)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         optimizer = update_rule(config, measured.policy, learning_rate, steps)
         loss = smoothed_crossentropy(config.label_smoothing)
@@ -72,11 +79,14 @@ def fit(
         print(replicas.held(model), file=sys.stderr)
     checkpoints = Checkpoints(run, _variables(model))
     state = _newest(checkpoints, replicas, run) or State(steps=steps)
+    if trained is not None and (state.epoch, state.step) == (0, 0):
+        assign(trained, config.architecture.name, model.layers, allow_missing=True)
     recorder = Recorder(
         run,
         config,
         state,
         checkpoints,
+        network=model,
         blank=_network(config, measured, dtype="float32"),
         metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
         images_per_epoch=min(steps * config.batch_size, len(training)),
@@ -101,12 +111,16 @@ def fit(
 
 
 def _network(config: TrainConfig, measured: Measured, **how: Any) -> keras.Model:
+    if measured.weights is not None:  # without layers: only what they expect of the pixels
+        origin = measured.weights
+        how["weights"] = Weights(source="", layers={}, mean=origin.mean, stddev=origin.stddev)
     return AlexNet(
         config.architecture,
         classes=len(measured.class_names),
         input_shape=(config.input_size, config.input_size, 3),
         mean=measured.colours.mean,
         class_names=measured.class_names,
+        allow_missing=True,
         **how,
     )
 
@@ -165,40 +179,95 @@ def _epochs(
     """All epochs from where the recorder's state is."""
     state = recorder.state
     noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
-    validation_batches = replicas.deal_out(
-        data.eval_dataset(validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share)
-    )
+    stage = _stage(config, replicas, model, recorder, training, validation)
     validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
     if state.step == state.steps:
-        _validate(model, recorder, validation_batches, validation_steps)
+        _validate(stage.model, recorder, stage.validation, validation_steps)
     while state.epoch < config.epochs and not state.over:
         # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
         last = state.epoch + 1 if state.step else config.epochs
         noisy = config.colour_noise_epochs is None or state.epoch < config.colour_noise_epochs
         if noisy and config.colour_noise_epochs is not None:
             last = min(last, config.colour_noise_epochs)
-        batches = data.train_dataset(
-            training,
-            input_size=config.input_size,
-            batch_size=config.batch_size,
-            epochs=tf.data.Dataset.range(state.epoch, last),
-            seed=config.seed,
-            steps=state.steps,
-            first_step=state.step,
-            noise=noise if noisy else None,
-            share=replicas.share,
-        )
-        model.fit(
+        if config.frozen(state.epoch) != stage.frozen:
+            stage = _stage(config, replicas, model, recorder, training, validation)
+        if config.freeze_epochs is not None and stage.frozen != "none":
+            last = min(last, config.freeze_epochs)
+        turns: dict[str, Any] = {
+            "input_size": config.input_size,
+            "batch_size": config.batch_size,
+            "epochs": tf.data.Dataset.range(state.epoch, last),
+            "seed": config.seed,
+            "steps": state.steps,
+            "first_step": state.step,
+        }
+        if stage.features is not None:
+            batches = stage.features.train_dataset(**turns)
+        else:
+            centred = config.cache_features and stage.frozen != "none"
+            batches = data.train_dataset(
+                training, **turns, noise=noise if noisy else None, centred=centred, share=replicas.share
+            )
+        stage.model.fit(
             replicas.deal_out(batches),
             initial_epoch=state.epoch,
             epochs=last,
             steps_per_epoch=state.steps - state.step,
-            validation_data=validation_batches,
+            validation_data=stage.validation,
             validation_steps=validation_steps,
             callbacks=[recorder],
             shuffle=False,  # train_dataset has shuffled
             verbose=0,
         )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What some epochs of a run have in common.
+
+    Attributes:
+        frozen: the last convolution that keeps its weights, or `none`.
+        model: what is fitted: the network, or what follows its frozen layers.
+        features: what these make of the pictures, where the model is fed with that.
+        validation: batches for the model.
+    """
+
+    frozen: str
+    model: keras.Model
+    features: Features | None
+    validation: Any
+
+
+def _stage(
+    config: TrainConfig,
+    replicas: Replicas,
+    model: keras.Model,
+    recorder: Recorder,
+    training: Split,
+    validation: Split,
+) -> Stage:
+    """The stage that the recorder's epoch belongs to; the recorder gets the metrics of its model."""
+    held = config.frozen(recorder.state.epoch)
+    part, features = model, None
+    if config.freeze != "none":
+        frozen.freeze(model, held)
+    if held != "none" and config.cache_features and replicas.is_single:
+        trunk, head = frozen.cut(model)
+        if frozen.fits(trunk, training, validation):
+            part, features = head, frozen.compute(trunk, training, validation, config.input_size)
+        else:
+            print("The features of the frozen layers do not fit into memory and are computed anew.", file=sys.stderr)
+    if config.freeze != "none":
+        accuracy = recorder.metrics[-1]
+        with replicas.strategy.scope():
+            part.compile(model.optimizer, model.loss, metrics=[accuracy], jit_compile=model.jit_compile)
+        recorder.metrics = [next(metric for metric in part.metrics if metric.name == "loss"), accuracy]
+    if features is not None:
+        return Stage(held, part, features, features.eval_dataset(config.batch_size))
+    batches = data.eval_dataset(
+        validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share
+    )
+    return Stage(held, part, None, replicas.deal_out(batches))
 
 
 def _validate(model: keras.Model, recorder: Recorder, batches: Any, steps: int) -> None:

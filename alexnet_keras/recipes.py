@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.architecture import ARCHITECTURES, architecture
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.errors import OptionError
 from alexnet_keras.schedules import Cosine
@@ -27,7 +27,24 @@ def quickstart() -> TrainConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], TrainConfig]] = {"quickstart": quickstart}
+def transfer() -> TrainConfig:
+    """Trained convolutions and a new, smaller classifier, for thousands of images instead of a million."""
+    return TrainConfig(
+        recipe="transfer",
+        architecture=architecture("caffe", hidden_units=(512, 512)),
+        epochs=5,
+        batch_size=64,
+        learning_rate=0.001,
+        schedule=Cosine(),
+        bias_learning_rate_multiplier=1.0,
+        label_smoothing=0.1,
+        freeze="conv5",
+        freeze_epochs=3,
+        cache_features=True,
+    )
+
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {"quickstart": quickstart, "transfer": transfer}
 
 
 def recipe(name: str) -> TrainConfig:

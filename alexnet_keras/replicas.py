@@ -110,6 +110,11 @@ class Replicas:
         """Whether this process writes the run; of several hosts one does."""
         return self.share.index == 0
 
+    @property
+    def is_single(self) -> bool:
+        """Whether one process trains one whole network on one device."""
+        return self.cluster is None and self.count == 1 and not self.two_towers
+
     def prepare(self, model: keras.Model) -> keras.Model:
         """A functional model of the scope, ready for `compile` and `fit` in it."""
         if self.two_towers:

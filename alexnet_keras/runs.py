@@ -57,6 +57,24 @@ def default_path(config: TrainConfig) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The trained weights that a run began from.
+
+    Attributes:
+        sha256: of their file.
+        layers: what was taken over.
+        new_layers: what was not.
+        mean, stddev: what they expect to be subtracted from pixels, and the difference to be divided by.
+    """
+
+    sha256: str
+    layers: tuple[str, ...]
+    new_layers: tuple[str, ...]
+    mean: tuple[float, ...]
+    stddev: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What a run takes from its data and its machine before the first step.
 
@@ -65,6 +83,7 @@ class Measured:
         train_images, validation_images: how many there are.
         colours: mean and covariance of the training images' colours.
         policy: the Keras dtype policy that `auto` became.
+        weights: where they come from, if not from the initializer.
     """
 
     class_names: tuple[str, ...]
@@ -72,6 +91,7 @@ class Measured:
     validation_images: int
     colours: ColourStatistics
     policy: str
+    weights: Origin | None = None
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from alexnet_keras import config as configs
-from alexnet_keras import data, datasets, hosts, runs, towers
+from alexnet_keras import data, datasets, hosts, runs, towers, transfer
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import DataSet
@@ -60,13 +60,17 @@ def train(
         Errors of the best model on the validation pictures, as in evaluation.json.
 
     Raises:
-        OptionError: there are no such devices or hosts, or the layout is not for them.
+        OptionError: there are no such devices or hosts, the layout is not for them, or there are no weights to freeze.
         InputError: the folder or the data cannot be used. A new folder is removed unless there is something to keep.
         RunError: the training cannot go on: its loss is no number, or the disk is full.
         Interrupted: a signal stopped it; a checkpoint was written.
     """
     if not checkpoint_minutes >= 0:  # nor NaN, which compares false with everything
         raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
+    if config.freeze != "none" and config.weights is None:
+        raise OptionError(
+            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
+        )
     cluster = hosts.find()
     if cluster is not None:
         hosts.check(cluster, config.batch_size, devices, layout)
@@ -146,6 +150,7 @@ def _train(
         precision = Precision(measured.policy, "as the run began")
     else:
         precision = choose_precision(config.precision, deterministic=config.deterministic)
+    trained, origin = transfer.begin(config, run, measured, len(dataset.class_names))
     training = data.in_memory(training, f"{dataset.name} for training")
     validation = data.in_memory(validation, f"{dataset.name} for validation")
     hardware = describe(devices)
@@ -165,10 +170,13 @@ def _train(
             validation_images=len(validation),
             colours=colours,
             policy=precision.policy,
+            weights=origin,
         )
         if replicas.is_chief:
             runs.clear(run)
-            runs.write_config(run, dataclasses.replace(config, data=datasets.absolute(config.data)), measured)
+            weights = None if config.weights is None else str(Path(config.weights).resolve())
+            absolute = dataclasses.replace(config, data=datasets.absolute(config.data), weights=weights)
+            runs.write_config(run, absolute, measured)
     measured = configs.build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     _check_data(measured, dataset, run)
 
@@ -177,6 +185,7 @@ def _train(
         run,
         replicas,
         measured,
+        trained,
         training,
         validation,
         steps=steps,

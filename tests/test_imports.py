@@ -59,10 +59,12 @@ MAY_IMPORT = {
     "checkpoints": "errors runs",
     "callbacks": "checkpoints config errors health learning_rates progress runs schedules signals tensorboard",
     "replicas": "data hosts towers",
-    "fit": "augmentation callbacks checkpoints config data errors health hosts learning_rates model "
-    "optimizers replicas runs signals splits tensorboard",
+    "transfer": "config errors model runs weights",
+    "frozen": "augmentation data images progress splits",
+    "fit": "augmentation callbacks checkpoints config data errors frozen health hosts learning_rates model "
+    "optimizers replicas runs signals splits tensorboard weights",
     "train": "config conversion data datasets devices errors evaluate fit hosts model predict prepare "
-    "replicas runs signals towers",
+    "replicas runs signals towers transfer",
     "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
     "predict progress pruning runs schedules sharing signals splits",
     "figures": "augmentation config data datasets errors images runs",

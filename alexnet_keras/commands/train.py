@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from alexnet_keras import hosts
 from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, percent
-from alexnet_keras.config import COLOUR_NOISES, JITS, LAYOUTS, PRECISIONS, TrainConfig
+from alexnet_keras.config import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
 from alexnet_keras.errors import OptionError
 from alexnet_keras.recipes import RECIPES, recipe
 from alexnet_keras.schedules import SCHEDULES, schedule
@@ -29,6 +29,12 @@ from alexnet_keras.schedules import SCHEDULES, schedule
     type=click.Choice(["none", *COLOUR_NOISES]),
     help="Shift colours along the principal components of the training images.  [default: the recipe's]",
 )
+@click.option(
+    "--weights",
+    type=click.Path(dir_okay=False, resolve_path=True),
+    help="Trained weights to begin from: .keras, .npz, ...",
+)
+@click.option("--freeze", type=click.Choice(FREEZES), help="Keep the weights up to there.  [default: the recipe's]")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: a new one in saved_models/]")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")

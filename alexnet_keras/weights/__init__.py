@@ -24,7 +24,16 @@ from alexnet_keras.weights.layouts import (
     shapes_of_model,
 )
 
-__all__ = ["Weights", "assign", "export", "missing_layers", "of_model", "read"]
+__all__ = [
+    "CLASSIFIER",
+    "Weights",
+    "assign",
+    "export",
+    "missing_layers",
+    "of_model",
+    "read",
+    "shapes_of_model",
+]
 
 SUFFIXES = (".caffemodel", ".pth", ".pt", ".safetensors", ".npz", ".h5")
 CLASSIFIER = ("fc6", "fc7", "fc8")
