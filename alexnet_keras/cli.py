@@ -10,6 +10,7 @@ from alexnet_keras.commands.compress import compress
 from alexnet_keras.commands.data import data
 from alexnet_keras.commands.evaluate import evaluate
 from alexnet_keras.commands.export import export
+from alexnet_keras.commands.features import features
 from alexnet_keras.commands.figures import figures
 from alexnet_keras.commands.info import info
 from alexnet_keras.commands.predict import predict
@@ -58,5 +59,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark, weights):
+for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark, weights, features):
     main.add_command(command)

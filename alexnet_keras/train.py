@@ -67,10 +67,8 @@ def train(
     """
     if not checkpoint_minutes >= 0:  # nor NaN, which compares false with everything
         raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
-    if config.freeze != "none" and config.weights is None:
-        raise OptionError(
-            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
-        )
+    if not resume:
+        transfer.check(config)
     cluster = hosts.find()
     if cluster is not None:
         hosts.check(cluster, config.batch_size, devices, layout)

@@ -7,10 +7,24 @@ from pathlib import Path
 
 from alexnet_keras import runs
 from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import InputError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import AlexNet, read_weights
 from alexnet_keras.runs import Measured, Origin
 from alexnet_keras.weights import CLASSIFIER, Weights, assign, missing_layers, shapes_of_model
+
+
+def check(config: TrainConfig) -> None:
+    """Refuse what needs no look at data or weights.
+
+    Raises:
+        OptionError: layers are to be frozen and there are no weights, or there is no such file.
+    """
+    if config.freeze != "none" and config.weights is None:
+        raise OptionError(
+            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
+        )
+    if config.weights is not None and not Path(config.weights).is_file():
+        raise OptionError(f"There is no file of weights {config.weights}.")
 
 
 def begin(

@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "replicas": "data hosts towers",
     "transfer": "config errors model runs weights",
     "frozen": "augmentation data images progress splits",
+    "features": "config data datasets errors progress runs",
     "fit": "augmentation callbacks checkpoints config data errors frozen health hosts learning_rates model "
     "optimizers replicas runs signals splits tensorboard weights",
     "train": "config conversion data datasets devices errors evaluate fit hosts model predict prepare "
@@ -71,8 +72,8 @@ MAY_IMPORT = {
     "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
     "summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
-    "evaluate export figures hosts labels model predict prepare progress recipes runs schedules "
-    "sources summary train weights",
+    "evaluate export features figures hosts labels model predict prepare progress recipes runs "
+    "schedules sources summary train weights",
     "cli": "commands errors",
 }
 
