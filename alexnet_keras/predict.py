@@ -1,5 +1,6 @@
 """Any model file -> a function from images to probabilities."""
 
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,8 +125,36 @@ def from_tflite(path: Path) -> Predictor:
     return Predictor(predict, int(source["shape"][1]), names)
 
 
+def from_onnx(path: Path) -> Predictor:
+    """An ONNX file that `export` wrote, run by onnxruntime.
+
+    Raises:
+        OptionError: onnxruntime is not installed.
+        InputError: it is no file of this package.
+    """
+    try:
+        import onnxruntime  # only this format needs it
+    except ImportError as error:
+        raise OptionError(f"{path} needs onnxruntime; pip install 'alexnet-keras[onnx]'.") from error
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = psutil.cpu_count()
+    options.log_severity_level = 3  # errors, which come as exceptions too
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        names = tuple(json.loads(session.get_modelmeta().custom_metadata_map["class_names"]))
+    except Exception as error:  # onnxruntime raises its own kinds
+        raise InputError(f"{path} is not an ONNX file of this package, or a damaged one; export it again.") from error
+    (source,) = session.get_inputs()
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        return session.run(None, {source.name: batch.astype(np.float32)})[0]
+
+    return Predictor(predict, source.shape[1], names)
+
+
 def load(path: Path) -> Predictor:
-    """A model file of any format: `.keras`, a SavedModel's folder, `.tflite` or `.alexnet`.
+    """A model file of any format: `.keras`, a SavedModel's folder, `.tflite`, `.onnx` or `.alexnet`.
 
     Raises:
         OptionError: there is no such file.
@@ -135,13 +164,17 @@ def load(path: Path) -> Predictor:
         raise OptionError(f"There is no model {path}.")
     if path.suffix == ".tflite":
         return from_tflite(path)
+    if path.suffix == ".onnx":
+        return from_onnx(path)
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return from_saved_model(path)
     if path.suffix == ".keras":
         return from_keras(load_model(path))
     if path.suffix == archive.SUFFIX:
         return from_keras(archive.read(path))
-    raise InputError(f"{path} is no model; give a run, a .keras, a SavedModel's folder, a .tflite or an .alexnet.")
+    raise InputError(
+        f"{path} is no model; give a run, a .keras, a SavedModel's folder, a .tflite, an .onnx or an .alexnet."
+    )
 
 
 def read_picture(path: Path, input_size: int) -> np.ndarray:

@@ -218,7 +218,7 @@ def newest(root: Path = ROOT) -> Path:
 
 def looks_like_model(path: Path) -> bool:
     """Whether an argument names a model and not a picture: by its suffix, or because it is a folder."""
-    return path.is_dir() or path.suffix in (".keras", ".tflite", ".alexnet")
+    return path.is_dir() or path.suffix in (".keras", ".tflite", ".onnx", ".alexnet")
 
 
 def find_model(path: Path | None) -> Path:
@@ -233,7 +233,9 @@ def find_model(path: Path | None) -> Path:
     """
     path = newest() if path is None else path
     if not path.exists():
-        raise OptionError(f"There is no model {path}; give a run, a .keras, a SavedModel, a .tflite or an .alexnet.")
+        raise OptionError(
+            f"There is no model {path}; give a run, a .keras, a SavedModel, a .tflite, an .onnx or an .alexnet."
+        )
     if path.is_dir() and not (path / "saved_model.pb").exists():
         if not (path / MODEL).is_file():
             raise InputError(f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel.")

@@ -176,7 +176,7 @@ USAGE = [
     (["predict"], "Missing argument"),
     (["predict", "photo.jpg"], "There is no run in saved_models"),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
-    (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'keras'"),
+    (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'onnx', 'keras'"),
     (["export"], "Missing option '--format'"),
     (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),
     (["info", "--change", "activation=tanh"], "--change changes a --variant; name one"),

@@ -15,7 +15,7 @@ from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
 from alexnet_keras.model import AlexNet
 
 
-@pytest.mark.parametrize("kind", ["saved_model", "tflite", "keras"])
+@pytest.mark.parametrize("kind", ["saved_model", "tflite", "onnx", "keras"])
 def test_an_export_equals_the_model(kind, model, dataset):
     target = Target(format=kind)
     output = target.default_path(model)

@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "data": "augmentation config datasets errors images moments progress",
     "predict": "archive chatter config errors images labels layers model",
     "evaluate": "config data datasets errors images predict progress",
-    "export": "chatter data datasets devices errors evaluate layers model normalization predict progress runs splits",
+    "export": "chatter data datasets devices errors evaluate images layers model normalization predict "
+    "progress runs splits",
     "signals": "errors",
     "health": "architecture errors",
     "tensorboard": "",

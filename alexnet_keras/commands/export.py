@@ -20,7 +20,7 @@ from alexnet_keras.commands import (
 
 @click.command(epilog=example("alexnet-keras export saved_models/RUN --format tflite --quantize int8"))
 @click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--format", type=click.Choice(["saved_model", "tflite", "keras"]), required=True)
+@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras"]), required=True)
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),

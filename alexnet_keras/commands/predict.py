@@ -17,7 +17,7 @@ from alexnet_keras.errors import InputError
 def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     """Class names and probabilities of each IMAGE.
 
-    MODEL is a run, a .keras, a SavedModel or a .tflite; the newest run if the first argument is a picture.
+    MODEL is a run, a .keras, a SavedModel, a .tflite or a .onnx; the newest run if the first argument is a picture.
     """
     from alexnet_keras import runs
 

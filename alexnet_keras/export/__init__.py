@@ -11,14 +11,19 @@ from alexnet_keras import evaluate, predict, runs
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.errors import InputError, OptionError, RunError
-from alexnet_keras.export import saved_model, tflite
+from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.proof import BOUNDS, Proof, prove
 from alexnet_keras.model import load_model
 
 REPORT = "export.json"  # beside the exports: file name -> what was measured of it
 SMALLEST_CALIBRATION = 20  # pictures; what fewer of them reach is chance
-QUANTIZATIONS = {"saved_model": ("none",), "tflite": tflite.QUANTIZATIONS, "keras": ("none",)}
-SUFFIXES = {"saved_model": "", "tflite": ".tflite", "keras": ".keras"}
+QUANTIZATIONS = {
+    "saved_model": ("none",),
+    "tflite": tflite.QUANTIZATIONS,
+    "onnx": onnx.QUANTIZATIONS,
+    "keras": ("none",),
+}
+SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx", "keras": ".keras"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +31,12 @@ class Target:
     """What to write.
 
     Attributes:
-        format: `saved_model`, `tflite` or `keras`.
+        format: `saved_model`, `tflite`, `onnx` or `keras`.
         quantize: one of the format's `QUANTIZATIONS`.
         batch_size: images a call of a TFLite file; other formats take any number.
 
     Raises:
-        OptionError: the format has no such quantization or batch size.
+        OptionError: the format has no such quantization or batch size, or needs a package that is not installed.
     """
 
     format: str
@@ -44,6 +49,8 @@ class Target:
             raise OptionError(f"--quantize {self.quantize}: the format {self.format} has only {', '.join(known)}.")
         if self.batch_size is not None and self.format != "tflite":
             raise OptionError(f"--batch-size {self.batch_size}: the format {self.format} takes batches of any size.")
+        if self.format == "onnx":
+            onnx.check_installed()
 
     @property
     def calibrated(self) -> bool:
@@ -131,6 +138,8 @@ def export(
         if target.format == "tflite":
             size = target.batch_size or 1
             tflite.write(source, path, target.quantize, batch_size=size, calibration=pictures)
+        elif target.format == "onnx":
+            onnx.write(source, path, target.quantize, pictures)
         elif target.format == "saved_model":
             saved_model.write(source, path)
         else:

@@ -1,0 +1,230 @@
+"""ONNX files for onnxruntime, in float32 and 8 bits."""
+
+import importlib.util
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from alexnet_keras import data, predict
+from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions
+from alexnet_keras.progress import Progress
+from alexnet_keras.splits import Split, sample
+
+OPSET = 17
+IR_VERSION = 8  # the one of that opset, so that older runtimes read the file too
+QUANTIZATIONS = ("none", "int8")
+CALIBRATION_IMAGES = 200
+
+
+def check_installed() -> None:
+    """Refuse to export what cannot be written and checked here.
+
+    Raises:
+        OptionError: a package of the extra `onnx` is missing.
+    """
+    for package in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise OptionError(f"The format onnx needs the package {package!r}; pip install 'alexnet-keras[onnx]'.")
+
+
+def write(model: keras.Model, path: Path, quantize: str = "none", calibration: Split | None = None) -> None:
+    """Write an ONNX file with the class names and the range of the input in its metadata.
+
+    It takes `images` (B, H, W, 3) float32, 0..255, any B, and returns `probabilities` (B, classes) float32.
+
+    Args:
+        model: a classifier of this package.
+        path: the file.
+        quantize: `none` for float32; `int8` for 8-bit weights and activations, in the form of quantize and dequantize
+            operators around the others, of which onnxruntime makes integer kernels.
+        calibration: training pictures, for `int8`; 200 of them, evenly spaced, tell the range of each layer's
+            activations.
+
+    Raises:
+        InputError: the network has a layer that ONNX has no form for here.
+    """
+    import onnx
+
+    network = Graph(model).build()
+    properties = {"class_names": json.dumps(predict.class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
+    onnx.helper.set_model_props(network, {**properties, "quantize": quantize})
+    onnx.checker.check_model(network, full_check=True)
+    if quantize == "none":
+        onnx.save(network, str(path))
+        return
+    from onnxruntime import quantization
+
+    assert calibration is not None
+    with tempfile.TemporaryDirectory() as folder:
+        whole, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
+        onnx.save(network, str(whole))
+        del network  # a quarter of a gigabyte
+        quantization.quant_pre_process(whole, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            path,
+            _reader(calibration, model.input_shape[1]),
+            quant_format=quantization.QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,  # beside int8 weights three times as fast as int8 is
+            weight_type=quantization.QuantType.QInt8,
+        )
+    onnx.checker.check_model(str(path))
+
+
+def _reader(calibration: Split, input_size: int) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    pictures = sample(calibration, CALIBRATION_IMAGES)
+
+    def batches() -> Iterator[dict[str, np.ndarray]]:
+        dataset = data.eval_dataset(pictures, input_size=input_size, batch_size=1)
+        with Progress("Calibrating", len(pictures)) as progress, data.naming_unreadable(pictures):
+            for images, _ in dataset.as_numpy_iterator():
+                yield {"images": images.astype(np.float32)}
+                progress.advance(1)
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.batches = batches()
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self.batches, None)
+
+    return Reader()
+
+
+class Graph:
+    """The layers of a network, one after the other, as ONNX operators on `(B, channels, height, width)`.
+
+    Args:
+        model: a classifier of this package.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.names: dict[int, str] = {}  # of a Keras tensor, by its identity
+
+    def build(self) -> Any:
+        from onnx import TensorProto, helper
+
+        shape = self.model.input_shape
+        self.names[id(self.model.inputs[0])] = self.add("Transpose", ["images"], "channels_first", perm=[0, 3, 1, 2])
+        for layer in self.model.layers[1:]:
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+            form = next((form for kind, form in FORMS.items() if isinstance(layer, kind)), None)
+            if form is None:
+                raise InputError(f"The layer {layer.name!r}, a {type(layer).__name__}, has no ONNX form here.")
+            output = form(self, layer, [self.names[id(tensor)] for tensor in inputs])
+            self.names[id(layer.output)] = output
+        self.nodes.append(helper.make_node("Identity", [output], ["probabilities"], "probabilities"))
+        graph = helper.make_graph(
+            self.nodes,
+            self.model.name,
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", *shape[1:]])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", self.model.output_shape[1]])],
+            self.weights,
+        )
+        opset = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="alexnet-keras")
+
+    def add(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
+        """An operator's output, which has its name."""
+        from onnx import helper
+
+        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
+        return name
+
+    def constant(self, values: Any, name: str) -> str:
+        from onnx import numpy_helper
+
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
+        return name
+
+    def activate(self, layer: keras.layers.Layer, x: str) -> str:
+        operator = ACTIVATIONS[keras.activations.serialize(layer.activation)]
+        return self.add(operator, [x], f"{layer.name}/{operator.lower()}") if operator else x
+
+
+ACTIVATIONS = {"linear": None, "relu": "Relu", "tanh": "Tanh"}
+
+
+def _mean(graph: Graph, layer: MeanSubtraction, inputs: list[str]) -> str:
+    mean = graph.constant(np.reshape(layer.mean, (1, 3, 1, 1)), f"{layer.name}/mean")
+    difference = graph.add("Sub", [*inputs, mean], f"{layer.name}/subtract")
+    return graph.add("Div", [difference, graph.constant(layer.stddev, f"{layer.name}/stddev")], layer.name)
+
+
+def _convolution(graph: Graph, layer: keras.layers.Conv2D, inputs: list[str]) -> str:
+    kernel = graph.constant(layer.kernel.numpy().transpose(3, 2, 0, 1), f"{layer.name}/kernel")
+    weights = [kernel, graph.constant(layer.bias.numpy(), f"{layer.name}/bias")] if layer.use_bias else [kernel]
+    pads = [size // 2 if layer.padding == "same" else 0 for size in layer.kernel_size]  # odd kernels at a stride of 1
+    options = {"kernel_shape": layer.kernel_size, "strides": layer.strides, "pads": pads * 2, "group": layer.groups}
+    return graph.activate(layer, graph.add("Conv", [*inputs, *weights], layer.name, **options))
+
+
+def _dense(graph: Graph, layer: keras.layers.Dense, inputs: list[str]) -> str:
+    kernel = graph.constant(layer.kernel.numpy().T, f"{layer.name}/kernel")
+    weights = [kernel, graph.constant(layer.bias.numpy(), f"{layer.name}/bias")]
+    return graph.activate(layer, graph.add("Gemm", [*inputs, *weights], layer.name, transB=1))
+
+
+def _normalization(graph: Graph, layer: LocalResponseNormalization, inputs: list[str]) -> str:
+    """Written out: onnxruntime's operator takes longer than all convolutions.
+
+    The window's sum is a 1x1 convolution of the squares with ones along the diagonal, whose bias is k.
+    """
+    channels = np.arange(layer.input.shape[-1])
+    scale = layer.alpha / layer.size if layer.divide_alpha_by_size else layer.alpha
+    band = scale * (np.abs(channels[:, None] - channels) <= layer.size // 2)[..., None, None]
+    constants = [graph.constant(band, f"{layer.name}/band")]
+    constants.append(graph.constant(np.full(len(channels), layer.k), f"{layer.name}/k"))
+    square = graph.add("Mul", [*inputs, *inputs], f"{layer.name}/square")
+    energy = graph.add("Conv", [square, *constants], f"{layer.name}/energy")
+    if layer.beta != 0.75:
+        beta = graph.constant(layer.beta, f"{layer.name}/beta")
+        return graph.add("Div", [*inputs, graph.add("Pow", [energy, beta], f"{layer.name}/power")], layer.name)
+    root = graph.add("Sqrt", [energy], f"{layer.name}/root")  # two roots are quicker than a power
+    power = graph.add("Mul", [root, graph.add("Sqrt", [root], f"{layer.name}/fourth_root")], f"{layer.name}/power")
+    return graph.add("Div", [*inputs, power], layer.name)
+
+
+def _max_pool(graph: Graph, layer: keras.layers.MaxPooling2D, inputs: list[str]) -> str:
+    return graph.add("MaxPool", inputs, layer.name, kernel_shape=layer.pool_size, strides=layer.strides)
+
+
+def _concatenate(graph: Graph, layer: keras.layers.Concatenate, inputs: list[str]) -> str:
+    return graph.add("Concat", inputs, layer.name, axis=1)
+
+
+def _flatten(graph: Graph, layer: keras.layers.Flatten, inputs: list[str]) -> str:
+    return graph.add("Flatten", [graph.add("Transpose", inputs, f"{layer.name}/last", perm=[0, 2, 3, 1])], layer.name)
+
+
+def _dropout(graph: Graph, layer: keras.layers.Dropout, inputs: list[str]) -> str:
+    return inputs[0]
+
+
+def _predictions(graph: Graph, layer: Predictions, inputs: list[str]) -> str:
+    return graph.add("Softmax", inputs, layer.name, axis=1)
+
+
+FORMS: dict[type, Callable[[Graph, Any, list[str]], str]] = {
+    MeanSubtraction: _mean,
+    keras.layers.Conv2D: _convolution,
+    LocalResponseNormalization: _normalization,
+    keras.layers.MaxPooling2D: _max_pool,
+    keras.layers.Concatenate: _concatenate,
+    keras.layers.Flatten: _flatten,
+    keras.layers.Dense: _dense,
+    keras.layers.Dropout: _dropout,
+    Predictions: _predictions,
+}
