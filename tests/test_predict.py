@@ -74,7 +74,7 @@ def test_files_that_are_no_model_are_named(tmp_path):
     with pytest.raises(OptionError, match="There is no model .*absent"):
         predict.load(tmp_path / "absent")
     (tmp_path / "text.txt").write_text("x")
-    with pytest.raises(InputError, match=r"text.txt is no model; give a run, a .keras file"):
+    with pytest.raises(InputError, match=r"text.txt is no model; give a run, a .keras, a SavedModel"):
         predict.load(tmp_path / "text.txt")
     (tmp_path / "text.tflite").write_text("x")
     with pytest.raises(InputError, match=r"text.tflite is not a TFLite file of this package, or a damaged one"):

@@ -13,9 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
 from alexnet_keras import data, predict
-from alexnet_keras.export import integers, tflite
-from alexnet_keras.layers import LocalResponseNormalization
-from alexnet_keras.model import load_model
+from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.export import integers, onnx, tflite
+from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model import AlexNet, load_model
 from alexnet_keras.normalization import Formula
 
 
@@ -127,15 +128,46 @@ def test_a_file_says_what_it_takes_and_runs_without_tensorflow(files, tmp_path):
     assert result.stdout == "(1, 3)\n" * len(files), result.stderr
 
 
-@pytest.mark.parametrize("divided", [True, False])
-def test_the_integer_form_is_the_same_function(divided):
-    layer = LocalResponseNormalization(k=1.5, alpha=3e-4, beta=0.7, divide_alpha_by_size=divided)
-    formula = Formula(5, 1.5, 3e-4 / 5 if divided else 3e-4, 0.7)
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LocalResponseNormalization(k=1.5, alpha=3e-4, beta=0.7),
+        LocalResponseNormalization(k=1.5, alpha=3e-4, beta=0.7, divide_alpha_by_size=True),
+        SpatialResponseNormalization(size=3, alpha=0.01),
+    ],
+    ids=["undivided", "divided", "spatial"],
+)
+def test_the_integer_form_is_the_same_function(layer):
     values = np.random.RandomState(0).gamma(0.5, 40, (2, 5, 5, 12)).astype(np.float32)
-    np.testing.assert_allclose(integers.IntegerNormalization(formula)(values), layer(values), rtol=1e-5)
+    np.testing.assert_allclose(integers.IntegerNormalization(layer.formula)(values), layer(values), rtol=1e-5)
     inputs = keras.Input((5, 5, 12))
     model = integers.with_integer_operators(keras.Model(inputs, layer(inputs)))
-    assert model.layers[1].formula == formula
+    assert model.layers[1].formula == layer.formula
+
+
+@pytest.mark.parametrize("variant", ARCHITECTURES)
+def test_every_variant_in_floats_and_in_integers(variant, dataset, tmp_path):
+    narrow = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "initializer": "he_normal"}
+    model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), **narrow)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(np.linspace(0.5, 2, layer.moving_variance.shape[0]))
+            layer.moving_mean.assign(np.linspace(-0.2, 0.2, layer.moving_mean.shape[0]))
+    images = pictures(dataset)
+    classifier = model.get_layer("fc8")  # made to tell the pictures apart, so that a difference shows
+    features = keras.Model(model.inputs[0], classifier.input)(images.astype(np.float32)).numpy()
+    kernel = np.random.RandomState(0).normal(0, 1, (16, 3)) / features.std(axis=0).max()
+    classifier.set_weights([kernel, -features.mean(axis=0) @ kernel])
+    expected = predict.from_keras(model).predict(images)
+    assert np.ptp(expected, axis=0).max() > 0.3
+    tflite.write(model, tmp_path / "model.tflite")
+    onnx.write(model, tmp_path / "model.onnx")
+    for name in ("model.tflite", "model.onnx"):
+        np.testing.assert_allclose(predict.load(tmp_path / name).predict(images), expected, atol=1e-5)
+    path = tmp_path / "integers.tflite"
+    tflite.write(model, path, "int8-only", calibration=dataset.train)
+    assert tensors(path)[1] == {"UINT8", "INT8", "INT32"}
+    assert np.abs(predict.load(path).predict(images) - expected).mean() < 0.05
 
 
 @pytest.mark.parametrize(("largest", "mean", "most"), [(10, 0.001, 0.006), (100, 0.0015, 0.015), (500, 0.004, 0.05)])

@@ -1,4 +1,4 @@
-"""Local response normalization in operators that TFLite has for 8-bit integers."""
+"""Response normalization in operators that TFLite has for 8-bit integers."""
 
 from typing import Any
 
@@ -6,19 +6,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.layers import LocalResponseNormalization
+from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.normalization import Formula
 
 
 class IntegerNormalization(keras.layers.Layer):
-    """The same function as a `LocalResponseNormalization`, in six operators with integer kernels.
+    """The same function as a response normalization, in six operators with integer kernels.
 
     `a * exp(-beta * log(k + scale * sum a ** 2))`: the window's sum is a fully connected layer with ones along the
-    diagonal, whose bias is k; logarithm and exponential are tables of 256 entries. TFLite's own operator and its
-    square are float32 only, and its reciprocal root takes 200 times as long as a table.
+    diagonal or, within a map, a convolution of each map with ones, and k its bias; logarithm and exponential are tables
+    of 256 entries. TFLite's own operator and its square are float32 only, and its reciprocal root takes 200 times as
+    long as a table.
 
     Args:
-        formula: its constants.
+        formula: the constants.
     """
 
     def __init__(self, formula: Formula, **kwargs: Any) -> None:
@@ -26,10 +27,17 @@ class IntegerNormalization(keras.layers.Layer):
         self.formula = formula
 
     def call(self, inputs: Any) -> Any:
-        channels = np.arange(inputs.shape[-1])
-        band = self.formula.scale * (np.abs(channels[:, None] - channels) <= self.formula.size // 2)
-        energy = tf.matmul(inputs * inputs, band.astype(np.float32)) + self.formula.k
+        energy = self._window(inputs * inputs) + self.formula.k
         return inputs * tf.exp(-self.formula.beta * tf.math.log(energy))
+
+    def _window(self, squares: Any) -> Any:
+        size, scale, channels = self.formula.size, self.formula.scale, squares.shape[-1]
+        if self.formula.spatial:
+            ones = np.full((size, size, channels, 1), scale, np.float32)
+            return tf.nn.depthwise_conv2d(squares, ones, (1, 1, 1, 1), "SAME")
+        index = np.arange(channels)
+        band = scale * (np.abs(index[:, None] - index) <= size // 2)
+        return tf.matmul(squares, band.astype(np.float32))
 
 
 def with_integer_operators(model: keras.Model) -> keras.Model:
@@ -38,7 +46,6 @@ def with_integer_operators(model: keras.Model) -> keras.Model:
 
 
 def _replace(layer: keras.layers.Layer) -> keras.layers.Layer:
-    if not isinstance(layer, LocalResponseNormalization):
-        return layer
-    scale = layer.alpha / layer.size if layer.divide_alpha_by_size else layer.alpha
-    return IntegerNormalization(Formula(layer.size, layer.k, scale, layer.beta), name=layer.name)
+    if isinstance(layer, LocalResponseNormalization | SpatialResponseNormalization):
+        return IntegerNormalization(layer.formula, name=layer.name)
+    return layer

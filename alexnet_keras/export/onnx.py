@@ -12,7 +12,13 @@ import numpy as np
 
 from alexnet_keras import data, predict
 from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.layers import LocalResponseNormalization, MeanSubtraction, Predictions
+from alexnet_keras.layers import (
+    LocalResponseNormalization,
+    MeanSubtraction,
+    Predictions,
+    SpatialResponseNormalization,
+    TowerMaps,
+)
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import Split, sample
 
@@ -149,6 +155,12 @@ class Graph:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
         return name
 
+    def integers(self, values: list[int], name: str) -> str:
+        from onnx import numpy_helper
+
+        self.weights.append(numpy_helper.from_array(np.array(values, np.int64), f"{name}/integers"))
+        return f"{name}/integers"
+
     def activate(self, layer: keras.layers.Layer, x: str) -> str:
         operator = ACTIVATIONS[keras.activations.serialize(layer.activation)]
         return self.add(operator, [x], f"{layer.name}/{operator.lower()}") if operator else x
@@ -177,24 +189,57 @@ def _dense(graph: Graph, layer: keras.layers.Dense, inputs: list[str]) -> str:
     return graph.activate(layer, graph.add("Gemm", [*inputs, *weights], layer.name, transB=1))
 
 
-def _normalization(graph: Graph, layer: LocalResponseNormalization, inputs: list[str]) -> str:
+def _normalization(graph: Graph, layer: Any, inputs: list[str]) -> str:
     """Written out: onnxruntime's operator takes longer than all convolutions.
 
-    The window's sum is a 1x1 convolution of the squares with ones along the diagonal, whose bias is k.
+    The window's sum is a 1x1 convolution of the squares with ones along the diagonal or, within a map, a convolution of
+    each map with ones; its bias is k.
     """
-    channels = np.arange(layer.input.shape[-1])
-    scale = layer.alpha / layer.size if layer.divide_alpha_by_size else layer.alpha
-    band = scale * (np.abs(channels[:, None] - channels) <= layer.size // 2)[..., None, None]
-    constants = [graph.constant(band, f"{layer.name}/band")]
-    constants.append(graph.constant(np.full(len(channels), layer.k), f"{layer.name}/k"))
+    formula, maps = layer.formula, layer.input.shape[-1]
+    if formula.spatial:
+        window = np.full((maps, 1, formula.size, formula.size), formula.scale)
+        options = {"pads": [formula.size // 2] * 4, "group": maps}
+    else:
+        index = np.arange(maps)
+        window = formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)[..., None, None]
+        options = {}
+    constants = [
+        graph.constant(window, f"{layer.name}/window"),
+        graph.constant(np.full(maps, formula.k), f"{layer.name}/k"),
+    ]
     square = graph.add("Mul", [*inputs, *inputs], f"{layer.name}/square")
-    energy = graph.add("Conv", [square, *constants], f"{layer.name}/energy")
-    if layer.beta != 0.75:
-        beta = graph.constant(layer.beta, f"{layer.name}/beta")
+    energy = graph.add("Conv", [square, *constants], f"{layer.name}/energy", **options)
+    if formula.beta != 0.75:
+        beta = graph.constant(formula.beta, f"{layer.name}/beta")
         return graph.add("Div", [*inputs, graph.add("Pow", [energy, beta], f"{layer.name}/power")], layer.name)
     root = graph.add("Sqrt", [energy], f"{layer.name}/root")  # two roots are quicker than a power
     power = graph.add("Mul", [root, graph.add("Sqrt", [root], f"{layer.name}/fourth_root")], f"{layer.name}/power")
     return graph.add("Div", [*inputs, power], layer.name)
+
+
+def _batch_normalization(graph: Graph, layer: keras.layers.BatchNormalization, inputs: list[str]) -> str:
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    scale = layer.gamma.numpy() if layer.scale else np.ones_like(mean)
+    shift = layer.beta.numpy() if layer.center else np.zeros_like(mean)
+    values = {"scale": scale, "shift": shift, "mean": mean, "variance": variance}
+    weights = [graph.constant(value, f"{layer.name}/{name}") for name, value in values.items()]
+    return graph.add("BatchNormalization", [*inputs, *weights], layer.name, epsilon=layer.epsilon)
+
+
+def _activation(graph: Graph, layer: keras.layers.Activation, inputs: list[str]) -> str:
+    return graph.activate(layer, *inputs)
+
+
+def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, inputs: list[str]) -> str:
+    (top, bottom), (left, right) = layer.padding
+    return graph.add("Pad", [*inputs, graph.integers([0, 0, top, left, 0, 0, bottom, right], layer.name)], layer.name)
+
+
+def _tower_maps(graph: Graph, layer: TowerMaps, inputs: list[str]) -> str:
+    half = layer.output.shape[-1]
+    places = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
+    bounds = [graph.integers(value, f"{layer.name}/{name}") for name, value in places.items()]
+    return graph.add("Slice", [*inputs, *bounds], layer.name)
 
 
 def _max_pool(graph: Graph, layer: keras.layers.MaxPooling2D, inputs: list[str]) -> str:
@@ -221,6 +266,11 @@ FORMS: dict[type, Callable[[Graph, Any, list[str]], str]] = {
     MeanSubtraction: _mean,
     keras.layers.Conv2D: _convolution,
     LocalResponseNormalization: _normalization,
+    SpatialResponseNormalization: _normalization,
+    keras.layers.BatchNormalization: _batch_normalization,
+    keras.layers.Activation: _activation,
+    keras.layers.ZeroPadding2D: _zero_padding,
+    TowerMaps: _tower_maps,
     keras.layers.MaxPooling2D: _max_pool,
     keras.layers.Concatenate: _concatenate,
     keras.layers.Flatten: _flatten,
