@@ -13,7 +13,6 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
 from alexnet_keras import data, predict
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.export import integers, onnx, tflite
 from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model import AlexNet, load_model
@@ -145,8 +144,8 @@ def test_the_integer_form_is_the_same_function(layer):
     assert model.layers[1].formula == layer.formula
 
 
-@pytest.mark.parametrize("variant", ARCHITECTURES)
-def test_every_variant_in_floats_and_in_integers(variant, dataset, tmp_path):
+@pytest.mark.parametrize("variant", ["original", "caffe", "owt", "batchnorm"])  # they have all layers among them
+def test_variants_in_floats_and_in_integers(variant, dataset, tmp_path):
     narrow = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "initializer": "he_normal"}
     model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), **narrow)
     for layer in model.layers:
