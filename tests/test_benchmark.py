@@ -8,12 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import cli
+from conftest import cli, only_error
 
-from alexnet_keras import benchmark
+from alexnet_keras import archive, benchmark
 from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.benchmark import inference, naive, pillow, train
 from alexnet_keras.benchmark import input as input_benchmark
-from alexnet_keras.benchmark import naive, pillow, train
+from alexnet_keras.export import tflite
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import training_operations
 
@@ -133,6 +134,39 @@ def test_benchmark_input_for_people(kinds, monkeypatch):
     assert result.code == 0, result.err
     for words in ("12 raw", "crop and mirror alone", "lost to input", "with crop, mirror and none colour noise"):
         assert words in result.out
+
+
+@pytest.fixture
+def models(tiny, tmp_path):
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    model.save(tmp_path / "model.keras")
+    archive.write(model, tmp_path / "model.alexnet")
+    tflite.write(model, tmp_path / "model.tflite")
+    return [tmp_path / f"model.{suffix}" for suffix in ("keras", "alexnet", "tflite")]
+
+
+def test_benchmark_inference_as_a_program(models, monkeypatch):
+    monkeypatch.setattr(inference, "READ_BYTES", 2**20)
+    result = cli("benchmark", "inference", *models, "--rounds", 2, "--json")
+    assert result.code == 0, result.err
+    bandwidth = result.json["read_gigabytes_per_second"]
+    for path, values in zip(models, result.json["models"], strict=True):
+        assert (values["model"], values["bytes"]) == (str(path), path.stat().st_size)
+        for name in ("milliseconds", "images_per_second"):
+            low, high = values["spread"][name]
+            assert 0 < low <= values[name] <= high
+        read = values["bytes"] / values["milliseconds"] / 1e6 / bandwidth
+        expected = None if path.suffix == ".alexnet" else pytest.approx(read, rel=0.02, abs=1e-3)
+        assert values["fraction_of_bandwidth"] == expected
+
+
+def test_benchmark_inference_for_people(models, monkeypatch, tmp_path):
+    monkeypatch.setattr(inference, "READ_BYTES", 2**20)
+    result = cli("benchmark", "inference", models[2], "--rounds", 1)
+    assert result.code == 0, result.err
+    for words in ("model.tflite", "GB/s read", "ms, one image"):
+        assert words in result.out
+    assert "There is no model" in only_error(cli("benchmark", "inference", tmp_path / "none.tflite"))
 
 
 def test_the_pillow_loader_makes_every_image():

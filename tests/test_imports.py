@@ -70,8 +70,8 @@ MAY_IMPORT = {
     "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
     "predict progress pruning runs schedules sharing signals splits",
     "figures": "augmentation config data datasets errors images runs",
-    "benchmark": "architecture augmentation config data datasets devices images model optimizers progress splits "
-    "summary",
+    "benchmark": "architecture archive augmentation config data datasets devices images model optimizers predict "
+    "progress splits summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
     "evaluate export features figures hosts labels model predict prepare progress recipes runs "
     "schedules sources summary train weights",

@@ -1,6 +1,7 @@
 """Benchmark: how fast the parts are on the machine at hand."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -81,3 +82,29 @@ def input_(
         rows += [("on a constant batch", str(result.constant_batch_images_per_second))]
         rows += [("lost to input", f"{ratios['training_lost_to_input']:.1%}")]
     print_pairs(rows)
+
+
+@benchmark.command(epilog=example("alexnet-keras benchmark inference saved_models/RUN saved_models/RUN/model.tflite"))
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@json_option
+def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
+    """Milliseconds an image and images a second in batches of 32, of each MODEL that predict takes, in turn."""
+    from alexnet_keras import runs
+
+    paths = [runs.find_model(model) for model in models]
+    load_tensorflow()
+    from alexnet_keras.benchmark.inference import measure
+
+    result = measure(paths, rounds)
+    if as_json:
+        click.echo(json.dumps(result.to_dict()))
+        return
+    print_pairs([("hardware", result.hardware), ("memory", f"{result.read_bandwidth.scaled(1e-9)} GB/s read")])
+    width = max(len(speed.model) for speed in result.models)
+    click.echo(f"{'model':{width}}{'MB':>8}  {'ms, one image':26}{'images/s, 32 a call':32}of the bandwidth")
+    for speed in result.models:
+        fraction = "" if speed.fraction_of_bandwidth is None else f"{speed.fraction_of_bandwidth:.2f}"
+        click.echo(
+            f"{speed.model:{width}}{speed.bytes / 1e6:8.1f}  {speed.milliseconds!s:26}{speed.batched!s:32}{fraction}"
+        )

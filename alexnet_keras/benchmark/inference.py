@@ -1,0 +1,131 @@
+"""Milliseconds an image and images a second of models of any format, beside the bandwidth of the memory."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from alexnet_keras import archive, devices, predict
+from alexnet_keras.benchmark import Rate, Work, alternate
+
+READ_BYTES = 2**30  # that the memory's bandwidth is measured with: many times the largest cache
+CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement
+
+
+@dataclass(frozen=True)
+class ModelSpeed:
+    """What was measured of one model.
+
+    Attributes:
+        model: its path.
+        bytes: size of the file, or of all files in the folder.
+        single: images a second, one a call.
+        batched: images a second, 32 a call.
+        fraction_of_bandwidth: bytes a second, one image a call, over what the memory can be read with. A call reads
+            all weights, and most of the file is weights; `None` for an archive, whose weights are larger in memory.
+    """
+
+    model: str
+    bytes: int
+    single: Rate
+    batched: Rate
+    fraction_of_bandwidth: float | None
+
+    @property
+    def milliseconds(self) -> Rate:
+        """For an image, one a call."""
+        return Rate(1000 / self.single.median, 1000 / self.single.high, 1000 / self.single.low)
+
+    def to_dict(self) -> dict[str, Any]:
+        rates = {"milliseconds": self.milliseconds, "images_per_second": self.batched}
+        return {
+            "model": self.model,
+            "bytes": self.bytes,
+            **{name: round(rate.median, 3) for name, rate in rates.items()},
+            "fraction_of_bandwidth": self.fraction_of_bandwidth and round(self.fraction_of_bandwidth, 3),
+            "spread": {name: [round(rate.low, 3), round(rate.high, 3)] for name, rate in rates.items()},
+        }
+
+
+@dataclass(frozen=True)
+class InferenceBenchmark:
+    """What `measure` found.
+
+    Attributes:
+        models: in the order in which they were given.
+        read_bandwidth: bytes a second that all cores together read from memory.
+    """
+
+    models: tuple[ModelSpeed, ...]
+    read_bandwidth: Rate
+    hardware: str
+
+    def to_dict(self) -> dict[str, Any]:
+        read = self.read_bandwidth.scaled(1e-9)
+        return {
+            "models": [model.to_dict() for model in self.models],
+            "read_gigabytes_per_second": round(read.median, 2),
+            "spread": {"read_gigabytes_per_second": [round(read.low, 2), round(read.high, 2)]},
+            "hardware": self.hardware,
+        }
+
+
+def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
+    """Time models of any format in turn, with 1 and 32 images a call, on random pictures in memory.
+
+    Args:
+        models: files and folders that `predict.load` takes.
+        rounds: how often each is measured.
+
+    Raises:
+        OptionError: there is no such file.
+        InputError: it holds no model of this package.
+    """
+    predictors = {path: predict.load(path) for path in models}
+    subjects = {
+        f"{path} {count}": _calls(predictor, count) for path, predictor in predictors.items() for count in CALLS
+    }
+    rates = alternate({**subjects, "memory": _reads()}, rounds, "Measuring inference")
+    bandwidth = rates["memory"]
+    speeds = []
+    for path in models:
+        single, size = rates[f"{path} 1"], _size(path)
+        fraction = None if path.suffix == archive.SUFFIX else size * single.median / bandwidth.median
+        speeds.append(ModelSpeed(str(path), size, single, rates[f"{path} 32"], fraction))
+    return InferenceBenchmark(tuple(speeds), bandwidth, devices.describe())
+
+
+def _calls(predictor: predict.Predictor, count: int) -> Work:
+    shape = (count, predictor.input_size, predictor.input_size, 3)
+    images = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
+
+    def work() -> int:
+        for _ in range(CALLS[count]):
+            predictor.predict(images)
+        return CALLS[count] * count
+
+    work()  # what a first call makes ready is no part of the speed
+    return work
+
+
+def _reads() -> Work:
+    """Work that reads an array once, with a thread a core: a maximum, which needs next to no arithmetic."""
+    threads = psutil.cpu_count() or 1
+    parts = np.array_split(np.zeros(READ_BYTES // 4, np.float32), threads)
+    pool = ThreadPoolExecutor(threads)
+
+    def work() -> int:
+        list(pool.map(np.max, parts))
+        return READ_BYTES
+
+    work()
+    return work
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
