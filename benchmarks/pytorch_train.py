@@ -2,17 +2,17 @@
 
     python3 -m pip install torch==2.13.0 && python3 benchmarks/pytorch_train.py
 
-Each subject lives in a process of its own, so that no library's idle threads disturb another's; only one computes at a
-time, for a few steps, round after round. Prints a table, or JSON with `--json`.
+Each subject lives in a process of its own and computes a few steps, round after round. Prints a table, or JSON with
+`--json`.
 """
 
 import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
-import time
+
+from processes import alternate, answer
+from pytorch_network import network
 
 CLASSES, SIZE = 1000, 227
 SUBJECTS = [
@@ -45,31 +45,8 @@ def pytorch(precision, mode, batch_size):
     torch.manual_seed(0)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
 
-    def conv(inputs, outputs, size, groups=1, **options):
-        return [nn.Conv2d(inputs, outputs, size, groups=groups, **options), nn.ReLU(inplace=True)]
-
-    norm = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2.0}  # it divides alpha by the size: 1e-4 as in the paper
-    model = nn.Sequential(
-        *conv(3, 96, 11, stride=4),
-        nn.LocalResponseNorm(**norm),
-        nn.MaxPool2d(3, 2),
-        *conv(96, 256, 5, groups=2, padding=2),
-        nn.LocalResponseNorm(**norm),
-        nn.MaxPool2d(3, 2),
-        *conv(256, 384, 3, padding=1),
-        *conv(384, 384, 3, groups=2, padding=1),
-        *conv(384, 256, 3, groups=2, padding=1),
-        nn.MaxPool2d(3, 2),
-        nn.Flatten(),
-        nn.Linear(9216, 4096),
-        nn.ReLU(inplace=True),
-        nn.Dropout(0.5),
-        nn.Linear(4096, 4096),
-        nn.ReLU(inplace=True),
-        nn.Dropout(0.5),
-        nn.Linear(4096, CLASSES),
-    ).to(memory_format=torch.channels_last)
-    network = torch.compile(model) if mode == "compiled" else model
+    model = network(CLASSES).to(memory_format=torch.channels_last)
+    forward = torch.compile(model) if mode == "compiled" else model
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4)
     images = torch.randint(0, 256, (batch_size, 3, SIZE, SIZE), dtype=torch.uint8)
     images = images.to(memory_format=torch.channels_last)
@@ -78,7 +55,7 @@ def pytorch(precision, mode, batch_size):
     def step():
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-            logits = network((images.float() - 115) / 64)
+            logits = forward((images.float() - 115) / 64)
         loss = nn.functional.cross_entropy(logits.float(), labels)
         loss.backward()
         optimizer.step()
@@ -94,14 +71,9 @@ def pytorch(precision, mode, batch_size):
 
 
 def worker(subject, batch_size):
-    """Warm up, then time a few steps whenever a line comes in, and answer with images a second."""
+    """A few steps at a time."""
     library, precision, *mode = subject.split()
-    work = ours(precision, batch_size) if library == "ours" else pytorch(precision, mode[0], batch_size)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        images = work()
-        print(images / (time.perf_counter() - start), flush=True)
+    answer(ours(precision, batch_size) if library == "ours" else pytorch(precision, mode[0], batch_size))
 
 
 def main():
@@ -114,24 +86,7 @@ def main():
     if arguments.worker:
         worker(arguments.worker, arguments.batch_size)
         return
-    processes = {}
-    for subject in SUBJECTS:  # one after the other: compiling and warming up are heavy
-        command = [sys.executable, __file__, "--worker", subject, "--batch-size", str(arguments.batch_size)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        while (line := process.stdout.readline()) != "ready\n":
-            if not line:
-                sys.exit(f"{subject} failed to start; is its library installed?")
-        processes[subject] = process
-        print(f"{subject} is ready", file=sys.stderr)
-    rates = {subject: [] for subject in SUBJECTS}
-    for turn in range(arguments.rounds):
-        for subject, process in processes.items():
-            print("go", file=process.stdin, flush=True)
-            rates[subject].append(float(process.stdout.readline()))
-        print(f"round {turn + 1} of {arguments.rounds}", file=sys.stderr)
-    for process in processes.values():
-        process.stdin.close()
-        process.wait()
+    rates = alternate(__file__, SUBJECTS, ["--batch-size", str(arguments.batch_size)], arguments.rounds)
     medians = {subject: statistics.median(values) for subject, values in rates.items()}
     best = {
         name: max(value for subject, value in medians.items() if subject.startswith(name))
