@@ -1,7 +1,9 @@
 """One line of progress on standard error for everything that takes longer than a moment."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +16,20 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextlib.contextmanager
+def stage(label: str) -> Iterator[None]:
+    """Say on a terminal what is being done where nothing can be counted; the line is gone at the end."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{label} ...")
+        sys.stderr.flush()
+    try:
+        yield
+    finally:
+        if sys.stderr.isatty():
+            sys.stderr.write("\r" + " " * (len(label) + 4) + "\r")
+            sys.stderr.flush()
 
 
 class Progress:

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import CLASS_NAMES, draw_folder
+from conftest import CLASS_NAMES, cli, draw_folder, only_error
 
 from alexnet_keras import datasets, export, predict
 from alexnet_keras.errors import InputError, OptionError, RunError
@@ -15,9 +18,8 @@ from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
 from alexnet_keras.model import AlexNet
 
 
-@pytest.mark.parametrize("kind", ["saved_model", "tflite", "onnx", "keras"])
-def test_an_export_equals_the_model(kind, model, dataset):
-    target = Target(format=kind)
+def test_an_export_equals_the_model(model, dataset):
+    target = Target(format="tflite")
     output = target.default_path(model)
     result = export.export(model, target, output, dataset)
     assert result["path"] == str(output)
@@ -37,14 +39,14 @@ def test_an_export_equals_the_model(kind, model, dataset):
 
 def test_export_json_has_an_entry_for_each_export_that_is_there(model, dataset):
     report = model.parent / "export.json"
-    first, second = Target(format="tflite"), Target(format="tflite", quantize="float16", batch_size=2)
+    first, second = Target(format="tflite", batch_size=2), Target(format="keras")
     result = export.export(model, first, first.default_path(model), dataset)
     assert json.loads(report.read_text()) == {
         "model.tflite": {name: value for name, value in result.items() if name != "path"}
     }
     assert set(result) == {
         "path", "format", "quantize", "batch_size", "bytes", "num_images", "max_abs_difference", "top1_agreement",
-        "keras", "exported", "calibration", "provenance",
+        "keras", "exported", "shortcomings", "calibration", "provenance",
     }  # fmt: skip
     for side in ("keras", "exported"):
         assert set(result[side]) == {"top1_error", "top5_error", "milliseconds", "images_per_second"}
@@ -52,7 +54,7 @@ def test_export_json_has_an_entry_for_each_export_that_is_there(model, dataset):
         assert result[side]["images_per_second"] > 0
     first.default_path(model).unlink()
     export.export(model, second, second.default_path(model), dataset)
-    assert set(json.loads(report.read_text())) == {"model-float16.tflite"}
+    assert set(json.loads(report.read_text())) == {"model-export.keras"}
 
 
 def test_a_damaged_report_is_refused(model, dataset):
@@ -116,22 +118,27 @@ def test_bounds(quantize, changes, words):
 
 
 def test_an_export_out_of_bounds_leaves_nothing_unless_forced(model, dataset, monkeypatch):
-    output = model.with_suffix(".tflite")
+    target = Target(format="keras")
+    output = target.default_path(model)
     monkeypatch.setitem(BOUNDS, "none", proof.Bounds(difference=-1.0))
-    with pytest.raises(
-        RunError, match="model.tflite is not as good as its Keras model on 9 pictures: a probability differs .*--force"
-    ):
-        export.export(model, Target(format="tflite"), output, dataset)
+    with pytest.raises(RunError, match="model-export.keras is not as good as its Keras model on 9 pictures: .*--force"):
+        export.export(model, target, output, dataset)
     assert list(model.parent.iterdir()) == [model]
-    export.export(model, Target(format="tflite"), output, dataset, force=True)
+    result = export.export(model, target, output, dataset, force=True)
     assert output.exists()
+    assert result["shortcomings"][0].endswith("more than -1")
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("tflite", "model.lite", "A tflite file must end in '.tflite', got 'model.lite'; try 'model.tflite'"),
-        ("keras", "model.h5", "A keras file must end in '.keras', got 'model.h5'; try 'model.keras'"),
+        (
+            "tflite",
+            "model.lite",
+            "A file of the format tflite must end in '.tflite', got 'model.lite'; try 'model.tflite'",
+        ),
+        ("keras", "model.h5", "A file of the format keras must end in '.keras', got 'model.h5'; try 'model.keras'"),
+        ("onnx", "model", "A file of the format onnx must end in '.onnx', got 'model'; try 'model.onnx'"),
         ("saved_model", "file/inside", "cannot be written"),
     ],
 )
@@ -199,5 +206,61 @@ def test_exports_start_from_a_keras_model(dataset, tmp_path):
 def test_a_failed_export_leaves_nothing(model, dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "prove", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export.export(model, Target(format="tflite"), tmp_path / "sub" / "model.tflite", dataset)
+        export.export(model, Target(format="keras"), tmp_path / "sub" / "model.keras", dataset)
     assert list((tmp_path / "sub").iterdir()) == []
+
+
+@pytest.fixture
+def data_folder(dataset):
+    return Path(dataset.validation.names[0]).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantize"),
+    [("saved_model", "none"), ("tflite", "int8-only"), ("onnx", "int8"), ("keras", "none")],
+)
+def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_folder):
+    options = ["--format", kind, "--quantize", quantize, "--data", data_folder]
+    result = cli("export", model, *options)
+    assert result.code == 0, result.err
+    path = result.out.splitlines()[0].removeprefix("wrote").strip()
+    assert "of 9 validation images\n                    all there are; 500 would say more\n" in result.out
+    assert re.search(r"^top-1 error +0.00% +0.00%$", result.out, re.MULTILINE)
+    assert re.search(r"^images a second, 32 a call +[\d,]+ +[\d,]+$", result.out, re.MULTILINE)
+    evaluation = cli("evaluate", path, "--data", data_folder, "--json").json
+    assert evaluation == {"top1_error": 0.0, "top5_error": 0.0, "num_images": 9, "views": 1}
+    (result,) = cli("predict", path, data_folder / "val" / "red" / "1.png", "--json").json
+    assert result["predictions"][0]["class"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--format", "keras", "--quantize", "int8"], 2, "--quantize int8: the format keras has only none"),
+        (["--format", "onnx", "--batch-size", 4], 2, "--batch-size 4: the format onnx takes batches of any size"),
+        (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only use it"),
+        (["--format", "tflite", "--output", "there.tflite"], 1, "there.tflite exists; choose another --output"),
+        (["--format", "onnx", "--output", "model.tflite"], 1, "A file of the format onnx must end in '.onnx'"),
+        (["--format", "tflite", "--output", "there.tflite/m.tflite"], 1, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(arguments, code, message, model, data_folder, monkeypatch):
+    monkeypatch.chdir(model.parent)
+    (model.parent / "there.tflite").touch()
+    before = set(model.parent.iterdir())
+    arguments = [data_folder if argument == "DATA" else argument for argument in arguments]
+    result = cli("export", model, "--data", data_folder, *arguments)
+    assert message in only_error(result)
+    assert result.code == code
+    assert set(model.parent.iterdir()) == before
+
+
+def test_a_missing_and_a_foreign_model_are_refused_in_one_line(data_folder, tmp_path):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "foreign.keras")
+    for name, code, message in (
+        ("absent.keras", 2, "There is no model"),
+        ("foreign.keras", 1, "which is no AlexNet of this package"),
+    ):
+        result = cli("export", tmp_path / name, "--format", "tflite", "--data", data_folder)
+        assert message in only_error(result)
+        assert result.code == code

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from alexnet_keras import progress
-from alexnet_keras.progress import Progress, duration
+from alexnet_keras.progress import Progress, duration, stage
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75.2, "1:15"), (3725, "1:02:05")])
@@ -55,3 +55,11 @@ def test_a_log_gets_lines_and_few_of_them(clock, monkeypatch):
     lines = error.getvalue().splitlines()
     assert 5 <= len(lines) <= 8
     assert all(line.startswith("Reading  ") and line.endswith(" left") for line in lines)
+
+
+def test_a_stage_is_on_a_terminal_and_only_while_it_lasts(monkeypatch):
+    for error, during, after in ((Terminal(), "\rWriting ...", "\r"), (io.StringIO(), "", "")):
+        monkeypatch.setattr(progress.sys, "stderr", error)
+        with stage("Writing"):
+            assert error.getvalue() == during
+        assert error.getvalue().endswith(after)

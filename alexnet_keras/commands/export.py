@@ -55,6 +55,7 @@ def export(
     load_tensorflow()
     from alexnet_keras import datasets
     from alexnet_keras import export as exports
+    from alexnet_keras.export.proof import NUM_IMAGES
 
     target = exports.Target(**options)
     output = output or target.default_path(path)
@@ -67,14 +68,15 @@ def export(
     if as_json:
         click.echo(json.dumps(result))
         return
-    print_pairs(
-        [
-            ("wrote", result["path"]),
-            ("size", f"{result['bytes'] / 1e6:,.1f} MB"),
-            ("largest difference", f"{result['max_abs_difference']:.2g} in probability, from the Keras model"),
-            ("equal top-1", f"{percent(result['top1_agreement'])} of {result['num_images']} validation images"),
-        ]
-    )
+    rows = [
+        ("wrote", result["path"]),
+        ("size", f"{result['bytes'] / 1e6:,.1f} MB"),
+        ("largest difference", f"{result['max_abs_difference']:.2g} in probability, from the Keras model"),
+        ("equal top-1", f"{percent(result['top1_agreement'])} of {result['num_images']} validation images"),
+    ]
+    if result["num_images"] < NUM_IMAGES:
+        rows.append(("", f"all there are; {NUM_IMAGES} would say more"))
+    print_pairs([*rows, *(("out of bounds", words) for words in result["shortcomings"])])
     click.echo()
     click.echo(f"{'':26}{'Keras model':>12}{'export':>12}")
     for name, label, form in (

@@ -12,8 +12,9 @@ from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.export import onnx, saved_model, tflite
-from alexnet_keras.export.proof import BOUNDS, Proof, prove
+from alexnet_keras.export.proof import BOUNDS, prove
 from alexnet_keras.model import load_model
+from alexnet_keras.progress import stage
 
 REPORT = "export.json"  # beside the exports: file name -> what was measured of it
 SMALLEST_CALIBRATION = 20  # pictures; what fewer of them reach is chance
@@ -76,7 +77,8 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     suffix = SUFFIXES[target.format]
     if output.suffix != suffix and suffix:
         raise InputError(
-            f"A {target.format} file must end in {suffix!r}, got {output.name!r}; try {output.stem + suffix!r}."
+            f"A file of the format {target.format} must end in {suffix!r}, got {output.name!r}; "
+            f"try {output.stem + suffix!r}."
         )
     if output.exists():
         raise InputError(f"The output {output} exists; choose another --output, or remove it.")
@@ -124,15 +126,15 @@ def export(
         raise OptionError(
             f"--calibration {calibration.name}: only --quantize {' and '.join(tflite.CALIBRATED)} use it."
         )
+    source = load_model(model)
+    original = predict.from_keras(source)
+    evaluate.check_classes(original, dataset)
     pictures = (calibration or dataset).train if target.calibrated else None
     if pictures is not None and len(pictures) < SMALLEST_CALIBRATION:
         raise InputError(
             f"{(calibration or dataset).name} has {len(pictures)} training pictures, and calibration needs at least "
             f"{SMALLEST_CALIBRATION}; name more with --calibration."
         )
-    source = load_model(model)
-    original = predict.from_keras(source)
-    evaluate.check_classes(original, dataset)
 
     def write(path: Path) -> None:
         if target.format == "tflite":
@@ -147,25 +149,28 @@ def export(
 
     try:
         with runs.appear_whole(output) as partial:
-            write(partial)
+            with stage(f"Writing {output.name}"):
+                write(partial)
             result = prove(original, predict.load(partial), dataset.validation)
-            _judge(result, target, output, force)
-            entry = {**dataclasses.asdict(target), "bytes": _size(partial), **result.to_dict()}
-        entry["calibration"] = (calibration or dataset).name if target.calibrated else None
-        entry["provenance"] = runs.provenance(describe(), target.quantize)
+            shortcomings = result.shortcomings(BOUNDS[target.quantize])
+            if shortcomings and not force:
+                raise RunError(
+                    f"{output.name} is not as good as its Keras model on {result.num_images} pictures: "
+                    f"{'; '.join(shortcomings)}. Nothing was kept; --force would."
+                )
+            size = _size(partial)
+        entry = {
+            **dataclasses.asdict(target),
+            "bytes": size,
+            **result.to_dict(),
+            "shortcomings": shortcomings,
+            "calibration": (calibration or dataset).name if target.calibrated else None,
+            "provenance": runs.provenance(describe(), target.quantize),
+        }
         runs.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise _unwritable(output, error) from error
     return {"path": str(output), **entry}
-
-
-def _judge(result: Proof, target: Target, output: Path, force: bool) -> None:
-    found = result.shortcomings(BOUNDS[target.quantize])
-    if found and not force:
-        raise RunError(
-            f"{output.name} is not as good as its Keras model on {result.num_images} pictures: {'; '.join(found)}. "
-            "Nothing was kept; --force would."
-        )
 
 
 def _read_report(folder: Path) -> dict[str, Any]:
