@@ -359,7 +359,7 @@ def test_a_file_that_lacks_layers(model, tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", {key: pair for key, pair in blobs().items() if key != "fc7"})
     again = fresh()
     before = [weight.numpy() for weight in again.weights]
-    with pytest.raises(InputError, match="a.caffemodel lacks fc7. Allow missing layers to keep initial weights there"):
+    with pytest.raises(InputError, match="a.caffemodel lacks fc7. With --allow-missing .allow_missing=True. these layers get initial"):
         weights.assign(weights.read(path), "narrow", again.layers)
     for weight, value in zip(again.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
@@ -374,7 +374,7 @@ def test_a_file_that_lacks_layers(model, tmp_path):
     ("given", "message"),
     [
         ({"layers": {"conv9": {"kernel": np.ones(1)}}}, "file has conv9, which the model has not; choose another var"),
-        ({"unknown": ("fc8_cars",)}, "file lacks conv1, .*, fc8; besides, it has fc8_cars. Allow missing layers"),
+        ({"unknown": ("fc8_cars",)}, "file lacks conv1, .*, fc8; besides, it has fc8_cars. With --allow-missing"),
         ({"variants": ("owt",), "variant": "paper"}, "file is for the variant owt, not for paper"),
         (
             {"layers": {"conv2": {"kernel": np.ones((5, 5, 4, 6)), "bias": np.ones(6)}}, "allow": True},
@@ -567,7 +567,7 @@ def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
     arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]
     result = cli(*arguments)
     assert result.code == 1
-    assert "c.npz lacks fc8. Allow missing layers to keep initial weights there." in only_error(result)
+    assert "c.npz lacks fc8. With --allow-missing (allow_missing=True) these layers get initial weights." in only_error(result)
     assert not (tmp_path / "c.keras").exists()
     assert "missing     fc8: initial weights" in cli(*arguments, "--allow-missing").out
     assert load_model(tmp_path / "c.keras").layers[-1].class_names[0] == "n01440764"  # 1,000 classes, as ImageNet's

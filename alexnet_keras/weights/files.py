@@ -1,8 +1,6 @@
 """Weights by the names of their layers: `conv1/kernel`, `conv1/bias`, ... in .npz, .safetensors and .h5."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # NumPy leaves a damaged one open
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # NumPy, zipfile, zlib and tokenize each raise their own kinds
         raise _damaged(path, "no .npz of arrays", error) from error
     return arrays, _metadata(str(arrays.pop(METADATA, "{}")), path)
 
@@ -61,7 +59,7 @@ def read_h5(path: Path) -> tuple[Arrays, dict[str, Any]]:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
+            arrays[str(name)] = item[()]
         elif name.endswith("/vars") and "name" in item.attrs:
             names[name] = str(item.attrs["name"])
 
@@ -70,7 +68,7 @@ def read_h5(path: Path) -> tuple[Arrays, dict[str, Any]]:
         with h5py.File(path, "r") as file:
             file.visititems(visit)  # passes links to other files by
             metadata = file.attrs.get(METADATA, "{}")
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # h5py passes on whatever HDF5 says
         raise _damaged(path, "no HDF5 file", error) from error
     return (_of_keras(arrays, names) if names else arrays), _metadata(str(metadata), path)
 
