@@ -260,7 +260,7 @@ def _stage(
     if config.freeze != "none":
         accuracy = recorder.metrics[-1]
         with replicas.strategy.scope():
-            part.compile(model.optimizer, model.loss, metrics=[accuracy], jit_compile=model.jit_compile)
+            part.compile(model.optimizer, loss=model.loss, metrics=[accuracy], jit_compile=model.jit_compile)
         recorder.metrics = [next(metric for metric in part.metrics if metric.name == "loss"), accuracy]
     if features is not None:
         return Stage(held, part, features, features.eval_dataset(config.batch_size))

@@ -53,7 +53,9 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        results = {cached: measure(options.weights, options.data, options.epochs, cached, folder) for cached in (True, False)}
+        results = {
+            cached: measure(options.weights, options.data, options.epochs, cached, folder) for cached in (True, False)
+        }
     print("| features | computing them once, s | epochs with validation, s | images/s of training |")
     print("| --- | --- | --- | --- |")
     for cached, values in results.items():

@@ -359,7 +359,9 @@ def test_a_file_that_lacks_layers(model, tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", {key: pair for key, pair in blobs().items() if key != "fc7"})
     again = fresh()
     before = [weight.numpy() for weight in again.weights]
-    with pytest.raises(InputError, match="a.caffemodel lacks fc7. With --allow-missing .allow_missing=True. these layers get initial"):
+    with pytest.raises(
+        InputError, match="a.caffemodel lacks fc7. With --allow-missing .allow_missing=True. these layers get initial"
+    ):
         weights.assign(weights.read(path), "narrow", again.layers)
     for weight, value in zip(again.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
@@ -567,7 +569,9 @@ def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
     arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]
     result = cli(*arguments)
     assert result.code == 1
-    assert "c.npz lacks fc8. With --allow-missing (allow_missing=True) these layers get initial weights." in only_error(result)
+    assert "c.npz lacks fc8. With --allow-missing (allow_missing=True) these layers get initial weights." in only_error(
+        result
+    )
     assert not (tmp_path / "c.keras").exists()
     assert "missing     fc8: initial weights" in cli(*arguments, "--allow-missing").out
     assert load_model(tmp_path / "c.keras").layers[-1].class_names[0] == "n01440764"  # 1,000 classes, as ImageNet's

@@ -211,8 +211,8 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
     if missing and not allow_missing:
         besides = f"; besides, it has {_names(weights.unknown)}" if weights.unknown else ""
         raise InputError(
-            f"{weights.source} lacks {_names(missing)}{besides}. With --allow-missing (allow_missing=True) these layers "
-            "get initial weights."
+            f"{weights.source} lacks {_names(missing)}{besides}. With --allow-missing (allow_missing=True) these "
+            "layers get initial weights."
         )
     for name, shapes in expected.items():
         given = {key: value.shape for key, value in weights.layers.get(name, {}).items()}
