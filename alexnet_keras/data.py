@@ -82,6 +82,11 @@ def load_data(
     return train, validation
 
 
+def fits_in_memory(split: Split) -> bool:
+    """Whether a third of the free memory can hold all of a split's decoded pictures."""
+    return len(split) * STORED_SIZE * STORED_SIZE * 3 <= psutil.virtual_memory().available / 3
+
+
 def in_memory(split: Split, label: str) -> Split:
     """Decode a split once, if a third of the free memory can hold it; else leave it as it is.
 
@@ -91,8 +96,7 @@ def in_memory(split: Split, label: str) -> Split:
     Raises:
         InputError: a picture cannot be read; the message names it.
     """
-    needed = len(split) * STORED_SIZE * STORED_SIZE * 3
-    if needed > psutil.virtual_memory().available / 3:
+    if not fits_in_memory(split):
         return split
     if split.read(tf.constant(0, tf.int64)).dtype == tf.uint8:
         return split

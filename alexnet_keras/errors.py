@@ -23,6 +23,10 @@ class TooLargeError(InputError):
         self.prepared = prepared
 
 
+class AbsentError(InputError):
+    """A data set that could be used and is not on this machine; the message says what to get."""
+
+
 class RunError(RuntimeError):
     """A run that cannot go on, such as one whose loss is no number; the command line exits with 1."""
 

@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "benchmark": "architecture archive augmentation config data datasets devices images model optimizers predict "
     "progress splits summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
-    "evaluate export features figures hosts labels model predict prepare progress recipes runs "
+    "evaluate export features figures hosts labels model plan predict prepare progress recipes runs "
     "schedules sources summary train weights",
     "cli": "commands errors",
 }

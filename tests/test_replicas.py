@@ -55,6 +55,19 @@ def test_two_devices_take_the_steps_of_one(nine, tmp_path):
     assert_same_training(tmp_path, one, two)
 
 
+def test_two_devices_normalize_a_batch_as_one_and_keep_to_its_events(nine, tmp_path):
+    """Means and variances are those of the whole batch, also where one device has no picture of it."""
+    options = {
+        "epochs": 3,
+        "network": {"batch_normalization": True, "lrn_across_towers": True},
+        "biases_follow_schedule": False,
+        "layer_rates": [{"epoch": 1, "layer": "conv1", "rate": 0.003}, {"epoch": 2, "layer": "conv1", "rate": 0.0}],
+    }
+    one = train(nine, tmp_path / "one", "cpu:1", **options)
+    two = train(nine, tmp_path / "two", "cpu:2", **options)
+    assert_same_training(tmp_path, one, two)
+
+
 @pytest.mark.slow
 def test_two_devices_equal_one_after_150_steps(nine, tmp_path):
     """keras-team/keras#21061 and #20601: losses that became NaN after about 60 steps."""

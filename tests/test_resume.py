@@ -16,7 +16,7 @@ from alexnet_keras.architecture import Architecture
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.errors import InputError, Interrupted, RunError
 from alexnet_keras.model import load_model
-from alexnet_keras.schedules import Plateau, Steps
+from alexnet_keras.schedules import LayerRate, Plateau, Steps
 from alexnet_keras.train import train
 
 CLOCKS = ("images_per_second", "seconds")
@@ -105,6 +105,17 @@ def test_it_goes_on_from_every_place(batches, place, config, whole, stop_after, 
     assert f"Going on at {place}.\n" in capsys.readouterr().err
     assert_same(tmp_path, whole)
     assert not (tmp_path / runs.CHECKPOINTS).exists()
+
+
+def test_events_are_functions_of_the_epoch(config, stop_after, monkeypatch, tmp_path):
+    """Colour noise off after an epoch, conv1 slow then frozen, biases at their own rate: as if nothing had stopped."""
+    rates = (LayerRate(epoch=1.5, layer="conv1", rate=1e-5), LayerRate(epoch=2, layer="conv1", rate=0.0))
+    changes = {"epochs": 3, "layer_rates": rates, "colour_noise": "original", "colour_noise_epochs": 1}
+    config = dataclasses.replace(config, biases_follow_schedule=False, **changes)
+    train(config, tmp_path / "whole")
+    run = killed(config, tmp_path / "run", 7, stop_after, monkeypatch)  # at epoch 2, step 2
+    train(config, run, resume=True)
+    assert_same(run, tmp_path / "whole")
 
 
 def test_the_scale_of_the_loss_survives(config, stop_after, monkeypatch, tmp_path):

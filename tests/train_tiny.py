@@ -14,8 +14,9 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "tensorflow"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alexnet_keras.architecture import Architecture
+from alexnet_keras.architecture import Architecture, architecture
 from alexnet_keras.recipes import recipe
+from alexnet_keras.schedules import LayerRate
 
 NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
 DEFAULTS = {"input_size": 67, "batch_size": 4, "epochs": 2, "precision": "float32", "label_smoothing": 0.0}
@@ -27,7 +28,9 @@ def main(folder: str, options: str) -> None:
 
     changes = {**DEFAULTS, "data": folder, **json.loads(options)}
     run, keywords = Path(changes.pop("run")), changes.pop("keywords", {})
-    changes["architecture"] = dataclasses.replace(NETWORK, dropout=changes.pop("dropout", 0.0))
+    network = {"dropout": changes.pop("dropout", 0.0), **changes.pop("network", {})}
+    changes["architecture"] = architecture(NETWORK, **network)
+    changes["layer_rates"] = tuple(LayerRate(**rate) for rate in changes.get("layer_rates", ()))
     evaluation = train(dataclasses.replace(recipe("quickstart"), **changes), run, **keywords)
     print(json.dumps({"history": runs.read_history(run), "evaluation": evaluation.to_dict()}))
 

@@ -104,14 +104,14 @@ def measure(
 def training_steps(
     model: keras.Model, optimizer: Any, *, batch_size: int, input_size: int, count: int, jit: bool
 ) -> Work:
-    """Work that is `count` steps of `fit` on random images and labels of `CLASSES` classes, in memory."""
+    """Work that is `count` steps of `fit` on random images and labels, in memory."""
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=jit)
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (batch_size, input_size, input_size, 3), np.uint8)
-    labels = random.randint(0, CLASSES, batch_size)
+    labels = random.randint(0, model.output_shape[-1], batch_size)
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
     model.make_train_function()
 

@@ -10,16 +10,27 @@ import click
 from click.core import ParameterSource
 
 from alexnet_keras import hosts
-from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, percent
+from alexnet_keras.architecture import ARCHITECTURES, parse_changes
+from alexnet_keras.commands import (
+    change_option,
+    data_options,
+    example,
+    json_option,
+    load_tensorflow,
+    percent,
+    print_pairs,
+)
 from alexnet_keras.config import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
 from alexnet_keras.errors import OptionError
-from alexnet_keras.recipes import RECIPES, recipe
+from alexnet_keras.recipes import RECIPES, recipe, with_network
 from alexnet_keras.schedules import SCHEDULES, schedule
 
 
 @click.command(epilog=example("alexnet-keras train --data imagenette --epochs 14"))
-@data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.  [default: shapes]")
+@data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.  [default: the recipe's]")
 @click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quickstart", show_default=True)
+@click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: the recipe's]")
+@change_option
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
 @click.option(
     "--batch-size", type=click.IntRange(min=1), help="Images a step, all devices together.  [default: the recipe's]"
@@ -44,6 +55,7 @@ from alexnet_keras.schedules import SCHEDULES, schedule
 @click.option("--jit", type=click.Choice(JITS), help="XLA for the whole step.  [default: the recipe's, auto]")
 @click.option("--deterministic", is_flag=True, default=None, help="The same bits from every repetition; slower.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run where its newest checkpoint is.")
+@click.option("--dry-run", is_flag=True, help="Train nothing: say how much there is to do, and how long it takes here.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run.")
 @click.option(
     "--checkpoint-minutes",
@@ -66,8 +78,11 @@ from alexnet_keras.schedules import SCHEDULES, schedule
 @json_option
 def train(
     recipe_name: str,
+    variant: str | None,
+    change: tuple[str, ...],
     run: Path | None,
     resume: bool,
+    dry_run: bool,
     overwrite: bool,
     checkpoint_minutes: float,
     histograms: bool,
@@ -84,13 +99,23 @@ def train(
 
     if resume:
         config, folder = _resumed(run, recipe_name, changes, overwrite)
+        if dry_run:
+            raise OptionError("Give --resume or --dry-run, not both.")
+        _check_network(config, folder, variant, parse_changes(change))
     else:
-        config = recipe(recipe_name)
+        config = recipe(recipe_name, changes.get("epochs"))
+        if variant or change:
+            config = with_network(config, variant, **parse_changes(change))
         if "schedule" in changes:
             changes["schedule"] = schedule(changes["schedule"], changes.get("epochs", config.epochs))
         config = dataclasses.replace(config, **changes)
         folder = run or runs.default_path(config)
     load_tensorflow()
+    if dry_run:
+        from alexnet_keras.plan import plan
+
+        show_plan(plan(config), as_json)
+        return
     from alexnet_keras.train import train as train_network
 
     evaluation = train_network(
@@ -117,6 +142,47 @@ def train(
     named, example = shlex.quote(str(folder)), shlex.quote(str(folder / runs.EXAMPLE))
     click.echo(f"Next:  alexnet-keras predict {named} {example}")
     click.echo(f"       alexnet-keras export {named} --format tflite")
+
+
+def show_plan(planned: Any, as_json: bool) -> None:
+    """Print a `plan.Plan`."""
+    if as_json:
+        click.echo(json.dumps(planned.to_dict()))
+        return
+    known = "" if planned.data_found else f"; {planned.data} is not here, so these are ImageNet's known numbers"
+    at_most = "at most " if planned.at_most else ""
+    reading = "not measured: the data are not here"
+    if planned.images_read_per_second:
+        reading = f"{planned.images_read_per_second:,.0f} images a second, measured"
+    rows = [
+        ("recipe", f"{planned.recipe}, variant {planned.variant}, on {planned.data}"),
+        ("images", f"{planned.train_images:,} for training, {planned.validation_images:,} for validation{known}"),
+        ("epochs", f"{at_most}{planned.epochs}"),
+        ("steps", f"{planned.steps:,}, {planned.steps_per_epoch:,} an epoch of {planned.batch_size} images each"),
+        ("images trained on", f"{planned.images:,}"),
+        ("operations", f"{planned.operations:.3g} in floating point"),
+        ("bytes read", f"{planned.bytes_read / 1e9:,.1f} GB"),
+        ("hardware", planned.hardware),
+        ("training", f"{planned.images_per_second:,.1f} images a second in {planned.precision}, measured"),
+        ("reading", reading),
+        ("time", f"{at_most}{planned.hours:,.2f} hours, {planned.hours / 24:,.1f} days"),
+    ]
+    print_pairs(rows)
+
+
+def _check_network(config: TrainConfig, run: Path, variant: str | None, changes: dict[str, Any]) -> None:
+    """Refuse to go on with another network than the run has.
+
+    Raises:
+        OptionError: an option names another one.
+    """
+    asked = [("variant", "name", variant), *(("change", name, value) for name, value in changes.items())]
+    for option, name, value in asked:
+        has = getattr(config.architecture, name)
+        if value is not None and value != has:
+            raise OptionError(
+                f"--{option} {value} contradicts {run}, which has {has}; leave it out, or start another run."
+            )
 
 
 def _resumed(run: Path | None, recipe_name: str, options: dict[str, Any], overwrite: bool) -> tuple[TrainConfig, Path]:

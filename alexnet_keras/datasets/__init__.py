@@ -15,16 +15,17 @@ from alexnet_keras.splits import DataSet, Split
 __all__ = ["DataSet", "Split", "absolute", "load"]
 
 
-def load(source: str | DataSource) -> DataSet:
+def load(source: str | DataSource, *, build: bool = True) -> DataSet:
     """Open a data set.
 
     Args:
         source: `"shapes"`; `"imagenet"`, in whichever form it is there; a folder that `data prepare` wrote, one with
             `{train,val}/<class>/*.{JPEG,jpg,png}`, or a tree of ImageNet; or the name of a TFDS data set.
+        build: whether ImageNet may be built from its tars where it is not built yet.
 
     Raises:
         OptionError: `source` is none of these.
-        InputError: the folder or the data set cannot be trained on.
+        InputError: the folder or the data set cannot be trained on; an AbsentError where ImageNet is not there.
     """
     if isinstance(source, str):
         source = DataSource(name=source)
@@ -37,7 +38,7 @@ def load(source: str | DataSource) -> DataSet:
         return _folder(root)
     if root.exists():
         raise InputError(f"--data {source.name} is a file; give the folder that holds train/ and val/.")
-    return imagenet.load(source) if source.name == imagenet.NAME else builders.load(source)
+    return imagenet.load(source, build) if source.name == imagenet.NAME else builders.load(source)
 
 
 def _folder(root: Path) -> DataSet:

@@ -16,7 +16,7 @@ import numpy as np
 from alexnet_keras import shards
 from alexnet_keras.config import DataSource
 from alexnet_keras.datasets import builders, folders
-from alexnet_keras.errors import InputError
+from alexnet_keras.errors import AbsentError, InputError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet
 
@@ -31,11 +31,16 @@ VAL_PICTURE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 CLASS_TAR = re.compile(r"(n\d{8})\.tar")
 
 
-def load(source: DataSource) -> DataSet:
+def load(source: DataSource, build: bool = True) -> DataSet:
     """The first form that is there: shards, a built TFDS data set, the two tars, a tree of folders.
 
+    Args:
+        source: where to look.
+        build: whether TFDS may build its data set from the tars, which takes hours.
+
     Raises:
-        InputError: there is none, or the one that is there is incomplete.
+        AbsentError: there is none, or only tars where nothing is to be built.
+        InputError: the one that is there is incomplete.
     """
     library = builders.tfds(source)
     data_dir = builders.data_folder(source)
@@ -47,6 +52,8 @@ def load(source: DataSource) -> DataSet:
     tars = {name: manual_dir / name for name in SIZES}
     if builder.is_prepared() or all(path.is_file() for path in tars.values()):
         if not builder.is_prepared():
+            if not build:
+                raise AbsentError(f"{BUILDER} is not built from the tars in {manual_dir} yet.")
             check_train_tar(tars[TRAIN_TAR])
             check_val_tar(tars[VAL_TAR])
             builders.build(builder, DataSource(name=NAME, data_dir=str(data_dir), manual_dir=str(manual_dir)))
@@ -63,7 +70,7 @@ def load(source: DataSource) -> DataSet:
         ]
     )
     downloads = " and ".join(f"{name} ({size / 1e9:.1f} GB, {size:,} bytes)" for name, size in SIZES.items())
-    raise InputError(
+    raise AbsentError(
         f"--data {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
         f"put both into {manual_dir}, and call this again; or name other folders by --data-dir and --manual-dir."
     )
