@@ -72,6 +72,7 @@ MAY_IMPORT = {
     "figures": "augmentation config data datasets errors images runs",
     "benchmark": "architecture archive augmentation config data datasets devices images model optimizers predict "
     "progress splits summary",
+    "plan": "benchmark config data datasets devices errors model optimizers progress schedules splits summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
     "evaluate export features figures hosts labels model plan predict prepare progress recipes runs "
     "schedules sources summary train weights",
