@@ -20,7 +20,6 @@ from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model
 
 LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
-METADATA = "metadata.json"  # what a TFLite file takes, beside its labels
 
 
 @dataclass(frozen=True)

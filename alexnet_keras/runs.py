@@ -47,7 +47,7 @@ OVERWRITTEN = (
     "compression.json",
     ".partial-*",
 )
-PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy")
+PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy", "ai-edge-litert", "onnxruntime")
 
 
 def default_path(config: TrainConfig) -> Path:

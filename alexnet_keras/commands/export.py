@@ -28,7 +28,9 @@ from alexnet_keras.commands import (
     show_default=True,
     help="Smaller numbers: int8 has float32 in and out, int8-only uint8 and no float operator.",
 )
-@click.option("--calibration", help="The data set whose training pictures calibrate int8.  [default: the run's]")
+@click.option(
+    "--calibration", help="The data set whose training pictures calibrate int8.  [default: the run's, or --data]"
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images a call of a TFLite file.  [default: 1]")
 @click.option("--output", type=click.Path(path_type=Path), help="What to write.  [default: beside the model]")
 @click.option("--force", is_flag=True, help="Keep an export that is not as good as the model.")
@@ -64,6 +66,8 @@ def export(
     calibrating = None
     if calibration is not None:
         calibrating = datasets.load(data_source(lambda: source, calibration, **folders))
+    elif data is not None and target.calibrated and (path.parent / runs.CONFIG).is_file():
+        calibrating = datasets.load(runs.data_of(path))
     result = exports.export(path, target, output, dataset, calibrating, force)
     if as_json:
         click.echo(json.dumps(result))
@@ -83,7 +87,7 @@ def export(
         ("top1_error", "top-1 error", "{:.2%}"),
         ("top5_error", "top-5 error", "{:.2%}"),
         ("milliseconds", "ms an image", "{:,.1f}"),
-        ("images_per_second", "images a second, 32 a call", "{:,.0f}"),
+        ("images_per_second", "images a second, by 32", "{:,.0f}"),
     ):
         values = [form.format(result[side][name]) for side in ("keras", "exported")]
         click.echo(f"{label:26}{values[0]:>12}{values[1]:>12}")

@@ -12,12 +12,12 @@ from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.export import onnx, saved_model, tflite
+from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.proof import BOUNDS, prove
 from alexnet_keras.model import load_model
 from alexnet_keras.progress import stage
 
 REPORT = "export.json"  # beside the exports: file name -> what was measured of it
-SMALLEST_CALIBRATION = 20  # pictures; what fewer of them reach is chance
 QUANTIZATIONS = {
     "saved_model": ("none",),
     "tflite": tflite.QUANTIZATIONS,
@@ -129,17 +129,13 @@ def export(
     source = load_model(model)
     original = predict.from_keras(source)
     evaluate.check_classes(original, dataset)
-    pictures = (calibration or dataset).train if target.calibrated else None
-    if pictures is not None and len(pictures) < SMALLEST_CALIBRATION:
-        raise InputError(
-            f"{(calibration or dataset).name} has {len(pictures)} training pictures, and calibration needs at least "
-            f"{SMALLEST_CALIBRATION}; name more with --calibration."
-        )
+    calibrating = calibration or dataset
+    pictures = training_pictures(calibrating) if target.calibrated else None
 
     def write(path: Path) -> None:
         if target.format == "tflite":
             size = target.batch_size or 1
-            tflite.write(source, path, target.quantize, batch_size=size, calibration=pictures)
+            tflite.write(source, path, target.quantize, batch_size=size, pictures=pictures)
         elif target.format == "onnx":
             onnx.write(source, path, target.quantize, pictures)
         elif target.format == "saved_model":
@@ -164,7 +160,7 @@ def export(
             "bytes": size,
             **result.to_dict(),
             "shortcomings": shortcomings,
-            "calibration": (calibration or dataset).name if target.calibrated else None,
+            "calibration": calibrating.name if target.calibrated else None,
             "provenance": runs.provenance(describe(), target.quantize),
         }
         runs.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})

@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras import data, predict
+from alexnet_keras import predict
 from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.export import calibration
 from alexnet_keras.layers import (
     LocalResponseNormalization,
     MeanSubtraction,
@@ -19,13 +20,11 @@ from alexnet_keras.layers import (
     SpatialResponseNormalization,
     TowerMaps,
 )
-from alexnet_keras.progress import Progress
-from alexnet_keras.splits import Split, sample
+from alexnet_keras.splits import Split
 
 OPSET = 17
 IR_VERSION = 8  # the one of that opset, so that older runtimes read the file too
 QUANTIZATIONS = ("none", "int8")
-CALIBRATION_IMAGES = 200
 
 
 def check_installed() -> None:
@@ -39,7 +38,7 @@ def check_installed() -> None:
             raise OptionError(f"The format onnx needs the package {package!r}; pip install 'alexnet-keras[onnx]'.")
 
 
-def write(model: keras.Model, path: Path, quantize: str = "none", calibration: Split | None = None) -> None:
+def write(model: keras.Model, path: Path, quantize: str = "none", pictures: Split | None = None) -> None:
     """Write an ONNX file with the class names and the range of the input in its metadata.
 
     It takes `images` (B, H, W, 3) float32, 0..255, any B, and returns `probabilities` (B, classes) float32.
@@ -49,8 +48,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", calibration: S
         path: the file.
         quantize: `none` for float32; `int8` for 8-bit weights and activations, in the form of quantize and dequantize
             operators around the others, of which onnxruntime makes integer kernels.
-        calibration: training pictures, for `int8`; 200 of them, evenly spaced, tell the range of each layer's
-            activations.
+        pictures: to calibrate `int8` on.
 
     Raises:
         InputError: the network has a layer that ONNX has no form for here.
@@ -66,7 +64,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", calibration: S
         return
     from onnxruntime import quantization
 
-    assert calibration is not None
+    assert pictures is not None
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
         onnx.save(network, str(whole))
@@ -75,7 +73,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", calibration: S
         quantization.quantize_static(
             prepared,
             path,
-            _reader(calibration, model.input_shape[1]),
+            _reader(calibration.batches(pictures, model.input_shape[1])),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,  # beside int8 weights three times as fast as int8 is
@@ -84,24 +82,12 @@ def write(model: keras.Model, path: Path, quantize: str = "none", calibration: S
     onnx.checker.check_model(str(path))
 
 
-def _reader(calibration: Split, input_size: int) -> Any:
+def _reader(batches: Iterator[np.ndarray]) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
-    pictures = sample(calibration, CALIBRATION_IMAGES)
-
-    def batches() -> Iterator[dict[str, np.ndarray]]:
-        dataset = data.eval_dataset(pictures, input_size=input_size, batch_size=1)
-        with Progress("Calibrating", len(pictures)) as progress, data.naming_unreadable(pictures):
-            for images, _ in dataset.as_numpy_iterator():
-                yield {"images": images.astype(np.float32)}
-                progress.advance(1)
-
     class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.batches = batches()
-
         def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self.batches, None)
+            return next(({"images": batch} for batch in batches), None)
 
     return Reader()
 

@@ -48,7 +48,7 @@ class Measurement:
     Attributes:
         top1_error, top5_error: as fractions.
         milliseconds: for an image, one at a time; the median.
-        images_per_second: 32 images a call; from the median.
+        images_per_second: 32 images at once, which a file of a fixed batch size takes in parts; from the median.
     """
 
     top1_error: float

@@ -3,21 +3,19 @@
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import chatter, data, predict
+from alexnet_keras import chatter, predict
+from alexnet_keras.export import calibration
 from alexnet_keras.export.integers import with_integer_operators
-from alexnet_keras.progress import Progress
-from alexnet_keras.splits import Split, sample
+from alexnet_keras.splits import Split
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")
 CALIBRATED = ("int8", "int8-only")
-CALIBRATION_IMAGES = 200
+METADATA = "metadata.json"  # zipped behind the model, beside its labels
 
 
 def write(
@@ -26,7 +24,7 @@ def write(
     quantize: str = "none",
     *,
     batch_size: int = 1,
-    calibration: Split | None = None,
+    pictures: Split | None = None,
     optimizations: tuple[tf.lite.Optimize, ...] = (),
 ) -> None:
     """Write a TFLite file with the class names and the range of the input in its metadata.
@@ -37,11 +35,10 @@ def write(
         quantize: `none` for float32; `float16` weights; `dynamic`, 8-bit weights in the large layers; `int8`, 8-bit
             weights and activations, float32 in and out; `int8-only`, the same with uint8 in and out.
         batch_size: images a call, fixed.
-        calibration: training pictures, for `int8` and `int8-only`; 200 of them, evenly spaced, tell the range of
-            each layer's activations.
+        pictures: to calibrate `int8` and `int8-only` on.
         optimizations: more of the converter's, such as `tf.lite.Optimize.EXPERIMENTAL_SPARSITY`.
     """
-    content = convert(model, quantize, batch_size, calibration, optimizations)
+    content = _convert(model, quantize, batch_size, pictures, optimizations)
     path.write_bytes(content)
     metadata = {
         "quantize": quantize,
@@ -51,14 +48,14 @@ def write(
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, as TFLite's own metadata has its files
         archive.writestr(predict.LABELS, "".join(f"{name}\n" for name in predict.class_names(model)))
-        archive.writestr(predict.METADATA, json.dumps(metadata, indent=2) + "\n")
+        archive.writestr(METADATA, json.dumps(metadata, indent=2) + "\n")
 
 
-def convert(
+def _convert(
     model: keras.Model,
     quantize: str,
     batch_size: int,
-    calibration: Split | None,
+    pictures: Split | None,
     optimizations: tuple[tf.lite.Optimize, ...] = (),
 ) -> bytes:
     """The file without its metadata."""
@@ -78,21 +75,11 @@ def convert(
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if integers:
-            assert calibration is not None
-            converter.representative_dataset = lambda: _batches(calibration, signature.shape)
+            assert pictures is not None
+            converter.representative_dataset = lambda: (
+                [batch] for batch in calibration.batches(pictures, model.input_shape[1], batch_size)
+            )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         if quantize == "int8-only":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         return converter.convert()
-
-
-def _batches(calibration: Split, shape: tf.TensorShape) -> Iterator[list[np.ndarray]]:
-    pictures = sample(calibration, CALIBRATION_IMAGES)
-    dataset = data.eval_dataset(pictures, input_size=shape[1], batch_size=shape[0])
-    with Progress("Calibrating", len(pictures)) as progress, data.naming_unreadable(pictures):
-        for index, (images, _) in enumerate(dataset.as_numpy_iterator()):
-            batch = np.resize(images, shape).astype(np.float32)  # repeats pictures to fill the last one
-            if index == 0:
-                batch[0, 0, :2, 0] = 0, 255  # the whole range, so that uint8 means what it does in a picture
-            yield [batch]
-            progress.advance(len(images))

@@ -1,0 +1,82 @@
+"""What 8-bit integers cost response normalization: the rewritten layer in LiteRT beside the Keras layer in float32.
+
+python3 benchmarks/integer_normalization.py RUN.keras imagenette
+python3 benchmarks/integer_normalization.py bvlc_alexnet.npz imagenette --variant caffe
+"""
+
+import argparse
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from alexnet_keras import AlexNet, chatter, data, datasets, load_model
+from alexnet_keras.export.integers import IntegerNormalization
+from alexnet_keras.splits import sample
+
+PICTURES = 40  # to calibrate on, and as many others to measure on
+
+
+def pictures(split: datasets.Split, size: int) -> np.ndarray:
+    (batch,) = data.eval_dataset(sample(split, PICTURES), input_size=size, batch_size=PICTURES).as_numpy_iterator()
+    return batch[0].astype(np.float32)
+
+
+def in_integers(function: Callable[[tf.Tensor], tf.Tensor], calibration: np.ndarray) -> Callable[[np.ndarray], list]:
+    """A function in LiteRT, calibrated: 8 bits inside, float32 in and out, one image at a time."""
+    module = tf.Module()
+    module.serve = tf.function(function, input_signature=[tf.TensorSpec((1, *calibration.shape[1:]))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image[None]] for image in calibration)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    interpreter = Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+
+    def call(images: np.ndarray) -> list:
+        results = []
+        for image in images:
+            interpreter.set_tensor(source, image[None])
+            interpreter.invoke()
+            results.append(interpreter.get_tensor(target)[0])
+        return results
+
+    return call
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("data")
+    parser.add_argument("--variant", help="of weights that are no .keras file")
+    arguments = parser.parse_args()
+    model = load_model(arguments.model) if arguments.variant is None else None
+    if model is None:
+        model = AlexNet(arguments.variant, weights=arguments.model, allow_missing=True)
+    dataset = datasets.load(arguments.data)
+    calibration, images = (pictures(split, model.input_shape[1]) for split in (dataset.train, dataset.validation))
+    print(
+        f"{'layer':10}{'largest input':>15}{'factors':>16}{'mean error':>12}{'99.9%':>8}{'largest':>9}"
+        "  of the largest output"
+    )
+    for layer in model.layers:
+        if not hasattr(layer, "formula"):
+            continue
+        inputs = keras.Model(model.inputs[0], layer.input)
+        seen, values = inputs.predict(calibration, verbose=0), inputs.predict(images, verbose=0)
+        expected = layer(values).numpy()
+        with chatter.silenced():
+            results = in_integers(IntegerNormalization(layer.formula), seen)(values)
+        error = np.abs(np.stack(results) - expected) / np.abs(expected).max()
+        factors = expected[values != 0] / values[values != 0]
+        print(
+            f"{layer.name:10}{np.abs(values).max():15.1f}{factors.min():8.3f}{factors.max():8.3f}"
+            f"{error.mean():12.3%}{np.quantile(error, 0.999):8.2%}{error.max():9.2%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
