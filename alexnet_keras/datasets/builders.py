@@ -1,5 +1,6 @@
 """Data sets of TensorFlow Datasets: in memory where they fit, else as a stream that `data prepare` reads once."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def tfds(source: DataSource) -> Any:
             "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
         )
     from alexnet_keras.datasets import imagewoof  # noqa: F401  # which adds itself to the names
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
 
     return tensorflow_datasets
 
