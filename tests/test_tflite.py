@@ -144,7 +144,7 @@ def test_the_integer_form_is_the_same_function(layer):
     assert model.layers[1].formula == layer.formula
 
 
-@pytest.mark.parametrize("variant", ["original", "caffe", "owt", "batchnorm"])  # they have all layers among them
+@pytest.mark.parametrize("variant", ["original", "caffe", "owt", "batchnorm"])  # all kinds of layers
 def test_variants_in_floats_and_in_integers(variant, dataset, tmp_path):
     narrow = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "initializer": "he_normal"}
     model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), **narrow)

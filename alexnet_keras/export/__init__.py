@@ -70,7 +70,8 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     """Refuse what cannot work, before the data are read and the conversion takes its time.
 
     Raises:
-        InputError: `model` is no `.keras` file, or `output` exists, has the wrong suffix, or cannot be written.
+        InputError: `model` is no `.keras` file, `output` exists, has the wrong suffix or cannot be written, or the
+            export.json beside it is damaged.
     """
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
@@ -170,9 +171,16 @@ def export(
 
 
 def _read_report(folder: Path) -> dict[str, Any]:
-    """What export.json says of the exports that are still there."""
+    """What export.json says of the exports that are still there.
+
+    Raises:
+        InputError: it is damaged.
+    """
     report = folder / REPORT
-    entries = runs.read_json(report) if report.exists() else {}
+    try:
+        entries = runs.read_json(report) if report.exists() else {}
+    except InputError as error:
+        raise InputError(f"{report} is damaged; remove it, and exports begin another.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}
 
 

@@ -106,6 +106,11 @@ class Graph:
         self.names: dict[int, str] = {}  # of a Keras tensor, by its identity
 
     def build(self) -> Any:
+        """The `ModelProto`.
+
+        Raises:
+            InputError: a layer has no form in `FORMS`.
+        """
         from onnx import TensorProto, helper
 
         shape = self.model.input_shape
