@@ -1,0 +1,185 @@
+"""Each variant beside the same network in PyTorch: grouped convolutions and `torch.nn.LocalResponseNorm`, same weights.
+
+    python3 -m pip install torch==2.13.0 && python3 benchmarks/pytorch_variants.py
+
+Prints the largest difference of each variant, over all its layers, as a share of the layer's largest activity; both in
+float32, on random weights that keep activities at tens, where normalization matters.
+"""
+
+import argparse
+import json
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.model import AlexNet
+
+
+class SpatialNorm(nn.Module):
+    """0.001 / 25 times the sum over 5 x 5 places is 0.001 times their average, with zeros beyond the border."""
+
+    def forward(self, x):
+        return x / (1 + 0.001 * functional.avg_pool2d(x * x, 5, stride=1, padding=2)) ** 0.75
+
+
+def conv(inputs, outputs, size, groups=1, **options):
+    return nn.Conv2d(inputs, outputs, size, groups=groups, **options)
+
+
+def caffe_norm():
+    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)  # PyTorch divides alpha by the size, as Caffe does
+
+
+class PerTower(nn.Module):
+    """A normalization of one tower's maps, on those of both."""
+
+    def __init__(self, **constants):
+        super().__init__()
+        self.norm = nn.LocalResponseNorm(5, beta=0.75, k=2, **constants)
+
+    def forward(self, x):
+        return torch.cat([self.norm(half) for half in x.chunk(2, dim=1)], dim=1)
+
+
+def network(name):
+    """The convolutional part as (our layer, PyTorch's module), a pair for every output that is compared."""
+    relu, pool = nn.ReLU, lambda: nn.MaxPool2d(3, 2)
+    groups = 1 if name in ("one_tower", "owt") else 2
+    maps = (64, 192, 384, 256, 256) if name == "owt" else (96, 256, 384, 384, 256)
+    convs = {
+        1: conv(3, maps[0], 11, stride=4, padding=2 if name == "owt" else 0),
+        2: conv(maps[0], maps[1], 5, groups=groups, padding=2),
+        3: conv(maps[1], maps[2], 3, padding=1),
+        4: conv(maps[2], maps[3], 3, groups=groups, padding=1),
+        5: conv(maps[3], maps[4], 3, groups=groups, padding=1),
+    }
+    if name == "batchnorm":
+        rest = {number: nn.BatchNorm2d(count, eps=1e-5, affine=False) for number, count in enumerate(maps, 1)}
+        stages = []
+        for number in range(1, 6):
+            stages += [
+                (f"conv{number}", convs[number]),
+                (f"batchnorm{number}", rest[number]),
+                (f"relu{number}", relu()),
+            ]
+            stages += [(f"pool{number}", pool())] if number in (1, 2, 5) else []
+        return stages
+    tail = [
+        ("conv3", nn.Sequential(convs[3], relu())),
+        ("conv4", nn.Sequential(convs[4], relu())),
+        ("conv5", nn.Sequential(convs[5], relu())),
+        ("pool5", pool()),
+    ]
+    first, second = nn.Sequential(convs[1], relu()), nn.Sequential(convs[2], relu())
+    if name == "original":
+        norm = [PerTower(alpha=1e-4), PerTower(alpha=1e-4)]
+        padded = nn.Sequential(nn.ZeroPad2d((0, 3, 0, 3)), convs[1])
+        head = [("conv1", padded), ("norm1", norm[0]), ("pool1", pool()), ("relu1", relu())]
+        head += [("conv2", second), ("norm2", norm[1]), ("spatialnorm2", SpatialNorm()), ("pool2", pool())]
+    elif name == "caffenet":
+        head = [("conv1", first), ("pool1", pool()), ("norm1", caffe_norm())]
+        head += [("conv2", second), ("pool2", pool()), ("norm2", caffe_norm())]
+    elif name == "owt":
+        head = [("conv1", first), ("pool1", pool()), ("conv2", second), ("pool2", pool())]
+    else:
+        norm = {
+            "paper": lambda: PerTower(alpha=5e-4),  # the paper does not divide: 5 times alpha, divided by 5
+            "one_tower": lambda: nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2),
+            "caffe": caffe_norm,
+        }[name]
+        head = [("conv1", first), ("norm1", norm()), ("pool1", pool())]
+        head += [("conv2", second), ("norm2", norm()), ("pool2", pool())]
+    return head + tail
+
+
+def ours(model, name):
+    """A layer's weights of both towers side by side, or its output's names."""
+    return [layer for layer in model.layers if layer.name in (name, f"{name}a", f"{name}b")]
+
+
+def randomize(model):
+    random = np.random.RandomState(0)
+    for layer in (layer for layer in model.layers if layer.weights):
+        first, second = (tuple(weight.shape) for weight in layer.weights)
+        if layer.name.startswith("batchnorm"):
+            layer.set_weights([random.normal(0, 1, first), random.uniform(0.5, 2, second)])
+        else:
+            width = np.sqrt(2 / np.prod(first[:-1])) * (2 if layer.name.startswith("conv") else 1)
+            layer.set_weights([random.normal(0, width, first), random.normal(0, 1, second)])
+
+
+def copy(module, layers):
+    """Weights of our towers into PyTorch's grouped layer."""
+    first, second = (np.concatenate([layer.get_weights()[part] for layer in layers], axis=-1) for part in (0, 1))
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        module.running_mean.copy_(torch.tensor(first))
+        module.running_var.copy_(torch.tensor(second))
+        return
+    module.weight.copy_(torch.tensor(np.transpose(first, (3, 2, 0, 1) if first.ndim == 4 else (1, 0))))
+    module.bias.copy_(torch.tensor(second))
+
+
+@torch.no_grad()
+def difference(name):
+    """Largest difference of a variant's layers, each as a share of the layer's largest activity; and which it was."""
+    model = AlexNet(name, mean=(120, 110, 100), classifier_activation=None)
+    randomize(model)
+    images = np.random.RandomState(1).randint(0, 256, (2, *model.input_shape[1:]), dtype=np.uint8)
+    names = [layer.name for layer in model.layers]
+    outputs = dict(zip(names, keras.Model(model.input, [layer.output for layer in model.layers])(images), strict=True))
+    stddev = model.get_layer("mean").stddev
+    x = torch.tensor((images - np.float32([120, 110, 100])) / np.float32(stddev)).permute(0, 3, 1, 2)
+    found = []
+
+    def compare(layer, value):
+        theirs = value.permute(0, 2, 3, 1).numpy() if value.ndim == 4 else value.numpy()
+        mine = np.concatenate([outputs[ours_.name] for ours_ in ours(model, layer)], axis=-1)
+        found.append((float(np.abs(mine - theirs).max() / np.abs(theirs).max()), layer))
+
+    for layer, module in network(name):
+        module.eval()
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d | nn.BatchNorm2d):
+                copy(part, ours(model, layer))
+        x = module(x)
+        compare(layer, x)
+    x = x.permute(0, 2, 3, 1).flatten(1)  # our maps come last
+    for layer in ("fc6", "fc7", "fc8"):
+        layers = ours(model, layer)
+        dense = nn.Linear(x.shape[1], sum(part.units for part in layers))
+        copy(dense, layers)
+        x = dense(x)
+        if layer != "fc8" and name == "batchnorm":
+            compare(layer, x)
+            norm = nn.BatchNorm1d(x.shape[1], eps=1e-5, affine=False).eval()
+            copy(norm, ours(model, f"batchnorm{layer[-1]}"))
+            x = norm(x)
+            compare(f"batchnorm{layer[-1]}", x)
+        if layer != "fc8":
+            x = x.relu()
+        compare(f"relu{layer[-1]}" if layer != "fc8" and name == "batchnorm" else layer, x)
+    return max(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = {name: difference(name) for name in ARCHITECTURES}
+    if arguments.json:
+        print(json.dumps({name: {"difference": value, "layer": layer} for name, (value, layer) in found.items()}))
+        return
+    for name, (value, layer) in found.items():
+        print(f"{name:12}{value:.1e}  in {layer}")
+
+
+if __name__ == "__main__":
+    main()
