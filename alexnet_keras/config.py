@@ -18,6 +18,7 @@ STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropp
 
 COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on each, or a tower
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 FREEZES = ("none", "conv1", "conv2", "conv3", "conv4", "conv5")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 JITS = ("auto", "on", "off")
@@ -123,6 +124,12 @@ class TrainConfig:
             not (self.cache_features and self.colour_noise),
             f"Features cannot be computed once with colour_noise {self.colour_noise!r}; choose None.",
         )
+        for rate in self.layer_rates:
+            check(rate.layer in LAYERS, f"layer_rates must be of {', '.join(LAYERS)}, got {rate.layer!r}.")
+            check(
+                self.freeze == "none" or rate.layer > self.freeze,  # conv1 < ... < conv5 < fc6, also as text
+                f"freeze {self.freeze} leaves nothing to the recipe's rate of {rate.layer}; choose another recipe.",
+            )
         check(self.seed >= 0, f"seed must not be negative, got {self.seed}.")
         check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."

@@ -157,7 +157,7 @@ def AlexNet(
     # The sizes are those of the paper's variant, for each tower.
     x = conv(1, 11, [pixels], strides=4)  # (B, 55, 55, 48), pooled to (B, 27, 27, 48)
     x = conv(2, 5, part(1, x), padding="same")  # (B, 27, 27, 128), pooled to (B, 13, 13, 128)
-    x = conv(3, 3, meet("join2", x) if spec.towers_meet else part(2, x), padding="same")  # (B, 13, 13, 192)
+    x = conv(3, 3, meet("join2", x), padding="same")  # (B, 13, 13, 192)
     x = conv(4, 3, part(3, x), padding="same")  # (B, 13, 13, 192)
     x = conv(5, 3, part(4, x), padding="same")  # (B, 13, 13, 128), pooled to (B, 6, 6, 128)
     if not include_top:

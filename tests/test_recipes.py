@@ -94,6 +94,21 @@ def test_another_network_keeps_what_the_recipe_chose():
         with_network(recipe("paper"), "vgg")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"freeze": "conv2"}, "freeze conv2 leaves nothing to the recipe's rate of conv1; choose another recipe"),
+        (
+            {"layer_rates": (LayerRate(epoch=1, layer="conv6", rate=0.0),)},
+            "layer_rates must be of conv1, .*got 'conv6'",
+        ),
+    ],
+)
+def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(recipe("original"), **changes)
+
+
 def test_an_unknown_recipe_is_named():
     with pytest.raises(OptionError, match="There is no recipe 'fast'; choose from quickstart, original, paper, caffe"):
         recipe("fast")

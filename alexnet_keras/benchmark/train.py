@@ -62,7 +62,12 @@ class TrainBenchmark:
 
 
 def measure(
-    variant: str, batch_size: int, precision: str = "auto", jit: str = "auto", rounds: int = 7, input_size: int = 227
+    variant: str,
+    batch_size: int,
+    precision: str = "auto",
+    jit: str = "auto",
+    rounds: int = 7,
+    input_size: int | None = None,
 ) -> TrainBenchmark:
     """Time the training step of a variant: forward, backward and update, as `fit` runs it, on a batch in memory.
 
@@ -72,9 +77,10 @@ def measure(
         precision: `auto` or a Keras dtype policy; the obvious code is always float32.
         jit: `auto`, `on` or `off`: whether XLA compiles the step, theirs too.
         rounds: how often each is measured.
-        input_size: side of the images in pixels.
+        input_size: side of the images in pixels; `None` for the variant's own.
     """
     spec = architecture(variant)
+    input_size = input_size or spec.input_size
     policy = devices.choose_precision(precision).policy
     compiled = devices.choose_jit(jit).compile
     ours = AlexNet(
