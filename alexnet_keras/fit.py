@@ -178,6 +178,8 @@ def _epochs(
 ) -> None:
     """All epochs from where the recorder's state is."""
     state = recorder.state
+    if state.over or state.epoch == config.epochs:
+        return
     noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
     stage = _stage(config, replicas, model, recorder, training, validation)
     validation_steps = data.steps_per_epoch(len(validation), config.batch_size)

@@ -131,7 +131,8 @@ def _mirrored(image: tf.Tensor, size: int) -> tf.Tensor:
 def _features(
     trunk: keras.Model, split: Split, view: Callable[[tf.Tensor, int], tf.Tensor], size: int, progress: Progress
 ) -> tuple[tf.Tensor, ...]:
-    call = tf.function(lambda pictures: trunk(pictures, training=False), reduce_retracing=True)
+    # Without dropout, and with batch normalization frozen, training is the same, and its normalization is compiled.
+    call = tf.function(lambda pictures: trunk(pictures, training=True), reduce_retracing=True)
     stores: list[Any] = []
     done = 0
     with data.naming_unreadable(split):

@@ -156,6 +156,7 @@ def transfer() -> TrainConfig:
     """Trained convolutions and a new, smaller classifier, for thousands of images instead of a million."""
     return TrainConfig(
         recipe="transfer",
+        input_size=256,
         architecture=architecture("caffe", hidden_units=(512, 512)),
         epochs=5,
         batch_size=64,
@@ -164,7 +165,6 @@ def transfer() -> TrainConfig:
         bias_learning_rate_multiplier=1.0,
         label_smoothing=0.1,
         freeze="conv5",
-        freeze_epochs=3,
         cache_features=True,
     )
 
