@@ -115,7 +115,7 @@ def _calls(predictor: predict.Predictor, count: int) -> Work:
 def _reads() -> Work:
     """Work that reads an array once, with a thread a core: a maximum, which needs next to no arithmetic."""
     threads = psutil.cpu_count() or 1
-    parts = np.array_split(np.zeros(READ_BYTES // 4, np.float32), threads)
+    parts = np.array_split(np.ones(READ_BYTES // 4, np.float32), threads)  # zeros would be one page, many times
     pool = ThreadPoolExecutor(threads)
 
     def work() -> int:
