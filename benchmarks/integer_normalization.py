@@ -66,7 +66,7 @@ def main() -> None:
         if not hasattr(layer, "formula"):
             continue
         inputs = keras.Model(model.inputs[0], layer.input)
-        seen, values = inputs.predict(calibration, verbose=0), inputs.predict(images, verbose=0)
+        seen, values = (inputs(batch).numpy() for batch in (calibration, images))
         expected = layer(values).numpy()
         with chatter.silenced():
             results = in_integers(IntegerNormalization(layer.formula), seen)(values)
