@@ -32,4 +32,4 @@ def silenced() -> Iterator[None]:
 @functools.cache
 def _standard_error() -> TextIO:
     """The user's, for as long as the process lives: a logger keeps what it once found as `sys.stderr`."""
-    return open(os.dup(2), "w", buffering=1)  # noqa: SIM115
+    return open(os.dup(2), "w", buffering=1)
