@@ -155,13 +155,12 @@ def quickstart() -> TrainConfig:
 def transfer() -> TrainConfig:
     """Trained convolutions and a new, smaller classifier, for thousands of images instead of a million.
 
-    Needs `--weights`. The convolutions keep their weights, so that what they make of the whole stored pictures and of
-    their mirror images is computed once. Measured here: the row `imagenette-transfer` of `saved_models/README.md`, with
+    Needs `--weights`. The convolutions keep their weights, so that what they make of central crops and of their
+    mirror images is computed once. Measured here: the row `imagenette-transfer` of `saved_models/README.md`, with
     the convolutions of Caffe's `bvlc_alexnet`.
     """
     return TrainConfig(
         recipe="transfer",
-        input_size=256,
         architecture=architecture("caffe", hidden_units=(512, 512)),
         epochs=5,
         batch_size=64,
