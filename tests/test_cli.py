@@ -166,7 +166,7 @@ def test_train_tells_what_comes_next(folder, tmp_path):
 USAGE = [
     (["train", "--epochs", 0], "Invalid value for '--epochs': 0 is not in the range x>=1."),
     (["train", "--batch-size", -1], "Invalid value for '--batch-size'"),
-    (["train", "--recipe", "fast"], "'fast' is not 'quickstart'"),
+    (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
     (["train", "--data", "no_such_data"], "--data no_such_data: no such folder"),
     (["train", "--lr", "1"], "No such option"),
     (["flatten"], "No such command 'flatten'"),
