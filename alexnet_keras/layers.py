@@ -142,21 +142,12 @@ class TowerMaps(keras.layers.Layer):
 
 
 def batch_normalization(**kwargs: Any) -> keras.layers.Layer:
-    """Batch normalization as in cvjena's AlexNet: Caffe's `BatchNorm`, which neither scales nor shifts afterwards.
-
-    Several replicas share their sums, so that a step is that of the whole batch.
-    """
-    replicas = 1
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    """Batch normalization as in cvjena's AlexNet: Caffe's `BatchNorm`, which neither scales nor shifts afterwards."""
     return keras.layers.BatchNormalization(
         momentum=0.9,  # moving_average_fraction in its train.prototxt
         epsilon=1e-5,  # eps of Caffe's BatchNormParameter
         center=False,
         scale=False,
-        synchronized=replicas > 1,
         **kwargs,
     )
 

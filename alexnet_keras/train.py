@@ -6,12 +6,14 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from alexnet_keras import config as configs
 from alexnet_keras import data, datasets, hosts, runs, towers, transfer
+from alexnet_keras.architecture import Architecture
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import DataSet
@@ -73,6 +75,7 @@ def train(
     if cluster is not None:
         hosts.check(cluster, config.batch_size, devices, layout)
     claimed = claim(devices)  # before TensorFlow computes anything
+    check_batch(config.architecture, claimed, cluster is not None, layout)
     if layout == "two-tower":
         policy = choose_precision(config.precision, deterministic=config.deterministic).policy
         towers.check(claimed, config.architecture.towers, policy)
@@ -80,6 +83,22 @@ def train(
         replicas = Replicas(claimed, cluster, layout)
         with runs.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext():
             return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes, histograms)
+
+
+def check_batch(network: Architecture, devices: Sequence[str], many_hosts: bool, layout: str) -> None:
+    """Refuse to share a batch out where its means and variances are a part of the network.
+
+    With `BatchNormalization(synchronized=True)` of Keras 3.15, two logical CPUs neither took the steps of one (losses
+    differed by a thousandth after an epoch) nor always finished one.
+
+    Raises:
+        OptionError: the network normalizes batches, and several devices or hosts would have parts of one.
+    """
+    if network.batch_normalization and (many_hosts or len(devices) > 1) and layout == "replicas":
+        raise OptionError(
+            f"The variant {network.name!r} normalizes whole batches, so it trains on one device and not on "
+            f"{'several hosts' if many_hosts else ', '.join(devices)}; give --devices gpu:1 or cpu:1."
+        )
 
 
 def _claimed(

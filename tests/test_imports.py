@@ -65,8 +65,8 @@ MAY_IMPORT = {
     "features": "config data datasets errors progress runs",
     "fit": "augmentation callbacks checkpoints config data errors frozen health hosts learning_rates model "
     "optimizers replicas runs signals splits tensorboard weights",
-    "train": "config conversion data datasets devices errors evaluate fit hosts model predict prepare "
-    "replicas runs signals towers transfer",
+    "train": "architecture config conversion data datasets devices errors evaluate fit hosts model predict "
+    "prepare replicas runs signals towers transfer",
     "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
     "predict progress pruning runs schedules sharing signals splits",
     "figures": "augmentation config data datasets errors images runs",

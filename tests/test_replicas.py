@@ -12,8 +12,11 @@ import tensorflow as tf
 from conftest import cli, draw_folder, only_error
 
 from alexnet_keras import runs
+from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.errors import OptionError
 from alexnet_keras.model import load_model
 from alexnet_keras.replicas import Replicas
+from alexnet_keras.train import check_batch
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,11 +58,10 @@ def test_two_devices_take_the_steps_of_one(nine, tmp_path):
     assert_same_training(tmp_path, one, two)
 
 
-def test_two_devices_normalize_a_batch_as_one_and_keep_to_its_events(nine, tmp_path):
-    """Means and variances are those of the whole batch, also where one device has no picture of it."""
+def test_two_devices_keep_to_the_events_of_a_run(nine, tmp_path):
     options = {
         "epochs": 3,
-        "network": {"batch_normalization": True, "lrn_across_towers": True},
+        "network": {"lrn_across_towers": True},
         "biases_follow_schedule": False,
         "layer_rates": [{"epoch": 1, "layer": "conv1", "rate": 0.003}, {"epoch": 2, "layer": "conv1", "rate": 0.0}],
     }
@@ -96,6 +98,17 @@ def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     assert "2 logical CPUs" in result.stderr
     assert json.loads(result.stdout)["num_images"] == 9
     assert "2 logical CPUs" in json.loads((run / runs.EVALUATION).read_text())["provenance"]["hardware"]
+
+
+def test_a_batch_that_is_normalized_as_a_whole_is_not_shared_out():
+    network = ARCHITECTURES["batchnorm"]
+    check_batch(network, ["CPU:0"], False, "replicas")
+    check_batch(network, ["CPU:0", "CPU:1"], False, "two-tower")  # each device has the whole batch
+    check_batch(ARCHITECTURES["paper"], ["CPU:0", "CPU:1"], True, "replicas")
+    with pytest.raises(OptionError, match="'batchnorm' normalizes whole batches, .* not on CPU:0, CPU:1; give"):
+        check_batch(network, ["CPU:0", "CPU:1"], False, "replicas")
+    with pytest.raises(OptionError, match="not on several hosts; give --devices gpu:1 or cpu:1"):
+        check_batch(network, ["CPU:0"], True, "replicas")
 
 
 def test_one_device_gets_its_batches_as_they_are():
