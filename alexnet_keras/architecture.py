@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from alexnet_keras.errors import OptionError, check
 
+LARGEST_INPUT = 1024  # pixels a side: fc6 of 4,096 units has 31 * 31 * 256 * 4,096 = 1.0e9 weights there, 4 GB
 ORDERS = ("paper", "original", "caffenet")
 POOLED = (1, 2, 5)  # section 3.5: pooling follows conv1, conv2 and conv5
 BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: positive inputs for the ReLUs from the start
@@ -108,6 +110,14 @@ class Architecture:
         check(self.pool_size in (2, 3), f"pool_size must be 3, which overlaps, or 2, got {self.pool_size}.")
         known_layers = set(range(1, 6))
         check(set(self.lrn_layers) <= known_layers, f"lrn_layers must be of 1 to 5, got {self.lrn_layers}.")
+        check(
+            self.lrn_size >= 1 and self.lrn_size % 2 == 1,
+            f"lrn_size must be an odd number of maps, such as 5, got {self.lrn_size}.",
+        )
+        for name, low in (("lrn_k", "positive"), ("lrn_beta", "positive"), ("lrn_alpha", "not negative")):
+            value = getattr(self, name)
+            allowed = value >= 0 if low == "not negative" else value > 0
+            check(allowed and math.isfinite(value), f"{name} must be {low} and finite, got {value}.")
         check(0 <= self.dropout < 1, f"dropout must be in [0, 1), got {self.dropout}.")
         check(
             set(self.dropout_layers) <= {"pool5", "fc6", "fc7"},
@@ -122,6 +132,11 @@ class Architecture:
             self.input_size >= smallest,
             f"input_size {self.input_size} is too small for AlexNet's strides and pools; the smallest that works is "
             f"{smallest}.",
+        )
+        check(
+            self.input_size <= LARGEST_INPUT,
+            f"input_size {self.input_size} is too large, fc6 would have billions of weights; the largest is "
+            f"{LARGEST_INPUT}.",
         )
 
     @property

@@ -115,9 +115,12 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
     Raises:
         InputError: a picture cannot be read.
     """
+    signature = tf.TensorSpec((None, input_size, input_size, 3), tf.uint8)
     with Progress("Computing the features of frozen layers", VIEWS * len(training) + len(validation)) as progress:
+        # Without dropout, and with batch normalization frozen, training is the same, and its normalization is compiled.
+        call = tf.function(lambda pictures: trunk(pictures, training=True), input_signature=[signature])
         parts = [
-            _features(trunk, split, view, input_size, progress)
+            _features(call, split, view, input_size, progress)
             for split, view in ((training, images.centre_crop), (training, _mirrored), (validation, images.centre_crop))
         ]
     joined = tuple(tf.concat(pair, axis=0) for pair in zip(parts[0], parts[1], strict=True))
@@ -129,10 +132,12 @@ def _mirrored(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _features(
-    trunk: keras.Model, split: Split, view: Callable[[tf.Tensor, int], tf.Tensor], size: int, progress: Progress
+    call: Callable[[tf.Tensor], Any],
+    split: Split,
+    view: Callable[[tf.Tensor, int], tf.Tensor],
+    size: int,
+    progress: Progress,
 ) -> tuple[tf.Tensor, ...]:
-    # Without dropout, and with batch normalization frozen, training is the same, and its normalization is compiled.
-    call = tf.function(lambda pictures: trunk(pictures, training=True), reduce_retracing=True)
     stores: list[Any] = []
     done = 0
     with data.naming_unreadable(split):

@@ -62,7 +62,11 @@ CAFFENET = {
     "order": "bvlc_reference_caffenet/train_val.prototxt: relu, pool, norm",
     "initializer": "bvlc_reference_caffenet/train_val.prototxt: 0.01, fc6 and fc7 0.005; biases of 1",
 }
-ONE_TOWER = {**PAPER, "towers": "what most tutorials build: no groups"}
+ONE_TOWER = {
+    **PAPER,
+    "towers": "what most tutorials build: no groups",
+    "lrn_across_towers": "one tower: either is the same",
+}
 OWT = {
     **dict.fromkeys(PAPER, "torchvision/models/alexnet.py"),
     "input_size": "torchvision: AlexNet_Weights, crop_size=224",
@@ -95,6 +99,8 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
 def constants(spec: Architecture) -> list[tuple[str, Any, str]]:
     """Name, value and source of everything that makes up a network; `changed` where it is not its variant's."""
     values = dataclasses.asdict(spec)
+    unused = set() if spec.lrn_layers else {name for name in values if name.startswith("lrn_")} - {"lrn_layers"}
+    unused |= set() if spec.dropout else {"dropout_layers"}
     known = dataclasses.asdict(ARCHITECTURES[spec.name]) if spec.name in ARCHITECTURES else {}
     sources = SOURCES.get(spec.name, {})
     fixed = [
@@ -104,7 +110,7 @@ def constants(spec: Architecture) -> list[tuple[str, Any, str]]:
     return fixed + [
         (name, value, sources[name] if name in sources and known[name] == value else "changed")
         for name, value in values.items()
-        if name != "name"
+        if name != "name" and name not in unused
     ]
 
 

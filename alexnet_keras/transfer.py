@@ -21,7 +21,8 @@ def check(config: TrainConfig) -> None:
     """
     if config.freeze != "none" and config.weights is None:
         raise OptionError(
-            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
+            f"--freeze {config.freeze}, of the recipe {config.recipe}, keeps trained weights as they are; "
+            "name their file with --weights."
         )
     if config.weights is not None and not Path(config.weights).is_file():
         raise OptionError(f"There is no file of weights {config.weights}.")

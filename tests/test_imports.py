@@ -75,7 +75,7 @@ MAY_IMPORT = {
     "plan": "benchmark config data datasets devices errors model optimizers progress schedules splits summary",
     "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
     "evaluate export features figures hosts labels model plan predict prepare progress recipes runs "
-    "schedules sources summary train weights",
+    "schedules sources summary train transfer weights",
     "cli": "commands errors",
 }
 

@@ -216,7 +216,11 @@ def test_configurations_that_contradict_themselves(changes, message, config):
 def test_the_recipe_on_the_command_line(tmp_path):
     result = cli("train", "--recipe", "transfer", "--run", tmp_path / "run")
     assert result.code == 2
-    assert "--freeze conv5 keeps trained weights as they are; name their file with --weights." in only_error(result)
+    message = (
+        "--freeze conv5, of the recipe transfer, keeps trained weights as they are; name their file with --weights."
+    )
+    assert message in only_error(result)
+    assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
     assert result.code == 2
     assert "There is no file of weights" in only_error(result)

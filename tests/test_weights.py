@@ -499,6 +499,9 @@ def test_other_files_that_cannot_be_read(tmp_path):
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
     with pytest.raises(InputError, match="a.npz has values in conv1/bias that are no numbers"):
         weights.read(tmp_path / "a.npz")
+    (tmp_path / "a.npz").write_text("hello")
+    with pytest.raises(InputError, match=r"a.npz is no .npz of arrays, or a damaged one \(it is no ZIP archive"):
+        weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([print])}, allow_pickle=True)
     with pytest.raises(InputError, match="a.npz is no .npz of arrays, or a damaged one"):
         weights.read(tmp_path / "a.npz")

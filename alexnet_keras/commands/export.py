@@ -16,6 +16,7 @@ from alexnet_keras.commands import (
     percent,
     print_pairs,
 )
+from alexnet_keras.errors import OptionError
 
 
 @click.command(epilog=example("alexnet-keras export saved_models/RUN --format tflite --quantize int8"))
@@ -65,7 +66,10 @@ def export(
     dataset = datasets.load(source)
     calibrating = None
     if calibration is not None:
-        calibrating = datasets.load(data_source(lambda: source, calibration, **folders))
+        try:
+            calibrating = datasets.load(data_source(lambda: source, calibration, **folders))
+        except OptionError as error:
+            raise OptionError(str(error).replace("--data", "--calibration", 1)) from error
     elif data is not None and target.calibrated and (path.parent / runs.CONFIG).is_file():
         calibrating = datasets.load(runs.data_of(path))
     result = exports.export(path, target, output, dataset, calibrating, force)

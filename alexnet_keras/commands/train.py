@@ -112,8 +112,10 @@ def train(
         folder = run or runs.default_path(config)
     load_tensorflow()
     if dry_run:
+        from alexnet_keras import transfer
         from alexnet_keras.plan import plan
 
+        transfer.check(config)
         show_plan(plan(config), as_json)
         return
     from alexnet_keras.train import train as train_network

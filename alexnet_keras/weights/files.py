@@ -1,6 +1,7 @@
 """Weights by the names of their layers: `conv1/kernel`, `conv1/bias`, ... in .npz, .safetensors and .h5."""
 
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
     Raises:
         InputError: it is no .npz, is damaged, or holds Python objects.
     """
+    if not zipfile.is_zipfile(path):  # NumPy would take it for a pickle, and recommend to load that
+        raise _damaged(path, "no .npz of arrays", ValueError("it is no ZIP archive, or breaks off"))
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:  # NumPy leaves a damaged one open
             arrays = {name: file[name] for name in file.files}
