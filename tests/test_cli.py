@@ -128,6 +128,7 @@ def test_one_bad_picture_does_not_cost_the_others(run, tmp_path):
     assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture.\n"
     result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
     assert "There is no picture" in only_error(result)
+    assert "it is a folder; name the pictures in it" in only_error(cli("predict", run, tmp_path))
     assert result.code == 2
 
 

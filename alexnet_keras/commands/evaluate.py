@@ -29,7 +29,7 @@ from alexnet_keras.commands import (
 )
 @json_option
 def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> None:
-    """Top-1 and top-5 error of MODEL: a run, .keras, SavedModel, .tflite or .onnx; the newest run if left out."""
+    """Top-1 and top-5 error of MODEL: a run, .keras, SavedModel, .tflite, .onnx or .alexnet; else the newest run."""
     from alexnet_keras import runs
 
     path = runs.find_model(model)

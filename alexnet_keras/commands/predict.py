@@ -17,7 +17,7 @@ from alexnet_keras.errors import InputError
 def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     """Class names and probabilities of each IMAGE.
 
-    MODEL is a run, a .keras, a SavedModel, a .tflite or a .onnx; the newest run if the first argument is a picture.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; the newest run if the first argument is a picture.
     """
     from alexnet_keras import runs
 
@@ -28,7 +28,8 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
         raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
     missing = [picture for picture in pictures if not picture.is_file()]
     if missing:
-        raise click.UsageError(f"There is no picture {missing[0]}.")
+        kind = "is a folder; name the pictures in it" if missing[0].is_dir() else "is no file"
+        raise click.UsageError(f"There is no picture {missing[0]}: it {kind}.")
     load_tensorflow()
     from alexnet_keras import predict as predictors
 
