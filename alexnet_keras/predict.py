@@ -176,6 +176,12 @@ def load(path: Path) -> Predictor:
     )
 
 
+def bytes_of(path: Path) -> int:
+    """Bytes of a model: of its file, or of all files in its folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def read_picture(path: Path, input_size: int) -> np.ndarray:
     """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
 

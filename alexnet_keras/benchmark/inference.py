@@ -93,7 +93,7 @@ def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
     bandwidth = rates["memory"]
     speeds = []
     for path in models:
-        single, size = rates[f"{path} 1"], _size(path)
+        single, size = rates[f"{path} 1"], predict.bytes_of(path)
         fraction = None if path.suffix == archive.SUFFIX else size * single.median / bandwidth.median
         speeds.append(ModelSpeed(str(path), size, single, rates[f"{path} 32"], fraction))
     return InferenceBenchmark(tuple(speeds), bandwidth, devices.describe())
@@ -124,8 +124,3 @@ def _reads() -> Work:
 
     work()
     return work
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())

@@ -155,7 +155,7 @@ def export(
                     f"{output.name} is not as good as its Keras model on {result.num_images} pictures: "
                     f"{'; '.join(shortcomings)}. Nothing was kept; --force would."
                 )
-            size = _size(partial)
+            size = predict.bytes_of(partial)
         entry = {
             **dataclasses.asdict(target),
             "bytes": size,
@@ -182,8 +182,3 @@ def _read_report(folder: Path) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"{report} is damaged; remove it, and exports begin another.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
