@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,15 +133,13 @@ def test_one_bad_picture_does_not_cost_the_others(run, tmp_path):
     assert result.code == 2
 
 
-def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder):
-    result = cli("export", run, "--format", "tflite", "--data", folder)
-    try:
-        assert result.code == 0, result.err
-        assert f"wrote               {run / 'model.tflite'}\n" in result.out
-        assert "equal top-1         100.00% of 9 validation images\n" in result.out
-        assert f"Next:  alexnet-keras evaluate {run / 'model.tflite'} --data {folder}" in result.out
-    finally:
-        (run / "model.tflite").unlink()
+def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")  # other tests look at the run as training left it
+    result = cli("export", copy, "--format", "tflite", "--data", folder)
+    assert result.code == 0, result.err
+    assert f"wrote               {copy / 'model.tflite'}\n" in result.out
+    assert "equal top-1         100.00% of 9 validation images\n" in result.out
+    assert f"Next:  alexnet-keras evaluate {copy / 'model.tflite'} --data {folder}" in result.out
 
 
 def test_the_seed_is_an_option(folder, tmp_path):
