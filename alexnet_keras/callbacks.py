@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from alexnet_keras import runs
+from alexnet_keras import files, runs
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.errors import Interrupted, RunError
@@ -103,7 +103,7 @@ class Recorder(keras.callbacks.Callback):
         runs.write_history(self.run, COLUMNS, self.state.history)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.progress.label = f"Epoch {epoch + 1}/{self.config.epochs}"
+        self.progress.label = f"Epoch {epoch + 1}/{self.config.epochs}, in all"
         self.first_step = self.state.step
         self.start = time.monotonic() - self.state.seconds
         for metric in self.metrics:  # Keras has just reset them, also where the epoch is entered in its middle
@@ -240,7 +240,7 @@ class Recorder(keras.callbacks.Callback):
             return
         for source, target in zip(self.network.weights, self.blank.weights, strict=True):
             target.assign(source)
-        with runs.appear_whole(self.checkpoints.best(epoch)) as partial:
+        with files.appear_whole(self.checkpoints.best(epoch)) as partial:
             self.blank.save(partial)
 
 

@@ -121,6 +121,10 @@ class TrainConfig:
         )
         check(self.freeze in FREEZES, f"freeze must be one of {', '.join(FREEZES)}, got {self.freeze!r}.")
         check(
+            self.freeze_epochs is None or self.freeze != "none",
+            f"freeze_epochs {self.freeze_epochs} needs layers to freeze; name the last of them with freeze.",
+        )
+        check(
             not (self.cache_features and self.colour_noise),
             f"Features cannot be computed once with colour_noise {self.colour_noise!r}; choose None.",
         )

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import data, runs
+from alexnet_keras import data, files
 from alexnet_keras.config import STORED_SIZE
 from alexnet_keras.datasets import DataSet, Split
 from alexnet_keras.errors import InputError, OptionError
@@ -54,7 +54,7 @@ def write(
     shape = (sum(map(len, splits)), *network.output_shape[1:])
     start = "" if root is None else f"{root}{os.sep}"
     names = [name.removeprefix(start) for split in splits for name in split.names]
-    with runs.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+    with files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(member, header)
@@ -81,7 +81,8 @@ def until(model: keras.Model, layer: str) -> keras.Model:
         return keras.Model(model.inputs[0], found[layer].output)
     towers = [found[f"{layer}{tower}"].output for tower in "ab" if f"{layer}{tower}" in found]
     if not towers:
-        raise OptionError(f"{model.name} has no layer {layer!r}; it has {', '.join(found)}.")
+        names = dict.fromkeys(name[:-1] if name[-2:-1].isdigit() else name for name in found)
+        raise OptionError(f"{model.name} has no layer {layer!r}; it has {', '.join(names)}.")
     return keras.Model(model.inputs[0], keras.layers.Concatenate()(towers))
 
 

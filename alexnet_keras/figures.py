@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, images, runs
+from alexnet_keras import augmentation, data, datasets, files, images
 from alexnet_keras.augmentation import Draws
 from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
 from alexnet_keras.errors import InputError, OptionError
@@ -92,7 +92,7 @@ def augmentation_figure(source: str, output: Path, index: int = 0, seed: int = 0
         transform=axes[2, 0].transAxes,
     )
     figure.suptitle(f"{dataset.name}, training picture {index}: random crops, mirrors and colours", color=INK)
-    with runs.appear_whole(output) as partial:
+    with files.appear_whole(output) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)
     return output

@@ -41,6 +41,7 @@ class Plan:
         images_per_second: of the training step, measured.
         images_read_per_second: of reading, decoding and cropping, measured; `None` where the data set is not there.
         hours: training and validation in all.
+        frozen_once: whether layers stay frozen whose features are computed once, which `hours` does not count on.
     """
 
     recipe: str
@@ -58,6 +59,7 @@ class Plan:
     images_per_second: float
     images_read_per_second: float | None
     hours: float
+    frozen_once: bool
     precision: str
     hardware: str
 
@@ -119,6 +121,7 @@ def plan(config: TrainConfig) -> Plan:
         images_per_second=round(rate, 2),
         images_read_per_second=None if reading_rate is None else round(reading_rate, 1),
         hours=round(seconds / 3600, 3),
+        frozen_once=config.cache_features and config.freeze != "none",
         precision=policy,
         hardware=devices.describe(),
     )

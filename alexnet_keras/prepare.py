@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras import runs, shards
+from alexnet_keras import files, shards
 from alexnet_keras.conversion import QUALITY, Settings, store
 from alexnet_keras.errors import InputError
 from alexnet_keras.moments import Moments
@@ -176,8 +176,8 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
             raise InputError(
                 f"{output} holds {strange[0]!r}; --output must be a new or empty folder, or hold its shards."
             )
-        runs.write_json(file, plan)
-    before = runs.read_json(file)
+        files.write_json(file, plan)
+    before = files.read_json(file)
     for key in plan:
         if before.get(key) != plan[key]:
             raise InputError(
@@ -253,7 +253,7 @@ def _make_shard(
                 f"{bad[0]['picture']}, which {bad[0]['reason']}; replace or remove them, or go on without such "
                 "pictures by --on-error skip."
             )
-        with runs.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
+        with files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 count=moments.count,
@@ -279,9 +279,9 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
     for split, of_split in entries.items():
         if not sum(entry["images"] for entry in of_split):
             raise InputError(f"No picture for {split} of {dataset.name} can be read.")
-    with runs.appear_whole(output / shards.MEAN_IMAGE) as partial:
+    with files.appear_whole(output / shards.MEAN_IMAGE) as partial:
         np.save(partial, moments.mean_image())
-    runs.write_json(
+    files.write_json(
         output / shards.MANIFEST,
         {
             "format": shards.FORMAT,

@@ -62,7 +62,8 @@ class Progress:
     def line(self, now: float, note: str = "") -> str:
         rate = self.done / max(now - self.start, 1e-9)
         left = duration((self.total - self.done) / rate) if rate else "?"
-        parts = [f"{self.label}  {self.done:,}/{self.total:,} {self.unit}", note, f"{rate:,.0f} {self.unit}/s"]
+        speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
+        parts = [f"{self.label}  {self.done:,}/{self.total:,} {self.unit}", note, f"{speed} {self.unit}/s"]
         return "  ".join(part for part in (*parts, f"{left} left") if part)
 
     def _write(self, line: str) -> None:

@@ -1,19 +1,13 @@
-"""What lies in saved_models/<run>/: names, files that appear whole or not at all, provenance."""
+"""What lies in saved_models/<run>/: its names, who may write it, its configuration and history."""
 
 import contextlib
 import csv
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 try:
     import fcntl
@@ -21,6 +15,7 @@ except ImportError:  # Windows, where two processes on one run are not told apar
     fcntl = None  # type: ignore[assignment]
 
 from alexnet_keras import config as configs
+from alexnet_keras import files
 from alexnet_keras.config import DataSource, TrainConfig
 from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.moments import ColourStatistics
@@ -47,7 +42,6 @@ OVERWRITTEN = (
     "compression.json",
     ".partial-*",
 )
-PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy", "ai-edge-litert", "onnxruntime")
 
 
 def default_path(config: TrainConfig) -> Path:
@@ -147,7 +141,7 @@ def sweep(path: Path) -> None:
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
-    write_json(run / CONFIG, {**configs.to_dict(config), "measured": asdict(measured)})
+    files.write_json(run / CONFIG, {**configs.to_dict(config), "measured": asdict(measured)})
 
 
 def read_config(run: Path) -> tuple[TrainConfig, Measured]:
@@ -158,41 +152,12 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
     """
     if not (run / CONFIG).is_file():
         raise InputError(f"{run} is no run: it has no {CONFIG}. Without --resume, training begins there.")
-    values = read_json(run / CONFIG)
+    values = files.read_json(run / CONFIG)
     try:
         measured = configs.build(Measured, values.pop("measured", None), "measured")
         return configs.from_dict(values), measured
     except OptionError as error:
         raise InputError(f"{run / CONFIG} is damaged, or of another version: {error}") from error
-
-
-def probe(folder: Path) -> None:
-    """Make a folder if need be, and see whether a file can be written into it.
-
-    Raises:
-        OSError: not so.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f".probe-{uuid.uuid4().hex[:8]}"
-    file.touch()
-    file.unlink()
-
-
-def check_output(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before the work that it is for.
-
-    Raises:
-        OptionError: it has another suffix than these.
-        InputError: it exists, or its folder cannot be written.
-    """
-    if path.suffix not in suffixes:
-        raise OptionError(f"--output must end in {' or '.join(suffixes)}, got {path.name!r}.")
-    if path.exists():
-        raise InputError(f"The output {path} exists; choose another --output, or remove it.")
-    try:
-        probe(path.parent)
-    except OSError as error:
-        raise InputError(f"The output {path} cannot be written ({error.strerror}); choose another --output.") from error
 
 
 def discard_if_empty_handed(path: Path) -> None:
@@ -251,73 +216,15 @@ def data_of(model: Path) -> DataSource:
         InputError: the run's configuration is damaged.
     """
     config = model.parent / CONFIG
-    values = read_json(config) if config.is_file() else {}
+    values = files.read_json(config) if config.is_file() else {}
     if not isinstance(values.get("data"), str):
         raise OptionError(f"{model} lies in no run, so its data set is not known; name one with --data.")
     where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
     return DataSource(name=values["data"], **where)
 
 
-@contextlib.contextmanager
-def appear_whole(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what was written gets its name `path` at the end, or vanishes with an error.
-
-    The file or folder is written beside its place, with the same suffix, since libraries choose formats by suffix.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
-        yield partial
-        if partial.is_file():
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-        with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the name too must outlast a power failure
-            finally:
-                os.close(folder)
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
-
-
-def link(source: Path, target: Path) -> None:
-    """Give a file a second name, in place of what has it now; copy the file where names cannot be shared."""
-    with appear_whole(target) as partial:
-        try:
-            os.link(source, partial)
-        except FileNotFoundError:
-            raise
-        except OSError:
-            shutil.copyfile(source, partial)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with appear_whole(path) as partial:
-        partial.write_text(json.dumps(values, indent=2) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: the file is missing or no JSON object.
-    """
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged; the run it belongs to cannot be used.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path} holds no JSON object; the run it belongs to cannot be used.")
-    return values
-
-
 def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    with appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
+    with files.appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -327,37 +234,6 @@ def read_history(run: Path) -> list[dict[str, float]]:
     """The rows of history.csv, one an epoch."""
     with (run / HISTORY).open(newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def provenance(hardware: str, precision: str) -> dict[str, Any]:
-    """What a figure must carry to mean something: versions, hardware, precision, commit and time."""
-    return {
-        "hardware": hardware,
-        "precision": precision,
-        "python": sys.version.split()[0],
-        "versions": {name: _version(name) for name in PACKAGES},
-        "commit": _commit(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that the package is run from, with `-dirty` where it was changed."""
-    root = Path(__file__).parent.parent
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 TABLE_HEADER = ("run", "data", "variant", "epochs", "top-1 error", "top-5 error", "images", "minutes", "hardware")
@@ -370,7 +246,7 @@ def table(folders: Sequence[Path]) -> str:
 
 
 def _row(run: Path) -> tuple[str, ...]:
-    config, evaluation = read_json(run / CONFIG), read_json(run / EVALUATION)
+    config, evaluation = files.read_json(run / CONFIG), files.read_json(run / EVALUATION)
     history = read_history(run)
     return (
         run.name,

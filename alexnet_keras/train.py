@@ -12,7 +12,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from alexnet_keras import config as configs
-from alexnet_keras import data, datasets, hosts, runs, towers, transfer
+from alexnet_keras import data, datasets, files, hosts, runs, towers, transfer
 from alexnet_keras.architecture import Architecture
 from alexnet_keras.config import TrainConfig
 from alexnet_keras.conversion import Settings
@@ -24,6 +24,7 @@ from alexnet_keras.fit import fit
 from alexnet_keras.model import load_model
 from alexnet_keras.predict import from_keras
 from alexnet_keras.prepare import prepare
+from alexnet_keras.provenance import provenance
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.signals import Signals
@@ -118,7 +119,7 @@ def _claimed(
         if finished:
             shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
-            return Evaluation.from_dict(runs.read_json(run / runs.EVALUATION))
+            return Evaluation.from_dict(files.read_json(run / runs.EVALUATION))
         try:
             with hosts.noticing_loss(replicas.cluster):
                 return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
@@ -215,11 +216,11 @@ def _train(
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
-    with runs.appear_whole(run / runs.EXAMPLE) as partial:
+    with files.appear_whole(run / runs.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / runs.MODEL)), validation)
-    provenance = runs.provenance(hardware, precision.policy)
-    runs.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": provenance})
+    origins = provenance(hardware, precision=precision.policy)
+    files.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": origins})
     shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     replicas.from_chief(evaluation.to_dict())
     return evaluation

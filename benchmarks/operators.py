@@ -1,82 +1,195 @@
-"""Where the time of a TFLite file goes, layer by layer.
+"""Where the time of an export goes, one image a call: convolutions, normalization, products, the rest.
 
-    python3 benchmarks/operators.py model.tflite
+    python3 benchmarks/operators.py model.tflite model-int8.tflite model.onnx saved_model model.keras
 
-LiteRT's Python package offers no profile. So the file is cut after each layer, and every beginning of it is timed, in
-turn, round after round: what a layer adds to the fastest is its time. Towers are added up. Prints a table of
-milliseconds.
+Each runtime's own profiler says how long its operators took: LiteRT's through its C interface, since its Python package
+has none, onnxruntime's, and TensorFlow's. Prints a line a model: milliseconds a call, and the share of each part.
 """
 
 import argparse
+import ctypes
+import json
 import re
-import time
+import tempfile
 from collections import defaultdict
+from ctypes import byref, c_char_p, c_int, c_int32, c_size_t, c_uint, c_uint32, c_void_p
 from pathlib import Path
 
+import ai_edge_litert
 import numpy as np
 import psutil
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_litert.tools import flatbuffer_utils
+
+CALLS, WARMUP = 50, 5
+ELEMENTS = {np.float32: 1, np.uint8: 3, np.int8: 9}  # LiteRtElementType
+PARTS = ("convolutions", "normalization", "pooling", "products", "rest")
 
 
-def layers(graph):
-    """The layer of each operator, by the name of what it puts out: `alexnet_paper_1/norm1a_1/Square` is of `norm1a`."""
-    found = []
-    for operator in graph.operators:
-        name = graph.tensors[operator.outputs[0]].name.decode()
-        match = re.search(r"/([a-z]+\d?[ab]?)(_\d+)?/", name)
-        found.append(match[1] if match else found[-1] if found else "input")
-    return found
+class Layout(ctypes.Structure):
+    _fields_ = (("rank", c_uint), ("dimensions", c_int32 * 8), ("strides", c_uint32 * 8))
 
 
-def beginning(path, count):
-    """The file's first `count` operators, without the weights of the others; it puts out what none of them takes."""
-    model = flatbuffer_utils.read_model(path)
-    (graph,) = model.subgraphs
-    graph.operators = graph.operators[:count]
-    taken = {index for operator in graph.operators for index in operator.inputs}
-    made = {index for operator in graph.operators for index in operator.outputs}
-    graph.outputs = np.array(sorted(made - taken), np.int32)
-    model.signatureDefs, model.metadata = [], []
-    kept = {graph.tensors[index].buffer for index in taken}
-    for index, buffer in enumerate(model.buffers):
-        if index not in kept:
-            buffer.data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+class TensorType(ctypes.Structure):
+    _fields_ = (("element", c_int), ("layout", Layout))
 
 
-def interpreter(content):
-    runner = Interpreter(model_content=content, num_threads=psutil.cpu_count())
-    runner.allocate_tensors()
-    source = runner.get_input_details()[0]
-    runner.set_tensor(
-        source["index"], np.random.RandomState(0).randint(0, 256, source["shape"]).astype(source["dtype"])
-    )
-    return runner
+class LiteRt:
+    """A TFLite file in LiteRT's C interface, which can profile."""
+
+    def __init__(self, path):
+        self.library = ctypes.CDLL(str(Path(ai_edge_litert.__file__).parent / "libLiteRt.so"))
+        self.kept = []  # what the library may read later
+        self.environment, model, options, self.model = (c_void_p() for _ in range(4))
+        self.call("CreateEnvironment", 0, None, byref(self.environment))
+        self.call("CreateModelFromFile", self.environment, str(path).encode(), byref(model))
+        self.call("CreateOptions", byref(options))
+        self.call("SetOptionsHardwareAccelerators", options, 1)  # the CPU
+        self.add(options, b"runtime_options_string", b"enable_profiling = true\n")
+        self.add(options, b"xnnpack", f"num_threads = {psutil.cpu_count()}\n".encode())
+        self.call("CreateCompiledModel", self.environment, model, options, byref(self.model))
+        interpreter = Interpreter(str(path))
+        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        self.input, self.output = self.buffer("Input", source), self.buffer("Output", target)
+        pixels = pixels_of(source["shape"]).astype(source["dtype"])
+        address = c_void_p()
+        self.call("LockTensorBuffer", self.input, byref(address), 1)  # to write
+        ctypes.memmove(address, pixels.ctypes.data, pixels.nbytes)
+        self.call("UnlockTensorBuffer", self.input)
+
+    def call(self, name, *arguments):
+        function = getattr(self.library, f"LiteRt{name}")
+        function.restype = c_int
+        if status := function(*arguments):
+            raise RuntimeError(f"LiteRt{name} returned {status}.")
+
+    def add(self, options, kind, text):
+        opaque = c_void_p()
+        nothing = ctypes.CFUNCTYPE(None, c_void_p)(lambda pointer: None)
+        names = ctypes.create_string_buffer(kind), ctypes.create_string_buffer(text)
+        self.kept += [*names, nothing]
+        self.call("CreateOpaqueOptions", names[0], ctypes.cast(names[1], c_void_p), nothing, byref(opaque))
+        self.call("AddOpaqueOptions", options, opaque)
+
+    def buffer(self, kind, details):
+        requirements, buffer = c_void_p(), c_void_p()
+        self.call(
+            f"GetCompiledModel{kind}BufferRequirements", self.model, c_size_t(0), c_size_t(0), byref(requirements)
+        )
+        shape = [int(side) for side in details["shape"]]
+        tensor = TensorType(ELEMENTS[details["dtype"]], Layout(len(shape), (c_int32 * 8)(*shape)))
+        self.call(
+            "CreateManagedTensorBufferFromRequirements", self.environment, byref(tensor), requirements, byref(buffer)
+        )
+        return buffer
+
+    def run(self):
+        one = c_size_t(1)
+        self.call("RunCompiledModel", self.model, c_size_t(0), one, byref(self.input), one, byref(self.output))
+
+    def profile(self):
+        """Operators in the order in which they run, and the milliseconds of each in a call."""
+        for _ in range(WARMUP):
+            self.run()
+        profiler, summary = c_void_p(), c_char_p()
+        self.call("CompiledModelGetProfiler", self.model, byref(profiler))
+        self.call("StartProfiler", profiler)
+        for _ in range(CALLS):
+            self.run()
+        self.call("StopProfiler", profiler)
+        self.call("GetProfileSummary", profiler, self.model, byref(summary))
+        table = summary.value.decode().split("Run Order")[1].split("Top by Computation Time")[0]
+        #       operator     start   first   average  share      all        memory  called
+        row = r"^ *(\S.*?) +[\d.]+ +[\d.]+ +([\d.]+) +[\d.]+% +[\d.]+% +[\d.]+ +(\d+)"
+        return [
+            (operator, float(average) * int(called) / CALLS)
+            for operator, average, called in re.findall(row, table, re.MULTILINE)
+        ]
+
+
+def litert(path):
+    times, before = defaultdict(float), ""
+    for operator, milliseconds in LiteRt(path).profile():
+        name = operator.removeprefix("Delegate/")
+        if re.match("Square|Reciprocal|Multiply|LOG|EXP", name) or before.startswith("Square ("):
+            part = "normalization"  # the sum over the window follows the squares
+        else:
+            kinds = {"Convolution": "convolutions", "Max Pooling": "pooling", "Fully Connected": "products"}
+            part = next((part for kind, part in kinds.items() if name.startswith(kind)), "rest")
+        times[part] += milliseconds
+        before = name
+    return times
+
+
+def of_layer(name):
+    """The part that a name with a layer's in it belongs to, such as `alexnet_paper/norm1a/MatMul`."""
+    kinds = {"convolutions": "conv", "normalization": "norm|spatialnorm|batchnorm", "pooling": "pool", "products": "fc"}
+    return next((part for part, kind in kinds.items() if re.search(rf"(?<![a-z])({kind})\d", name)), "rest")
+
+
+def onnx(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling, options.intra_op_num_threads = True, psutil.cpu_count()
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(str(path), options)
+        (source,) = session.get_inputs()
+        pixels = pixels_of([1, *source.shape[1:]])
+        for _ in range(WARMUP + CALLS):
+            session.run(None, {source.name: pixels})
+        events = json.loads(Path(session.end_profiling()).read_text())
+    spent = defaultdict(list)
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            spent[event["name"].removesuffix("_kernel_time")].append(event["dur"] / 1000)
+    times = defaultdict(float)
+    for name, durations in spent.items():
+        times[of_layer(name)] += float(np.median(durations[WARMUP:]))
+    return times
+
+
+def tensorflow(path):
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from alexnet_keras import predict
+
+    predictor = predict.load(path)
+    pixels = pixels_of([1, predictor.input_size, predictor.input_size, 3]).astype(np.uint8)
+    for _ in range(WARMUP):
+        predictor.predict(pixels)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        for _ in range(CALLS):
+            predictor.predict(pixels)
+        tf.profiler.experimental.stop()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        space = xplane_pb2.XSpace.FromString(file.read_bytes())
+    times = defaultdict(float)
+    for plane in space.planes:
+        names = {number: metadata.name for number, metadata in plane.event_metadata.items()}
+        for event in (event for line in plane.lines for event in line.events):
+            name = names[event.metadata_id]
+            if re.fullmatch(r"[\w/.]+:\w+", name):  # an operator's name and its kind
+                times[of_layer(name)] += event.duration_ps / 1e9 / CALLS
+    return times
+
+
+def pixels_of(shape):
+    return np.random.RandomState(0).randint(0, 256, shape).astype(np.float32)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--rounds", type=int, default=25)
-    arguments = parser.parse_args()
-    names = layers(flatbuffer_utils.read_model(arguments.file).subgraphs[0])
-    ends = [end for end in range(1, len(names) + 1) if end == len(names) or names[end] != names[end - 1]]
-    runners = [interpreter(beginning(arguments.file, end)) for end in ends]
-    times = [[] for _ in runners]
-    for _ in range(arguments.rounds):
-        for runner, measured in zip(runners, times, strict=True):
-            runner.invoke()  # brings its weights back into the caches
-            start = time.perf_counter()
-            runner.invoke()
-            measured.append(time.perf_counter() - start)
-    totals = [1000 * min(measured) for measured in times]
-    own = defaultdict(float)
-    for end, total, before in zip(ends, totals, [0, *totals], strict=False):
-        own[re.sub(r"(?<=\d)[ab]$", "", names[end - 1])] += total - before
-    for name, milliseconds in own.items():
-        print(f"{name:12} {milliseconds:6.2f}  {milliseconds / totals[-1]:5.1%}")
-    print(f"{'all':12} {totals[-1]:6.2f}")
+    parser.add_argument("models", type=Path, nargs="+")
+    profilers = {".tflite": litert, ".onnx": onnx}
+    print(f"{'milliseconds':28}" + "".join(f"{part:>18}" for part in (*PARTS, "all")))
+    for path in parser.parse_args().models:
+        times = profilers.get(path.suffix, tensorflow)(path)
+        total = sum(times.values())
+        cells = [f"{times[part]:.2f} {times[part] / total:5.1%}" for part in PARTS]
+        print(f"{path.name:28}" + "".join(f"{cell:>18}" for cell in (*cells, f"{total:.2f}")), flush=True)
 
 
 if __name__ == "__main__":

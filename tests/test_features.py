@@ -55,7 +55,7 @@ def test_both_towers_and_maps(model, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--layer", "fc9", "--output", "f.npz"), 2, "alexnet_paper has no layer 'fc9'; it has images, mean, conv1a"),
+        (("--layer", "fc9", "--output", "f.npz"), 2, "alexnet_paper has no layer 'fc9'; it has images, mean, conv1, "),
         (("--output", "f.h5"), 2, "--output must end in .npz, got 'f.h5'"),
         (("--output", "there.npz"), 1, "The output there.npz exists; choose another --output, or remove it"),
     ],

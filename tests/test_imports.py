@@ -16,7 +16,9 @@ PACKAGE = ROOT / "alexnet_keras"
 MAY_IMPORT = {
     "__init__": "data layers model optimizers",  # lazily
     "errors": "",
+    "files": "errors",
     "chatter": "",
+    "provenance": "",
     "schedules": "errors",
     "architecture": "errors",
     "sources": "architecture",
@@ -35,46 +37,46 @@ MAY_IMPORT = {
     "hosts": "errors",
     "towers": "errors",
     "recipes": "architecture config errors schedules",
-    "runs": "config errors moments",
+    "runs": "config errors files moments",
     "shapes": "config",
     "images": "config",
     "augmentation": "config errors moments",
     "model": "architecture config errors layers weights",
     "pruning": "",
-    "archive": "errors layers runs",
+    "archive": "errors files layers",
     "splits": "errors moments",
-    "shards": "config errors images moments runs splits",
+    "shards": "config errors files images moments splits",
     "datasets": "config errors progress shapes shards splits",
     "conversion": "errors images shards splits",
-    "prepare": "conversion errors moments progress runs shards splits",
+    "prepare": "conversion errors files moments progress shards splits",
     "estimate": "conversion errors progress shards splits",
     "check": "conversion errors images progress shards splits",
     "data": "augmentation config datasets errors images moments progress",
     "predict": "archive chatter config errors images labels layers model",
     "evaluate": "config data datasets errors images predict progress",
-    "export": "chatter data datasets devices errors evaluate images layers model normalization predict "
-    "progress runs splits",
+    "export": "chatter data datasets devices errors evaluate files images layers model normalization predict "
+    "progress provenance splits",
     "signals": "errors",
     "health": "architecture errors",
     "tensorboard": "",
-    "checkpoints": "errors runs",
-    "callbacks": "checkpoints config errors health learning_rates progress runs schedules signals tensorboard",
+    "checkpoints": "errors files runs",
+    "callbacks": "checkpoints config errors files health learning_rates progress runs schedules signals tensorboard",
     "replicas": "data hosts towers",
     "transfer": "config errors model runs weights",
     "frozen": "augmentation data images progress splits",
-    "features": "config data datasets errors progress runs",
+    "features": "config data datasets errors files progress",
     "fit": "augmentation callbacks checkpoints config data errors frozen health hosts learning_rates model "
     "optimizers replicas runs signals splits tensorboard weights",
-    "train": "architecture config conversion data datasets devices errors evaluate fit hosts model predict "
-    "prepare replicas runs signals towers transfer",
-    "compress": "archive config data datasets devices errors evaluate export fit health learning_rates model "
-    "predict progress pruning runs schedules sharing signals splits",
-    "figures": "augmentation config data datasets errors images runs",
+    "train": "architecture config conversion data datasets devices errors evaluate files fit hosts model predict "
+    "prepare provenance replicas runs signals towers transfer",
+    "compress": "archive config data datasets devices errors evaluate export files fit health learning_rates model "
+    "predict progress provenance pruning runs schedules sharing signals splits",
+    "figures": "augmentation config data datasets errors files images",
     "benchmark": "architecture archive augmentation config data datasets devices images model optimizers predict "
     "progress splits summary",
     "plan": "benchmark config data datasets devices errors model optimizers progress schedules splits summary",
-    "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate "
-    "evaluate export features figures hosts labels model plan predict prepare progress recipes runs "
+    "commands": "architecture benchmark chatter check compress config conversion datasets errors estimate evaluate "
+    "export features figures files hosts labels model plan predict prepare progress recipes runs "
     "schedules sources summary train transfer weights",
     "cli": "commands errors",
 }

@@ -1,10 +1,10 @@
-"""Run folders: names, the newest one, files that appear whole or not at all."""
+"""Run folders: names, who may write, the newest one."""
 
 import os
 
 import pytest
 
-from alexnet_keras import runs
+from alexnet_keras import files, runs
 from alexnet_keras.config import DataSource
 from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.recipes import recipe
@@ -72,28 +72,6 @@ def test_a_run_without_a_model_is_discarded(tmp_path):
     assert (tmp_path / "kept" / runs.MODEL).exists()
 
 
-def test_files_appear_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "sub" / "result.json"
-    runs.write_json(path, {"a": 1})
-    with pytest.raises(RuntimeError, match="halfway"), runs.appear_whole(path) as partial:  # noqa: PT012
-        partial.write_text("half")
-        raise RuntimeError("halfway")
-    assert runs.read_json(path) == {"a": 1}
-    with pytest.raises(RuntimeError, match="halfway"), runs.appear_whole(tmp_path / "folder") as partial:  # noqa: PT012
-        partial.mkdir()
-        (partial / "half").touch()
-        raise RuntimeError("halfway")
-    assert sorted(os.listdir(tmp_path)) == ["sub"]
-    assert os.listdir(tmp_path / "sub") == ["result.json"]
-
-
-@pytest.mark.parametrize(("text", "message"), [("{", "is missing or damaged"), ("[1]", "holds no JSON object")])
-def test_damaged_json_is_named(text, message, tmp_path):
-    (tmp_path / "config.json").write_text(text)
-    with pytest.raises(InputError, match=f"config.json {message}"):
-        runs.read_json(tmp_path / "config.json")
-
-
 def test_find_model_knows_runs_and_files(tmp_path):
     make_run(tmp_path / "run", age=0)
     assert runs.find_model(tmp_path / "run") == tmp_path / "run" / runs.MODEL
@@ -108,19 +86,12 @@ def test_find_model_knows_runs_and_files(tmp_path):
 
 def test_what_lies_in_a_run_knows_its_data(tmp_path):
     make_run(tmp_path / "run", age=0)
-    runs.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
+    files.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
     assert runs.data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
     for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
-        runs.write_json(tmp_path / runs.CONFIG, content)
+        files.write_json(tmp_path / runs.CONFIG, content)
         with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
             runs.data_of(tmp_path / "alone.keras")
-
-
-def test_provenance_names_versions_and_hardware():
-    values = runs.provenance("a processor", "float32")
-    assert values["hardware"] == "a processor"
-    assert values["versions"]["tensorflow"]
-    assert set(values) == {"hardware", "precision", "python", "versions", "commit", "time"}
 
 
 def test_table_has_a_row_a_run(run):

@@ -206,6 +206,7 @@ def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
         ({"freeze": "fc6"}, "freeze must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
         ({"colour_noise": "paper"}, "Features cannot be computed once with colour_noise 'paper'; choose None"),
         ({"freeze_epochs": 0}, "freeze_epochs must be at least 1, got 0"),
+        ({"freeze": "none", "freeze_epochs": 2}, "freeze_epochs 2 needs layers to freeze; name the last of them"),
     ],
 )
 def test_configurations_that_contradict_themselves(changes, message, config):

@@ -58,6 +58,11 @@ def load_tensorflow() -> None:
         tensorflow.config.list_physical_devices()  # looks for GPUs, and complains where there is no driver
 
 
+def size_of(count: int) -> str:
+    """A number of bytes, for people."""
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
+
+
 def percent(fraction: float) -> str:
     return f"{fraction:.2%}"
 

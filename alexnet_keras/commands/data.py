@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, print_pairs, size_of
 from alexnet_keras.config import DataSource
 
 data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
@@ -72,11 +72,11 @@ def prepare(
         click.echo(json.dumps(result.to_dict()))
         return
     rows = [("pictures", ", ".join(f"{count:,} for {split}" for split, count in result.images.items()))]
-    volume, total = _size(result.bytes), sum(result.images.values())
+    volume, total = size_of(result.bytes), sum(result.images.values())
     if dry_run:
         rows += [("sample", f"{result.sample:,} pictures")]
         rows += [("bytes", f"{volume}, {result.bytes_per_image:,.0f} a picture")]
-        rows += [("free", f"{_size(result.free_bytes)} on the disk of {output}")]
+        rows += [("free", f"{size_of(result.free_bytes)} on the disk of {output}")]
     else:
         rows += [("wrote", result.path), ("bytes", f"{volume}, {result.bytes / total:,.0f} a picture")]
         rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
@@ -126,10 +126,6 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     if not report.problems:
         click.echo("Nothing here would make training go wrong.")
     sys.exit(1 if report.problems else 0)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
 def _range(spread: tuple[int, int, int]) -> str:

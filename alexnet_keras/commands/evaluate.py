@@ -38,7 +38,8 @@ def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> Non
     from alexnet_keras import predict as predictors
     from alexnet_keras.evaluate import evaluate_on
 
-    result = evaluate_on(predictors.load(path), source, int(views))
+    predictor = predictors.load(path)
+    result = evaluate_on(predictor, source, int(views))
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -48,5 +49,7 @@ def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> Non
         ("images", f"{result.num_images:,}"),
         ("views", str(result.views)),
     ]
-    rows += [("top-1 error", percent(result.top1_error)), ("top-5 error", percent(result.top5_error))]
+    rows += [("top-1 error", percent(result.top1_error))]
+    if len(predictor.class_names) > 5:  # else nothing can be wrong
+        rows += [("top-5 error", percent(result.top5_error))]
     print_pairs(rows)

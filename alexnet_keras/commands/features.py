@@ -24,10 +24,10 @@ from alexnet_keras.commands import data_options, data_source, example, json_opti
 @json_option
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write what a layer of MODEL, a run or a .keras, makes of central crops: features, names, parts, labels."""
-    from alexnet_keras import runs
+    from alexnet_keras import files, runs
 
     path = runs.find_model(model)
-    runs.check_output(output, (".npz",))
+    files.check_output(output, (".npz",))
     source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
     from alexnet_keras import datasets

@@ -19,9 +19,11 @@ from alexnet_keras.commands import (
     load_tensorflow,
     percent,
     print_pairs,
+    size_of,
 )
 from alexnet_keras.config import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
 from alexnet_keras.errors import OptionError
+from alexnet_keras.progress import duration
 from alexnet_keras.recipes import RECIPES, recipe, with_network
 from alexnet_keras.schedules import SCHEDULES, schedule
 
@@ -46,6 +48,9 @@ from alexnet_keras.schedules import SCHEDULES, schedule
     help="Trained weights to begin from: .keras, .npz, ...",
 )
 @click.option("--freeze", type=click.Choice(FREEZES), help="Keep the weights up to there.  [default: the recipe's]")
+@click.option(
+    "--freeze-epochs", type=click.IntRange(min=1), help="Keep them for so many epochs, then train all.  [default: all]"
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of weights, order and augmentation.  [default: 0]")
 @click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: a new one in saved_models/]")
 @click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")
@@ -136,8 +141,10 @@ def train(
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
         return
-    click.echo(f"Top-1 error {percent(evaluation.top1_error)}, top-5 error {percent(evaluation.top5_error)}", nl=False)
-    click.echo(f" on {evaluation.num_images:,} validation images.")
+    errors = f"Top-1 error {percent(evaluation.top1_error)}"
+    if len(runs.read_config(folder)[1].class_names) > 5:  # else nothing can be wrong
+        errors += f", top-5 error {percent(evaluation.top5_error)}"
+    click.echo(f"{errors} on {evaluation.num_images:,} validation images.")
     click.echo(
         f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if not path.name.startswith('.')))}"
     )
@@ -156,6 +163,9 @@ def show_plan(planned: Any, as_json: bool) -> None:
     reading = "not measured: the data are not here"
     if planned.images_read_per_second:
         reading = f"{planned.images_read_per_second:,.0f} images a second, measured"
+    computed_once = ""
+    if planned.frozen_once:
+        computed_once = ", were frozen layers computed in every epoch; they are computed once, so it is less"
     rows = [
         ("recipe", f"{planned.recipe}, variant {planned.variant}, on {planned.data}"),
         ("images", f"{planned.train_images:,} for training, {planned.validation_images:,} for validation{known}"),
@@ -163,13 +173,17 @@ def show_plan(planned: Any, as_json: bool) -> None:
         ("steps", f"{planned.steps:,}, {planned.steps_per_epoch:,} an epoch of {planned.batch_size} images each"),
         ("images trained on", f"{planned.images:,}"),
         ("operations", f"{planned.operations:.3g} in floating point"),
-        ("bytes read", f"{planned.bytes_read / 1e9:,.1f} GB"),
+        ("bytes read", size_of(planned.bytes_read)),
         ("hardware", planned.hardware),
         ("training", f"{planned.images_per_second:,.1f} images a second in {planned.precision}, measured"),
         ("reading", reading),
-        ("time", f"{at_most}{planned.hours:,.2f} hours, {planned.hours / 24:,.1f} days"),
+        ("time", f"{at_most}{_time(planned.hours)}{computed_once}"),
     ]
     print_pairs(rows)
+
+
+def _time(hours: float) -> str:
+    return f"{hours:,.2f} hours, {hours / 24:,.1f} days" if hours >= 1 else duration(3600 * hours) + " minutes"
 
 
 def _check_network(config: TrainConfig, run: Path, variant: str | None, changes: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from alexnet_keras import evaluate, predict, runs
+from alexnet_keras import evaluate, files, predict
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.errors import InputError, OptionError, RunError
@@ -16,6 +16,7 @@ from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.proof import BOUNDS, prove
 from alexnet_keras.model import load_model
 from alexnet_keras.progress import stage
+from alexnet_keras.provenance import provenance
 
 REPORT = "export.json"  # beside the exports: file name -> what was measured of it
 QUANTIZATIONS = {
@@ -70,21 +71,22 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     """Refuse what cannot work, before the data are read and the conversion takes its time.
 
     Raises:
-        InputError: `model` is no `.keras` file, `output` exists, has the wrong suffix or cannot be written, or the
-            export.json beside it is damaged.
+        OptionError: `output` has the wrong suffix.
+        InputError: `model` is no `.keras` file, `output` exists or cannot be written, or the export.json beside it is
+            damaged.
     """
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
     suffix = SUFFIXES[target.format]
     if output.suffix != suffix and suffix:
-        raise InputError(
+        raise OptionError(
             f"A file of the format {target.format} must end in {suffix!r}, got {output.name!r}; "
             f"try {output.stem + suffix!r}."
         )
     if output.exists():
         raise InputError(f"The output {output} exists; choose another --output, or remove it.")
     try:
-        runs.probe(output.parent)
+        files.probe(output.parent)
     except OSError as error:
         raise _unwritable(output, error) from error
     _read_report(output.parent)
@@ -117,8 +119,8 @@ def export(
         What export.json says of it, with its `path`.
 
     Raises:
-        OptionError: the target needs no calibration, and was given one.
-        InputError: `output` exists, has the wrong suffix, or cannot be written; `model` cannot be read or knows other
+        OptionError: the target needs no calibration, and was given one, or `output` has the wrong suffix.
+        InputError: `output` exists or cannot be written; `model` cannot be read or knows other
             classes; there are too few pictures to calibrate.
         RunError: the export is out of bounds; nothing is left of it.
     """
@@ -145,7 +147,7 @@ def export(
             source.save(path)
 
     try:
-        with runs.appear_whole(output) as partial:
+        with files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
                 write(partial)
             result = prove(original, predict.load(partial), dataset.validation)
@@ -158,13 +160,14 @@ def export(
             size = predict.bytes_of(partial)
         entry = {
             **dataclasses.asdict(target),
+            "batch_size": target.batch_size or (1 if target.format == "tflite" else None),
             "bytes": size,
             **result.to_dict(),
             "shortcomings": shortcomings,
             "calibration": calibrating.name if target.calibrated else None,
-            "provenance": runs.provenance(describe(), target.quantize),
+            "provenance": provenance(describe()),
         }
-        runs.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
+        files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise _unwritable(output, error) from error
     return {"path": str(output), **entry}
@@ -178,7 +181,7 @@ def _read_report(folder: Path) -> dict[str, Any]:
     """
     report = folder / REPORT
     try:
-        entries = runs.read_json(report) if report.exists() else {}
+        entries = files.read_json(report) if report.exists() else {}
     except InputError as error:
         raise InputError(f"{report} is damaged; remove it, and exports begin another.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}

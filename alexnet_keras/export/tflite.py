@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from alexnet_keras import chatter, predict
 from alexnet_keras.export import calibration
+from alexnet_keras.export.folding import folded
 from alexnet_keras.export.integers import with_integer_operators
 from alexnet_keras.splits import Split
 
@@ -60,11 +61,12 @@ def _convert(
 ) -> bytes:
     """The file without its metadata."""
     integers = quantize in CALIBRATED
-    probabilities = predict.serving_function(with_integer_operators(model) if integers else model)
+    network = folded(model)
+    probabilities = predict.serving_function(with_integer_operators(network) if integers else network)
     signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
     module = tf.Module()
     # Not the model itself: of its weights the converter would make variables that nothing sets.
-    module.weights = [variable.value for variable in model.variables]
+    module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(lambda images: {"probabilities": probabilities(images)}, input_signature=[signature])
     with tempfile.TemporaryDirectory() as folder, chatter.silenced():
         tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
