@@ -80,7 +80,8 @@ def prepare(
     else:
         rows += [("wrote", result.path), ("bytes", f"{volume}, {result.bytes / total:,.0f} a picture")]
         rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
-    rows += [("time", f"{duration(result.seconds)}, {result.images_per_second:,.0f} pictures a second")]
+    speed = f", {result.images_per_second:,.0f} pictures a second" if result.images_per_second else ""  # all were there
+    rows += [("time", duration(result.seconds) + speed)]
     rows += [("cannot be used", f"{entry['picture']} {entry['reason']}") for entry in result.bad]
     print_pairs(rows)
 
