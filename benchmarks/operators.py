@@ -3,7 +3,8 @@
     python3 benchmarks/operators.py model.tflite model-int8.tflite model.onnx saved_model model.keras
 
 Each runtime's own profiler says how long its operators took: LiteRT's through its C interface, since its Python package
-has none, onnxruntime's, and TensorFlow's. Prints a line a model: milliseconds a call, and the share of each part.
+has none, onnxruntime's, and TensorFlow's. Prints a line a model: milliseconds a call, the share of
+each part, and the slowest operator.
 """
 
 import argparse
@@ -107,7 +108,7 @@ class LiteRt:
 
 
 def litert(path):
-    times, before = defaultdict(float), ""
+    found, before = [], ""
     for operator, milliseconds in LiteRt(path).profile():
         name = operator.removeprefix("Delegate/")
         if re.match("Square|Reciprocal|Multiply|LOG|EXP", name) or before.startswith("Square ("):
@@ -115,9 +116,9 @@ def litert(path):
         else:
             kinds = {"Convolution": "convolutions", "Max Pooling": "pooling", "Fully Connected": "products"}
             part = next((part for kind, part in kinds.items() if name.startswith(kind)), "rest")
-        times[part] += milliseconds
+        found.append((name, part, milliseconds))
         before = name
-    return times
+    return found
 
 
 def of_layer(name):
@@ -143,10 +144,7 @@ def onnx(path):
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             spent[event["name"].removesuffix("_kernel_time")].append(event["dur"] / 1000)
-    times = defaultdict(float)
-    for name, durations in spent.items():
-        times[of_layer(name)] += float(np.median(durations[WARMUP:]))
-    return times
+    return [(name, of_layer(name), float(np.median(durations[WARMUP:]))) for name, durations in spent.items()]
 
 
 def tensorflow(path):
@@ -172,8 +170,8 @@ def tensorflow(path):
         for event in (event for line in plane.lines for event in line.events):
             name = names[event.metadata_id]
             if re.fullmatch(r"[\w/.]+:\w+", name):  # an operator's name and its kind
-                times[of_layer(name)] += event.duration_ps / 1e9 / CALLS
-    return times
+                times[name] += event.duration_ps / 1e9 / CALLS
+    return [(name, of_layer(name), milliseconds) for name, milliseconds in times.items()]
 
 
 def pixels_of(shape):
@@ -184,12 +182,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", type=Path, nargs="+")
     profilers = {".tflite": litert, ".onnx": onnx}
-    print(f"{'milliseconds':28}" + "".join(f"{part:>18}" for part in (*PARTS, "all")))
+    print(f"{'milliseconds':28}" + "".join(f"{part:>16}" for part in (*PARTS, "all")) + "  slowest operator")
     for path in parser.parse_args().models:
-        times = profilers.get(path.suffix, tensorflow)(path)
+        operators = profilers.get(path.suffix, tensorflow)(path)
+        times = {part: sum(spent for _, each, spent in operators if each == part) for part in PARTS}
         total = sum(times.values())
-        cells = [f"{times[part]:.2f} {times[part] / total:5.1%}" for part in PARTS]
-        print(f"{path.name:28}" + "".join(f"{cell:>18}" for cell in (*cells, f"{total:.2f}")), flush=True)
+        cells = [f"{spent:.2f} {spent / total:5.1%}" for spent in times.values()]
+        name, part, slowest = max(operators, key=lambda operator: operator[2])
+        line = "".join(f"{cell:>16}" for cell in (*cells, f"{total:.2f}"))
+        print(f"{path.name:28}{line}  {name}, of {part}, {slowest:.2f}", flush=True)
 
 
 if __name__ == "__main__":
