@@ -100,6 +100,7 @@ def test_evaluate_and_predict_are_readable(run, folder):
     result = cli("evaluate", run)
     assert result.code == 0
     assert f"data         {folder}\nimages       9\nviews        1\ntop-1 error  " in result.out
+    assert "top-5" not in result.out  # of three classes all are among the first five
     result = cli("predict", run, run / "example.png", folder / "val" / "red" / "0.jpg", "--top", 2)
     assert result.code == 0
     lines = result.out.splitlines()
