@@ -223,7 +223,7 @@ def _check_space(output: Path, needed: int) -> None:
     free = shutil.disk_usage(output).free
     if needed > free:
         raise InputError(
-            f"{output} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed; "
+            f"{output} has {free / 1e6:,.1f} MB free and {needed / 1e6:,.1f} MB are needed; "
             "choose another --output, or --encoding jpeg, which takes about an eighth."
         )
 
@@ -275,10 +275,19 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             moments.merge(part)
     entries: dict[str, list[dict[str, Any]]] = {split: [] for split in shards.SPLITS}
     for job in jobs:
-        entries[job.split].append(shards.describe(output, job.shard))
+        entry = shards.describe(output, job.shard)
+        missing = job.stop - job.start - entry["images"] - sum(each["shard"] == job.shard for each in bad)
+        if missing:
+            raise InputError(
+                f"{output / job.shard} lacks {missing} of {job.stop - job.start} pictures; remove {job.shard}.* and "
+                "call the same 'data prepare' again."
+            )
+        entries[job.split].append(entry)
     for split, of_split in entries.items():
         if not sum(entry["images"] for entry in of_split):
-            raise InputError(f"No picture for {split} of {dataset.name} can be read.")
+            raise InputError(
+                f"No picture for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
+            )
     with files.appear_whole(output / shards.MEAN_IMAGE) as partial:
         np.save(partial, moments.mean_image())
     files.write_json(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from conftest import CLASS_NAMES, draw_folder
+from conftest import CLASS_NAMES, cli, draw_folder, only_error
 from PIL import Image
 
 from alexnet_keras import check, data, datasets, labels, runs, shapes
@@ -181,6 +181,16 @@ def test_a_tfds_name_is_prepared_and_read():
             picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64)))
             assert picture.shape == (20, 30, 3)
             assert np.all(picture == 250 * label)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_dry_run_downloads_nothing(tmp_path):
+    message = "--data tiny_colours is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
+    for arguments in (("train",), ("data", "prepare", "--output", tmp_path / "out")):
+        result = cli(*arguments, "--data", "tiny_colours", "--dry-run")
+        assert result.code == 1
+        assert message in only_error(result)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("tfds_folder")

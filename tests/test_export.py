@@ -239,6 +239,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
         (["--format", "keras", "--quantize", "int8"], 2, "--quantize int8: the format keras has only none"),
         (["--format", "onnx", "--batch-size", 4], 2, "--batch-size 4: the format onnx takes batches of any size"),
         (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only use it"),
+        (["--format", "tflite", "--calibration", "nonsense"], 2, "--calibration nonsense: only --quantize int8 and"),
         (
             ["--format", "tflite", "--quantize", "int8", "--calibration", "nonsense"],
             2,

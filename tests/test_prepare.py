@@ -69,6 +69,18 @@ def test_a_second_call_makes_nothing_again(colours, tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")}
 
 
+def test_a_shard_that_lacks_a_picture_is_named(colours, tmp_path):
+    out = tmp_path / "out"
+    run(colours, out)
+    (out / "dataset.json").unlink()  # as if it had been killed before its end
+    index = out / "train-00001.index.npy"
+    np.save(index, np.load(index)[:-1])
+    with pytest.raises(
+        InputError, match="train-00001 lacks 1 of 4 pictures; remove .* and call the same 'data prepare'"
+    ):
+        run(colours, out)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -271,7 +283,7 @@ def test_a_full_disk_leaves_nothing_half_written(colours, tmp_path, monkeypatch)
 
 def test_a_disk_too_small_for_raw_pictures_is_found_before(colours, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 4_000_000}))
-    message = r"out has 0.0 GB free and 0.0 GB are needed; choose another --output, or --encoding jpeg"
+    message = r"out has 4.0 MB free and 4.1 MB are needed; choose another --output, or --encoding jpeg"
     with pytest.raises(InputError, match=message):
         run(colours, tmp_path / "out", encoding="raw")
 

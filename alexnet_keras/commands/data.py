@@ -66,7 +66,7 @@ def prepare(
     from alexnet_keras.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
-    dataset = datasets.load(DataSource(name=data, **where))
+    dataset = datasets.load(DataSource(name=data, **where), build=not dry_run)
     result: Any = estimate(dataset, output, settings) if dry_run else prepare_shards(dataset, output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))

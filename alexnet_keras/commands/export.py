@@ -62,6 +62,7 @@ def export(
 
     target = exports.Target(**options)
     output = output or target.default_path(path)
+    exports.check_calibration(target, calibration)
     exports.check_paths(path, target, output)
     dataset = datasets.load(source)
     calibrating = None

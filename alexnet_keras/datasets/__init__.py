@@ -21,11 +21,11 @@ def load(source: str | DataSource, *, build: bool = True) -> DataSet:
     Args:
         source: `"shapes"`; `"imagenet"`, in whichever form it is there; a folder that `data prepare` wrote, one with
             `{train,val}/<class>/*.{JPEG,jpg,png}`, or a tree of ImageNet; or the name of a TFDS data set.
-        build: whether ImageNet may be built from its tars where it is not built yet.
+        build: whether TFDS may download and build a data set that it has not built yet.
 
     Raises:
         OptionError: `source` is none of these.
-        InputError: the folder or the data set cannot be trained on; an AbsentError where ImageNet is not there.
+        InputError: the folder or the data set cannot be trained on; an AbsentError where it is not there.
     """
     if isinstance(source, str):
         source = DataSource(name=source)
@@ -38,7 +38,7 @@ def load(source: str | DataSource, *, build: bool = True) -> DataSet:
         return _folder(root)
     if root.exists():
         raise InputError(f"--data {source.name} is a file; give the folder that holds train/ and val/.")
-    return imagenet.load(source, build) if source.name == imagenet.NAME else builders.load(source)
+    return imagenet.load(source, build) if source.name == imagenet.NAME else builders.load(source, build)
 
 
 def _folder(root: Path) -> DataSet:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from alexnet_keras import shards
 from alexnet_keras.config import STORED_SIZE, DataSource
-from alexnet_keras.errors import InputError, OptionError, TooLargeError
+from alexnet_keras.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet, Split, Stream
 
@@ -36,10 +36,15 @@ def tfds(source: DataSource) -> Any:
     return tensorflow_datasets
 
 
-def load(source: DataSource) -> DataSet:
-    """Open a data set by name; downloads and builds it where that was not done before.
+def load(source: DataSource, build_it: bool = True) -> DataSet:
+    """Open a data set by name.
+
+    Args:
+        source: which.
+        build_it: whether to download and build it where that was not done before.
 
     Raises:
+        AbsentError: it is not built, and is not to be.
         OptionError: TFDS has no such data set, version, configuration or split.
         InputError: it is no classification of pictures, or cannot be built.
     """
@@ -59,6 +64,10 @@ def load(source: DataSource) -> DataSet:
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
         raise InputError(f"--data {source.name} has no features 'image' and 'label'; choose a classification data set.")
+    if not build_it and not builder.is_prepared():
+        raise AbsentError(
+            f"--data {source.name} is not on this machine yet, and a dry run downloads nothing; leave out --dry-run."
+        )
     build(builder, source)
     return from_builder(builder, source, source.name)
 

@@ -16,7 +16,7 @@ import numpy as np
 from alexnet_keras import shards
 from alexnet_keras.config import DataSource
 from alexnet_keras.datasets import builders, folders
-from alexnet_keras.errors import AbsentError, InputError
+from alexnet_keras.errors import AbsentError, InputError, OptionError
 from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet
 
@@ -40,33 +40,42 @@ def load(source: DataSource, build: bool = True) -> DataSet:
 
     Raises:
         AbsentError: there is none, or only tars where nothing is to be built.
+        OptionError: there are only shards or a tree, and they are to be split.
         InputError: the one that is there is incomplete.
     """
     library = builders.tfds(source)
     data_dir = builders.data_folder(source)
     manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
-    for folder in (data_dir, *sorted(data_dir.glob(f"{NAME}*"))):
-        if shards.is_prepared(folder) and shards.manifest(folder)["name"] == NAME:
-            return shards.load(folder)
+    candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
+    prepared = (folder for folder in candidates if shards.is_prepared(folder))
+    stored = next((folder for folder in prepared if shards.manifest(folder)["name"] == NAME), None)
+    if stored and source.split is None:
+        return shards.load(stored)
     builder = library.builder(BUILDER, data_dir=str(data_dir))
     tars = {name: manual_dir / name for name in SIZES}
     if builder.is_prepared() or all(path.is_file() for path in tars.values()):
         if not builder.is_prepared():
             if not build:
-                raise AbsentError(f"{BUILDER} is not built from the tars in {manual_dir} yet.")
+                raise AbsentError(
+                    f"{BUILDER} is not built from the tars in {manual_dir} yet, which takes hours; leave out --dry-run."
+                )
             check_train_tar(tars[TRAIN_TAR])
             check_val_tar(tars[VAL_TAR])
             builders.build(builder, DataSource(name=NAME, data_dir=str(data_dir), manual_dir=str(manual_dir)))
         return builders.from_builder(builder, source, NAME)
-    for folder in (data_dir / name for name in TREES):
-        if is_tree(folder):
-            return from_tree(folder)
+    tree = next((data_dir / name for name in TREES if is_tree(data_dir / name)), None)
+    if source.split is not None and (stored or tree):
+        raise OptionError(
+            f"--split {source.split}: {stored or tree} has its own; only data sets that TFDS has built are split so."
+        )
+    if tree:
+        return from_tree(tree)
     looked_for = "; ".join(
         [
             f"shards in {data_dir} or {data_dir / NAME}*",
             f"a TensorFlow Datasets build in {data_dir / BUILDER}",
             f"{TRAIN_TAR} and {VAL_TAR} in {manual_dir}",
-            f"train/<synset>/*.JPEG with val in {data_dir}, {data_dir / NAME} or {data_dir / 'ILSVRC2012'}",
+            f"train/<synset>/*.JPEG with val in {data_dir}, or there in {', '.join(TREES[1:])}",
         ]
     )
     downloads = " and ".join(f"{name} ({size / 1e9:.1f} GB, {size:,} bytes)" for name, size in SIZES.items())

@@ -92,6 +92,16 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     _read_report(output.parent)
 
 
+def check_calibration(target: Target, calibration: str | None) -> None:
+    """Refuse pictures to calibrate what needs none.
+
+    Raises:
+        OptionError: so it is.
+    """
+    if calibration is not None and not target.calibrated:
+        raise OptionError(f"--calibration {calibration}: only --quantize {' and '.join(tflite.CALIBRATED)} use it.")
+
+
 def _unwritable(output: Path, error: Exception) -> InputError:
     reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
     return InputError(f"The output {output} cannot be written ({reason}); choose another --output.")
@@ -125,10 +135,7 @@ def export(
         RunError: the export is out of bounds; nothing is left of it.
     """
     check_paths(model, target, output)
-    if calibration is not None and not target.calibrated:
-        raise OptionError(
-            f"--calibration {calibration.name}: only --quantize {' and '.join(tflite.CALIBRATED)} use it."
-        )
+    check_calibration(target, None if calibration is None else calibration.name)
     source = load_model(model)
     original = predict.from_keras(source)
     evaluate.check_classes(original, dataset)
