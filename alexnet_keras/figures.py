@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_keras import augmentation, data, datasets, files, images
 from alexnet_keras.augmentation import Draws
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
+from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, DataSource
 from alexnet_keras.errors import InputError, OptionError
 
 DRAWS = 6  # columns
@@ -26,7 +26,9 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def augmentation_figure(source: str, output: Path, index: int = 0, seed: int = 0, input_size: int = 227) -> Path:
+def augmentation_figure(
+    source: str | DataSource, output: Path, index: int = 0, seed: int = 0, input_size: int = 227
+) -> Path:
     """One training picture under many draws: where each crop was cut and whether it was mirrored, then its colours.
 
     The first row shows crops alone; below, the same crops with the colour noise of each convention, clipped to 0..255

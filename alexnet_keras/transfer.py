@@ -17,15 +17,17 @@ def check(config: TrainConfig) -> None:
     """Refuse what needs no look at data or weights.
 
     Raises:
-        OptionError: layers are to be frozen and there are no weights, or there is no such file.
+        OptionError: the recipe is about trained weights, or layers are to be frozen, and there are none, or there is no
+            such file.
     """
-    if config.freeze != "none" and config.weights is None:
+    if config.weights is None and config.recipe == "transfer":
+        raise OptionError("The recipe transfer begins from trained weights; name their file with --weights.")
+    if config.weights is None and config.freeze != "none":
         raise OptionError(
-            f"--freeze {config.freeze}, of the recipe {config.recipe}, keeps trained weights as they are; "
-            "name their file with --weights."
+            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
         )
     if config.weights is not None and not Path(config.weights).is_file():
-        raise OptionError(f"There is no file of weights {config.weights}.")
+        raise OptionError(f"There is no file of weights {config.weights}; --weights must name one.")
 
 
 def begin(

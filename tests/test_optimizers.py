@@ -144,6 +144,40 @@ def test_another_backend_takes_the_same_steps(backend):
     np.testing.assert_allclose(json.loads(result.stdout), kernel, rtol=1e-4, atol=1e-5)
 
 
+MIRRORED = """
+import json, sys
+import keras, numpy as np, tensorflow as tf
+from alexnet_keras.optimizers import KrizhevskySGD
+(device,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+random = np.random.RandomState(0)
+inputs, targets, *weights = [random.normal(size=shape) for shape in ((8, 4), (8, 3), (4, 3), (3,))]
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model.set_weights(weights)
+    model.compile(KrizhevskySGD(0.1, weight_decay=0.01, bias_learning_rate_multiplier=2.0), "mse")
+model.fit(inputs, targets, batch_size=8, epochs=20, shuffle=False, verbose=0)
+print(json.dumps([weight.tolist() for weight in model.get_weights()]))
+"""
+
+
+def test_two_devices_of_a_mirrored_strategy_take_the_same_steps():
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    command = [sys.executable, "-c", MIRRORED]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    random = np.random.RandomState(0)
+    inputs, targets, kernel, bias = (random.normal(size=shape) for shape in ((8, 4), (8, 3), (4, 3), (3,)))
+    velocity, bias_velocity = np.zeros((4, 3)), np.zeros(3)
+    for _ in range(20):
+        error = 2 / targets.size * (inputs @ kernel + bias - targets)  # of the mean of squares over the global batch
+        velocity = 0.9 * velocity - 0.1 * (inputs.T @ error + 0.01 * kernel)
+        bias_velocity = 0.9 * bias_velocity - 0.2 * error.sum(axis=0)  # twice the rate, no decay
+        kernel, bias = kernel + velocity, bias + bias_velocity
+    for found, expected in zip(json.loads(result.stdout), (kernel, bias), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_config_round_trip():
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [2.0, 10.0])
     optimizer = KrizhevskySGD(

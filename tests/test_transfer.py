@@ -217,10 +217,10 @@ def test_configurations_that_contradict_themselves(changes, message, config):
 def test_the_recipe_on_the_command_line(tmp_path):
     result = cli("train", "--recipe", "transfer", "--run", tmp_path / "run")
     assert result.code == 2
-    message = (
-        "--freeze conv5, of the recipe transfer, keeps trained weights as they are; name their file with --weights."
-    )
+    message = "The recipe transfer begins from trained weights; name their file with --weights."
     assert message in only_error(result)
+    frozen_nothing = cli("train", "--freeze", "conv5", "--run", tmp_path / "run")
+    assert "--freeze conv5 keeps trained weights as they are; name their file" in only_error(frozen_nothing)
     assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
     assert result.code == 2

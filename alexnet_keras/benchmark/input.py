@@ -14,7 +14,7 @@ import tensorflow as tf
 from alexnet_keras import augmentation, data, datasets, devices, images
 from alexnet_keras.architecture import architecture
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow
-from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.config import STORED_SIZE, DataSource
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.splits import Split
@@ -77,7 +77,7 @@ class InputBenchmark:
 
 
 def measure(
-    source: str,
+    source: str | DataSource,
     batch_size: int = 128,
     colour_noise: str | None = "original",
     rounds: int = 7,
@@ -130,7 +130,7 @@ def measure(
     if variant:
         rates |= alternate(_training(pipeline, variant, len(dataset.class_names)), rounds, "Measuring training")
     return InputBenchmark(
-        data=source,
+        data=str(source),
         pictures=kind,
         images=len(split),
         batch_size=batch_size,

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from alexnet_keras.architecture import ARCHITECTURES
-from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS
+from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS, DataSource
 
 
 @click.group(epilog=example("alexnet-keras benchmark train --json"))
@@ -46,7 +47,7 @@ def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, 
 
 
 @benchmark.command("input", epilog=example("alexnet-keras benchmark input --data shards --json"))
-@click.option("--data", default="shapes", show_default=True, help="A data set, as for train.")
+@data_options("A data set, as for train.  [default: shapes]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a batch.")
 @click.option("--colour-noise", type=click.Choice(["none", *COLOUR_NOISES]), default="original", show_default=True)
 @click.option("--train", "variant", type=click.Choice(list(ARCHITECTURES)), help="Train this variant beside it.")
@@ -54,14 +55,15 @@ def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, 
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
 @json_option
 def input_(
-    data: str, batch_size: int, colour_noise: str, variant: str | None, images: int, rounds: int, as_json: bool
+    batch_size: int, colour_noise: str, variant: str | None, images: int, rounds: int, as_json: bool, **where: Any
 ) -> None:
     """Images a second of the training pipeline, read from where the data lies, beside the least that must be done."""
+    source = data_source(lambda: DataSource(name="shapes"), **where)
     load_tensorflow()
     from alexnet_keras.benchmark.input import measure
 
     noise = None if colour_noise == "none" else colour_noise
-    result = measure(data, batch_size, noise, rounds, images, variant=variant)
+    result = measure(source, batch_size, noise, rounds, images, variant=variant)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
