@@ -10,7 +10,7 @@ import numpy as np
 from alexnet_keras import data, datasets, images
 from alexnet_keras.config import DataSource
 from alexnet_keras.datasets import DataSet, Split
-from alexnet_keras.errors import InputError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.predict import Predictor
 from alexnet_keras.progress import Progress
 
@@ -50,7 +50,13 @@ def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
         predictor: a model of any format.
         split: the pictures.
         views: 1 for the central crop; 10 for the mean of the probabilities of the ten views of section 4.1.
+
+    Raises:
+        OptionError: `views` is another number.
+        InputError: a picture cannot be read.
     """
+    if views not in VIEWS:
+        raise OptionError(f"views must be {' or '.join(map(str, VIEWS))}, got {views}.")
     view, batch_size = VIEWS[views], max(1, BATCH_SIZE // views)
     dataset = data.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
     ranks = []

@@ -22,7 +22,7 @@ from alexnet_keras.train import train
 
 
 def measure(weights, data, epochs, cached, folder):
-    config = dataclasses.replace(recipe("transfer"), weights=weights, data=data, epochs=epochs, freeze_epochs=None)
+    config = dataclasses.replace(recipe("transfer"), weights=weights, data=data, epochs=epochs, freeze="conv5")
     fits = frozen.fits
     frozen.fits = lambda *arguments: cached and fits(*arguments)
     compute, start = frozen.compute, time.monotonic()

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from alexnet_keras import evaluate as evaluation
 from alexnet_keras.datasets import Split
-from alexnet_keras.errors import InputError
+from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.predict import Predictor
 
 
@@ -63,6 +63,8 @@ def test_ten_views_average_probabilities():
 
     predictor = Predictor(predict, 227, ("wrong", "right"))
     assert evaluation.evaluate(predictor, split, views=1).top1_error == 1
+    with pytest.raises(OptionError, match="views must be 1 or 10, got 5"):
+        evaluation.evaluate(predictor, split, views=5)
     result = evaluation.evaluate(predictor, split, views=10)
     assert result == evaluation.Evaluation(top1_error=0, top5_error=0, num_images=3, views=10)
     assert sum(calls[1:]) == 30

@@ -152,6 +152,7 @@ def test_an_output_that_cannot_be_is_refused(kind, name, message, model, dataset
     ("options", "message"),
     [
         ({"format": "keras", "quantize": "int8"}, "--quantize int8: the format keras has only none"),
+        ({"format": "coreml"}, "There is no format 'coreml'; choose from saved_model, tflite, onnx, keras"),
         ({"format": "saved_model", "quantize": "float16"}, "--quantize float16: the format saved_model has only none"),
         (
             {"format": "saved_model", "batch_size": 2},

@@ -38,7 +38,8 @@ class Target:
         batch_size: images a call of a TFLite file; other formats take any number.
 
     Raises:
-        OptionError: the format has no such quantization or batch size, or needs a package that is not installed.
+        OptionError: there is no such format, it has no such quantization or batch size, or it needs a package that is
+            not installed.
     """
 
     format: str
@@ -46,6 +47,8 @@ class Target:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
+        if self.format not in QUANTIZATIONS:
+            raise OptionError(f"There is no format {self.format!r}; choose from {', '.join(QUANTIZATIONS)}.")
         known = QUANTIZATIONS[self.format]
         if self.quantize not in known:
             raise OptionError(f"--quantize {self.quantize}: the format {self.format} has only {', '.join(known)}.")
