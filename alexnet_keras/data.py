@@ -257,8 +257,10 @@ def _crops_one_by_one(
 
     def example(place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         picture = split.read(draws.order[place])
-        cut = images.crop_encoded if picture.dtype == tf.string else images.crop
-        return images.mirror(cut(picture, draws.offsets[place], size), draws.mirrored[place]), place
+        offset, mirrored = draws.offsets[place], draws.mirrored[place]
+        if picture.dtype == tf.string:
+            return images.crop_encoded(picture, offset, mirrored, size), place
+        return images.mirror(images.crop(picture, offset, size), mirrored), place
 
     return places.map(example, tf.data.AUTOTUNE).batch(batch_size)
 
@@ -269,8 +271,7 @@ def _crops_by_batch(places: tf.data.Dataset, split: Split, draws: Draws, size: i
     assert read_batch is not None
 
     def example(encoded: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        cropped = images.crop_encoded(encoded, draws.offsets[place], size)
-        return images.mirror(cropped, draws.mirrored[place]), place
+        return images.crop_encoded(encoded, draws.offsets[place], draws.mirrored[place], size), place
 
     def examples(pictures: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         offsets, mirrored = tf.gather(draws.offsets, places), tf.gather(draws.mirrored, places)

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.rescaling import rescaled_square
 
 MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: beyond every camera of ImageNet's years, short of a machine's memory
 MIN_SIDE = 2  # pixels; a side of one is a web page's tracking pixel or a broken thumbnail, and no object
@@ -43,8 +44,12 @@ def dimensions(encoded: tf.Tensor) -> tf.Tensor:
         sizes = tf.where(starts(b"GIF8"), gif, tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp)))
         return tf.where(starts(b"\x89PNG"), png, sizes)
 
-    jpeg = tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"  # nearly all are, so theirs is the short way
-    return tf.cond(jpeg, lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
+    # Nearly all are JPEGs, so theirs is the short way.
+    return tf.cond(_is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
+
+
+def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:
@@ -63,7 +68,11 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: the bytes are no picture, a truncated one, one of more than `MAX_PIXELS`, or one
             with a side of less than `MIN_SIDE`.
     """
-    size = dimensions(encoded)
+    return _decode(encoded, dimensions(encoded))
+
+
+def _decode(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """`decode` of a picture whose `dimensions` are known."""
     fits = tf.logical_and(tf.reduce_prod(size) <= MAX_PIXELS, tf.reduce_min(size) >= MIN_SIDE)
     with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):
         image = tf.io.decode_image(tf.identity(encoded), channels=3, expand_animations=False)
@@ -89,6 +98,9 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
 
     Both in one operation, which computes only the pixels that the square keeps: a picture of 1 x 5000 pixels costs no
     more memory than any other. Bilinear, with the filter widened when it shrinks, so that fine detail does not alias.
+    One direction at a time, and what lies across it as the channels of an image one pixel wide: the kernel's inner loop
+    runs over channels, and three of them leave it idle for most of the time. All of TensorFlow's own operators, so that
+    exports can have it; training takes `crop_encoded`.
 
     Args:
         image: `(H, W, 3)` uint8, 0..255.
@@ -97,32 +109,20 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
     Returns:
         `(size, size, 3)` uint8, 0..255.
     """
-    return _to_pixels(_window_of_resized(image, size, tf.zeros(2, tf.int32), size))
-
-
-def _window_of_resized(image: tf.Tensor, size: int, offset: tf.Tensor, side: int) -> tf.Tensor:
-    """The square of `side` pixels at `offset` of `resize_and_crop(image, size)`, and nothing else of it computed.
-
-    One direction at a time, and what lies across it as the channels of an image one pixel wide: the kernel's inner loop
-    runs over channels, and three of them leave it idle for most of the time. Rescaling both directions at once takes
-    two to three times as long.
-
-    Returns:
-        `(side, side, 3)` float32, 0..255 and not rounded, columns before rows.
-    """
     sides = tf.cast(tf.shape(image)[:2], tf.float32)
     resized = tf.round(sides * (size / tf.reduce_min(sides)))  # the shorter side is exactly `size`
     scale = resized / sides
-    corner = tf.floor((resized - size) / 2) + tf.cast(offset, tf.float32)
+    corner = tf.floor((resized - size) / 2)
     reach = tf.maximum(1.0, 1 / scale) + 1  # of the triangle, in pixels of the image
     first = tf.maximum(tf.floor(corner / scale - reach), 0)
-    last = tf.minimum(tf.math.ceil((corner + side) / scale + reach), sides)
+    last = tf.minimum(tf.math.ceil((corner + size) / scale + reach), sides)
     top, left, bottom, right = tf.unstack(tf.cast(tf.concat([first, last], axis=0), tf.int32))
     image, corner = image[top:bottom, left:right], corner - first * scale
-    rows = _rescale_rows(tf.reshape(image, (bottom - top, (right - left) * 3)), scale[0], corner[0], side)
-    columns = tf.transpose(tf.reshape(rows, (side, right - left, 3)), (1, 0, 2))
-    columns = _rescale_rows(tf.reshape(columns, (right - left, side * 3)), scale[1], corner[1], side)
-    return tf.reshape(columns, (side, side, 3))
+    rows = _rescale_rows(tf.reshape(image, (bottom - top, (right - left) * 3)), scale[0], corner[0], size)
+    columns = tf.transpose(tf.reshape(rows, (size, right - left, 3)), (1, 0, 2))
+    columns = _rescale_rows(tf.reshape(columns, (right - left, size * 3)), scale[1], corner[1], size)
+    pixels = tf.transpose(tf.reshape(columns, (size, size, 3)), (1, 0, 2))
+    return tf.saturate_cast(tf.round(pixels), tf.uint8)
 
 
 def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: int) -> tf.Tensor:
@@ -135,15 +135,6 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
         kernel_type="triangle",
         antialias=True,
     )[0, :, 0]
-
-
-def _to_pixels(columns: tf.Tensor) -> tf.Tensor:
-    """`(W, H, 3)` float32, 0..255 -> `(H, W, 3)` uint8."""
-    return tf.saturate_cast(tf.round(tf.transpose(columns, (1, 0, 2))), tf.uint8)
-
-
-# A quarter of the time; XLA has no place in an export, for which `resize_and_crop` is too.
-_to_pixels_compiled = tf.function(_to_pixels, jit_compile=True)
 
 
 def crop(image: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
@@ -199,8 +190,8 @@ def mirror(image: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
     return tf.cond(mirrored, lambda: tf.reverse(image, axis=[1]), lambda: image)
 
 
-def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop` of `resize_and_crop` of `decode`, with less work.
+def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
+    """`mirror` of `crop` of `resize_and_crop` of `decode`, with less work.
 
     Of a JPEG of 256 x 256 pixels only the square is decoded, and a column at either side: the decoder interpolates
     colours between columns, so that the outermost would come out otherwise. A larger photograph is decoded whole, lest
@@ -210,6 +201,7 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
     Args:
         encoded: scalar string, the file's bytes.
         offset: `(2,)` int32, top and left edge of the square in the stored 256 x 256 pixels.
+        mirrored: scalar bool, whether to reverse left and right.
         size: side of the square in pixels.
 
     Returns:
@@ -218,22 +210,23 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: the bytes are no picture, or a truncated one.
     """
+    sides = dimensions(encoded)
 
     def square() -> tf.Tensor:
         left = tf.maximum(offset[1] - 1, 0)
         right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
         window = tf.stack([offset[0], left, size, right - left])
         columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-        return tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
+        return mirror(tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3]), mirrored)
 
     def photograph() -> tf.Tensor:
-        return _to_pixels_compiled(_window_of_resized(decode(encoded), STORED_SIZE, offset, size))
+        def cut(image: np.ndarray, offset: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
+            return rescaled_square(image, STORED_SIZE, offset, size, bool(mirrored))
 
-    stored = tf.cond(
-        tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff",
-        lambda: tf.reduce_all(tf.io.extract_jpeg_shape(encoded)[:2] == STORED_SIZE),
-        lambda: False,
-    )
+        arguments = [_decode(encoded, sides), offset, mirrored]
+        return tf.ensure_shape(tf.numpy_function(cut, arguments, tf.uint8, stateful=False), (size, size, 3))
+
+    stored = tf.logical_and(_is_jpeg(encoded), tf.reduce_all(sides == STORED_SIZE))
     return tf.cond(stored, square, photograph)
 
 

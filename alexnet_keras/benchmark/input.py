@@ -19,6 +19,8 @@ from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.splits import Split
 
+# Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
+PICTURES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
 SAMPLE = 1024  # pictures in memory that the ceiling is measured on: 30 MB of JPEGs, 200 MB raw
 TRAIN_STEPS = 12  # a measurement
 
@@ -81,7 +83,7 @@ def measure(
     batch_size: int = 128,
     colour_noise: str | None = "original",
     rounds: int = 7,
-    count: int = 4096,
+    count: int | None = None,
     input_size: int = 227,
     variant: str | None = None,
 ) -> InputBenchmark:
@@ -92,7 +94,7 @@ def measure(
         batch_size: images a batch.
         colour_noise: `"paper"`, `"original"` or `None`.
         rounds: how often each is measured.
-        count: images a measurement, of the pipeline and of its ceiling.
+        count: images a measurement, of the pipeline and of its ceiling; `None` for some seconds' worth.
         input_size: side of the images in pixels.
         variant: train this variant beside it, on the pipeline and on one constant batch; `None` leaves that out.
     """
@@ -118,6 +120,7 @@ def measure(
     first = opened + time.perf_counter() - start
 
     pictures, kind = _sample(split)
+    count = count or PICTURES[kind]
     ceiling, work = _ceiling(pictures, kind, input_size, batch_size, count)
     subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
     with contextlib.ExitStack() as stack:

@@ -51,11 +51,17 @@ def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, 
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a batch.")
 @click.option("--colour-noise", type=click.Choice(["none", *COLOUR_NOISES]), default="original", show_default=True)
 @click.option("--train", "variant", type=click.Choice(list(ARCHITECTURES)), help="Train this variant beside it.")
-@click.option("--images", type=click.IntRange(min=1), default=4096, show_default=True, help="Images a measurement.")
+@click.option("--images", type=click.IntRange(min=1), help="Images a measurement.  [default: 2 to 4 seconds' worth]")
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
 @json_option
 def input_(
-    batch_size: int, colour_noise: str, variant: str | None, images: int, rounds: int, as_json: bool, **where: Any
+    batch_size: int,
+    colour_noise: str,
+    variant: str | None,
+    images: int | None,
+    rounds: int,
+    as_json: bool,
+    **where: Any,
 ) -> None:
     """Images a second of the training pipeline, read from where the data lies, beside the least that must be done."""
     source = data_source(lambda: DataSource(name="shapes"), **where)
