@@ -143,6 +143,36 @@ def test_other_settings_or_data_do_not_mix(colours, tmp_path):
     assert [path.name for path in (tmp_path / "strange").iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
 
+def test_other_pictures_of_the_same_number_do_not_mix(colours, tmp_path):
+    run(colours, tmp_path / "out")
+    picture = sorted((colours / "train").glob("*/*"))[5]
+    picture.rename(picture.with_stem("another"))
+    with pytest.raises(InputError, match=r"out holds shards of other data or settings \(checksum of names"):
+        run(colours, tmp_path / "out")
+
+
+def test_a_data_set_may_be_moved_meanwhile(colours, tmp_path):
+    run(colours, tmp_path / "out")
+    (tmp_path / "elsewhere").mkdir()
+    moved = colours.rename(tmp_path / "elsewhere" / "colours")
+    assert run(moved, tmp_path / "out").resumed_shards == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "resumed"), [("mean_image.npy", 6), ("train-00001.sources.json", 5), ("train-00001.notes.npz", 5)]
+)
+def test_what_is_damaged_is_named_and_made_again_once_removed(colours, tmp_path, name, resumed):
+    run(colours, tmp_path / "out")
+    whole, path = contents(tmp_path / "out"), tmp_path / "out" / name
+    path.write_bytes(path.read_bytes()[:-4] + b"!!!!")
+    if not name.endswith(".notes.npz"):  # which are nobody's but its own
+        with pytest.raises(InputError, match=rf"{name} is damaged .*; remove it and prepare the data set again"):
+            run(colours, tmp_path / "out")
+        path.unlink()
+    assert run(colours, tmp_path / "out").resumed_shards == resumed
+    assert contents(tmp_path / "out") == whole
+
+
 def test_a_damaged_shard_is_named_and_made_again_once_removed(colours, tmp_path):
     run(colours, tmp_path / "out")
     whole = contents(tmp_path / "out")

@@ -1,6 +1,7 @@
 """Shards: what was written is what is read, in any order, and damage has a name."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def no_shard(folder):
 
 def later_format(folder):
     values = json.loads((folder / "dataset.json").read_text())
-    (folder / "dataset.json").write_text(json.dumps({**values, "format": 2}))
-    return r"holds shards of format 2, this version reads 1; prepare them again"
+    (folder / "dataset.json").write_text(json.dumps({**values, "format": 3}))
+    return r"holds shards of format 3, this version reads 2; prepare them again"
 
 
 def no_manifest(folder):
@@ -123,7 +124,7 @@ def no_manifest(folder):
 
 
 def half_a_manifest(folder):
-    (folder / "dataset.json").write_text('{"format": 1}')
+    (folder / "dataset.json").write_text('{"format": 2}')
     return r"dataset.json is missing or damaged; prepare the data set again"
 
 
@@ -138,9 +139,10 @@ def test_damage_that_shows_at_once_is_told_at_once(prepared, damage, tmp_path):
         _ = datasets.load(str(folder)).train
 
 
-def test_sources_that_are_lost_are_named(prepared, tmp_path):
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text(path.read_text().replace("0", "1", 1))])
+def test_sources_that_are_lost_or_changed_are_named(prepared, tmp_path, damage):
     folder = copy(prepared, "raw", tmp_path)
-    (folder / "train-00000.sources.json").write_text("[")
+    damage(folder / "train-00000.sources.json")
     split = datasets.load(str(folder)).train
-    with pytest.raises(InputError, match=r"train-00000.sources.json is missing or damaged"):
+    with pytest.raises(InputError, match=r"train-00000.sources.json is damaged or missing; remove it and prepare the"):
         _ = split.names[0]

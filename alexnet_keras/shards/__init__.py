@@ -7,11 +7,13 @@ from alexnet_keras.shards.format import (
     MEAN_IMAGE,
     PLAN,
     SPLITS,
+    checksum,
     describe,
     index_file,
     is_prepared,
     manifest,
     pictures_file,
+    sources_file,
 )
 from alexnet_keras.shards.reader import Reader, Sources, load
 from alexnet_keras.shards.writer import ShardWriter
@@ -26,10 +28,12 @@ __all__ = [
     "Reader",
     "ShardWriter",
     "Sources",
+    "checksum",
     "describe",
     "index_file",
     "is_prepared",
     "load",
     "manifest",
     "pictures_file",
+    "sources_file",
 ]

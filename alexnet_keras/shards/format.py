@@ -16,7 +16,8 @@ disk's error is then an exception and not a signal that ends the process, and th
     DIR/train-00000.notes.npz    bad pictures, and sums from which the statistics are made
 
 Every picture has a 64-bit checksum (XXH3, 2 microseconds a raw picture), which is compared at every read, and
-dataset.json has one of every index: neither a picture nor a label can change unseen.
+dataset.json has one of every index, of every list of sources and of the mean image: neither a picture nor a label can
+change unseen.
 """
 
 import io
@@ -29,7 +30,7 @@ import xxhash
 
 from alexnet_keras.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "dataset.json"
 MEAN_IMAGE = "mean_image.npy"
 PLAN = "plan.json"  # written first: what decides the bytes of all shards
@@ -49,6 +50,11 @@ def index_file(shard: str) -> str:
 
 def sources_file(shard: str) -> str:
     return f"{shard}.sources.json"
+
+
+def checksum(path: Path) -> str:
+    """Of a whole file, which must be small."""
+    return xxhash.xxh3_64_hexdigest(path.read_bytes())
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -100,10 +106,10 @@ def read_index(folder: Path, entry: dict[str, Any]) -> np.ndarray:
 
 def describe(folder: Path, shard: str) -> dict[str, Any]:
     """A finished shard's entry for dataset.json."""
-    content = (folder / index_file(shard)).read_bytes()
     return {
         "name": shard,
-        "images": len(np.load(io.BytesIO(content))),
+        "images": len(np.load(folder / index_file(shard))),
         "bytes": (folder / pictures_file(shard)).stat().st_size,
-        "index_checksum": xxhash.xxh3_64_hexdigest(content),
+        "index_checksum": checksum(folder / index_file(shard)),
+        "sources_checksum": checksum(folder / sources_file(shard)),
     }

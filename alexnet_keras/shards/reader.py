@@ -1,6 +1,7 @@
 """Reading shards: any pictures in any order, each compared with its checksum."""
 
 import bisect
+import contextlib
 import functools
 import json
 import os
@@ -75,6 +76,7 @@ class Reader:
     def __init__(self, folder: Path, entries: Sequence[dict[str, Any]], size: int, encoding: str) -> None:
         self.folder, self.size, self.encoding = folder, size, encoding
         self.shards = [entry["name"] for entry in entries]
+        self.sources_checksums = [entry["sources_checksum"] for entry in entries]
         self.problems: list[str] = []
         indices = [read_index(folder, entry) for entry in entries]
         self.starts = np.cumsum([0, *(len(index) for index in indices)]).tolist()
@@ -162,11 +164,12 @@ class Sources(Sequence[str]):
 
     def _load(self, number: int) -> list[str]:
         path = self.folder / sources_file(self.reader.shards[number])
-        try:
-            names: list[str] = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} is missing or damaged; prepare the data set again.") from error
-        return names
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+            if xxhash.xxh3_64_hexdigest(content) == self.reader.sources_checksums[number]:
+                names: list[str] = json.loads(content)
+                return names
+        raise InputError(f"{path} is damaged or missing; remove it and prepare the data set again.")
 
     def __len__(self) -> int:
         return len(self.reader.index)
