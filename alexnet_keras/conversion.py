@@ -72,7 +72,7 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         picture, label, name = stream.load(*element)
         image = images.decode(picture) if picture.dtype == tf.string else picture
-        square = images.resize_and_crop(image, size)
+        square = images.resize_and_cut(image, tf.zeros(2, tf.int32), tf.constant(False), size, size)
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
         colours = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
         return name, label, square, record, tf.matmul(colours, colours, transpose_a=True)
@@ -97,6 +97,7 @@ def in_threads(
     options = tf.data.Options()
     options.threading.private_threadpool_size = jobs
     options.threading.max_intra_op_parallelism = 1  # a thread a picture; more of them wait for each other
+    options.autotune.enabled = False  # whose end takes up to as long again as all of the work: data.untuned
     dataset = stream.elements(start, stop).map(function, num_parallel_calls=jobs, deterministic=True)
     elements = iter(dataset.prefetch(2).with_options(options))
     for place in range(start, stop):

@@ -26,8 +26,19 @@ def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
     """One picture of a split as `(256, 256, 3)` uint8, 0..255."""
     picture = split.read(index)
     if picture.dtype == tf.string:
-        picture = images.resize_and_crop(images.decode(picture))
+        picture = images.crop_encoded(picture, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
     return tf.ensure_shape(picture, (STORED_SIZE, STORED_SIZE, 3))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same without tf.data's tuning of its threads, of which there are then as many as cores: no slower here.
+
+    Who gives an iterator up waits for the tuner to wake, which sleeps for 10 ms, then for 20, 40, ... up to a minute:
+    up to as long as the iterator has lived.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def load_data(
@@ -101,7 +112,7 @@ def in_memory(split: Split, label: str) -> Split:
     if split.read(tf.constant(0, tf.int64)).dtype == tf.uint8:
         return split
     store = np.empty((len(split), STORED_SIZE, STORED_SIZE, 3), np.uint8)
-    dataset = tf.data.Dataset.range(len(split)).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
+    dataset = untuned(tf.data.Dataset.range(len(split)).map(lambda index: pixels(split, index), tf.data.AUTOTUNE))
     done = 0
     with Progress(f"Reading {label}", len(split)) as progress:
         try:
@@ -160,7 +171,7 @@ def colour_statistics(split: Split) -> ColourStatistics:
     dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
     moments = Moments(STORED_SIZE)
     with Progress("Measuring the colours", len(places)) as progress:
-        for picture in dataset.as_numpy_iterator():
+        for picture in untuned(dataset).as_numpy_iterator():
             moments.add(picture)
             progress.advance(1)
     return moments.statistics()
@@ -247,7 +258,7 @@ def train_dataset(
 
         return dataset.map(finish, tf.data.AUTOTUNE)
 
-    return epochs.enumerate().flat_map(epoch_batches).prefetch(READY)
+    return untuned(epochs.enumerate().flat_map(epoch_batches).prefetch(READY))
 
 
 def _crops_one_by_one(
@@ -271,7 +282,7 @@ def _crops_by_batch(places: tf.data.Dataset, split: Split, draws: Draws, size: i
     assert read_batch is not None
 
     def example(encoded: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return images.crop_encoded(encoded, draws.offsets[place], draws.mirrored[place], size), place
+        return images.crop_stored(encoded, draws.offsets[place], draws.mirrored[place], size), place
 
     def examples(pictures: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         offsets, mirrored = tf.gather(draws.offsets, places), tf.gather(draws.mirrored, places)
@@ -317,4 +328,4 @@ def eval_dataset(
     if steps_per_epoch(len(mine), local) < steps_per_epoch(len(split), batch_size):
         shapes = tf.nest.map_structure(lambda spec: tf.zeros((0, *spec.shape[1:]), spec.dtype), batches.element_spec)
         batches = batches.concatenate(tf.data.Dataset.from_tensors(shapes))
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return untuned(batches.prefetch(READY))

@@ -88,13 +88,14 @@ class Features:
 
             return batches.map(gather, tf.data.AUTOTUNE)
 
-        return epochs.enumerate().flat_map(epoch_batches).prefetch(data.READY)
+        return data.untuned(epochs.enumerate().flat_map(epoch_batches).prefetch(data.READY))
 
     def eval_dataset(self, batch_size: int) -> tf.data.Dataset:
         """Batches of the validation pictures' features, in the stored order."""
         labels = tf.constant(self.validation_labels)
         batches = tf.data.Dataset.range(len(labels)).batch(batch_size)
-        return batches.map(lambda rows: (_gather(self.validation, rows), tf.gather(labels, rows))).prefetch(data.READY)
+        features = batches.map(lambda rows: (_gather(self.validation, rows), tf.gather(labels, rows)))
+        return data.untuned(features.prefetch(data.READY))
 
 
 def _gather(features: tuple[tf.Tensor, ...], rows: tf.Tensor) -> Any:

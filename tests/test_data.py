@@ -233,3 +233,14 @@ def test_load_data_draws_by_its_seed(folder):
 def test_load_data_checks_its_numbers(options, message):
     with pytest.raises(OptionError, match=message):
         data.load_data("shapes", **options)
+
+
+def test_pipelines_are_not_tuned_since_their_end_would_wait_for_the_tuner(tmp_path):
+    split = datasets.load(str(draw_folder(tmp_path / "colours"))).train
+    epochs = tf.data.Dataset.range(1)
+    for dataset in (
+        data.train_dataset(split, input_size=67, batch_size=4, epochs=epochs, seed=0),
+        data.eval_dataset(split, input_size=67, batch_size=4),
+        *data.load_data(str(tmp_path / "colours"), input_size=67, batch_size=4),
+    ):
+        assert dataset.options().autotune.enabled is False
