@@ -1,6 +1,7 @@
 """Pure tensor functions on images (section 2 and section 4.1). They work eagerly and inside tf.data alike."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -137,24 +138,21 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
     )[0, :, 0]
 
 
-def resize_and_cut(
-    image: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int, shorter: int = STORED_SIZE
-) -> tf.Tensor:
-    """`mirror` of `crop` of `resize_and_crop(image, shorter)`, and no more of it computed; not for exports.
+def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
+    """`mirror` of `crop` of `resize_and_crop(image)`, and no more of it computed; not for exports.
 
     Args:
         image: `(H, W, 3)` uint8, 0..255.
-        offset: `(2,)` int32, top and left edge of the square in the central `shorter` x `shorter` pixels.
+        offset: `(2,)` int32, top and left edge of the square in the central 256 x 256 pixels.
         mirrored: scalar bool, whether to reverse left and right.
         size: side of the square in pixels.
-        shorter: what the shorter side is rescaled to.
 
     Returns:
         `(size, size, 3)` uint8, 0..255; 5 in 100,000 differ by one grey level, where a sum ends beside a half.
     """
 
     def cut(image: np.ndarray, offset: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        return rescaled_square(image, shorter, offset, size, bool(mirrored))
+        return rescaled_square(image, STORED_SIZE, offset, size, bool(mirrored))
 
     square = tf.numpy_function(cut, [image, offset, mirrored], tf.uint8, stateful=False)
     return tf.ensure_shape(square, (size, size, 3))
@@ -266,20 +264,22 @@ def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, 
     Returns:
         `(B, size, size, 3)` uint8.
     """
-
-    def cut(images: np.ndarray, offsets: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        squares = np.empty((len(images), size, size, 3), np.uint8)
-        for square, image, (top, left), reverse in zip(squares, images, offsets, mirrored, strict=True):
-            window = image[top : top + size, left : left + size]
-            if not reverse:
-                square[:] = window
-                continue
-            for channel in range(3):  # 46 us an image; the three at once have an inner loop of three, and take 225
-                square[..., channel] = window[:, ::-1, channel]
-        return squares
-
+    cut = functools.partial(crop_and_mirror_arrays, size=size)
     squares = tf.numpy_function(cut, [images, offsets, mirrored], tf.uint8, stateful=False)
     return tf.ensure_shape(squares, (None, size, size, 3))
+
+
+def crop_and_mirror_arrays(images: np.ndarray, offsets: np.ndarray, mirrored: np.ndarray, size: int) -> np.ndarray:
+    """`crop_and_mirror` by NumPy."""
+    squares = np.empty((len(images), size, size, 3), np.uint8)
+    for square, image, (top, left), reverse in zip(squares, images, offsets, mirrored, strict=True):
+        window = image[top : top + size, left : left + size]
+        if not reverse:
+            square[:] = window
+            continue
+        for channel in range(3):  # 46 us an image; the three at once have an inner loop of three, and take 225
+            square[..., channel] = window[:, ::-1, channel]
+    return squares
 
 
 def shift_colours(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:

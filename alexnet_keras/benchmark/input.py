@@ -165,16 +165,20 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
 
 def _ceiling(pictures: list[tf.Tensor], kind: str, size: int, batch_size: int, count: int) -> tuple[str, Work]:
     """What cannot be left out for a kind of pictures, and work that does it to pictures in memory."""
-    held = tf.stack(pictures)
     indices = tf.data.Dataset.range(count).map(lambda index: index % len(pictures))
     offset = (STORED_SIZE - size) // 2
     if kind == "raw":
+        batch = np.stack([pictures[place % len(pictures)] for place in range(batch_size)])  # to gather one would count
 
-        def cut(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            offsets = tf.fill((tf.size(indices), 2), offset)
-            return images.crop_and_mirror(tf.gather(held, indices), offsets, indices % 2 == 0, size), indices
+        def cut(indices: np.ndarray) -> np.ndarray:
+            offsets = np.full((len(indices), 2), offset)
+            return images.crop_and_mirror_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
 
-        return "crop and mirror alone", _drain(indices.batch(batch_size).map(cut, tf.data.AUTOTUNE))
+        def work(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.numpy_function(cut, [indices], tf.uint8, stateful=False), indices
+
+        return "crop and mirror alone", _drain(indices.batch(batch_size).map(work, tf.data.AUTOTUNE))
+    held = tf.stack(pictures)
     if kind == "stored JPEGs":
         name, window = "decode_and_crop_jpeg alone", [offset, offset, size, size]
         decode = functools.partial(tf.io.decode_and_crop_jpeg, crop_window=window, channels=3)
