@@ -148,7 +148,7 @@ def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, siz
         size: side of the square in pixels.
 
     Returns:
-        `(size, size, 3)` uint8, 0..255; 5 in 100,000 differ by one grey level, where a sum ends beside a half.
+        `(size, size, 3)` uint8, 0..255; 7 in 100,000 differ by one grey level, where a sum ends beside a half.
     """
 
     def cut(image: np.ndarray, offset: np.ndarray, mirrored: np.ndarray) -> np.ndarray:

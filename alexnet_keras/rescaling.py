@@ -1,7 +1,7 @@
 """The square that training wants of a photograph, by loops that are compiled for this processor.
 
 TensorFlow's own operators need three passes over the memory, each shared out to threads that wake up, take a little and
-then spin: 1.2 ms of the processor a photograph, where this takes a fifth. The first call compiles for a second.
+then spin: 1.2 ms of the processor a photograph, where this takes a quarter. The first call compiles for a second.
 """
 
 import functools
