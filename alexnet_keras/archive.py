@@ -23,9 +23,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras import files
-from alexnet_keras.errors import InputError, RunError
 from alexnet_keras.layers import MeanSubtraction
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, RunError
 
 SUFFIX = ".alexnet"
 MAGIC = b"ALEXNET\x01"
@@ -76,7 +76,7 @@ def write(model: keras.Model, path: Path) -> Sizes:
             shared += values + (bits * numbers + 7) // 8 + distances
     header = json.dumps({"config": keras.saving.serialize_keras_object(model), "weights": entries}).encode()
     content = b"".join([LENGTH.pack(len(header)), header, *streams])
-    with files.appear_whole(path) as partial:
+    with atomic_files.appear_whole(path) as partial:
         partial.write_bytes(MAGIC + hashlib.sha256(content).digest() + content)
         for given, found in zip(model.weights, read(partial).weights, strict=True):
             if given.numpy().tobytes() != found.numpy().tobytes():

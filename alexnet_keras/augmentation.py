@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
-from alexnet_keras.errors import OptionError
+from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE
 from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.system.errors import OptionError
 
 COLOUR_STDDEV = 0.1  # of the random factor a_i of each principal component
 CROP, MIRROR, COLOUR = 0, 1, 2  # one random stream a decision

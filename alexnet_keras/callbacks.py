@@ -10,15 +10,16 @@ from typing import Any
 
 import keras
 
-from alexnet_keras import files, runs
+from alexnet_keras import runs
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import Interrupted, RunError
+from alexnet_keras.config.schedules import Plateau
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate, PlateauTracker
-from alexnet_keras.progress import Progress
-from alexnet_keras.schedules import Plateau
-from alexnet_keras.signals import Signals
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import Interrupted, RunError
+from alexnet_keras.system.progress import Progress
+from alexnet_keras.system.signals import Signals
 from alexnet_keras.tensorboard import Board
 
 COLUMNS = (
@@ -240,7 +241,7 @@ class Recorder(keras.callbacks.Callback):
             return
         for source, target in zip(self.network.weights, self.blank.weights, strict=True):
             target.assign(source)
-        with files.appear_whole(self.checkpoints.best(epoch)) as partial:
+        with atomic_files.appear_whole(self.checkpoints.best(epoch)) as partial:
             self.blank.save(partial)
 
 

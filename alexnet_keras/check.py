@@ -10,10 +10,10 @@ import xxhash
 
 from alexnet_keras import images
 from alexnet_keras.conversion import in_threads, why_unreadable
-from alexnet_keras.errors import InputError
-from alexnet_keras.progress import Progress
 from alexnet_keras.shards import SPLITS
 from alexnet_keras.splits import DataSet, Stream
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import Progress
 
 MAX_SHARED = 0.001  # of the validation pictures: they may change its errors by that much
 MAX_IMBALANCE = 10.0  # times as many pictures in the largest class as in the smallest

@@ -14,8 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras import files, runs
-from alexnet_keras.errors import InputError, RunError
+from alexnet_keras import runs
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, RunError
 
 KEPT = 2
 STATE = "state.json"
@@ -84,7 +85,7 @@ class Checkpoints:
             OSError: the disk is full; what was there before is there still.
         """
         path = self.folder / NAME.format(state.epoch * state.steps + state.step)
-        with files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+        with atomic_files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for name, variable in self.variables.items():
                 value = variable.numpy()
                 if not np.isfinite(value).all():
@@ -162,7 +163,7 @@ class Checkpoints:
         best = self.best(state.best_epoch)
         if not best.exists():
             raise InputError(f"{best}, the model of the best epoch, is missing; begin again with --overwrite.")
-        files.link(best, model)
+        atomic_files.link(best, model)
 
     def _prune(self, state: State) -> None:
         """Keep the newest checkpoints, and the models that they hold for the best."""

@@ -16,7 +16,7 @@ from alexnet_keras.commands.info import info
 from alexnet_keras.commands.predict import predict
 from alexnet_keras.commands.train import train
 from alexnet_keras.commands.weights import weights
-from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 

@@ -12,20 +12,21 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import archive, data, datasets, devices, files, fit, learning_rates, predict, runs
-from alexnet_keras.config import DataSource, TrainConfig
-from alexnet_keras.errors import InputError, Interrupted, check
+from alexnet_keras import archive, data, datasets, devices, fit, learning_rates, predict, runs
+from alexnet_keras.config.schedules import Cosine
+from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.export import tflite
 from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
-from alexnet_keras.progress import Progress
-from alexnet_keras.provenance import provenance
 from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
-from alexnet_keras.schedules import Cosine
 from alexnet_keras.sharing import share
-from alexnet_keras.signals import Signals
 from alexnet_keras.splits import Split
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, Interrupted, check
+from alexnet_keras.system.progress import Progress
+from alexnet_keras.system.provenance import provenance
+from alexnet_keras.system.signals import Signals
 
 REPORT = "compression.json"
 PRUNED = "model-pruned.keras"  # while the compression is not finished
@@ -111,7 +112,7 @@ def _begun(run: Path, settings: Settings) -> dict[str, Any]:
     if not (run / REPORT).exists():
         (run / PRUNED).unlink(missing_ok=True)  # without a report, nobody knows what it is
         return fresh
-    report = files.read_json(run / REPORT)
+    report = atomic_files.read_json(run / REPORT)
     if "stages" in report:
         raise InputError(f"{run} is compressed already, into {ARCHIVE} and {TFLITE}; replace them with --overwrite.")
     if report.get("settings") != fresh["settings"]:
@@ -131,7 +132,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
     measured: dict[str, Evaluation] = {name: Evaluation.from_dict(values) for name, values in report["errors"].items()}
 
     def save() -> None:
-        files.write_json(run / REPORT, report)
+        atomic_files.write_json(run / REPORT, report)
 
     pruned = (run / PRUNED).exists()
     model = load_model(run / (PRUNED if pruned else runs.MODEL))
@@ -163,7 +164,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
         kernel.assign(share(np.asarray(kernel.numpy()), 2 ** _bits(kernel)))
     measure("shared", predictor)
     sizes = archive.write(model, run / ARCHIVE)
-    with files.appear_whole(run / TFLITE) as partial:
+    with atomic_files.appear_whole(run / TFLITE) as partial:
         tflite.write(model, partial, optimizations=(tf.lite.Optimize.EXPERIMENTAL_SPARSITY,))
     measure("tflite", predict.load(run / TFLITE))
     measured["coded"] = measured["shared"]  # the same bits
@@ -178,7 +179,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    with files.appear_whole(path) as partial:
+    with atomic_files.appear_whole(path) as partial:
         model.save(partial)
 
 

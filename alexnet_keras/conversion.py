@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import images
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.shards import ENCODINGS
 from alexnet_keras.splits import Stream
+from alexnet_keras.system.errors import InputError, OptionError
 
 QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
 

@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from alexnet_keras import augmentation, datasets, images
 from alexnet_keras.augmentation import ColourNoise, Draws
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE
+from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE
 from alexnet_keras.datasets import Split
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.moments import ColourStatistics, Moments
-from alexnet_keras.progress import Progress
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.progress import Progress
 
 COLOUR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
 READY = 2  # batches that wait for the network: enough to even out, and 80 MB each where they are float32

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import tensorflow as tf
 
-from alexnet_keras.errors import OptionError
+from alexnet_keras.system.errors import OptionError
 
 CPUINFO = Path("/proc/cpuinfo")
 FORMS = "auto, gpu:2 (that many), gpu:0,1 (those) or cpu:2 (that many logical CPUs)"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras.conversion import Settings, store
-from alexnet_keras.errors import InputError
-from alexnet_keras.progress import Progress
 from alexnet_keras.shards import SPLITS
 from alexnet_keras.splits import DataSet
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import Progress
 
 SAMPLE = 512  # pictures; with sizes that differ by half, the mean of so many is right within 0.5 / sqrt(512) = 2%
 RUNS = 16  # of neighbours, evenly spread: classes lie one behind the other, and differ

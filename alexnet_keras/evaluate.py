@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from alexnet_keras import data, datasets, images
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.datasets import DataSet, Split
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.predict import Predictor
-from alexnet_keras.progress import Progress
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # views a call of the model
 VIEWS = {1: images.centre_crop, 10: images.ten_views}

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import data, files
-from alexnet_keras.config import STORED_SIZE
+from alexnet_keras import data
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.datasets import DataSet, Split
-from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.progress import Progress
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64
 PARTS = ("train", "validation")
@@ -54,7 +55,7 @@ def write(
     shape = (sum(map(len, splits)), *network.output_shape[1:])
     start = "" if root is None else f"{root}{os.sep}"
     names = [name.removeprefix(start) for split in splits for name in split.names]
-    with files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(member, header)

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, files, images
+from alexnet_keras import augmentation, data, datasets, images
 from alexnet_keras.augmentation import Draws
-from alexnet_keras.config import COLOUR_NOISES, STORED_SIZE, DataSource
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError
 
 DRAWS = 6  # columns
 INK, ACCENT = "#333333", "#d9480f"
@@ -94,7 +95,7 @@ def augmentation_figure(
         transform=axes[2, 0].transAxes,
     )
     figure.suptitle(f"{dataset.name}, training picture {index}: random crops, mirrors and colours", color=INK)
-    with files.appear_whole(output) as partial:
+    with atomic_files.appear_whole(output) as partial:
         figure.savefig(partial, dpi=120)
     pyplot.close(figure)
     return output

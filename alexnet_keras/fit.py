@@ -14,8 +14,7 @@ import tensorflow as tf
 from alexnet_keras import augmentation, data, frozen, hosts, learning_rates, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import InputError
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.frozen import Features
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate
@@ -23,8 +22,9 @@ from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
-from alexnet_keras.signals import Signals
 from alexnet_keras.splits import Split
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.signals import Signals
 from alexnet_keras.tensorboard import Board
 from alexnet_keras.weights import Weights, assign
 

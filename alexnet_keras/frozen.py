@@ -11,8 +11,8 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras import augmentation, data, images
-from alexnet_keras.progress import Progress
 from alexnet_keras.splits import Split
+from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # pictures a call of the frozen layers
 VIEWS = 2  # of a training picture: the central crop and its mirror image

@@ -3,8 +3,8 @@
 import math
 import sys
 
-from alexnet_keras.architecture import GAUSSIANS
-from alexnet_keras.errors import RunError
+from alexnet_keras.config.architecture import GAUSSIANS
+from alexnet_keras.system.errors import RunError
 
 PAPER_RATE = 0.01  # section 5; what is far above it is not mended by a quarter
 FLAT = 0.01  # relative distance from ln(classes) that counts as "at" it

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alexnet_keras.errors import InputError, OptionError, RunError
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 PORTS = range(20_000, 30_000)  # above the well-known ones, below those that systems give out
 TASKS = ("chief", "worker")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.rescaling import rescaled_square
 
 MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: beyond every camera of ImageNet's years, short of a machine's memory

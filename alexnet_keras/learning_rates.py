@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Schedule, Steps
+from alexnet_keras.config.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Schedule, Steps
 
 LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSchedule
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.architecture import BIASED, GAUSSIANS, SCALED, STDDEV, Architecture, architecture
-from alexnet_keras.config import IMAGENET_MEAN
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.architecture import BIASED, GAUSSIANS, SCALED, STDDEV, Architecture
+from alexnet_keras.config.training import IMAGENET_MEAN
+from alexnet_keras.config.variants import architecture
 from alexnet_keras.layers import (
     LocalResponseNormalization,
     MeanSubtraction,
@@ -19,6 +19,7 @@ from alexnet_keras.layers import (
     TowerMaps,
     batch_normalization,
 )
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.weights import Weights, assign, missing_layers, of_model, read
 
 PIXEL_STDDEV = 64.0  # of photographs, on 0..255

@@ -11,14 +11,14 @@ import tensorflow as tf
 from alexnet_keras import data, datasets, devices
 from alexnet_keras.benchmark import alternate
 from alexnet_keras.benchmark.train import training_steps
-from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import AbsentError
+from alexnet_keras.config.schedules import Plateau
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.progress import Progress
-from alexnet_keras.schedules import Plateau
 from alexnet_keras.splits import Split
 from alexnet_keras.summary import summarize, totals, training_operations
+from alexnet_keras.system.errors import AbsentError
+from alexnet_keras.system.progress import Progress
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
 IMAGENET_BYTES = 28_000  # of a 256-pixel JPEG as `data prepare` stores it; 24 to 32 KB

@@ -12,12 +12,13 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import archive, chatter, images
-from alexnet_keras.config import STORED_SIZE
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras import archive, images
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.labels import readable
 from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model
+from alexnet_keras.system import native_stderr
+from alexnet_keras.system.errors import InputError, OptionError
 
 LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
 
@@ -101,7 +102,7 @@ def from_tflite(path: Path) -> Predictor:
     try:
         with zipfile.ZipFile(path) as archive:
             names = tuple(archive.read(LABELS).decode().splitlines())
-        with chatter.silenced():
+        with native_stderr.silenced():
             interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
             interpreter.allocate_tensors()
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:

@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras import files, shards
+from alexnet_keras import shards
 from alexnet_keras.conversion import QUALITY, Settings, store
-from alexnet_keras.errors import InputError
 from alexnet_keras.moments import Moments
-from alexnet_keras.progress import Progress, stage
 from alexnet_keras.splits import DataSet, Stream
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import Progress, stage
 
 IMAGES_PER_SHARD = 4096  # 110 MB of JPEGs or 805 MB raw; some seconds of work that a kill can cost
 LOCK = ".lock"
@@ -192,8 +193,8 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
             raise InputError(
                 f"{output} holds {strange[0]!r}; --output must be a new or empty folder, or hold its shards."
             )
-        files.write_json(file, plan)
-    before = files.read_json(file)
+        atomic_files.write_json(file, plan)
+    before = atomic_files.read_json(file)
     for key in plan:
         if before.get(key) != plan[key]:
             raise InputError(
@@ -272,7 +273,7 @@ def _make_shard(
                 f"{bad[0]['picture']}, which {bad[0]['reason']}; replace or remove them, or go on without such "
                 "pictures by --on-error skip."
             )
-        with files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
+        with atomic_files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 count=moments.count,
@@ -307,9 +308,9 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             raise InputError(
                 f"No picture for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
             )
-    with files.appear_whole(output / shards.MEAN_IMAGE) as partial:
+    with atomic_files.appear_whole(output / shards.MEAN_IMAGE) as partial:
         np.save(partial, moments.mean_image())
-    files.write_json(
+    atomic_files.write_json(
         output / shards.MANIFEST,
         {
             "format": shards.FORMAT,

@@ -14,11 +14,11 @@ try:
 except ImportError:  # Windows, where two processes on one run are not told apart
     fcntl = None  # type: ignore[assignment]
 
-from alexnet_keras import config as configs
-from alexnet_keras import files
-from alexnet_keras.config import DataSource, TrainConfig
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.serialization import build, from_dict, to_dict
+from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError
 
 ROOT = Path("saved_models")
 CONFIG = "config.json"  # the whole configuration, and what was measured before training
@@ -141,7 +141,7 @@ def sweep(path: Path) -> None:
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
-    files.write_json(run / CONFIG, {**configs.to_dict(config), "measured": asdict(measured)})
+    atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)})
 
 
 def read_config(run: Path) -> tuple[TrainConfig, Measured]:
@@ -152,10 +152,10 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
     """
     if not (run / CONFIG).is_file():
         raise InputError(f"{run} is no run: it has no {CONFIG}. Without --resume, training begins there.")
-    values = files.read_json(run / CONFIG)
+    values = atomic_files.read_json(run / CONFIG)
     try:
-        measured = configs.build(Measured, values.pop("measured", None), "measured")
-        return configs.from_dict(values), measured
+        measured = build(Measured, values.pop("measured", None), "measured")
+        return from_dict(values), measured
     except OptionError as error:
         raise InputError(f"{run / CONFIG} is damaged, or of another version: {error}") from error
 
@@ -216,7 +216,7 @@ def data_of(model: Path) -> DataSource:
         InputError: the run's configuration is damaged.
     """
     config = model.parent / CONFIG
-    values = files.read_json(config) if config.is_file() else {}
+    values = atomic_files.read_json(config) if config.is_file() else {}
     if not isinstance(values.get("data"), str):
         raise OptionError(f"{model} lies in no run, so its data set is not known; name one with --data.")
     where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
@@ -224,7 +224,7 @@ def data_of(model: Path) -> DataSource:
 
 
 def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    with files.appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
+    with atomic_files.appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
@@ -246,7 +246,7 @@ def table(folders: Sequence[Path]) -> str:
 
 
 def _row(run: Path) -> tuple[str, ...]:
-    config, evaluation = files.read_json(run / CONFIG), files.read_json(run / EVALUATION)
+    config, evaluation = atomic_files.read_json(run / CONFIG), atomic_files.read_json(run / EVALUATION)
     history = read_history(run)
     return (
         run.name,

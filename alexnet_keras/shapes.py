@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.config.training import STORED_SIZE
 
 NUM_IMAGES = {"train": 2000, "validation": 500}
 UNIT = 1024  # the grid on which forms are defined: -UNIT..UNIT in both directions

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.errors import InputError
 from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.system.errors import InputError
 
 
 @dataclass(frozen=True)

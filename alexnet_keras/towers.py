@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras.errors import OptionError
+from alexnet_keras.system.errors import OptionError
 
 
 def check(devices: Sequence[str], towers: int, policy: str) -> None:

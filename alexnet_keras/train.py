@@ -11,23 +11,24 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from alexnet_keras import config as configs
-from alexnet_keras import data, datasets, files, hosts, runs, towers, transfer
-from alexnet_keras.architecture import Architecture
-from alexnet_keras.config import TrainConfig
+from alexnet_keras import data, datasets, hosts, runs, towers, transfer
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.serialization import build
+from alexnet_keras.config.training import STORED_SIZE, TrainConfig
 from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
-from alexnet_keras.errors import InputError, Interrupted, OptionError, RunError, TooLargeError
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.fit import fit
 from alexnet_keras.model import load_model
 from alexnet_keras.predict import from_keras
 from alexnet_keras.prepare import prepare
-from alexnet_keras.provenance import provenance
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
-from alexnet_keras.signals import Signals
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError, TooLargeError
+from alexnet_keras.system.provenance import provenance
+from alexnet_keras.system.signals import Signals
 
 CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
@@ -119,7 +120,7 @@ def _claimed(
         if finished:
             shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
-            return Evaluation.from_dict(files.read_json(run / runs.EVALUATION))
+            return Evaluation.from_dict(atomic_files.read_json(run / runs.EVALUATION))
         try:
             with hosts.noticing_loss(replicas.cluster):
                 return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
@@ -195,7 +196,7 @@ def _train(
             weights = None if config.weights is None else str(Path(config.weights).resolve())
             absolute = dataclasses.replace(config, data=datasets.absolute(config.data), weights=weights)
             runs.write_config(run, absolute, measured)
-    measured = configs.build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
+    measured = build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     _check_data(measured, dataset, run)
 
     fit(
@@ -216,11 +217,11 @@ def _train(
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
 
     example = data.pixels(validation, tf.constant(0, tf.int64))
-    with files.appear_whole(run / runs.EXAMPLE) as partial:
+    with atomic_files.appear_whole(run / runs.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / runs.MODEL)), validation)
     origins = provenance(hardware, precision=precision.policy)
-    files.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": origins})
+    atomic_files.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": origins})
     shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     replicas.from_chief(evaluation.to_dict())
     return evaluation
@@ -243,7 +244,7 @@ def _open(config: TrainConfig, alone: bool) -> DataSet:
         if not alone or config.split is not None:
             raise
         print(
-            f"{dataset.name} is too large for memory: its pictures are stored once at {configs.STORED_SIZE} pixels in "
+            f"{dataset.name} is too large for memory: its pictures are stored once at {STORED_SIZE} pixels in "
             f"{error.prepared}, which can be stopped and gone on with, and taken from there ever after.",
             file=sys.stderr,
         )

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from alexnet_keras import runs
-from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model import AlexNet, read_weights
 from alexnet_keras.runs import Measured, Origin
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.weights import CLASSIFIER, Weights, assign, missing_layers, shapes_of_model
 
 

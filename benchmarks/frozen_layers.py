@@ -17,7 +17,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 from alexnet_keras import frozen, runs
-from alexnet_keras.recipes import recipe
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.train import train
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from alexnet_keras import AlexNet, chatter, data, datasets, load_model
+from alexnet_keras import AlexNet, data, datasets, load_model
 from alexnet_keras.export.integers import IntegerNormalization
 from alexnet_keras.splits import sample
+from alexnet_keras.system import native_stderr
 
 PICTURES = 40  # to calibrate on, and as many others to measure on
 
@@ -77,7 +78,7 @@ def main() -> None:
         inputs = keras.Model(model.inputs[0], layer.input)
         seen, values = (inputs(batch).numpy() for batch in (calibration, images))
         expected = layer(values).numpy()
-        with chatter.silenced():
+        with native_stderr.silenced():
             results = in_integers(IntegerNormalization(layer.formula), seen)(values)
         largest = np.abs(expected).max()
         error = np.abs(np.stack(results) - expected) / largest

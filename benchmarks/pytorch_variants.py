@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.model import AlexNet
 
 

@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from alexnet_keras import data, datasets
-from alexnet_keras.architecture import ARCHITECTURES, Architecture
 from alexnet_keras.cli import main
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import LayerSummary, summarize

@@ -7,8 +7,8 @@ import pytest
 from conftest import cli, only_error
 
 from alexnet_keras import archive, predict
-from alexnet_keras.errors import InputError, RunError
 from alexnet_keras.model import AlexNet
+from alexnet_keras.system.errors import InputError, RunError
 
 
 @pytest.fixture

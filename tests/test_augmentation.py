@@ -9,9 +9,9 @@ import tensorflow as tf
 from conftest import cli
 
 from alexnet_keras import augmentation, data, datasets, images
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.moments import ColourStatistics, Moments
-from alexnet_keras.recipes import recipe
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
 RANDOM = np.random.RandomState(0)

@@ -11,9 +11,9 @@ import tensorflow as tf
 from conftest import cli, only_error
 
 from alexnet_keras import archive, benchmark
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.benchmark import inference, naive, pillow, train
 from alexnet_keras.benchmark import input as input_benchmark
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.export import tflite
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import training_operations

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_keras import files, runs
+from alexnet_keras import runs
 from alexnet_keras.model import load_model
+from alexnet_keras.system import atomic_files
 
 ROOT = Path(__file__).parents[1]
 EPOCHS = 6
@@ -75,7 +76,7 @@ def assert_equal(run: Path, other: Path, epochs: int) -> None:
     assert history == other_history
     for weight, other_weight in zip(weights, other_weights, strict=True):
         np.testing.assert_array_equal(weight, other_weight)
-    evaluations = [files.read_json(path / runs.EVALUATION) for path in (run, other)]
+    evaluations = [atomic_files.read_json(path / runs.EVALUATION) for path in (run, other)]
     assert evaluations[0]["top1_error"] == evaluations[1]["top1_error"]
     for path in (run, other):
         left = {file.name for file in path.iterdir()}

@@ -10,7 +10,7 @@ import pytest
 
 from alexnet_keras import checkpoints, runs
 from alexnet_keras.checkpoints import Checkpoints, State
-from alexnet_keras.errors import InputError, RunError
+from alexnet_keras.system.errors import InputError, RunError
 
 
 def make(run, value=1.0):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import archive, compress, datasets, evaluate, files, predict, recipes, runs, train
-from alexnet_keras.architecture import Architecture
-from alexnet_keras.errors import Interrupted, OptionError
+from alexnet_keras import archive, compress, datasets, evaluate, predict, runs, train
+from alexnet_keras.config import recipes
+from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.export import tflite
 from alexnet_keras.pruning import PAPER_KEPT, kernels
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import Interrupted, OptionError
 
 TINY = Architecture(name="tiny", towers=2, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16), initializer="he_normal")
 
@@ -55,7 +57,7 @@ def test_what_a_compression_leaves(finished):
     assert stages["coded"]["bytes"] == (run / "model.alexnet").stat().st_size
     assert stages["tflite"]["bytes"] == (run / "model-pruned.tflite").stat().st_size
     assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["shared"]["bytes"]
-    assert {"run": str(run), **files.read_json(run / "compression.json")} == report
+    assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
         validation = datasets.load(runs.data_of(run / "model.keras")).validation
         assert evaluate.evaluate(predict.load(run / path), validation).top1_error == stages[name]["top1_error"]
@@ -83,7 +85,7 @@ def test_a_finished_compression_is_replaced_only_when_asked(finished, tmp_path):
     assert "is compressed already, into model.alexnet" in only_error(cli("compress", run, "--epochs", 2))
     result = cli("compress", run, "--epochs", 0, "--kept", 0.5, "--overwrite")
     assert result.code == 0, result.err
-    assert files.read_json(run / "compression.json")["layers"]["fc6a"]["kept"] == pytest.approx(0.5, abs=0.01)
+    assert atomic_files.read_json(run / "compression.json")["layers"]["fc6a"]["kept"] == pytest.approx(0.5, abs=0.01)
     for words in ("dense", "coded", "240.0 MB", "42.78%", "alexnet-keras evaluate"):
         assert words in result.out
 
@@ -104,7 +106,7 @@ def test_a_stopped_compression_goes_on(moment, run, monkeypatch):
         result = cli("compress", run, "--epochs", 2)
     assert result.code == 130
     assert "Stopped by SIGINT. What is done is kept; the same command goes on." in result.err
-    assert files.read_json(run / "compression.json")["epoch"] == (1 if moment == "retraining" else 2)
+    assert atomic_files.read_json(run / "compression.json")["epoch"] == (1 if moment == "retraining" else 2)
     assert "was begun with" in only_error(cli("compress", run, "--epochs", 3))
     result = cli("compress", run, "--epochs", 2, "--json")
     assert result.code == 0, result.err

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from alexnet_keras.config import from_dict, to_dict
-from alexnet_keras.errors import OptionError
-from alexnet_keras.recipes import RECIPES, recipe
-from alexnet_keras.schedules import SCHEDULES, Cosine, Geometric, LayerRate, Plateau, Steps, schedule
+from alexnet_keras.config.recipes import RECIPES, recipe
+from alexnet_keras.config.schedules import SCHEDULES, Cosine, Geometric, LayerRate, Plateau, Steps, schedule
+from alexnet_keras.config.serialization import from_dict, to_dict
+from alexnet_keras.system.errors import OptionError
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,8 +9,8 @@ import tensorflow as tf
 from conftest import draw_folder
 
 from alexnet_keras import augmentation, data, datasets
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import AlexNet
+from alexnet_keras.system.errors import InputError, OptionError
 
 COUNT = 10
 

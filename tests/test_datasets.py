@@ -17,12 +17,12 @@ from PIL import Image
 
 from alexnet_keras import check, data, datasets, labels, runs, shapes
 from alexnet_keras.commands import data_source
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import builders, imagenet
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.prepare import prepare
-from alexnet_keras.recipes import recipe
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from alexnet_keras import devices
 from alexnet_keras.devices import Request
-from alexnet_keras.errors import OptionError
+from alexnet_keras.system.errors import OptionError
 
 
 @pytest.fixture

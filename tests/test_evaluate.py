@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from alexnet_keras import evaluate as evaluation
 from alexnet_keras.datasets import Split
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.predict import Predictor
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_rank_is_the_place_among_the_probabilities():

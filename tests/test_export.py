@@ -12,10 +12,10 @@ import tensorflow as tf
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 
 from alexnet_keras import datasets, export, predict
-from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.export import Target, proof
 from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
 from alexnet_keras.model import AlexNet
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 
 def test_an_export_equals_the_model(model, dataset):

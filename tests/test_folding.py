@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.architecture import ARCHITECTURES
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.export.folding import folded
 from alexnet_keras.layers import MeanSubtraction
 from alexnet_keras.model import AlexNet

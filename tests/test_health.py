@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from alexnet_keras.errors import RunError
 from alexnet_keras.health import FLAT_STEPS, MANY_FLAT_STEPS, Health
+from alexnet_keras.system.errors import RunError
 
 
 def health(policy="float32", initializer="paper", classes=1000):

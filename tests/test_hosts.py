@@ -15,8 +15,8 @@ from test_replicas import assert_same_training, nine  # noqa: F401
 from test_replicas import train as train_alone
 
 from alexnet_keras import hosts, runs
-from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.hosts import Cluster
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 ROOT = Path(__file__).parents[1]
 BOUND_SECONDS = 120  # as the README says

@@ -14,11 +14,11 @@ from conftest import cli, only_error
 from PIL import Image
 
 from alexnet_keras import datasets, labels
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.conversion import Settings
 from alexnet_keras.datasets import imagenet
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.prepare import prepare
+from alexnet_keras.system.errors import InputError, OptionError
 
 SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the devkit's ids 449, 1 and 1000 or so
 TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation pictures 1, 2 and 3

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from alexnet_keras.config.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Steps
 from alexnet_keras.learning_rates import PlateauTracker, bias_learning_rate, layer_rates, learning_rate
-from alexnet_keras.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Steps
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):

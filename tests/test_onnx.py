@@ -11,11 +11,11 @@ import onnxruntime
 import pytest
 
 from alexnet_keras import predict
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.export import Target
 from alexnet_keras.export import onnx as exports
 from alexnet_keras.layers import LocalResponseNormalization, Predictions
 from alexnet_keras.model import AlexNet, load_model
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from alexnet_keras import predict
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.model import AlexNet
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_a_model_without_names_gives_numbers(tiny):

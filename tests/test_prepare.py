@@ -16,7 +16,7 @@ from PIL import Image
 
 from alexnet_keras import datasets, prepare
 from alexnet_keras.conversion import Settings
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from alexnet_keras import progress
-from alexnet_keras.progress import Progress, duration, stage
+from alexnet_keras.system import progress
+from alexnet_keras.system.progress import Progress, duration, stage
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (75.2, "1:15"), (3725, "1:02:05")])

@@ -1,6 +1,6 @@
 """What a figure carries."""
 
-from alexnet_keras.provenance import provenance
+from alexnet_keras.system.provenance import provenance
 
 
 def test_provenance_names_versions_and_hardware():

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from alexnet_keras import sources
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.cli import main
 from alexnet_keras.commands import info
+from alexnet_keras.config import citations
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.summary import totals
 
 ROOT = Path(__file__).parents[1]
@@ -14,7 +14,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_table_of_variants_is_the_generated_one(summaries):
-    table = info.table([sources.row(spec, *totals(summaries[name])) for name, spec in ARCHITECTURES.items()])
+    table = info.table([citations.row(spec, *totals(summaries[name])) for name, spec in ARCHITECTURES.items()])
     assert f"\n\n{table}\n\n" in README
 
 

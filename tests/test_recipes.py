@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from alexnet_keras import recipes
-from alexnet_keras.architecture import ARCHITECTURES
-from alexnet_keras.errors import OptionError
-from alexnet_keras.recipes import RECIPES, recipe, with_network
-from alexnet_keras.schedules import LayerRate, Linear, Plateau, Steps
+from alexnet_keras.config import recipes
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.schedules import LayerRate, Linear, Plateau, Steps
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.system.errors import OptionError
 
 PUBLISHED = ("original", "paper", "caffe", "owt", "batchnorm")
 IMAGES = 1_281_167

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import checkpoints, files, recipes, runs
-from alexnet_keras.architecture import Architecture
+from alexnet_keras import checkpoints, runs
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.errors import InputError, Interrupted, RunError
+from alexnet_keras.config import recipes
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
 from alexnet_keras.model import load_model
-from alexnet_keras.schedules import LayerRate, Plateau, Steps
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, Interrupted, RunError
 from alexnet_keras.train import train
 
 CLOCKS = ("images_per_second", "seconds")
@@ -175,11 +177,11 @@ def test_resume_needs_a_run(tmp_path):
 
 
 def test_a_damaged_configuration_is_named(run, tmp_path):
-    values = files.read_json(run / runs.CONFIG)
-    files.write_json(tmp_path / "run" / runs.CONFIG, {**values, "colour": "blue"})
+    values = atomic_files.read_json(run / runs.CONFIG)
+    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {**values, "colour": "blue"})
     result = cli("train", "--resume", "--run", tmp_path / "run")
     assert "config.json is damaged, or of another version: config has an unknown key 'colour'" in only_error(result)
-    files.write_json(tmp_path / "run" / runs.CONFIG, {key: values[key] for key in values if key != "measured"})
+    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {key: values[key] for key in values if key != "measured"})
     result = cli("train", "--resume", "--run", tmp_path / "run")
     assert "measured must be an object, got None" in only_error(result)
 
@@ -335,7 +337,7 @@ def test_what_is_no_run_is_not_overwritten(config, folder, tmp_path):
     (tmp_path / "home" / "thesis.tex").touch()
     with pytest.raises(InputError, match="home exists; choose another --run, or remove it"):
         train(config, tmp_path / "home", overwrite=True)
-    files.write_json(tmp_path / "home" / runs.CONFIG, {"somebody": "else"})
+    atomic_files.write_json(tmp_path / "home" / runs.CONFIG, {"somebody": "else"})
     with pytest.raises(InputError, match="config.json is damaged, or of another version"):
         train(config, tmp_path / "home", overwrite=True)
     assert sorted(os.listdir(tmp_path / "home")) == ["config.json", "thesis.tex"]

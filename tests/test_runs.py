@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from alexnet_keras import files, runs
-from alexnet_keras.config import DataSource
-from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.recipes import recipe
+from alexnet_keras import runs
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def make_run(path, age):
@@ -86,10 +87,10 @@ def test_find_model_knows_runs_and_files(tmp_path):
 
 def test_what_lies_in_a_run_knows_its_data(tmp_path):
     make_run(tmp_path / "run", age=0)
-    files.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
+    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
     assert runs.data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
     for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
-        files.write_json(tmp_path / runs.CONFIG, content)
+        atomic_files.write_json(tmp_path / runs.CONFIG, content)
         with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
             runs.data_of(tmp_path / "alone.keras")
 

@@ -10,8 +10,8 @@ from conftest import draw_folder
 
 from alexnet_keras import data, datasets, shards
 from alexnet_keras.conversion import Settings
-from alexnet_keras.errors import InputError
 from alexnet_keras.prepare import prepare
+from alexnet_keras.system.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from test_replicas import assert_same_training, nine, train  # noqa: F401
 
 from alexnet_keras import towers
-from alexnet_keras.errors import OptionError
+from alexnet_keras.system.errors import OptionError
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,10 +13,10 @@ from conftest import draw_folder
 
 from alexnet_keras import data, datasets, runs
 from alexnet_keras.callbacks import COLUMNS, Recorder
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.fit import smoothed_crossentropy
 from alexnet_keras.model import load_model
-from alexnet_keras.recipes import recipe
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
 

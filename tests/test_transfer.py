@@ -12,11 +12,12 @@ import pytest
 from conftest import cli, only_error
 from test_resume import history
 
-from alexnet_keras import data, datasets, frozen, recipes, runs, weights
-from alexnet_keras.architecture import architecture
+from alexnet_keras import data, datasets, frozen, runs, weights
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.errors import InputError, Interrupted, OptionError
+from alexnet_keras.config import recipes
+from alexnet_keras.config.variants import architecture
 from alexnet_keras.model import AlexNet, load_model, weights_of
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError
 from alexnet_keras.train import train
 
 NARROW = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "dropout": 0.0}

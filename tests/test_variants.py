@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.architecture import ARCHITECTURES, Architecture, architecture, parse_changes
-from alexnet_keras.errors import OptionError
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.citations import constants
+from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
 from alexnet_keras.model import AlexNet
-from alexnet_keras.sources import constants
 from alexnet_keras.summary import summarize
+from alexnet_keras.system.errors import OptionError
 
 NARROW = {"filters": (16, 16, 12, 12, 8), "hidden_units": (12, 8)}
 

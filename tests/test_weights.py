@@ -12,9 +12,10 @@ import pytest
 from conftest import SHARED_DATA, cli, only_error
 
 from alexnet_keras import weights
-from alexnet_keras.architecture import ARCHITECTURES, Architecture
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.model import AlexNet, load_model, weights_of
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.weights import Weights, pytorch
 
 GROUPED = {"conv2", "conv4", "conv5"}

@@ -14,9 +14,10 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "tensorflow"
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from alexnet_keras.architecture import Architecture, architecture
-from alexnet_keras.recipes import recipe
-from alexnet_keras.schedules import LayerRate
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.schedules import LayerRate
+from alexnet_keras.config.variants import architecture
 
 NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
 DEFAULTS = {"input_size": 67, "batch_size": 4, "epochs": 2, "precision": "float32", "label_smoothing": 0.0}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from alexnet_keras.progress import Progress
+from alexnet_keras.system.progress import Progress
 
 Work = Callable[[], int]  # does a piece of work, and returns how many items it has done
 

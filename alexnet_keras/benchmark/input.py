@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import augmentation, data, datasets, devices, images
-from alexnet_keras.architecture import architecture
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow
-from alexnet_keras.config import STORED_SIZE, DataSource
+from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.config.variants import architecture
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.splits import Split

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras.architecture import Architecture
+from alexnet_keras.config.architecture import Architecture
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from alexnet_keras.benchmark import Work
-from alexnet_keras.config import STORED_SIZE
+from alexnet_keras.config.training import STORED_SIZE
 
 PROCESSES = 2
 CHUNK = 16  # pictures that a process takes at a time

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import devices
-from alexnet_keras.architecture import architecture
 from alexnet_keras.benchmark import Rate, Work, alternate
 from alexnet_keras.benchmark.naive import naive_model
+from alexnet_keras.config.variants import architecture
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.summary import training_operations

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from alexnet_keras import chatter
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.system import native_stderr
 
 change_option = click.option(
     "--change",
@@ -52,7 +52,7 @@ def load_tensorflow() -> None:
     """Import TensorFlow without the lines that its C++ side writes to standard error before it can be told not to."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors come as exceptions too
     os.environ["KERAS_BACKEND"] = "tensorflow"  # data, training and exports are TensorFlow's
-    with chatter.silenced():
+    with native_stderr.silenced():
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for GPUs, and complains where there is no driver

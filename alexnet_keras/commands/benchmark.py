@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config import COLOUR_NOISES, JITS, PRECISIONS, DataSource
+from alexnet_keras.config.training import COLOUR_NOISES, JITS, PRECISIONS, DataSource
+from alexnet_keras.config.variants import ARCHITECTURES
 
 
 @click.group(epilog=example("alexnet-keras benchmark train --json"))

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, print_pairs, size_of
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 
 data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
 jobs_option = click.option(
@@ -63,7 +63,7 @@ def prepare(
     from alexnet_keras.conversion import Settings
     from alexnet_keras.estimate import estimate
     from alexnet_keras.prepare import prepare as prepare_shards
-    from alexnet_keras.progress import duration
+    from alexnet_keras.system.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
     dataset = datasets.load(DataSource(name=data, **where), build=not dry_run)

@@ -16,7 +16,7 @@ from alexnet_keras.commands import (
     percent,
     print_pairs,
 )
-from alexnet_keras.errors import OptionError
+from alexnet_keras.system.errors import OptionError
 
 
 @click.command(epilog=example("alexnet-keras export saved_models/RUN --format tflite --quantize int8"))

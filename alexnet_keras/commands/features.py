@@ -24,10 +24,11 @@ from alexnet_keras.commands import data_options, data_source, example, json_opti
 @json_option
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write what a layer of MODEL, a run or a .keras, makes of central crops: features, names, parts, labels."""
-    from alexnet_keras import files, runs
+    from alexnet_keras import runs
+    from alexnet_keras.system import atomic_files
 
     path = runs.find_model(model)
-    files.check_output(output, (".npz",))
+    atomic_files.check_output(output, (".npz",))
     source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
     from alexnet_keras import datasets

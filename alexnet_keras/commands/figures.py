@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 
 
 @click.group(epilog=example("alexnet-keras figures augmentation --data imagenette"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from alexnet_keras.architecture import ARCHITECTURES, architecture, parse_changes
 from alexnet_keras.commands import change_option, example, json_option, load_tensorflow
-from alexnet_keras.sources import COLUMNS, constants, row
+from alexnet_keras.config.citations import COLUMNS, constants, row
+from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
 
 
 @click.command(epilog=example("alexnet-keras info --variant original"))

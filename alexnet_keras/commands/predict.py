@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from alexnet_keras.commands import example, json_option, load_tensorflow
-from alexnet_keras.errors import InputError
+from alexnet_keras.system.errors import InputError
 
 
 @click.command(epilog=example("alexnet-keras predict saved_models/RUN photo.jpg"))

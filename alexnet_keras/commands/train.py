@@ -10,7 +10,6 @@ import click
 from click.core import ParameterSource
 
 from alexnet_keras import hosts
-from alexnet_keras.architecture import ARCHITECTURES, parse_changes
 from alexnet_keras.commands import (
     change_option,
     data_options,
@@ -21,11 +20,12 @@ from alexnet_keras.commands import (
     print_pairs,
     size_of,
 )
-from alexnet_keras.config import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
-from alexnet_keras.errors import OptionError
-from alexnet_keras.progress import duration
-from alexnet_keras.recipes import RECIPES, recipe, with_network
-from alexnet_keras.schedules import SCHEDULES, schedule
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.schedules import SCHEDULES, schedule
+from alexnet_keras.config.training import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
+from alexnet_keras.config.variants import ARCHITECTURES, parse_changes
+from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.progress import duration
 
 
 @click.command(epilog=example("alexnet-keras train --data imagenette --epochs 14"))

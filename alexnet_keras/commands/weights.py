@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from alexnet_keras.architecture import ARCHITECTURES
 from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.config.variants import ARCHITECTURES
 
 
 @click.group(
@@ -27,9 +27,9 @@ def weights() -> None:
 @json_option
 def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json: bool) -> None:
     """Make a .keras of PATH: .caffemodel, torchvision's .pth, .safetensors, .npz or .h5."""
-    from alexnet_keras import files
+    from alexnet_keras.system import atomic_files
 
-    files.check_output(output, (".keras",))
+    atomic_files.check_output(output, (".keras",))
     load_tensorflow()
     from alexnet_keras.datasets import imagenet
     from alexnet_keras.model import from_weights, read_weights
@@ -37,7 +37,7 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     # Whoever trained on 1,000 classes gave their names in the order of ILSVRC2012, if any.
     trained = read_weights(path)
     model, missing = from_weights(trained, variant, allow_missing=allow_missing, class_names=imagenet.synsets())
-    with files.appear_whole(output) as partial:
+    with atomic_files.appear_whole(output) as partial:
         model.save(partial)
     if as_json:
         values = {"output": str(output), "parameters": model.count_params(), "missing": missing}
@@ -54,16 +54,17 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 @json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
     """Write the weights of MODEL, a run or a .keras, as conv1/kernel, conv1/bias, ..., towers joined."""
-    from alexnet_keras import files, runs
+    from alexnet_keras import runs
+    from alexnet_keras.system import atomic_files
 
     path = runs.find_model(model)
-    files.check_output(output, (".npz", ".safetensors"))
+    atomic_files.check_output(output, (".npz", ".safetensors"))
     load_tensorflow()
     from alexnet_keras import weights as trained
     from alexnet_keras.model import load_model, weights_of
 
     found = weights_of(load_model(path))
-    with files.appear_whole(output) as partial:
+    with atomic_files.appear_whole(output) as partial:
         trained.export(partial, found)
     values = {"output": str(output), "bytes": output.stat().st_size, "layers": list(found.layers)}
     if as_json:

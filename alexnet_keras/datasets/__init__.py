@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import shapes, shards
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.datasets import builders, folders, imagenet
-from alexnet_keras.errors import InputError, OptionError
-from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.progress import Progress
 
 __all__ = ["DataSet", "Split", "absolute", "load"]
 

@@ -10,10 +10,10 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras import shards
-from alexnet_keras.config import STORED_SIZE, DataSource
-from alexnet_keras.errors import AbsentError, InputError, OptionError, TooLargeError
-from alexnet_keras.progress import Progress
+from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.splits import DataSet, Split, Stream
+from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
+from alexnet_keras.system.progress import Progress
 
 
 def tfds(source: DataSource) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.errors import InputError
 from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.system.errors import InputError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras import shards
-from alexnet_keras.config import DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.datasets import builders, folders
-from alexnet_keras.errors import AbsentError, InputError, OptionError
-from alexnet_keras.progress import Progress
 from alexnet_keras.splits import DataSet
+from alexnet_keras.system.errors import AbsentError, InputError, OptionError
+from alexnet_keras.system.progress import Progress
 
 NAME = "imagenet"
 BUILDER = "imagenet2012"

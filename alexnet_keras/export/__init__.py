@@ -7,16 +7,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from alexnet_keras import evaluate, files, predict
+from alexnet_keras import evaluate, predict
 from alexnet_keras.datasets import DataSet
 from alexnet_keras.devices import describe
-from alexnet_keras.errors import InputError, OptionError, RunError
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.proof import BOUNDS, prove
 from alexnet_keras.model import load_model
-from alexnet_keras.progress import stage
-from alexnet_keras.provenance import provenance
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.system.progress import stage
+from alexnet_keras.system.provenance import provenance
 
 REPORT = "export.json"  # beside the exports: file name -> what was measured of it
 QUANTIZATIONS = {
@@ -89,7 +90,7 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     if output.exists():
         raise InputError(f"The output {output} exists; choose another --output, or remove it.")
     try:
-        files.probe(output.parent)
+        atomic_files.probe(output.parent)
     except OSError as error:
         raise _unwritable(output, error) from error
     _read_report(output.parent)
@@ -157,7 +158,7 @@ def export(
             source.save(path)
 
     try:
-        with files.appear_whole(output) as partial:
+        with atomic_files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
                 write(partial)
             result = prove(original, predict.load(partial), dataset.validation)
@@ -177,7 +178,7 @@ def export(
             "calibration": calibrating.name if target.calibrated else None,
             "provenance": provenance(describe()),
         }
-        files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
+        atomic_files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise _unwritable(output, error) from error
     return {"path": str(output), **entry}
@@ -191,7 +192,7 @@ def _read_report(folder: Path) -> dict[str, Any]:
     """
     report = folder / REPORT
     try:
-        entries = files.read_json(report) if report.exists() else {}
+        entries = atomic_files.read_json(report) if report.exists() else {}
     except InputError as error:
         raise InputError(f"{report} is damaged; remove it, and exports begin another.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}

@@ -6,9 +6,9 @@ import numpy as np
 
 from alexnet_keras import data
 from alexnet_keras.datasets import DataSet
-from alexnet_keras.errors import InputError
-from alexnet_keras.progress import Progress
 from alexnet_keras.splits import Split, sample
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import Progress
 
 IMAGES = 200  # evenly spaced over the training pictures, which are sorted by class in many data sets
 FEWEST = 20  # the range of fewer pictures is chance

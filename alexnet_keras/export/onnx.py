@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from alexnet_keras import predict
-from alexnet_keras.errors import InputError, OptionError
 from alexnet_keras.export import calibration
 from alexnet_keras.layers import (
     LocalResponseNormalization,
@@ -21,6 +20,7 @@ from alexnet_keras.layers import (
     TowerMaps,
 )
 from alexnet_keras.splits import Split
+from alexnet_keras.system.errors import InputError, OptionError
 
 OPSET = 17
 IR_VERSION = 8  # the one of that opset, so that older runtimes read the file too

@@ -10,8 +10,8 @@ import numpy as np
 
 from alexnet_keras import data, evaluate
 from alexnet_keras.predict import Predictor
-from alexnet_keras.progress import Progress
 from alexnet_keras.splits import Split, sample
+from alexnet_keras.system.progress import Progress
 
 NUM_IMAGES = 500  # pictures to compare on; all of them where a split has fewer
 REPETITIONS = {1: 20, 32: 3}  # images a call -> calls whose median counts

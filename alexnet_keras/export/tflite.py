@@ -8,11 +8,12 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from alexnet_keras import chatter, predict
+from alexnet_keras import predict
 from alexnet_keras.export import calibration
 from alexnet_keras.export.folding import folded
 from alexnet_keras.export.integers import with_integer_operators
 from alexnet_keras.splits import Split
+from alexnet_keras.system import native_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")
 CALIBRATED = ("int8", "int8-only")
@@ -68,7 +69,7 @@ def _convert(
     # Not the model itself: of its weights the converter would make variables that nothing sets.
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(lambda images: {"probabilities": probabilities(images)}, input_signature=[signature])
-    with tempfile.TemporaryDirectory() as folder, chatter.silenced():
+    with tempfile.TemporaryDirectory() as folder, native_stderr.silenced():
         tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = list(optimizations)

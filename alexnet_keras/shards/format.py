@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras.errors import InputError
+from alexnet_keras.system.errors import InputError
 
 FORMAT = 2
 MANIFEST = "dataset.json"

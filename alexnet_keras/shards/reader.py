@@ -15,11 +15,11 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras import images
-from alexnet_keras.config import STORED_SIZE
-from alexnet_keras.errors import InputError
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.moments import ColourStatistics
 from alexnet_keras.shards.format import INDEX, MANIFEST, manifest, pictures_file, read_index, sources_file
 from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.system.errors import InputError
 
 ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
 

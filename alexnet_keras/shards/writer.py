@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from alexnet_keras import files
 from alexnet_keras.shards.format import HEADER_BYTES, INDEX, index_file, pictures_file, sources_file
+from alexnet_keras.system import atomic_files
 
 
 class ShardWriter:
@@ -30,7 +30,7 @@ class ShardWriter:
         self._offset = HEADER_BYTES
 
     def __enter__(self) -> Self:
-        self._appearing = files.appear_whole(self.folder / pictures_file(self.shard))
+        self._appearing = atomic_files.appear_whole(self.folder / pictures_file(self.shard))
         self._file = self._appearing.__enter__().open("wb")
         self._file.write(bytes(HEADER_BYTES))
         return self
@@ -56,9 +56,9 @@ class ShardWriter:
             raise
         self._appearing.__exit__(kind, error, trace)
         if error is None:
-            with files.appear_whole(self.folder / sources_file(self.shard)) as partial:
+            with atomic_files.appear_whole(self.folder / sources_file(self.shard)) as partial:
                 partial.write_text(json.dumps(self.sources))
-            with files.appear_whole(self.folder / index_file(self.shard)) as partial:
+            with atomic_files.appear_whole(self.folder / index_file(self.shard)) as partial:
                 np.save(partial, np.array(self.index, INDEX))
 
 

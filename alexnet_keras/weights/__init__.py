@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.architecture import ARCHITECTURES
-from alexnet_keras.config import IMAGENET_MEAN, build
-from alexnet_keras.errors import InputError, OptionError, check
+from alexnet_keras.config.serialization import build
+from alexnet_keras.config.training import IMAGENET_MEAN
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.weights import caffe, files, pytorch
 from alexnet_keras.weights.layouts import (
     TORCHVISION,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from alexnet_keras.errors import InputError
+from alexnet_keras.system.errors import InputError
 
 FIELD = descriptor_pb2.FieldDescriptorProto
 OPTIONAL, REPEATED = FIELD.LABEL_OPTIONAL, FIELD.LABEL_REPEATED

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError
 
 Arrays = dict[str, np.ndarray]
 METADATA = "metadata"  # JSON: mean, stddev, class_names, variants

@@ -16,7 +16,7 @@ from typing import IO, Any
 import ml_dtypes
 import numpy as np
 
-from alexnet_keras.errors import InputError
+from alexnet_keras.system.errors import InputError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of files from before PyTorch 1.6
 STORAGES = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 @contextlib.contextmanager

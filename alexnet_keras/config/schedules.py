@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from alexnet_keras.errors import check
+from alexnet_keras.system.errors import check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alexnet_keras.architecture import ARCHITECTURES, GAUSSIANS, STDDEV, Architecture
+from alexnet_keras.config.architecture import GAUSSIANS, STDDEV, Architecture
+from alexnet_keras.config.variants import ARCHITECTURES
 
 PAPER = {
     "input_size": "section 2 and figure 2 say 224; 55 windows of 11 at a stride of 4 need 4 * 54 + 11 = 227",

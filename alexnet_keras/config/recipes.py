@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from alexnet_keras.architecture import ARCHITECTURES, architecture
-from alexnet_keras.config import TrainConfig
-from alexnet_keras.errors import OptionError
-from alexnet_keras.schedules import Cosine, LayerRate, Linear, Plateau, Steps
+from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.variants import ARCHITECTURES, architecture
+from alexnet_keras.system.errors import OptionError
 
 
 def original() -> TrainConfig:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from alexnet_keras.errors import Interrupted
+from alexnet_keras.system.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

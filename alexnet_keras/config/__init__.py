@@ -1,0 +1,1 @@
+"""Everything that a user can configure: architectures, variants, training, schedules and recipes."""

@@ -1,0 +1,70 @@
+"""config.serialization."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.system.errors import check
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """A configuration as JSON has it; a schedule carries its name."""
+    return {**dataclasses.asdict(config), "schedule": {"name": config.schedule.name, **vars(config.schedule)}}
+
+
+def from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """The configuration that `to_dict` wrote, perhaps in a version that had fewer fields; none unknown.
+
+    Raises:
+        OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
+    """
+    config: TrainConfig = build(TrainConfig, values, "config")
+    return config
+
+
+def build(kind: Any, values: Any, where: str) -> Any:
+    """A value of an annotated type out of JSON's: dataclasses, unions of those that have names, tuples, scalars.
+
+    Args:
+        kind: the type.
+        values: what JSON has for it.
+        where: what to call it in errors.
+
+    Raises:
+        OptionError: the two do not fit, or the dataclass refuses the values.
+    """
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        members = [member for member in typing.get_args(kind) if member is not type(None)]
+        if values is None and len(members) < len(typing.get_args(kind)):
+            return None
+        if len(members) == 1:
+            return build(members[0], values, where)
+        check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        named = {member.name: member for member in members}
+        check(values.get("name") in named, f"{where}.name is {values.get('name')!r}, not one of {', '.join(named)}.")
+        return build(named[values["name"]], {key: values[key] for key in values if key != "name"}, where)
+    if typing.get_origin(kind) is tuple:
+        check(isinstance(values, list | tuple), f"{where} must be a list, got {values!r}.")
+        member = typing.get_args(kind)[0]
+        return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
+    if dataclasses.is_dataclass(kind):
+        check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        values = {**_defaults(kind), **values}  # a run from before a field existed has its default
+        fields = typing.get_type_hints(kind)
+        names = {field.name for field in dataclasses.fields(kind)}
+        for key in sorted(names ^ set(values)):
+            check(False, f"{where} has {'no' if key in names else 'an unknown'} key {key!r}.")
+        make: Any = kind
+        return make(**{name: build(fields[name], values[name], f"{where}.{name}") for name in sorted(names)})
+    if kind is float and isinstance(values, int) and not isinstance(values, bool):
+        return values
+    check(type(values) is kind, f"{where} must be of type {kind.__name__}, got {values!r}.")
+    return values
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    given = [field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING]
+    return {field.name: field.default for field in given}

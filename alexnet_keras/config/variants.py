@@ -1,0 +1,97 @@
+"""config.variants."""
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.system.errors import OptionError, check
+
+_PAPER = Architecture(name="paper")
+_CAFFE = Architecture(
+    name="caffe", lrn_k=1.0, lrn_divide_alpha_by_size=True, lrn_across_towers=True, initializer="caffe"
+)
+
+# sources.py says where each number comes from.
+ARCHITECTURES = {
+    variant.name: variant
+    for variant in (
+        Architecture(
+            name="original",
+            input_size=224,
+            conv1_ceil=True,
+            order="original",
+            lrn_divide_alpha_by_size=True,
+            initializer="original",
+        ),
+        _PAPER,
+        _CAFFE,
+        dataclasses.replace(_CAFFE, name="caffenet", order="caffenet", initializer="caffenet"),
+        dataclasses.replace(_PAPER, name="one_tower", towers=1),
+        Architecture(
+            name="owt",
+            input_size=224,
+            conv1_padding=2,
+            towers=1,
+            filters=(64, 192, 384, 256, 256),
+            lrn_layers=(),
+            dropout_layers=("pool5", "fc6"),
+            initializer="torchvision",
+        ),
+        Architecture(
+            name="batchnorm",
+            lrn_layers=(),
+            batch_normalization=True,
+            dropout=0.0,
+            initializer="he_normal",
+        ),
+    )
+}
+
+
+def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
+    """The architecture that a name stands for, with changes to its fields.
+
+    Raises:
+        OptionError: no variant has this name, an `Architecture` has no such field, or the value is out of its range.
+    """
+    if not isinstance(variant, Architecture):
+        check(variant in ARCHITECTURES, f"There is no variant {variant!r}; choose from {', '.join(ARCHITECTURES)}.")
+        variant = ARCHITECTURES[variant]
+    fields = [field.name for field in dataclasses.fields(Architecture) if field.name != "name"]
+    for name in changes:
+        check(name in fields, f"A network has no {name!r}; what can be changed is {', '.join(fields)}.")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
+    }
+    return dataclasses.replace(variant, **values)
+
+
+def parse_changes(words: Sequence[str]) -> dict[str, Any]:
+    """Changes to fields of `Architecture` as a command line has them: `activation=tanh`, `lrn_layers=1,2` or `none`.
+
+    Raises:
+        OptionError: a word is no `NAME=VALUE`, there is no such field, or the value is not of its type.
+    """
+    kinds = typing.get_type_hints(Architecture)
+    changes = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        check(bool(equals), f"A change is NAME=VALUE, such as activation=tanh, got {word!r}.")
+        architecture("paper", **{name: getattr(ARCHITECTURES["paper"], name, None)})  # refuses names that are none
+        changes[name] = _parse(name, kinds[name], text)
+    return changes
+
+
+def _parse(name: str, kind: Any, text: str) -> Any:
+    if typing.get_origin(kind) is tuple:
+        (member, _) = typing.get_args(kind)
+        return tuple(_parse(name, member, part) for part in text.split(",")) if text != "none" else ()
+    if kind is bool:
+        check(text in ("yes", "no"), f"{name} must be yes or no, got {text!r}.")
+        return text == "yes"
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise OptionError(f"{name} must be of type {kind.__name__}, got {text!r}.") from error

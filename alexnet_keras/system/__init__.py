@@ -1,0 +1,1 @@
+"""Files, progress, signals, hardware and errors: what any program needs. Nothing here knows about networks."""
