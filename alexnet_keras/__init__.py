@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_keras.data import load_data
+    from alexnet_keras.data.load_data import load_data
     from alexnet_keras.layers import LocalResponseNormalization
     from alexnet_keras.model import AlexNet, load_model
     from alexnet_keras.optimizers import KrizhevskySGD

@@ -12,16 +12,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import archive, data, datasets, devices, fit, learning_rates, predict, runs
+from alexnet_keras import archive, devices, fit, learning_rates, predict, runs
 from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import DataSource, TrainConfig
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.export import tflite
 from alexnet_keras.health import Health
 from alexnet_keras.model import AlexNet, load_model
 from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
 from alexnet_keras.sharing import share
-from alexnet_keras.splits import Split
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, check
 from alexnet_keras.system.progress import Progress
@@ -124,11 +126,11 @@ def _begun(run: Path, settings: Settings) -> dict[str, Any]:
 
 def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str, Any]:
     config, known = runs.read_config(run)
-    dataset = datasets.load(settings.source)
+    dataset = open_dataset(settings.source)
     if dataset.class_names != known.class_names:
         raise InputError(f"{run} knows other classes than {dataset.name} has; compress it with the data of its run.")
-    training = data.in_memory(dataset.train, f"{dataset.name} for training")
-    validation = data.in_memory(dataset.validation, f"{dataset.name} for validation")
+    training = reading.in_memory(dataset.train, f"{dataset.name} for training")
+    validation = reading.in_memory(dataset.validation, f"{dataset.name} for validation")
     measured: dict[str, Evaluation] = {name: Evaluation.from_dict(values) for name, values in report["errors"].items()}
 
     def save() -> None:
@@ -234,7 +236,7 @@ def retrain(
         schedule=Cosine(warmup_epochs=0),
     )
     policy = devices.choose_precision(config.precision, deterministic=config.deterministic).policy
-    steps = data.steps_per_epoch(len(training), config.batch_size)
+    steps = pipeline.steps_per_epoch(len(training), config.batch_size)
     keras.utils.set_random_seed(config.seed)
     network = AlexNet(
         config.architecture,
@@ -254,7 +256,7 @@ def retrain(
         jit_compile=devices.choose_jit(config.jit).compile,
     )
     optimizer.iterations.assign(first_epoch * steps)
-    batches = data.train_dataset(
+    batches = pipeline.train_dataset(
         training,
         input_size=config.input_size,
         batch_size=config.batch_size,
@@ -262,7 +264,7 @@ def retrain(
         seed=config.seed + 1,  # other crops than those of the run's own epochs
     )
     health = Health(model.output_shape[-1], config.architecture.initializer, policy, config.learning_rate)
-    with data.naming_unreadable(training):
+    with reading.naming_unreadable(training):
         network.fit(
             batches,
             initial_epoch=first_epoch,

@@ -7,15 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from alexnet_keras import data, datasets, images
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.datasets import DataSet, Split
+from alexnet_keras.data import image_ops, pipeline, reading
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.predict import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # views a call of the model
-VIEWS = {1: images.centre_crop, 10: images.ten_views}
+VIEWS = {1: image_ops.centre_crop, 10: image_ops.ten_views}
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
     if views not in VIEWS:
         raise OptionError(f"views must be {' or '.join(map(str, VIEWS))}, got {views}.")
     view, batch_size = VIEWS[views], max(1, BATCH_SIZE // views)
-    dataset = data.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
+    dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
     ranks = []
-    with Progress("Evaluating", len(split)) as progress, data.naming_unreadable(split):
+    with Progress("Evaluating", len(split)) as progress, reading.naming_unreadable(split):
         for pictures, labels in dataset.as_numpy_iterator():
             probabilities = predictor.predict(pictures.reshape(-1, *pictures.shape[-3:]))
             ranks.append(rank(probabilities.reshape(len(labels), views, -1).mean(axis=1), labels))
@@ -74,7 +75,7 @@ def evaluate_on(predictor: Predictor, source: str | DataSource, views: int = 1) 
     Raises:
         InputError: the data set has other classes than the model.
     """
-    dataset = datasets.load(source)
+    dataset = open_dataset(source)
     check_classes(predictor, dataset)
     return evaluate(predictor, dataset.validation, views)
 

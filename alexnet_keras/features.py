@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import data
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.datasets import DataSet, Split
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
@@ -88,8 +88,8 @@ def until(model: keras.Model, layer: str) -> keras.Model:
 
 
 def _values(call: Callable[[tf.Tensor], tf.Tensor], split: Split, size: int) -> Iterator[np.ndarray]:
-    with data.naming_unreadable(split):
-        for pictures, _ in data.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE):
+    with reading.naming_unreadable(split):
+        for pictures, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE):
             yield call(pictures).numpy()
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, images
-from alexnet_keras.augmentation import Draws
 from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.data import augmentation, image_ops, reading
+from alexnet_keras.data.augmentation import Draws
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -52,15 +53,15 @@ def augmentation_figure(
     if output.suffix != ".png":
         raise OptionError(f"--output must end in .png, got {output.name!r}.")
     pyplot = _pyplot()
-    dataset = datasets.load(source)
+    dataset = open_dataset(source)
     split = dataset.train
     if not 0 <= index < len(split):
         raise OptionError(f"--image must be 0 to {len(split) - 1}, got {index}.")
-    with data.naming_unreadable(split):
-        picture = data.pixels(split, tf.constant(index, tf.int64))
-        statistics = dataset.statistics or data.colour_statistics(split)
+    with reading.naming_unreadable(split):
+        picture = reading.pixels(split, tf.constant(index, tf.int64))
+        statistics = dataset.statistics or reading.colour_statistics(split)
     draws = augmentation.draw(DRAWS, input_size, seed, tf.constant(0, tf.int64))
-    crops = images.crop_and_mirror(tf.stack([picture] * DRAWS), draws.offsets, draws.mirrored, input_size)
+    crops = image_ops.crop_and_mirror(tf.stack([picture] * DRAWS), draws.offsets, draws.mirrored, input_size)
 
     rows = 1 + len(COLOUR_NOISES)
     figure, axes = pyplot.subplots(rows, DRAWS + 1, figsize=(2.1 * (DRAWS + 1), 2.35 * rows), layout="constrained")
@@ -76,7 +77,7 @@ def augmentation_figure(
     for row, convention in enumerate(COLOUR_NOISES, start=1):
         noise = augmentation.colour_noise(convention, statistics)
         shifts = draws.colour @ tf.constant(noise.directions, tf.float32)
-        shifted = images.shift_colours(crops, shifts, noise.mean, noise.divisor)
+        shifted = image_ops.shift_colours(crops, shifts, noise.mean, noise.divisor)
         for column in range(DRAWS):
             title = " ".join(f"{value:+.0f}" for value in shifts[column].numpy())
             _show(axes[row, column + 1], tf.saturate_cast(tf.round(shifted[column]), tf.uint8).numpy(), title)

@@ -11,10 +11,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, frozen, hosts, learning_rates, runs
+from alexnet_keras import frozen, hosts, learning_rates, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.data import augmentation, pipeline, reading
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.frozen import Features
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate
@@ -22,7 +24,6 @@ from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
-from alexnet_keras.splits import Split
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.tensorboard import Board
@@ -102,7 +103,7 @@ def fit(
     recorder.publish()
     replicas.separate_noise(model)
     with (
-        data.naming_unreadable(training, validation),
+        reading.naming_unreadable(training, validation),
         _naming_batch_size(config.batch_size),
         signals.deferring(),
         hosts.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
@@ -182,7 +183,7 @@ def _epochs(
         return
     noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
     stage = _stage(config, replicas, model, recorder, training, validation)
-    validation_steps = data.steps_per_epoch(len(validation), config.batch_size)
+    validation_steps = pipeline.steps_per_epoch(len(validation), config.batch_size)
     if state.step == state.steps:
         _validate(stage.model, recorder, stage.validation, validation_steps)
     while state.epoch < config.epochs and not state.over:
@@ -207,7 +208,7 @@ def _epochs(
             batches = stage.features.train_dataset(**turns)
         else:
             centred = config.cache_features and stage.frozen != "none"
-            batches = data.train_dataset(
+            batches = pipeline.train_dataset(
                 training, **turns, noise=noise if noisy else None, centred=centred, share=replicas.share
             )
         stage.model.fit(
@@ -266,7 +267,7 @@ def _stage(
         recorder.metrics = [next(metric for metric in part.metrics if metric.name == "loss"), accuracy]
     if features is not None:
         return Stage(held, part, features, features.eval_dataset(config.batch_size))
-    batches = data.eval_dataset(
+    batches = pipeline.eval_dataset(
         validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share
     )
     return Stage(held, part, None, replicas.deal_out(batches))

@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, images
-from alexnet_keras.splits import Split
+from alexnet_keras.data import augmentation, image_ops, pipeline, reading
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # pictures a call of the frozen layers
@@ -88,14 +88,14 @@ class Features:
 
             return batches.map(gather, tf.data.AUTOTUNE)
 
-        return data.untuned(epochs.enumerate().flat_map(epoch_batches).prefetch(data.READY))
+        return reading.untuned(epochs.enumerate().flat_map(epoch_batches).prefetch(pipeline.READY))
 
     def eval_dataset(self, batch_size: int) -> tf.data.Dataset:
         """Batches of the validation pictures' features, in the stored order."""
         labels = tf.constant(self.validation_labels)
         batches = tf.data.Dataset.range(len(labels)).batch(batch_size)
         features = batches.map(lambda rows: (_gather(self.validation, rows), tf.gather(labels, rows)))
-        return data.untuned(features.prefetch(data.READY))
+        return reading.untuned(features.prefetch(pipeline.READY))
 
 
 def _gather(features: tuple[tf.Tensor, ...], rows: tf.Tensor) -> Any:
@@ -122,14 +122,18 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
         call = tf.function(lambda pictures: trunk(pictures, training=True), input_signature=[signature])
         parts = [
             _features(call, split, view, input_size, progress)
-            for split, view in ((training, images.centre_crop), (training, _mirrored), (validation, images.centre_crop))
+            for split, view in (
+                (training, image_ops.centre_crop),
+                (training, _mirrored),
+                (validation, image_ops.centre_crop),
+            )
         ]
     joined = tuple(tf.concat(pair, axis=0) for pair in zip(parts[0], parts[1], strict=True))
     return Features(joined, parts[2], training.labels, validation.labels)
 
 
 def _mirrored(image: tf.Tensor, size: int) -> tf.Tensor:
-    return tf.reverse(images.centre_crop(image, size), axis=[1])
+    return tf.reverse(image_ops.centre_crop(image, size), axis=[1])
 
 
 def _features(
@@ -141,8 +145,8 @@ def _features(
 ) -> tuple[tf.Tensor, ...]:
     stores: list[Any] = []
     done = 0
-    with data.naming_unreadable(split):
-        for pictures, _ in data.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE, view=view):
+    with reading.naming_unreadable(split):
+        for pictures, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE, view=view):
             found = [value.numpy() for value in tf.nest.flatten(call(pictures))]
             stores = stores or [np.empty((len(split), *value.shape[1:]), value.dtype) for value in found]
             for store, value in zip(stores, found, strict=True):

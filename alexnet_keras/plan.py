@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import data, datasets, devices
+from alexnet_keras import devices
 from alexnet_keras.benchmark import alternate
 from alexnet_keras.benchmark.train import training_steps
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.data import dataset, pipeline, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.sources import imagenet
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.splits import Split
 from alexnet_keras.summary import summarize, totals, training_operations
 from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.progress import Progress
@@ -84,7 +87,7 @@ def plan(config: TrainConfig) -> Plan:
     found = _find(config)
     classes = len(found.class_names) if found else 1000
     counts = {"train": len(found.train), "validation": len(found.validation)} if found else IMAGENET_IMAGES
-    steps = config.steps_per_epoch or data.steps_per_epoch(counts["train"], config.batch_size)
+    steps = config.steps_per_epoch or pipeline.steps_per_epoch(counts["train"], config.batch_size)
     images = config.epochs * min(counts["train"], steps * config.batch_size)
     validated = config.epochs * counts["validation"]
 
@@ -99,7 +102,7 @@ def plan(config: TrainConfig) -> Plan:
     if found is not None:
         stored, reading_rate = _reading(found.train, config)
         drawn = found.name == "shapes"  # by the code, into memory
-        if drawn or all(data.fits_in_memory(split) for split in (found.train, found.validation)):
+        if drawn or all(reading.fits_in_memory(split) for split in (found.train, found.validation)):
             bytes_read = 0 if drawn else round(stored * sum(counts.values()))
             seconds += 0 if drawn else sum(counts.values()) / reading_rate
         else:
@@ -127,11 +130,11 @@ def plan(config: TrainConfig) -> Plan:
     )
 
 
-def _find(config: TrainConfig) -> datasets.DataSet | None:
+def _find(config: TrainConfig) -> dataset.DataSet | None:
     try:
-        return datasets.load(config.source, build=False)
+        return open_dataset(config.source, build=False)
     except AbsentError:
-        if config.data != datasets.imagenet.NAME:
+        if config.data != imagenet.NAME:
             raise
         return None  # its numbers are known
 
@@ -152,13 +155,13 @@ def _training_rate(network: Any, config: TrainConfig) -> float:
 def _reading(split: Split, config: TrainConfig) -> tuple[float, float]:
     """Bytes of a stored picture, and pictures a second through the training pipeline; both of a sample."""
     places = np.linspace(0, len(split) - 1, min(len(split), 64)).astype(np.int64)
-    with data.naming_unreadable(split):
+    with reading.naming_unreadable(split):
         pictures = [split.read(tf.constant(place)).numpy() for place in places]
         stored = float(
             np.mean([len(picture) if isinstance(picture, bytes) else picture.nbytes for picture in pictures])
         )
         count = min(len(split), SAMPLE)
-        batches = data.train_dataset(
+        batches = pipeline.train_dataset(
             split,
             input_size=config.input_size,
             batch_size=min(config.batch_size, count),

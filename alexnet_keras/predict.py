@@ -12,8 +12,10 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import archive, images
+from alexnet_keras import archive
 from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.labels import readable
 from alexnet_keras.layers import Predictions
 from alexnet_keras.model import load_model
@@ -194,10 +196,10 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     try:
-        picture = images.decode(tf.constant(encoded))
+        picture = decode(tf.constant(encoded))
     except tf.errors.OpError as error:
-        raise InputError(f"{path} {images.why_refused(encoded)}.") from error
-    return images.centre_crop(images.resize_and_crop(picture), input_size).numpy()
+        raise InputError(f"{path} {why_refused(encoded)}.") from error
+    return image_ops.centre_crop(image_ops.resize_and_crop(picture), input_size).numpy()
 
 
 def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras import towers
-from alexnet_keras.data import Share
+from alexnet_keras.data.pipeline import Share
 from alexnet_keras.hosts import Cluster, connect
 
 

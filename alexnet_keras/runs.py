@@ -16,7 +16,7 @@ except ImportError:  # Windows, where two processes on one run are not told apar
 
 from alexnet_keras.config.serialization import build, from_dict, to_dict
 from alexnet_keras.config.training import DataSource, TrainConfig
-from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.data.colour_statistics import ColourStatistics
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
 

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from alexnet_keras import data, datasets, hosts, runs, towers, transfer
+from alexnet_keras import hosts, runs, towers, transfer
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import STORED_SIZE, TrainConfig
-from alexnet_keras.conversion import Settings
-from alexnet_keras.datasets import DataSet
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.fit import fit
 from alexnet_keras.model import load_model
 from alexnet_keras.predict import from_keras
-from alexnet_keras.prepare import prepare
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.system import atomic_files
@@ -170,8 +172,8 @@ def _train(
     else:
         precision = choose_precision(config.precision, deterministic=config.deterministic)
     trained, origin = transfer.begin(config, run, measured, len(dataset.class_names))
-    training = data.in_memory(training, f"{dataset.name} for training")
-    validation = data.in_memory(validation, f"{dataset.name} for validation")
+    training = reading.in_memory(training, f"{dataset.name} for training")
+    validation = reading.in_memory(validation, f"{dataset.name} for validation")
     hardware = describe(devices)
     together = replicas.describe()
     print(
@@ -181,8 +183,8 @@ def _train(
         file=sys.stderr,
     )
     if measured is None:
-        with data.naming_unreadable(training):
-            colours = dataset.statistics or data.colour_statistics(training)
+        with reading.naming_unreadable(training):
+            colours = dataset.statistics or reading.colour_statistics(training)
         measured = Measured(
             class_names=dataset.class_names,
             train_images=len(training),
@@ -194,7 +196,7 @@ def _train(
         if replicas.is_chief:
             runs.clear(run)
             weights = None if config.weights is None else str(Path(config.weights).resolve())
-            absolute = dataclasses.replace(config, data=datasets.absolute(config.data), weights=weights)
+            absolute = dataclasses.replace(config, data=absolute_source(config.data), weights=weights)
             runs.write_config(run, absolute, measured)
     measured = build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     _check_data(measured, dataset, run)
@@ -216,7 +218,7 @@ def _train(
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
 
-    example = data.pixels(validation, tf.constant(0, tf.int64))
+    example = reading.pixels(validation, tf.constant(0, tf.int64))
     with atomic_files.appear_whole(run / runs.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / runs.MODEL)), validation)
@@ -237,7 +239,7 @@ def _open(config: TrainConfig, alone: bool) -> DataSet:
     Raises:
         InputError: it cannot be used.
     """
-    dataset = datasets.load(config.source)
+    dataset = open_dataset(config.source)
     try:
         _ = dataset.train, dataset.validation
     except TooLargeError as error:
@@ -249,7 +251,7 @@ def _open(config: TrainConfig, alone: bool) -> DataSet:
             file=sys.stderr,
         )
         prepare(dataset, error.prepared, Settings(jobs=os.cpu_count() or 1))
-        dataset = datasets.load(config.source)
+        dataset = open_dataset(config.source)
     return dataset
 
 
@@ -279,7 +281,7 @@ def _steps(config: TrainConfig, num_images: int) -> int:
             f"Batches of {config.batch_size} are larger than the {num_images} training images of {config.data}; "
             f"choose --batch-size {num_images} or less."
         )
-    steps = data.steps_per_epoch(num_images, config.batch_size)
+    steps = pipeline.steps_per_epoch(num_images, config.batch_size)
     if config.steps_per_epoch is not None and config.steps_per_epoch > steps:
         raise InputError(
             f"--steps-per-epoch {config.steps_per_epoch} is more than the {steps} batches of {config.batch_size} that "

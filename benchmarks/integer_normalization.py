@@ -14,16 +14,18 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from alexnet_keras import AlexNet, data, datasets, load_model
+from alexnet_keras import AlexNet, load_model
+from alexnet_keras.data import pipeline
+from alexnet_keras.data.dataset import Split, sample
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.integers import IntegerNormalization
-from alexnet_keras.splits import sample
 from alexnet_keras.system import native_stderr
 
 PICTURES = 40  # to calibrate on, and as many others to measure on
 
 
-def pictures(split: datasets.Split, size: int) -> np.ndarray:
-    (batch,) = data.eval_dataset(sample(split, PICTURES), input_size=size, batch_size=PICTURES).as_numpy_iterator()
+def pictures(split: Split, size: int) -> np.ndarray:
+    (batch,) = pipeline.eval_dataset(sample(split, PICTURES), input_size=size, batch_size=PICTURES).as_numpy_iterator()
     return batch[0].astype(np.float32)
 
 
@@ -66,7 +68,7 @@ def main() -> None:
     model = load_model(arguments.model) if arguments.variant is None else None
     if model is None:
         model = AlexNet(arguments.variant, weights=arguments.model, allow_missing=True)
-    dataset = datasets.load(arguments.data)
+    dataset = open_dataset(arguments.data)
     calibration, images = (pictures(split, model.input_shape[1]) for split in (dataset.train, dataset.validation))
     print(
         f"{'layer':10}{'largest input':>15}{'factors':>16}{'mean error':>12}{'99.9%':>8}{'largest':>9}"

@@ -17,11 +17,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from alexnet_keras import data, datasets
 from alexnet_keras.cli import main
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.datasets import DataSet
+from alexnet_keras.data import pipeline
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet
 from alexnet_keras.summary import LayerSummary, summarize
 
@@ -91,7 +92,7 @@ def tiny() -> Architecture:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory) -> DataSet:
     """Colours, with enough training pictures to calibrate an export."""
-    return datasets.load(str(draw_folder(tmp_path_factory.mktemp("dataset") / "colours", train=8)))
+    return open_dataset(str(draw_folder(tmp_path_factory.mktemp("dataset") / "colours", train=8)))
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,7 @@ def trained(dataset, tmp_path_factory) -> Path:
     architecture = dataclasses.replace(tiny_architecture(), dropout=0)
     model = AlexNet(architecture, classes=3, input_shape=(67, 67, 3), class_names=CLASS_NAMES)
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    batches = data.eval_dataset(dataset.train, input_size=67, batch_size=8)
+    batches = pipeline.eval_dataset(dataset.train, input_size=67, batch_size=8)
     history = model.fit(batches.cache(), epochs=20, verbose=0)
     assert history.history["accuracy"][-1] == 1
     path = tmp_path_factory.mktemp("trained") / "model.keras"

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 from conftest import cli
 
-from alexnet_keras import augmentation, data, datasets, images
 from alexnet_keras.config.recipes import recipe
-from alexnet_keras.moments import ColourStatistics, Moments
+from alexnet_keras.data import augmentation, image_ops, pipeline
+from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.load_data import load_data
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
@@ -120,7 +122,7 @@ def test_images_get_the_noise_whole(convention, draws, statistics):
     shifts = tf.constant(draws.colour[:300]) @ tf.constant(noise.directions, tf.float32)
     levels = np.repeat([0, 128, 255], 100).astype(np.uint8)
     flat = tf.constant(np.broadcast_to(levels[:, None, None, None], (300, 2, 2, 3)))
-    result = images.shift_colours(flat, shifts, noise.mean, noise.divisor)
+    result = image_ops.shift_colours(flat, shifts, noise.mean, noise.divisor)
     assert result.dtype == tf.float32
     mean = np.array(noise.mean)
     expected = mean + (levels[:, None] - mean + shifts.numpy()) / noise.divisor
@@ -143,7 +145,7 @@ def test_an_unknown_convention():
     with pytest.raises(OptionError, match="The colour noise must be one of paper, original, got 'caffe'."):
         augmentation.colour_noise("caffe", statistics)
     with pytest.raises(OptionError, match="colour_noise must be None or one of paper, original, got 'caffe'."):
-        data.load_data("shapes", colour_noise="caffe")
+        load_data("shapes", colour_noise="caffe")
 
 
 def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics: ColourStatistics, convention: str):
@@ -176,8 +178,8 @@ def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics:
 def test_batches_equal_plain_numpy(convention, by_batch, statistics):
     held = tf.constant(PICTURES)
     read_batch = (lambda indices: tf.gather(held, indices)) if by_batch else None
-    split = datasets.Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
-    result = data.train_dataset(
+    split = Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
+    result = pipeline.train_dataset(
         split,
         input_size=SIZE,
         batch_size=5,
@@ -199,8 +201,8 @@ def test_batches_equal_plain_numpy(convention, by_batch, statistics):
 def test_without_noise_images_stay_whole_numbers():
     held = tf.constant(PICTURES)
     for read_batch in (None, lambda indices: tf.gather(held, indices)):
-        split = datasets.Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
-        dataset = data.train_dataset(split, input_size=SIZE, batch_size=12, epochs=tf.data.Dataset.range(1), seed=9)
+        split = Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
+        dataset = pipeline.train_dataset(split, input_size=SIZE, batch_size=12, epochs=tf.data.Dataset.range(1), seed=9)
         ((batch, _),) = dataset.as_numpy_iterator()
         assert batch.dtype == np.uint8
         drawn = augmentation.draw(len(PICTURES), SIZE, 9, tf.constant(0, tf.int64))
@@ -241,6 +243,6 @@ def test_training_with_colour_noise(folder, tiny, tmp_path):
 
 
 def test_load_data_with_colour_noise(folder):
-    train, validation = data.load_data(str(folder), batch_size=5, input_size=67, colour_noise="paper")
+    train, validation = load_data(str(folder), batch_size=5, input_size=67, colour_noise="paper")
     assert next(iter(train))[0].dtype == tf.float32
     assert next(iter(validation))[0].dtype == tf.uint8  # never at test

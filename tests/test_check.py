@@ -8,7 +8,8 @@ import pytest
 from conftest import cli, draw_folder
 from PIL import Image
 
-from alexnet_keras import check, datasets
+from alexnet_keras.data import check
+from alexnet_keras.data.sources.open_dataset import open_dataset
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def colours(tmp_path):
 
 
 def report(root, jobs=2):
-    return check.check(datasets.load(str(root)), jobs)
+    return check.check(open_dataset(str(root)), jobs)
 
 
 def test_a_good_data_set_has_no_problem(colours):

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import archive, compress, datasets, evaluate, predict, runs, train
+from alexnet_keras import archive, compress, evaluate, predict, runs, train
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.pruning import PAPER_KEPT, kernels
 from alexnet_keras.system import atomic_files
@@ -59,7 +60,7 @@ def test_what_a_compression_leaves(finished):
     assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["shared"]["bytes"]
     assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
-        validation = datasets.load(runs.data_of(run / "model.keras")).validation
+        validation = open_dataset(runs.data_of(run / "model.keras")).validation
         assert evaluate.evaluate(predict.load(run / path), validation).top1_error == stages[name]["top1_error"]
 
 

@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import augmentation, data, datasets
+from alexnet_keras.data import augmentation, pipeline, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.load_data import load_data
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -16,15 +19,15 @@ COUNT = 10
 
 
 @pytest.fixture
-def split() -> datasets.Split:
+def split() -> Split:
     """Ten pictures; a picture's colour is its index, its first row and column of pixels are marked."""
     pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
-    return datasets.Split([str(i) for i in range(COUNT)], np.arange(COUNT), tf.constant(pictures).__getitem__)
+    return Split([str(i) for i in range(COUNT)], np.arange(COUNT), tf.constant(pictures).__getitem__)
 
 
 def batches(split, epochs=1, seed=0, batch_size=4, **options):
     numbers = tf.data.Dataset.range(epochs)
-    dataset = data.train_dataset(split, input_size=200, batch_size=batch_size, epochs=numbers, seed=seed, **options)
+    dataset = pipeline.train_dataset(split, input_size=200, batch_size=batch_size, epochs=numbers, seed=seed, **options)
     return [(images, labels) for images, labels in dataset.as_numpy_iterator()]
 
 
@@ -44,7 +47,7 @@ def test_every_picture_once_an_epoch_with_its_own_label(split):
 
 def test_a_seed_is_an_order_and_an_augmentation():
     random = np.random.RandomState(0).randint(0, 256, (COUNT, 256, 256, 3), dtype=np.uint8)
-    split = datasets.Split([""] * COUNT, np.arange(COUNT), tf.constant(random).__getitem__)
+    split = Split([""] * COUNT, np.arange(COUNT), tf.constant(random).__getitem__)
     first, again, other = batches(split, seed=1), batches(split, seed=1), batches(split, seed=2)
     for (images, labels), (same_images, same_labels) in zip(first, again, strict=True):
         np.testing.assert_array_equal(images, same_images)
@@ -57,18 +60,18 @@ def test_a_seed_is_an_order_and_an_augmentation():
 
 @pytest.mark.parametrize("source", ["held", "encoded", "jpeg by batch"])
 def test_threads_change_nothing(source, folder):
-    split = datasets.load(str(folder)).train
+    split = open_dataset(str(folder)).train
     if source == "held":
-        split = data.in_memory(split, "colours")
+        split = reading.in_memory(split, "colours")
     if source == "jpeg by batch":
         stored = tf.stack(
-            [tf.io.encode_jpeg(data.pixels(split, tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
+            [tf.io.encode_jpeg(reading.pixels(split, tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
         )
         split = dataclasses.replace(
             split, read=stored.__getitem__, read_batch=lambda indices: tf.gather(stored, indices)
         )
-    noise = augmentation.colour_noise("original", data.colour_statistics(split))
-    dataset = data.train_dataset(
+    noise = augmentation.colour_noise("original", reading.colour_statistics(split))
+    dataset = pipeline.train_dataset(
         split, input_size=200, batch_size=5, epochs=tf.data.Dataset.range(2), seed=4, noise=noise
     )
     results = []
@@ -102,7 +105,7 @@ def test_an_epoch_can_be_entered_at_any_step(split):
 def test_hosts_share_every_batch(split, steps):
     whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one picture, for the first host
     shares = [
-        batches(split, 2, batch_size=3, steps=steps, share=data.Share(host, 3), first_step=1) for host in range(3)
+        batches(split, 2, batch_size=3, steps=steps, share=pipeline.Share(host, 3), first_step=1) for host in range(3)
     ]
     for parts, (images, labels) in zip(zip(*shares, strict=True), whole[1:], strict=True):
         order = np.argsort(np.concatenate([part_labels for _, part_labels in parts]))
@@ -112,11 +115,11 @@ def test_hosts_share_every_batch(split, steps):
 
 def test_a_batch_that_cannot_be_shared_out(split):
     with pytest.raises(OptionError, match="batch_size 4 cannot be dealt out to 3 hosts; choose a multiple of 3."):
-        batches(split, share=data.Share(0, 3))
+        batches(split, share=pipeline.Share(0, 3))
 
 
 def test_evaluation_takes_central_crops_in_order(split):
-    dataset = data.eval_dataset(split, input_size=227, batch_size=3)
+    dataset = pipeline.eval_dataset(split, input_size=227, batch_size=3)
     images, labels = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
     assert images.shape == (COUNT, 227, 227, 3)
     np.testing.assert_array_equal(labels, np.arange(COUNT))
@@ -126,7 +129,9 @@ def test_evaluation_takes_central_crops_in_order(split):
 def test_hosts_share_the_evaluation(split):
     """Ten pictures in batches of three: the last batch has one, and two of three hosts have none of it."""
     shares = [
-        list(data.eval_dataset(split, input_size=9, batch_size=3, share=data.Share(host, 3)).as_numpy_iterator())
+        list(
+            pipeline.eval_dataset(split, input_size=9, batch_size=3, share=pipeline.Share(host, 3)).as_numpy_iterator()
+        )
         for host in range(3)
     ]
     assert [[len(labels) for _, labels in share] for share in shares] == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0]]
@@ -137,32 +142,32 @@ def test_hosts_share_the_evaluation(split):
 
 
 def test_memory_holds_the_same_pictures(folder):
-    split = datasets.load(str(folder)).train
-    held = data.in_memory(split, "colours")
+    split = open_dataset(str(folder)).train
+    held = reading.in_memory(split, "colours")
     assert held.read(tf.constant(0, tf.int64)).dtype == tf.uint8
     for index in range(len(split)):
         place = tf.constant(index, tf.int64)
-        np.testing.assert_array_equal(data.pixels(held, place), data.pixels(split, place))
-    assert data.in_memory(held, "colours") is held
+        np.testing.assert_array_equal(reading.pixels(held, place), reading.pixels(split, place))
+    assert reading.in_memory(held, "colours") is held
 
 
 def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
-    monkeypatch.setattr(data.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
-    split = datasets.load(str(folder)).train
-    assert data.in_memory(split, "colours") is split
+    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    split = open_dataset(str(folder)).train
+    assert reading.in_memory(split, "colours") is split
 
 
 def test_colour_statistics_are_mean_and_covariance(folder):
-    split = data.in_memory(datasets.load(str(folder)).train, "colours")
-    pictures = np.stack([data.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
-    statistics = data.colour_statistics(split)
+    split = reading.in_memory(open_dataset(str(folder)).train, "colours")
+    pictures = np.stack([reading.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
+    statistics = reading.colour_statistics(split)
     np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
 
 
 def test_colours_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
-    monkeypatch.setattr(data, "COLOUR_SAMPLE", 4)
-    assert data.colour_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
+    monkeypatch.setattr(reading, "COLOUR_SAMPLE", 4)
+    assert reading.colour_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
 
 
 def truncated(path):
@@ -191,22 +196,22 @@ def dangling(path):
 def test_a_bad_picture_is_named(damage, in_memory, tmp_path):
     root = draw_folder(tmp_path / "d")
     message = damage(root / "train" / "green" / "0.jpg")
-    split = datasets.load(str(root)).train
+    split = open_dataset(str(root)).train
     with pytest.raises(InputError, match=f"train/green/0.jpg {message}"):  # noqa: PT012  # one of two ways to read
         if in_memory:
-            data.in_memory(split, "colours")
+            reading.in_memory(split, "colours")
         else:
-            with data.naming_unreadable(split):
+            with reading.naming_unreadable(split):
                 batches(dataclasses.replace(split))
 
 
 def test_errors_of_other_causes_pass_through(split):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"), data.naming_unreadable(split):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"), reading.naming_unreadable(split):
         raise tf.errors.InvalidArgumentError(None, None, "mine")
 
 
 def test_load_data_feeds_fit(folder, tiny):
-    train, validation = data.load_data(str(folder), batch_size=5, input_size=67)
+    train, validation = load_data(str(folder), batch_size=5, input_size=67)
     assert train.class_names == validation.class_names == ("blue", "green", "red")
     assert int(train.cardinality()) == 3
     orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
@@ -219,7 +224,7 @@ def test_load_data_feeds_fit(folder, tiny):
 
 def test_load_data_draws_by_its_seed(folder):
     first, again, other = (
-        [tuple(labels) for _, labels in data.load_data(str(folder), batch_size=12, seed=seed)[0].as_numpy_iterator()]
+        [tuple(labels) for _, labels in load_data(str(folder), batch_size=12, seed=seed)[0].as_numpy_iterator()]
         for seed in (1, 1, 2)
     )
     assert first == again
@@ -232,15 +237,15 @@ def test_load_data_draws_by_its_seed(folder):
 )
 def test_load_data_checks_its_numbers(options, message):
     with pytest.raises(OptionError, match=message):
-        data.load_data("shapes", **options)
+        load_data("shapes", **options)
 
 
 def test_pipelines_are_not_tuned_since_their_end_would_wait_for_the_tuner(tmp_path):
-    split = datasets.load(str(draw_folder(tmp_path / "colours"))).train
+    split = open_dataset(str(draw_folder(tmp_path / "colours"))).train
     epochs = tf.data.Dataset.range(1)
     for dataset in (
-        data.train_dataset(split, input_size=67, batch_size=4, epochs=epochs, seed=0),
-        data.eval_dataset(split, input_size=67, batch_size=4),
-        *data.load_data(str(tmp_path / "colours"), input_size=67, batch_size=4),
+        pipeline.train_dataset(split, input_size=67, batch_size=4, epochs=epochs, seed=0),
+        pipeline.eval_dataset(split, input_size=67, batch_size=4),
+        *load_data(str(tmp_path / "colours"), input_size=67, batch_size=4),
     ):
         assert dataset.options().autotune.enabled is False

@@ -15,19 +15,21 @@ import tensorflow_datasets as tfds
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 from PIL import Image
 
-from alexnet_keras import check, data, datasets, labels, runs, shapes
+from alexnet_keras import labels, runs
 from alexnet_keras.commands import data_source
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.conversion import Settings
-from alexnet_keras.datasets import builders, imagenet
-from alexnet_keras.prepare import prepare
+from alexnet_keras.data import check, reading
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
+from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
 
 def test_a_folder_lists_its_classes_and_pictures(folder):
-    dataset = datasets.load(str(folder))
+    dataset = open_dataset(str(folder))
     assert dataset.name == "colours"
     assert dataset.class_names == CLASS_NAMES
     assert len(dataset.train) == 12
@@ -45,13 +47,13 @@ def test_a_folder_ignores_what_is_no_picture(tmp_path):
     (root / "train" / "red" / "._0.jpg").write_text("x")
     (root / "train" / ".cache").mkdir()
     (root / "train" / "README.md").write_text("x")
-    assert len(datasets.load(str(root)).train) == 12
+    assert len(open_dataset(str(root)).train) == 12
 
 
 def test_file_names_need_not_be_utf8(tmp_path):
     root = draw_folder(tmp_path / "d")
     (root / "train" / "red" / "0.jpg").rename(os.fsdecode(os.fsencode(root / "train" / "red") + b"/\xff.jpg"))
-    split = datasets.load(str(root)).train
+    split = open_dataset(str(root)).train
     assert len(split) == 12
     assert all(len(split.read(tf.constant(index, tf.int64)).numpy()) > 100 for index in range(12))
 
@@ -59,7 +61,7 @@ def test_file_names_need_not_be_utf8(tmp_path):
 def test_shapes_are_the_embedded_pictures(monkeypatch):
     monkeypatch.setitem(shapes.NUM_IMAGES, "train", 20)
     monkeypatch.setitem(shapes.NUM_IMAGES, "validation", 10)
-    dataset = datasets.load("shapes")
+    dataset = open_dataset("shapes")
     assert dataset.class_names == shapes.CLASS_NAMES
     assert (len(dataset.train), len(dataset.validation)) == (20, 10)
     np.testing.assert_array_equal(dataset.train.read(tf.constant(13, tf.int64)), shapes.draw("train", 13)[0])
@@ -108,20 +110,20 @@ def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
     root = draw_folder(tmp_path / "d")
     for message in damage(root):
         with pytest.raises(InputError, match=message):  # noqa: PT012  # some show when the split is opened
-            dataset = datasets.load(str(root))
+            dataset = open_dataset(str(root))
             _ = dataset.train, dataset.validation
 
 
 def test_a_file_is_no_data_set(tmp_path):
     (tmp_path / "data.zip").write_text("x")
     with pytest.raises(InputError, match=r"data.zip is a file; give the folder that holds train/ and val/"):
-        datasets.load(str(tmp_path / "data.zip"))
+        open_dataset(str(tmp_path / "data.zip"))
 
 
 @pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!"])
 def test_an_unknown_name_says_what_can_be_given(name):
     with pytest.raises(OptionError, match=f"--data {name}: no such folder, and no such data set in TensorFlow"):
-        datasets.load(name)
+        open_dataset(name)
 
 
 class TinyColours(tfds.core.GeneratorBasedBuilder):
@@ -173,7 +175,7 @@ def tfds_folder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_tfds_name_is_prepared_and_read():
-    dataset = datasets.load("tiny_colours")
+    dataset = open_dataset("tiny_colours")
     assert dataset.class_names == ("dark", "light")
     assert (len(dataset.train), len(dataset.validation)) == (6, 4)
     for split in (dataset.train, dataset.validation):
@@ -195,31 +197,31 @@ def test_a_dry_run_downloads_nothing(tmp_path):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_without_a_validation_split_the_last_tenth_stands_in():
-    dataset = datasets.load("tiny_unsplit")
+    dataset = open_dataset("tiny_unsplit")
     assert (len(dataset.train), len(dataset.validation)) == (18, 2)
 
 
 def test_a_broken_tfds_says_what_mends_it(monkeypatch):
     monkeypatch.delattr(tfds, "builder")
     with pytest.raises(InputError, match="cannot be imported beside this TensorFlow; .* 'tensorflow-metadata<1.18'"):
-        datasets.load("cifar10")
+        open_dataset("cifar10")
 
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
     with pytest.raises(OptionError, match="--data tiny_colours:9.9.9: TensorFlow Datasets says: .*9.9.9"):
-        datasets.load("tiny_colours:9.9.9")
+        open_dataset("tiny_colours:9.9.9")
     with pytest.raises(OptionError, match="--data tiny_colours/foo: TensorFlow Datasets says: "):
-        datasets.load("tiny_colours/foo")
+        open_dataset("tiny_colours/foo")
     with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
-        datasets.load("tiny_text")
+        open_dataset("tiny_text")
     with pytest.raises(
         InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
     ):
-        datasets.load("tiny_broken")
-    monkeypatch.setattr(datasets.builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+        open_dataset("tiny_broken")
+    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
     with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
-        _ = datasets.load("tiny_colours").train
+        _ = open_dataset("tiny_colours").train
 
 
 NAMED = {
@@ -252,23 +254,23 @@ def record_splits(builder, counts):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
-    builders.tfds(DataSource(name=name))
+    tfds_builders.tfds(DataSource(name=name))
     training, validation = NAMED[name]
     record_splits(tfds.builder(name, data_dir=str(tmp_path)), {training: 20, validation: 20})
     with tfds.testing.mock_data(num_examples=20, data_dir=str(tmp_path)):
-        dataset = datasets.load(DataSource(name=name, data_dir=str(tmp_path)))
+        dataset = open_dataset(DataSource(name=name, data_dir=str(tmp_path)))
         assert len(dataset.class_names) == {"cifar100": 100, "tf_flowers": 5}.get(name, 10)
         for split in (dataset.train, dataset.validation):
             assert 0 < len(split) <= 20
             for index in range(len(split)):
-                picture = data.pixels(split, tf.constant(index, tf.int64))
+                picture = reading.pixels(split, tf.constant(index, tf.int64))
                 assert picture.shape == (256, 256, 3)
 
 
 def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
     record_splits(tfds.builder("imagenet_v2", data_dir=str(tmp_path)), {"test": 6})
     with tfds.testing.mock_data(num_examples=6, data_dir=str(tmp_path)):
-        dataset = datasets.load(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
+        dataset = open_dataset(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
         assert dataset.class_names == imagenet.synsets()
         assert len(dataset.validation) == 6
         with pytest.raises(InputError, match="--data imagenet_v2 has no split for train, only test; name what to take"):
@@ -277,9 +279,9 @@ def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_split_expressions():
-    dataset = datasets.load(DataSource(name="tiny_unsplit", split="train[:25%]+train[75%:], train[10:15]"))
+    dataset = open_dataset(DataSource(name="tiny_unsplit", split="train[:25%]+train[75%:], train[10:15]"))
     assert (len(dataset.train), len(dataset.validation)) == (10, 5)
-    plain = datasets.load(DataSource(name="tiny_unsplit", split="train,train"))
+    plain = open_dataset(DataSource(name="tiny_unsplit", split="train,train"))
     every = [int(plain.train.labels[index]) for index in range(20)]
     assert list(dataset.train.labels) == every[:5] + every[15:]
     assert list(dataset.validation.labels) == every[10:15]
@@ -289,14 +291,14 @@ def test_split_expressions():
         "train,train[20:]": r"--split train\[20:\] has no picture in it",
     }.items():
         with pytest.raises(OptionError, match=message):
-            datasets.load(DataSource(name="tiny_unsplit", split=split))
+            open_dataset(DataSource(name="tiny_unsplit", split=split))
     with pytest.raises(OptionError, match="--split a,b: shapes has its own; only data sets of TFDS are split so"):
-        datasets.load(DataSource(name="shapes", split="a,b"))
+        open_dataset(DataSource(name="shapes", split="a,b"))
 
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_stream_gives_any_part_in_order():
-    dataset = datasets.load(DataSource(name="tiny_unsplit", split="train[15:]+train[:10],train"))
+    dataset = open_dataset(DataSource(name="tiny_unsplit", split="train[15:]+train[:10],train"))
     stream = dataset.stream("train")
     assert stream.count == 15
     whole = [int(stream.load(example)[1]) for example in stream.elements(0, 15)]
@@ -309,11 +311,11 @@ def test_a_stream_gives_any_part_in_order():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp_path):
-    monkeypatch.setattr(builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
-    dataset = datasets.load("tiny_colours")
+    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    dataset = open_dataset("tiny_colours")
     result = prepare(dataset, tmp_path / "shards", Settings(encoding="raw"))
     assert result.images == {"train": 6, "validation": 4}
-    split = datasets.load(str(tmp_path / "shards")).train
+    split = open_dataset(str(tmp_path / "shards")).train
     for index, label in enumerate(split.labels):
         assert np.all(split.read(tf.constant(index, tf.int64)) == 250 * label)
 
@@ -321,12 +323,12 @@ def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp
 @pytest.mark.usefixtures("tfds_folder")
 def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, tiny, tmp_path, capfd):
     little = types.SimpleNamespace(virtual_memory=lambda: types.SimpleNamespace(available=10))
-    monkeypatch.setattr(builders, "psutil", little)
+    monkeypatch.setattr(tfds_builders, "psutil", little)
     whole = dataclasses.replace(
         recipe("quickstart"), architecture=tiny, data="tiny_colours", input_size=67, batch_size=3, epochs=1
     )
     assert train(whole, tmp_path / "run").num_images == 4
-    shards = builders.prepared_folder(whole.source)
+    shards = tfds_builders.prepared_folder(whole.source)
     assert f"tiny_colours is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
         capfd.readouterr().err
     )
@@ -345,7 +347,7 @@ class TinyUnlabelled(TinyColours):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_pictures_without_a_label_are_named(tmp_path):
-    dataset = datasets.load("tiny_unlabelled")
+    dataset = open_dataset("tiny_unlabelled")
     message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; mend its labels"
     with pytest.raises(InputError, match=message):
         _ = dataset.train
@@ -356,8 +358,8 @@ def test_pictures_without_a_label_are_named(tmp_path):
 
 
 def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
-    builders.tfds(DataSource(name="imagewoof"))
-    from alexnet_keras.datasets import imagewoof
+    tfds_builders.tfds(DataSource(name="imagewoof"))
+    from alexnet_keras.data.sources import imagewoof
 
     for split, count in (("train", 2), ("val", 1)):
         for label, synset in enumerate(imagewoof.SYNSETS):
@@ -373,7 +375,7 @@ def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
         "download_and_extract",
         lambda self, url: (shutil.unpack_archive(tmp_path / Path(url).name, extracted, filter="data"), extracted)[1],
     )
-    dataset = datasets.load(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
+    dataset = open_dataset(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
     assert [labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
     assert (len(dataset.train), len(dataset.validation)) == (20, 10)
     for index, label in enumerate(dataset.train.labels):
@@ -393,9 +395,9 @@ def test_a_run_remembers_where_its_data_are(tmp_path):
 
 def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    assert datasets.absolute("colours") == datasets.absolute("./colours/") == str(folder.resolve())
-    assert datasets.absolute("shapes") == "shapes"
-    assert datasets.absolute("cifar10") == "cifar10"
+    assert absolute_source("colours") == absolute_source("./colours/") == str(folder.resolve())
+    assert absolute_source("shapes") == "shapes"
+    assert absolute_source("cifar10") == "cifar10"
 
 
 def test_labels_are_words_where_the_synset_is_known():
@@ -404,7 +406,7 @@ def test_labels_are_words_where_the_synset_is_known():
 
 
 def test_real_photographs(shared_data):
-    dataset = datasets.load(str(shared_data / "imagenette"))
+    dataset = open_dataset(str(shared_data / "imagenette"))
     assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
     assert [labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
     with Image.open(dataset.train.names[0]) as picture:

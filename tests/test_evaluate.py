@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_keras import evaluate as evaluation
-from alexnet_keras.datasets import Split
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.predict import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 
-from alexnet_keras import datasets, export, predict
+from alexnet_keras import export, predict
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import Target, proof
 from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
 from alexnet_keras.model import AlexNet
@@ -67,7 +68,7 @@ def test_a_bad_picture_is_named(model, tmp_path):
     root = draw_folder(tmp_path / "colours")
     (root / "val" / "red" / "0.jpg").write_text("no picture")
     with pytest.raises(InputError, match="val/red/0.jpg is not a complete"):
-        export.export(model, Target(format="tflite"), tmp_path / "out.tflite", datasets.load(str(root)))
+        export.export(model, Target(format="tflite"), tmp_path / "out.tflite", open_dataset(str(root)))
     assert not (tmp_path / "out.tflite").exists()
 
 
@@ -169,10 +170,10 @@ def test_a_calibration_that_cannot_be_is_refused(model, dataset, folder, tmp_pat
     for quantize in ("none", "dynamic"):
         with pytest.raises(OptionError, match="--calibration colours: only --quantize int8 and int8-only use it"):
             export.export(model, Target(format="tflite", quantize=quantize), tmp_path / "o.tflite", dataset, dataset)
-    one = datasets.load(str(draw_folder(tmp_path / "one", train=1)))
+    one = open_dataset(str(draw_folder(tmp_path / "one", train=1)))
     with pytest.raises(InputError, match="one has 3 training pictures, and calibration needs at least 20; name more"):
         export.export(model, Target(format="tflite", quantize="int8"), tmp_path / "o.tflite", dataset, one)
-    few = datasets.load(str(folder))
+    few = open_dataset(str(folder))
     with pytest.raises(InputError, match="colours has 12 training pictures, and calibration needs at least 20"):
         export.export(model, Target(format="tflite", quantize="int8"), tmp_path / "o.tflite", few)
 

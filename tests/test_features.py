@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from conftest import cli, only_error
 
-from alexnet_keras import data, datasets
+from alexnet_keras.data import pipeline
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet
 
 
@@ -41,8 +42,8 @@ def test_every_picture_once_with_its_name_and_label(part, count, model, folder, 
 
 def test_both_towers_and_maps(model, folder, tmp_path):
     network = keras.models.load_model(model)
-    split = datasets.load(str(folder)).validation
-    ((pictures, _),) = data.eval_dataset(split, input_size=67, batch_size=9)
+    split = open_dataset(str(folder)).validation
+    ((pictures, _),) = pipeline.eval_dataset(split, input_size=67, batch_size=9)
     for layer, names in (("fc6", ("fc6a", "fc6b")), ("pool2b", ("pool2b",)), ("predictions", ("predictions",))):
         path = tmp_path / f"{layer}.npz"
         result = cli("features", model, "--data", folder, "--layer", layer, "--part", "validation", "--output", path)

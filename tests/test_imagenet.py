@@ -13,11 +13,13 @@ import tensorflow_datasets as tfds
 from conftest import cli, only_error
 from PIL import Image
 
-from alexnet_keras import datasets, labels
+from alexnet_keras import labels
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.conversion import Settings
-from alexnet_keras.datasets import imagenet
-from alexnet_keras.prepare import prepare
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources import imagenet
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError, OptionError
 
 SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the devkit's ids 449, 1 and 1000 or so
@@ -77,7 +79,7 @@ def write_tree(root: Path, flat: bool) -> Path:
     return root
 
 
-def check_labels(dataset: datasets.DataSet) -> None:
+def check_labels(dataset: DataSet) -> None:
     """Every picture has the colour of its label, every label is the synset's place among the sorted 1,000."""
     assert dataset.name == "imagenet"
     assert len(dataset.class_names) == 1000
@@ -113,18 +115,18 @@ def test_the_words_are_those_of_the_challenge(shared_data):
 def test_the_tars_are_built_by_tfds_and_used_again(tmp_path):
     manual = write_tars(tmp_path / "manual", *drawn())
     source = DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual))
-    dataset = datasets.load(source)
+    dataset = open_dataset(source)
     check_labels(dataset)
     assert sorted(dataset.train.names)[0] == "n01440764_12.JPEG"
     assert (tmp_path / "data" / "imagenet2012").is_dir()
     shutil.rmtree(manual)
-    check_labels(datasets.load(source))
+    check_labels(open_dataset(source))
 
 
 def test_the_manual_folder_of_tfds_is_looked_into(tmp_path, monkeypatch):
     write_tars(tmp_path / "downloads" / "manual", *drawn())
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    check_labels(datasets.load("imagenet"))
+    check_labels(open_dataset("imagenet"))
 
 
 def test_real_photographs_in_tars(shared_data, tmp_path):
@@ -135,14 +137,14 @@ def test_real_photographs_in_tars(shared_data, tmp_path):
         train.setdefault(synset, {})[f"{synset}_{number}.JPEG"] = path.read_bytes()
     val = {f"ILSVRC2012_val_{n:08}.JPEG": path.read_bytes() for n, path in enumerate(photographs[:5], 1)}
     manual = write_tars(tmp_path / "manual", train, val)
-    dataset = datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path), manual_dir=str(manual)))
+    dataset = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path), manual_dir=str(manual)))
     assert (len(dataset.train), len(dataset.validation)) == (len(photographs), 5)
     for name, label in zip(dataset.train.names, dataset.train.labels, strict=True):
         assert dataset.class_names[label] == name.split("_")[0]
     result = prepare(dataset, tmp_path / "shards", Settings(jobs=2))
     assert result.images == {"train": len(photographs), "validation": 5}
     assert 12_000 < result.bytes / (len(photographs) + 5) < 40_000
-    prepared = datasets.load(str(tmp_path / "shards"))
+    prepared = open_dataset(str(tmp_path / "shards"))
     assert list(prepared.train.names) == list(dataset.train.names)
     np.testing.assert_array_equal(prepared.train.labels, dataset.train.labels)
 
@@ -154,10 +156,10 @@ def test_trees(form, tmp_path):
         path = root / imagenet.GROUND_TRUTH
         path.parent.mkdir(parents=True)
         path.write_text("490\n361\n171\n")  # as the real one begins
-    check_labels(datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path))))
+    check_labels(open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path))))
     if form != "by synset":
-        check_labels(datasets.load(str(root)))
-        assert list(datasets.load(str(root)).validation.labels) == [label_of(synset) for synset in TRUTH]
+        check_labels(open_dataset(str(root)))
+        assert list(open_dataset(str(root)).validation.labels) == [label_of(synset) for synset in TRUTH]
 
 
 def test_the_devkit_decides_where_it_is(tmp_path):
@@ -165,38 +167,38 @@ def test_the_devkit_decides_where_it_is(tmp_path):
     path = tmp_path / imagenet.GROUND_TRUTH
     path.parent.mkdir(parents=True)
     path.write_text("1\n2\n1000\n")
-    first = [datasets.load(str(root)).class_names[label] for label in datasets.load(str(root)).validation.labels]
+    first = [open_dataset(str(root)).class_names[label] for label in open_dataset(str(root)).validation.labels]
     assert first[:2] == ["n02119789", "n02100735"]  # kit fox, English setter
     path.write_text("1\n2\n1001\n")
     with pytest.raises(InputError, match=r"ground_truth.txt, line 3: '1001' is no class; they are numbered 1 to 1,000"):
-        _ = datasets.load(str(root)).validation
+        _ = open_dataset(str(root)).validation
     path.write_text("1\n2\n")
     with pytest.raises(InputError, match=r"val_00000003.JPEG has no label: .*ground_truth.txt has 2 of them"):
-        _ = datasets.load(str(root)).validation
+        _ = open_dataset(str(root)).validation
 
 
 def test_what_is_none_of_imagenets_is_named(tmp_path):
     root = write_tree(tmp_path / "imagenet", flat=True)
     (root / "val" / "holiday.jpg").write_bytes(jpeg(3))
     with pytest.raises(InputError, match=r"val/holiday.jpg is not named as ILSVRC2012's validation pictures"):
-        _ = datasets.load(str(root)).validation
+        _ = open_dataset(str(root)).validation
     (root / "train" / "n00000001").mkdir()
     with pytest.raises(InputError, match=r"train/n00000001 is none of the 1,000 classes of ILSVRC2012; move it away"):
-        _ = datasets.load(str(root)).train
+        _ = open_dataset(str(root)).train
 
 
 def test_shards_come_first(tmp_path):
     root = write_tree(tmp_path / "imagenet", flat=True)
-    prepare(datasets.load(str(root)), tmp_path / "imagenet-256", Settings(encoding="raw"))
+    prepare(open_dataset(str(root)), tmp_path / "imagenet-256", Settings(encoding="raw"))
     write_tars(tmp_path / "downloads" / "manual", {}, {})
-    dataset = datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path)))
+    dataset = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path)))
     assert dataset.train.read_batch is not None
     assert list(dataset.validation.labels) == [label_of(synset) for synset in TRUTH]
-    again = datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256")))
+    again = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256")))
     assert len(again.train) == 6
     halves = DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256"), split="train[:50%],train[50%:]")
     with pytest.raises(OptionError, match=r"--split train.*: .*imagenet-256 has its own; only data sets that TFDS has"):
-        datasets.load(halves)
+        open_dataset(halves)
 
 
 def test_a_tree_has_its_own_splits(tmp_path):
@@ -204,7 +206,7 @@ def test_a_tree_has_its_own_splits(tmp_path):
     with pytest.raises(
         OptionError, match=f"--split train,validation: {root} has its own; only data sets that TFDS has"
     ):
-        datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path), split="train,validation"))
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path), split="train,validation"))
 
 
 def test_a_dry_run_builds_nothing(tmp_path):
@@ -272,7 +274,7 @@ def test_tars_with_wrong_names_are_refused_before_they_are_built(damage, tmp_pat
     message = damage(train, val)
     manual = write_tars(tmp_path / "manual", train, val)
     with pytest.raises(InputError, match=re.escape(message)):
-        datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
     assert {path.name for path in tmp_path.iterdir()} <= {"manual", "data"}
     assert not (tmp_path / "data" / "imagenet2012").exists()
 
@@ -283,7 +285,7 @@ def test_a_tar_that_is_cut_short_is_named(name, size, tmp_path):
     manual = write_tars(tmp_path / "manual", *drawn())
     (manual / name).write_bytes((manual / name).read_bytes()[:size])
     with pytest.raises(InputError, match=rf"{name} is no whole tar \(.*\): .* bytes of .*; download it again"):
-        datasets.load(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
 
 
 def test_a_build_that_ends_in_between_leaves_no_build(tmp_path, monkeypatch):
@@ -292,8 +294,8 @@ def test_a_build_that_ends_in_between_leaves_no_build(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tfds.core.GeneratorBasedBuilder, "_download_and_prepare", _full)
         with pytest.raises(InputError, match="could not be downloaded and prepared: .*No space left on device"):
-            datasets.load(source)
-    check_labels(datasets.load(source))
+            open_dataset(source)
+    check_labels(open_dataset(source))
 
 
 def _full(*arguments, **options):

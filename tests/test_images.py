@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from alexnet_keras import images
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.decode import decode
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (40, 30, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(PIXELS).resize((400, 500), Image.Resampling.BICUBIC))
@@ -37,7 +38,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_picture_becomes_rgb(kind):
     encoded, expected, tolerance = KINDS[kind]
-    decoded = images.decode(encoded)
+    decoded = decode(encoded)
     assert decoded.dtype == tf.uint8
     assert decoded.shape == (500, 400, 3)
     difference = np.abs(decoded.numpy().astype(int) - np.asarray(expected).astype(int))
@@ -47,7 +48,7 @@ def test_every_kind_of_picture_becomes_rgb(kind):
 
 def test_sixteen_bits_are_cut_to_eight():
     deep = tf.constant(np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64, 1))
-    decoded = images.decode(tf.io.encode_png(deep))
+    decoded = decode(tf.io.encode_png(deep))
     np.testing.assert_allclose(decoded[..., 1], deep[..., 0].numpy() // 256, atol=1)
 
 
@@ -56,7 +57,7 @@ def test_sixteen_bits_are_cut_to_eight():
 )
 def test_what_is_no_whole_picture_is_an_error(content):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        images.decode(tf.constant(content))
+        decode(tf.constant(content))
 
 
 @pytest.mark.parametrize("size", [(500, 400), (400, 500), (256, 256), (300, 257), (90, 61), (1000, 300)])
@@ -67,21 +68,21 @@ def test_resize_and_crop_equals_pillow(size):
     wide, high = round(width * scale), round(height * scale)
     left, top = (wide - 256) // 2, (high - 256) // 2
     expected = picture.resize((wide, high), Image.Resampling.BILINEAR).crop((left, top, left + 256, top + 256))
-    result = images.resize_and_crop(tf.constant(np.asarray(picture)))
+    result = image_ops.resize_and_crop(tf.constant(np.asarray(picture)))
     assert result.dtype == tf.uint8
     np.testing.assert_allclose(result.numpy().astype(int), np.asarray(expected).astype(int), atol=1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 2)])
 def test_extreme_pictures_become_squares(size):
-    result = images.resize_and_crop(tf.fill((*size, 3), tf.constant(200, tf.uint8)))
+    result = image_ops.resize_and_crop(tf.fill((*size, 3), tf.constant(200, tf.uint8)))
     assert result.shape == (256, 256, 3)
     assert np.all(result == 200)
 
 
 def test_crop_cuts_at_its_offset():
     for top, left in ((0, 0), (20, 10), (0, 10), (7, 3)):
-        square = images.crop(tf.constant(PIXELS), tf.constant([top, left]), 20)
+        square = image_ops.crop(tf.constant(PIXELS), tf.constant([top, left]), 20)
         np.testing.assert_array_equal(square, PIXELS[top : top + 20, left : left + 20])
 
 
@@ -90,8 +91,8 @@ def test_crop_cuts_at_its_offset():
 def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_picture(offset, mirrored):
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
     encoded = encode(Image.fromarray(noise), "JPEG", quality=95)  # which keeps colours at half the resolution
-    expected = images.crop(images.decode(encoded), tf.constant(offset), 227).numpy()
-    square = images.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
+    expected = image_ops.crop(decode(encoded), tf.constant(offset), 227).numpy()
+    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
     np.testing.assert_array_equal(square, expected[:, ::-1] if mirrored else expected)
 
 
@@ -100,8 +101,8 @@ def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_picture(offset, mirrored
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (7, 10)])
 def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, mirrored):
     encoded = KINDS[kind][0]
-    expected = images.crop(images.resize_and_crop(images.decode(encoded)), tf.constant(offset), 227).numpy()
-    square = images.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
+    expected = image_ops.crop(image_ops.resize_and_crop(decode(encoded)), tf.constant(offset), 227).numpy()
+    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
     difference = np.abs(square.numpy().astype(int) - (expected[:, ::-1] if mirrored else expected).astype(int))
     assert difference.max() <= 1  # where a float ends on the other side of a half
     assert (difference > 0).mean() < 2e-2  # in a picture of black and white, sums of exactly one half are many
@@ -109,21 +110,21 @@ def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, mirro
 
 def test_a_stored_picture_that_is_no_jpeg_is_cropped_like_a_photograph():
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
-    square = images.crop_encoded(encode(Image.fromarray(noise), "PNG"), tf.constant((3, 5)), tf.constant(True), 227)
+    square = image_ops.crop_encoded(encode(Image.fromarray(noise), "PNG"), tf.constant((3, 5)), tf.constant(True), 227)
     np.testing.assert_array_equal(square, noise[3:230, 5:232][:, ::-1])
 
 
 def test_mirror_reverses_left_and_right():
-    np.testing.assert_array_equal(images.mirror(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
-    np.testing.assert_array_equal(images.mirror(tf.constant(PIXELS), tf.constant(False)), PIXELS)
+    np.testing.assert_array_equal(image_ops.mirror(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
+    np.testing.assert_array_equal(image_ops.mirror(tf.constant(PIXELS), tf.constant(False)), PIXELS)
 
 
 def test_centre_crop_is_central():
-    np.testing.assert_array_equal(images.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
+    np.testing.assert_array_equal(image_ops.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
 
 
 def test_ten_views_are_corners_centre_and_their_mirror_images():
-    views = images.ten_views(tf.constant(PIXELS), 20).numpy()
+    views = image_ops.ten_views(tf.constant(PIXELS), 20).numpy()
     places = [(0, 0), (0, 10), (20, 0), (20, 10), (10, 5)]
     assert views.shape == (10, 20, 20, 3)
     for view, (y, x) in zip(views[:5], places, strict=True):
@@ -137,16 +138,16 @@ def test_eager_and_tf_data_agree():
     shifts = tf.constant([[1.5, -2, 3], [0, 0, 0], [9, 9, 9]])
 
     def one(offset: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-        return images.crop_encoded(encoded, offset, mirrored, 227)
+        return image_ops.crop_encoded(encoded, offset, mirrored, 227)
 
-    whole = images.resize_and_crop(images.decode(encoded))
-    expected = images.crop_and_mirror(tf.stack([whole] * 3), offsets, mirrored, 227)
+    whole = image_ops.resize_and_crop(decode(encoded))
+    expected = image_ops.crop_and_mirror(tf.stack([whole] * 3), offsets, mirrored, 227)
     for index, image in enumerate(tf.data.Dataset.from_tensor_slices((offsets, mirrored)).map(one)):
         np.testing.assert_allclose(image.numpy().astype(int), expected[index].numpy().astype(int), atol=1)
         np.testing.assert_array_equal(image, one(offsets[index], mirrored[index]))
 
     def finish(image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-        return images.shift_colours(image, shift, (120.0, 110.0, 100.0), 1.1)
+        return image_ops.shift_colours(image, shift, (120.0, 110.0, 100.0), 1.1)
 
     dataset = tf.data.Dataset.from_tensor_slices((expected, shifts)).batch(2).map(finish)
     for result, eager in zip(dataset.unbatch(), finish(expected, shifts), strict=True):

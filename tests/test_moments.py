@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alexnet_keras.moments import ColourStatistics, Moments
+from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
 
 PICTURES = np.random.RandomState(0).randint(0, 256, (7, 16, 16, 3), dtype=np.uint8)
 PICTURES[..., 1] = PICTURES[..., 0] // 2 + PICTURES[..., 1] // 2  # red and green go together

@@ -14,8 +14,10 @@ import pytest
 from conftest import cli, draw_folder, only_error
 from PIL import Image
 
-from alexnet_keras import datasets, prepare
-from alexnet_keras.conversion import Settings
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.shards import prepare
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError, OptionError
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +34,7 @@ def colours(tmp_path):
 
 
 def run(source, output, **options):
-    return prepare.prepare(datasets.load(str(source)), output, Settings(**options))
+    return prepare.prepare(open_dataset(str(source)), output, Settings(**options))
 
 
 def contents(folder):
@@ -44,7 +46,7 @@ def test_every_picture_once_with_its_label_and_source(colours, tmp_path):
     assert result.images == {"train": 12, "validation": 9}
     assert (result.shards, result.resumed_shards, result.bad) == (6, 0, [])
     assert result.bytes == sum(path.stat().st_size for path in (tmp_path / "out").glob("*-0000?.npy"))
-    source, stored = datasets.load(str(colours)), datasets.load(str(tmp_path / "out"))
+    source, stored = open_dataset(str(colours)), open_dataset(str(tmp_path / "out"))
     assert list(stored.train.names) == list(source.train.names)
     np.testing.assert_array_equal(stored.validation.labels, source.validation.labels)
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if "train" in path.name) == sorted(
@@ -114,7 +116,7 @@ def test_a_killed_one_goes_on(colours, tmp_path, moment, finished):
     assert killed.returncode == -signal.SIGKILL
     assert not (out / "dataset.json").exists()
     with pytest.raises(InputError, match=r"out holds shards that are not finished; call the same 'data prepare' again"):
-        datasets.load(str(out))
+        open_dataset(str(out))
     result = run(colours, out)
     assert (result.shards, result.resumed_shards) == (6, finished)
     assert not list(out.glob(".partial-*"))
@@ -232,7 +234,7 @@ def test_bad_pictures_are_listed_and_left_out_if_one_says_so(colours, tmp_path, 
     assert result.images == {"train": 12 + 3, "validation": 9}
     listed = capsys.readouterr().err.splitlines()
     assert {f"{name} {reason}" for name, reason in reasons.items()} <= set(listed)
-    stored = datasets.load(str(tmp_path / "out"))
+    stored = open_dataset(str(tmp_path / "out"))
     assert kinds <= set(stored.train.names)
     for name, label in zip(stored.train.names, stored.train.labels, strict=True):
         assert f"/train/{stored.class_names[label]}/" in name
@@ -280,12 +282,12 @@ def test_a_huge_picture_takes_no_memory(tmp_path):
 
 
 def test_labels_out_of_range_are_named(colours, tmp_path):
-    dataset = datasets.load(str(colours))
+    dataset = open_dataset(str(colours))
     dataset.train.labels[5] = 3
     with pytest.raises(InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; mend its"):
         prepare.prepare(dataset, tmp_path / "out", Settings())
     assert not list((tmp_path / "out").glob("train-00001*"))
-    again = datasets.DataSet("colours", dataset.class_names, lambda split: dataset.train)
+    again = DataSet("colours", dataset.class_names, lambda split: dataset.train)
     with pytest.raises(InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; mend its"):
         _ = again.train
 
@@ -333,12 +335,12 @@ def test_settings_check_themselves(options, message):
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
 def test_other_sizes_are_resized_when_they_are_read(colours, tmp_path, encoding):
-    from alexnet_keras import data
+    from alexnet_keras.data import reading
 
     run(colours, tmp_path / "out", size=64, encoding=encoding)
-    split = datasets.load(str(tmp_path / "out")).train
+    split = open_dataset(str(tmp_path / "out")).train
     assert split.read_batch is None
-    assert data.pixels(split, np.int64(3)).shape == (256, 256, 3)
+    assert reading.pixels(split, np.int64(3)).shape == (256, 256, 3)
     assert np.load(tmp_path / "out" / "mean_image.npy").shape == (64, 64, 3)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras import images
-from alexnet_keras.rescaling import rescaled_square
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.compiled_resize import rescaled_square
 
 
 def triangles(length: int, size: int, shorter: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def test_a_square_is_that_of_the_rescaled_picture(shape, offset, mirrored):
 def test_all_of_it_is_what_tensorflow_makes(shape):
     image = noise(*shape)
     ours = rescaled_square(image, 256, np.zeros(2, np.int32), 256, False).astype(int)
-    theirs = images.resize_and_crop(tf.constant(image)).numpy().astype(int)
+    theirs = image_ops.resize_and_crop(tf.constant(image)).numpy().astype(int)
     assert np.abs(ours - theirs).max() <= 1  # where a float ends on the other side of a half
     assert (ours != theirs).mean() < 5e-3
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from alexnet_keras import shapes
+from alexnet_keras.data.sources import shapes
 
 
 def test_pictures_are_the_same_on_every_machine():

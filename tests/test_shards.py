@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import data, datasets, shards
-from alexnet_keras.conversion import Settings
-from alexnet_keras.prepare import prepare
+from alexnet_keras.data import reading, shards
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError
 
 
@@ -19,7 +20,7 @@ def prepared(tmp_path_factory):
     """The same twelve and nine pictures as a folder, as raw shards and as JPEG shards."""
     root = tmp_path_factory.mktemp("prepared")
     draw_folder(root / "colours")
-    source = datasets.load(str(root / "colours"))
+    source = open_dataset(str(root / "colours"))
     for encoding in shards.ENCODINGS:
         prepare(source, root / encoding, Settings(encoding=encoding))
     return root
@@ -34,7 +35,7 @@ def copy(prepared, encoding, tmp_path):
 
 @pytest.mark.parametrize(("encoding", "tolerance"), [("raw", 0), ("jpeg", 24)])  # the colours are noise, hard on JPEG
 def test_shards_hold_the_pictures_of_their_source(prepared, encoding, tolerance):
-    source, stored = datasets.load(str(prepared / "colours")), datasets.load(str(prepared / encoding))
+    source, stored = open_dataset(str(prepared / "colours")), open_dataset(str(prepared / encoding))
     assert stored.name == "colours"
     assert stored.class_names == source.class_names
     for one, other in ((source.train, stored.train), (source.validation, stored.validation)):
@@ -44,13 +45,13 @@ def test_shards_hold_the_pictures_of_their_source(prepared, encoding, tolerance)
         np.testing.assert_array_equal(one.labels, other.labels)
         for index in range(len(one)):
             place = tf.constant(index, tf.int64)
-            difference = data.pixels(one, place).numpy().astype(int) - data.pixels(other, place).numpy()
+            difference = reading.pixels(one, place).numpy().astype(int) - reading.pixels(other, place).numpy()
             assert np.abs(difference).mean() <= tolerance
 
 
 @pytest.mark.parametrize("encoding", shards.ENCODINGS)
 def test_a_batch_is_its_pictures_in_any_order(prepared, encoding):
-    split = datasets.load(str(prepared / encoding)).train
+    split = open_dataset(str(prepared / encoding)).train
     order = [7, 0, 11, 7, 3]
     (batch,) = tf.data.Dataset.from_tensors(tf.constant(order, tf.int64)).map(split.read_batch)
     assert batch.shape[1:] == (() if encoding == "jpeg" else (256, 256, 3))
@@ -60,7 +61,7 @@ def test_a_batch_is_its_pictures_in_any_order(prepared, encoding):
 
 def test_raw_shards_are_plain_numpy_files(prepared):
     pictures = np.load(prepared / "raw" / "train-00000.npy", mmap_mode="r")
-    split = datasets.load(str(prepared / "raw")).train
+    split = open_dataset(str(prepared / "raw")).train
     assert pictures.shape == (12, 256, 256, 3)
     np.testing.assert_array_equal(pictures[5], split.read(tf.constant(5, tf.int64)))
     encoded = np.load(prepared / "jpeg" / "train-00000.npy")
@@ -69,7 +70,7 @@ def test_raw_shards_are_plain_numpy_files(prepared):
 
 
 def test_statistics_are_those_of_the_training_pictures(prepared):
-    dataset = datasets.load(str(prepared / "raw"))
+    dataset = open_dataset(str(prepared / "raw"))
     pictures = np.load(prepared / "raw" / "train-00000.npy").astype(np.float64)
     np.testing.assert_allclose(dataset.statistics.mean, pictures.mean(axis=(0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(dataset.statistics.covariance, np.cov(pictures.reshape(-1, 3).T, bias=True), rtol=1e-9)
@@ -84,11 +85,11 @@ def test_a_changed_byte_is_found_when_it_is_read(prepared, encoding, tmp_path):
     offset = int(np.load(folder / "train-00000.index.npy")[4]["offset"])
     content[offset + 700] ^= 1
     path.write_bytes(content)
-    split = datasets.load(str(folder)).train
+    split = open_dataset(str(folder)).train
     assert split.read(tf.constant(3, tf.int64)) is not None
     with (
         pytest.raises(InputError, match=r"train-00000.npy is damaged: picture 4 does not match its checksum; remove"),
-        data.naming_unreadable(split),
+        reading.naming_unreadable(split),
     ):
         list(tf.data.Dataset.range(12).batch(6).map(split.read_batch))
 
@@ -136,13 +137,13 @@ def test_damage_that_shows_at_once_is_told_at_once(prepared, damage, tmp_path):
     folder = copy(prepared, "raw", tmp_path)
     message = damage(folder)
     with pytest.raises(InputError, match=message):
-        _ = datasets.load(str(folder)).train
+        _ = open_dataset(str(folder)).train
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text(path.read_text().replace("0", "1", 1))])
 def test_sources_that_are_lost_or_changed_are_named(prepared, tmp_path, damage):
     folder = copy(prepared, "raw", tmp_path)
     damage(folder / "train-00000.sources.json")
-    split = datasets.load(str(folder)).train
+    split = open_dataset(str(folder)).train
     with pytest.raises(InputError, match=r"train-00000.sources.json is damaged or missing; remove it and prepare the"):
         _ = split.names[0]

@@ -12,7 +12,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
-from alexnet_keras import data, predict
+from alexnet_keras import predict
+from alexnet_keras.data import pipeline
 from alexnet_keras.export import integers, onnx, tflite
 from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model import AlexNet, load_model
@@ -63,7 +64,7 @@ def test_no_file_needs_flex(files):
 
 
 def pictures(dataset):
-    batches = data.eval_dataset(dataset.validation, input_size=67, batch_size=9)
+    batches = pipeline.eval_dataset(dataset.validation, input_size=67, batch_size=9)
     return next(batches.as_numpy_iterator())[0]
 
 

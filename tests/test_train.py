@@ -11,9 +11,11 @@ import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import data, datasets, runs
+from alexnet_keras import runs
 from alexnet_keras.callbacks import COLUMNS, Recorder
 from alexnet_keras.config.recipes import recipe
+from alexnet_keras.data import reading
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.fit import smoothed_crossentropy
 from alexnet_keras.model import load_model
 from alexnet_keras.system.errors import InputError, OptionError
@@ -57,7 +59,7 @@ def test_a_run_holds_everything(run, folder):
 
     model = load_model(run / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    assert model.get_layer("mean").mean == data.colour_statistics(datasets.load(str(folder)).train).mean
+    assert model.get_layer("mean").mean == reading.colour_statistics(open_dataset(str(folder)).train).mean
     assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
 
 
@@ -135,7 +137,7 @@ def test_what_cannot_be_leaves_no_folder(changes, message, folder, tiny, tmp_pat
 def test_a_bad_picture_leaves_no_folder(split, memory, tiny, tmp_path, monkeypatch):
     """Whether the pictures are decoded beforehand or, for want of memory, as they come."""
     if memory:
-        monkeypatch.setattr(data.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
+        monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
     root = draw_folder(tmp_path / "colours")
     (root / split / "red" / "1.png").write_text("no picture")
     with pytest.raises(InputError, match=f"{split}/red/1.png is not a complete"):

@@ -12,10 +12,12 @@ import pytest
 from conftest import cli, only_error
 from test_resume import history
 
-from alexnet_keras import data, datasets, frozen, runs, weights
+from alexnet_keras import frozen, runs, weights
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import recipes
 from alexnet_keras.config.variants import architecture
+from alexnet_keras.data import pipeline
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet, load_model, weights_of
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError
 from alexnet_keras.train import train
@@ -116,11 +118,11 @@ def test_features_are_of_the_central_crop_and_its_mirror_image(folder):
     model = AlexNet(narrow(), classes=3, input_shape=(67, 67, 3))
     frozen.freeze(model, "conv5")
     trunk, _ = frozen.cut(model)
-    dataset = datasets.load(str(folder))
+    dataset = open_dataset(str(folder))
     features = frozen.compute(trunk, dataset.train, dataset.validation, 67)
     turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
-    epochs = data.tf.data.Dataset.range(2)
-    pictures = data.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
+    epochs = pipeline.tf.data.Dataset.range(2)
+    pictures = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
     for (values, labels), (images, expected) in zip(
         features.train_dataset(epochs=epochs, **turns), pictures, strict=True
     ):

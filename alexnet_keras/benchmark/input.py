@@ -12,13 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import augmentation, data, datasets, devices, images
+from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.config.variants import architecture
+from alexnet_keras.data import augmentation, image_ops, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.decode import dimensions
+from alexnet_keras.data.pipeline import train_dataset
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.splits import Split
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
 PICTURES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
@@ -100,14 +104,14 @@ def measure(
         variant: train this variant beside it, on the pipeline and on one constant batch; `None` leaves that out.
     """
     start = time.perf_counter()
-    dataset = datasets.load(source)
+    dataset = open_dataset(source)
     split = dataset.train
     opened = time.perf_counter() - start
     noise = None
     if colour_noise:
-        with data.naming_unreadable(split):
-            noise = augmentation.colour_noise(colour_noise, dataset.statistics or data.colour_statistics(split))
-    pipeline = data.train_dataset(
+        with reading.naming_unreadable(split):
+            noise = augmentation.colour_noise(colour_noise, dataset.statistics or reading.colour_statistics(split))
+    pipeline = train_dataset(
         split,
         input_size=input_size,
         batch_size=batch_size,
@@ -116,7 +120,7 @@ def measure(
         noise=noise,
     )
     start = time.perf_counter()
-    with data.naming_unreadable(split):
+    with reading.naming_unreadable(split):
         next(iter(pipeline))
     first = opened + time.perf_counter() - start
 
@@ -154,11 +158,11 @@ def measure(
 def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
     """Evenly spaced pictures of a split as they are stored, and their kind."""
     places = np.linspace(0, len(split) - 1, min(len(split), SAMPLE)).astype(np.int64)
-    with data.naming_unreadable(split):
+    with reading.naming_unreadable(split):
         pictures = [split.read(tf.constant(place)) for place in places]
     if pictures[0].dtype == tf.uint8:
         return pictures, "raw"
-    sizes = {tuple(images.dimensions(picture).numpy()) for picture in pictures}
+    sizes = {tuple(dimensions(picture).numpy()) for picture in pictures}
     jpeg = all(picture.numpy().startswith(b"\xff\xd8\xff") for picture in pictures)
     return pictures, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
 
@@ -172,7 +176,7 @@ def _ceiling(pictures: list[tf.Tensor], kind: str, size: int, batch_size: int, c
 
         def cut(indices: np.ndarray) -> np.ndarray:
             offsets = np.full((len(indices), 2), offset)
-            return images.crop_and_mirror_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
+            return image_ops.crop_and_mirror_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
 
         def work(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.numpy_function(cut, [indices], tf.uint8, stateful=False), indices
@@ -200,7 +204,7 @@ def _drain(dataset: tf.data.Dataset) -> Work:
         dataset: of batches with their labels.
     """
 
-    untuned = data.untuned(dataset)
+    untuned = reading.untuned(dataset)
 
     def work() -> int:
         return sum(len(labels) for _, labels in untuned)

@@ -59,14 +59,14 @@ def prepare(
     Killed at any moment, the same command goes on from the last finished shard.
     """
     load_tensorflow()
-    from alexnet_keras import datasets
-    from alexnet_keras.conversion import Settings
-    from alexnet_keras.estimate import estimate
-    from alexnet_keras.prepare import prepare as prepare_shards
+    from alexnet_keras.data.shards.convert import Settings
+    from alexnet_keras.data.shards.estimate import estimate
+    from alexnet_keras.data.shards.prepare import prepare as prepare_shards
+    from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.system.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
-    dataset = datasets.load(DataSource(name=data, **where), build=not dry_run)
+    dataset = open_dataset(DataSource(name=data, **where), build=not dry_run)
     result: Any = estimate(dataset, output, settings) if dry_run else prepare_shards(dataset, output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
@@ -93,11 +93,11 @@ def prepare(
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every picture; exit code 1 when training on them would go wrong."""
     load_tensorflow()
-    from alexnet_keras import datasets
-    from alexnet_keras.check import check as check_pictures
+    from alexnet_keras.data.check import check as check_pictures
+    from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.labels import readable
 
-    report = check_pictures(datasets.load(DataSource(name=data, **where)), jobs)
+    report = check_pictures(open_dataset(DataSource(name=data, **where)), jobs)
     if as_json:
         click.echo(json.dumps(report.to_dict()))
         sys.exit(1 if report.problems else 0)

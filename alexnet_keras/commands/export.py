@@ -56,23 +56,23 @@ def export(
     folders = {"data_dir": data_dir, "manual_dir": manual_dir}
     source = data_source(lambda: runs.data_of(path), data, split=split, **folders)
     load_tensorflow()
-    from alexnet_keras import datasets
     from alexnet_keras import export as exports
+    from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.export.proof import NUM_IMAGES
 
     target = exports.Target(**options)
     output = output or target.default_path(path)
     exports.check_calibration(target, calibration)
     exports.check_paths(path, target, output)
-    dataset = datasets.load(source)
+    dataset = open_dataset(source)
     calibrating = None
     if calibration is not None:
         try:
-            calibrating = datasets.load(data_source(lambda: source, calibration, **folders))
+            calibrating = open_dataset(data_source(lambda: source, calibration, **folders))
         except OptionError as error:
             raise OptionError(str(error).replace("--data", "--calibration", 1)) from error
     elif data is not None and target.calibrated and (path.parent / runs.CONFIG).is_file():
-        calibrating = datasets.load(runs.data_of(path))
+        calibrating = open_dataset(runs.data_of(path))
     result = exports.export(path, target, output, dataset, calibrating, force)
     if as_json:
         click.echo(json.dumps(result))

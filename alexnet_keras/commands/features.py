@@ -31,8 +31,8 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     atomic_files.check_output(output, (".npz",))
     source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
-    from alexnet_keras import datasets
     from alexnet_keras import features as extracted
+    from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.model import load_model
 
     network = load_model(path)
@@ -40,7 +40,7 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     folder = Path(source.name).expanduser()
     parts = extracted.PARTS if part == "both" else (part,)
     root = folder.resolve() if folder.is_dir() else None
-    shape = extracted.write(output, network, layer, datasets.load(source), parts, root)
+    shape = extracted.write(output, network, layer, open_dataset(source), parts, root)
     if as_json:
         click.echo(json.dumps({"output": str(output), "layer": layer, "shape": shape}))
         return

@@ -31,7 +31,7 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()
-    from alexnet_keras.datasets import imagenet
+    from alexnet_keras.data.sources import imagenet
     from alexnet_keras.model import from_weights, read_weights
 
     # Whoever trained on 1,000 classes gave their names in the order of ILSVRC2012, if any.

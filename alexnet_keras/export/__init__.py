@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from alexnet_keras import evaluate, predict
-from alexnet_keras.datasets import DataSet
+from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.calibration import training_pictures

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alexnet_keras import data
-from alexnet_keras.datasets import DataSet
-from alexnet_keras.splits import Split, sample
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import DataSet, Split, sample
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
@@ -30,8 +29,8 @@ def training_pictures(dataset: DataSet) -> Split:
 
 def batches(pictures: Split, input_size: int, batch_size: int = 1) -> Iterator[np.ndarray]:
     """`(batch_size, input_size, input_size, 3)` float32, 0..255; the last batch is filled by repetition."""
-    dataset = data.eval_dataset(pictures, input_size=input_size, batch_size=batch_size)
-    with Progress("Calibrating", len(pictures)) as progress, data.naming_unreadable(pictures):
+    dataset = pipeline.eval_dataset(pictures, input_size=input_size, batch_size=batch_size)
+    with Progress("Calibrating", len(pictures)) as progress, reading.naming_unreadable(pictures):
         for index, (images, _) in enumerate(dataset.as_numpy_iterator()):
             batch = np.resize(images, (batch_size, *images.shape[1:])).astype(np.float32)
             if index == 0:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from alexnet_keras import predict
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.layers import (
     LocalResponseNormalization,
@@ -19,7 +20,6 @@ from alexnet_keras.layers import (
     SpatialResponseNormalization,
     TowerMaps,
 )
-from alexnet_keras.splits import Split
 from alexnet_keras.system.errors import InputError, OptionError
 
 OPSET = 17

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras import data, evaluate
+from alexnet_keras import evaluate
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import Split, sample
 from alexnet_keras.predict import Predictor
-from alexnet_keras.splits import Split, sample
 from alexnet_keras.system.progress import Progress
 
 NUM_IMAGES = 500  # pictures to compare on; all of them where a split has fewer
@@ -97,9 +98,9 @@ class Proof:
 def prove(keras: Predictor, exported: Predictor, split: Split) -> Proof:
     """Compare two predictors on up to 500 pictures of a split, evenly spaced."""
     pictures = sample(split, NUM_IMAGES)
-    batches = data.eval_dataset(pictures, input_size=keras.input_size, batch_size=32)
+    batches = pipeline.eval_dataset(pictures, input_size=keras.input_size, batch_size=32)
     probabilities: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-    with Progress("Comparing with the Keras model", len(pictures)) as progress, data.naming_unreadable(pictures):
+    with Progress("Comparing with the Keras model", len(pictures)) as progress, reading.naming_unreadable(pictures):
         for images, _ in batches.as_numpy_iterator():
             probabilities[0].append(keras.predict(images))
             probabilities[1].append(exported.predict(images))

@@ -7,7 +7,9 @@ import keras
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
-from alexnet_keras import images, predict
+from alexnet_keras import predict
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.decode import decode
 
 TOP = 5  # classes that serve_jpeg returns, or all of them where there are fewer
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"  # the name that TensorFlow Serving looks for
@@ -36,7 +38,7 @@ def write(model: keras.Model, path: Path) -> None:
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return images.centre_crop(images.resize_and_crop(images.decode(encoded)), size)
+        return image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded)), size)
 
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         pictures = tf.map_fn(crop, encoded, fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8))

@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras import predict
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.export.folding import folded
 from alexnet_keras.export.integers import with_integer_operators
-from alexnet_keras.splits import Split
 from alexnet_keras.system import native_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")

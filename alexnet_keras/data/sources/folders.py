@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.system.errors import InputError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")

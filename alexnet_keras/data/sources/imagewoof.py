@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from alexnet_keras.datasets.folders import pictures
+from alexnet_keras.data.sources.folders import pictures
 
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2.tgz"  # of github.com/fastai/imagenette
 SYNSETS = (

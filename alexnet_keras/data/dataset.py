@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.data.colour_statistics import ColourStatistics
 from alexnet_keras.system.errors import InputError
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.conversion import Settings, store
-from alexnet_keras.shards import SPLITS
-from alexnet_keras.splits import DataSet
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.shards import SPLITS
+from alexnet_keras.data.shards.convert import Settings, store
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE
-from alexnet_keras.moments import ColourStatistics
+from alexnet_keras.data.colour_statistics import ColourStatistics
 from alexnet_keras.system.errors import OptionError
 
 COLOUR_STDDEV = 0.1  # of the random factor a_i of each principal component

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import images
-from alexnet_keras.shards import ENCODINGS
-from alexnet_keras.splits import Stream
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.dataset import Stream
+from alexnet_keras.data.decode import decode, why_refused
+from alexnet_keras.data.shards import ENCODINGS
 from alexnet_keras.system.errors import InputError, OptionError
 
 QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
@@ -71,8 +72,8 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
 
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         picture, label, name = stream.load(*element)
-        image = images.decode(picture) if picture.dtype == tf.string else picture
-        square = images.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
+        image = decode(picture) if picture.dtype == tf.string else picture
+        square = image_ops.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
         colours = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
         return name, label, square, record, tf.matmul(colours, colours, transpose_a=True)
@@ -116,7 +117,7 @@ def why_unreadable(stream: Stream, place: int) -> str:
     try:
         for element in stream.elements(place, place + 1):
             picture, _, _ = stream.load(*(element if isinstance(element, tuple) else (element,)))
-            return images.why_refused(picture.numpy())
+            return why_refused(picture.numpy())
     except tf.errors.OpError:
         pass
     return "cannot be read from the disk"

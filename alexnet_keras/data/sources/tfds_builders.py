@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import shards
 from alexnet_keras.config.training import STORED_SIZE, DataSource
-from alexnet_keras.splits import DataSet, Split, Stream
+from alexnet_keras.data import shards
+from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.system.progress import Progress
 
@@ -29,7 +29,7 @@ def tfds(source: DataSource) -> Any:
             f"--data {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
             "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
         )
-    from alexnet_keras.datasets import imagewoof  # noqa: F401  # which adds itself to the names
+    from alexnet_keras.data.sources import imagewoof  # noqa: F401  # which adds itself to the names
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
 

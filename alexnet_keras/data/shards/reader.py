@@ -14,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
-from alexnet_keras import images
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.moments import ColourStatistics
-from alexnet_keras.shards.format import INDEX, MANIFEST, manifest, pictures_file, read_index, sources_file
-from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.colour_statistics import ColourStatistics
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.shards.format import INDEX, MANIFEST, manifest, pictures_file, read_index, sources_file
 from alexnet_keras.system.errors import InputError
 
 ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
@@ -54,7 +54,7 @@ def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
 
     def read(index: tf.Tensor) -> tf.Tensor:
         picture = read_batch(tf.reshape(index, (1,)))[0]
-        return picture if values["encoding"] == "jpeg" or size == STORED_SIZE else images.resize_and_crop(picture)
+        return picture if values["encoding"] == "jpeg" or size == STORED_SIZE else image_ops.resize_and_crop(picture)
 
     batch = read_batch if size == STORED_SIZE else None
     return Split(Sources(folder, reader), reader.index["label"], read, batch, reader.problems)

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
-from alexnet_keras import images
-from alexnet_keras.conversion import in_threads, why_unreadable
-from alexnet_keras.shards import SPLITS
-from alexnet_keras.splits import DataSet, Stream
+from alexnet_keras.data.dataset import DataSet, Stream
+from alexnet_keras.data.decode import decode
+from alexnet_keras.data.shards import SPLITS
+from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
@@ -115,7 +115,7 @@ def check(dataset: DataSet, jobs: int) -> Report:
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
     def look(*element: Any) -> tuple[tf.Tensor, ...]:
         picture, label, _ = stream.load(*element)
-        return images.decode(picture) if picture.dtype == tf.string else picture, label
+        return decode(picture) if picture.dtype == tf.string else picture, label
 
     report, table, count = SplitReport(stream.count), np.empty(stream.count, _PICTURE), 0
     with Progress(f"Checking {split}", stream.count) as progress:

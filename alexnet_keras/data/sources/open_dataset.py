@@ -5,17 +5,15 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import shapes, shards
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.datasets import builders, folders, imagenet
-from alexnet_keras.splits import DataSet, Split
+from alexnet_keras.data import shards
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.sources import folders, imagenet, shapes, tfds_builders
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
-__all__ = ["DataSet", "Split", "absolute", "load"]
 
-
-def load(source: str | DataSource, *, build: bool = True) -> DataSet:
+def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     """Open a data set.
 
     Args:
@@ -38,7 +36,7 @@ def load(source: str | DataSource, *, build: bool = True) -> DataSet:
         return _folder(root)
     if root.exists():
         raise InputError(f"--data {source.name} is a file; give the folder that holds train/ and val/.")
-    return imagenet.load(source, build) if source.name == imagenet.NAME else builders.load(source, build)
+    return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
 
 
 def _folder(root: Path) -> DataSet:
@@ -49,7 +47,7 @@ def _folder(root: Path) -> DataSet:
     return imagenet.from_tree(root) if imagenet.is_whole(root) else folders.load(root)
 
 
-def absolute(source: str) -> str:
+def absolute_source(source: str) -> str:
     """A source that means the same from every working directory."""
     root = Path(source).expanduser()
     return str(root.resolve()) if source != "shapes" and root.is_dir() else source

@@ -22,10 +22,26 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras import shards
-from alexnet_keras.conversion import QUALITY, Settings, store
-from alexnet_keras.moments import Moments
-from alexnet_keras.splits import DataSet, Stream
+from alexnet_keras.data.colour_statistics import Moments
+from alexnet_keras.data.dataset import DataSet, Stream
+from alexnet_keras.data.shards import (
+    FORMAT,
+    MANIFEST,
+    MEAN_IMAGE,
+    PLAN,
+    SPLITS,
+    Reader,
+    ShardWriter,
+    Sources,
+    checksum,
+    describe,
+    index_file,
+    is_prepared,
+    manifest,
+    pictures_file,
+    sources_file,
+)
+from alexnet_keras.data.shards.convert import QUALITY, Settings, store
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress, stage
@@ -87,20 +103,20 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
 
 
 def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -> Prepared:
-    finished = shards.is_prepared(output)
-    streams = {split: dataset.stream(split) for split in shards.SPLITS}
+    finished = is_prepared(output)
+    streams = {split: dataset.stream(split) for split in SPLITS}
     with stage("Listing the pictures"):  # 3 s for ImageNet's 1.3 million
         plan = _plan(dataset, streams, settings)
     _claim(output, plan)
     jobs = [job for split, stream in streams.items() for job in _jobs(split, stream.count)]
     missing = [job for job in jobs if not _is_done(output, job, settings.skip_bad)]
-    if finished and (missing or not (output / shards.MEAN_IMAGE).is_file()):
-        (output / shards.MANIFEST).unlink()
+    if finished and (missing or not (output / MEAN_IMAGE).is_file()):
+        (output / MANIFEST).unlink()
         finished = False
     if settings.encoding == "raw":
         _check_space(output, sum(job.stop - job.start for job in missing) * settings.size**2 * 3)
     stored, begun = 0, time.monotonic()
-    for split in shards.SPLITS:
+    for split in SPLITS:
         of_split = [job for job in missing if job.split == split]
         with Progress(f"Preparing {split}", sum(job.stop - job.start for job in of_split)) as progress:
             for job in of_split:
@@ -108,7 +124,7 @@ def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -
     seconds = time.monotonic() - begun
     if not finished:
         _finish(dataset, output, plan, jobs)
-    values = shards.manifest(output)
+    values = manifest(output)
     verify(output, values)
     entries = [entry for split in values["splits"].values() for entry in split]
     return Prepared(
@@ -132,8 +148,8 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
     total = sum(entry["images"] for entries in values["splits"].values() for entry in entries)
     with Progress("Verifying shards", total) as progress:
         for entries in values["splits"].values():
-            reader = shards.Reader(folder, entries, values["size"], values["encoding"])
-            names = shards.Sources(folder, reader)
+            reader = Reader(folder, entries, values["size"], values["encoding"])
+            names = Sources(folder, reader)
             for number, entry in enumerate(entries):
                 if reader.starts[number + 1] - reader.starts[number] != entry["images"]:
                     raise InputError(f"{folder / entry['name']} does not hold {entry['images']} pictures; remove it.")
@@ -141,8 +157,8 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
                     _ = names[reader.starts[number]]
                 for _ in reader.verify(number):
                     progress.advance(1)
-    mean_image = folder / shards.MEAN_IMAGE
-    if shards.checksum(mean_image) != values["mean_image_checksum"]:
+    mean_image = folder / MEAN_IMAGE
+    if checksum(mean_image) != values["mean_image_checksum"]:
         raise InputError(f"{mean_image} is damaged (checksum); remove it and prepare the data set again.")
 
 
@@ -163,7 +179,7 @@ def _only_one(output: Path) -> Iterator[None]:
 def _plan(dataset: DataSet, streams: dict[str, Stream], settings: Settings) -> dict[str, Any]:
     """What decides the bytes of every shard. Another plan must not go on in the same folder."""
     return {
-        "format": shards.FORMAT,
+        "format": FORMAT,
         "name": dataset.name,
         "size": settings.size,
         "encoding": settings.encoding,
@@ -186,7 +202,7 @@ def _checksum_of_names(names: Iterable[str]) -> str:
 
 
 def _claim(output: Path, plan: dict[str, Any]) -> None:
-    file = output / shards.PLAN
+    file = output / PLAN
     if not file.is_file():
         strange = [path.name for path in output.iterdir() if path.name != LOCK]
         if strange:
@@ -229,7 +245,7 @@ def _notes(output: Path, job: _Job) -> Path:
 
 
 def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
-    parts = (shards.pictures_file, shards.sources_file, shards.index_file)
+    parts = (pictures_file, sources_file, index_file)
     if not all((output / part(job.shard)).is_file() for part in parts):
         return False
     try:
@@ -253,7 +269,7 @@ def _make_shard(
 ) -> int:
     """Write one shard; returns the number of its pictures."""
     moments, bad = Moments(settings.size), []
-    with shards.ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
+    with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in store(stream, job.start, job.stop, settings):
             if stored.reason is not None:
                 bad.append({"shard": job.shard, "picture": stored.name, "reason": stored.reason})
@@ -293,9 +309,9 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             part = Moments(plan["size"])
             part.count, part.total, part.products = int(notes["count"]), notes["total"], notes["products"]
             moments.merge(part)
-    entries: dict[str, list[dict[str, Any]]] = {split: [] for split in shards.SPLITS}
+    entries: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     for job in jobs:
-        entry = shards.describe(output, job.shard)
+        entry = describe(output, job.shard)
         missing = job.stop - job.start - entry["images"] - sum(each["shard"] == job.shard for each in bad)
         if missing:
             raise InputError(
@@ -308,18 +324,18 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             raise InputError(
                 f"No picture for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
             )
-    with atomic_files.appear_whole(output / shards.MEAN_IMAGE) as partial:
+    with atomic_files.appear_whole(output / MEAN_IMAGE) as partial:
         np.save(partial, moments.mean_image())
     atomic_files.write_json(
-        output / shards.MANIFEST,
+        output / MANIFEST,
         {
-            "format": shards.FORMAT,
+            "format": FORMAT,
             "name": dataset.name,
             "size": plan["size"],
             "encoding": plan["encoding"],
             "class_names": dataset.class_names,
             "splits": entries,
-            "mean_image_checksum": shards.checksum(output / shards.MEAN_IMAGE),
+            "mean_image_checksum": checksum(output / MEAN_IMAGE),
             "statistics": moments.statistics().to_dict(),
             "bad_pictures": bad,
         },

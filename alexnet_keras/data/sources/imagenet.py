@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras import shards
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.datasets import builders, folders
-from alexnet_keras.splits import DataSet
+from alexnet_keras.data import shards
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.sources import folders, tfds_builders
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
@@ -43,8 +43,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         OptionError: there are only shards or a tree, and they are to be split.
         InputError: the one that is there is incomplete.
     """
-    library = builders.tfds(source)
-    data_dir = builders.data_folder(source)
+    library = tfds_builders.tfds(source)
+    data_dir = tfds_builders.data_folder(source)
     manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
     candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
     prepared = (folder for folder in candidates if shards.is_prepared(folder))
@@ -61,8 +61,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
                 )
             check_train_tar(tars[TRAIN_TAR])
             check_val_tar(tars[VAL_TAR])
-            builders.build(builder, DataSource(name=NAME, data_dir=str(data_dir), manual_dir=str(manual_dir)))
-        return builders.from_builder(builder, source, NAME)
+            tfds_builders.build(builder, DataSource(name=NAME, data_dir=str(data_dir), manual_dir=str(manual_dir)))
+        return tfds_builders.from_builder(builder, source, NAME)
     tree = next((data_dir / name for name in TREES if is_tree(data_dir / name)), None)
     if source.split is not None and (stored or tree):
         raise OptionError(

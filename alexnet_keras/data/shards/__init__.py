@@ -1,6 +1,6 @@
 """Shards: 256-pixel pictures, written once, read fast in any order. format.py says what they are, and why."""
 
-from alexnet_keras.shards.format import (
+from alexnet_keras.data.shards.format import (
     ENCODINGS,
     FORMAT,
     MANIFEST,
@@ -15,8 +15,8 @@ from alexnet_keras.shards.format import (
     pictures_file,
     sources_file,
 )
-from alexnet_keras.shards.reader import Reader, Sources, load
-from alexnet_keras.shards.writer import ShardWriter
+from alexnet_keras.data.shards.reader import Reader, Sources, load
+from alexnet_keras.data.shards.writer import ShardWriter
 
 __all__ = [
     "ENCODINGS",

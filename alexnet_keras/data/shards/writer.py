@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from alexnet_keras.shards.format import HEADER_BYTES, INDEX, index_file, pictures_file, sources_file
+from alexnet_keras.data.shards.format import HEADER_BYTES, INDEX, index_file, pictures_file, sources_file
 from alexnet_keras.system import atomic_files
 
 

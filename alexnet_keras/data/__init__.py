@@ -1,0 +1,1 @@
+"""Images, augmentation and the `tf.data` pipelines."""

@@ -1,0 +1,122 @@
+"""data.reading."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.decode import why_refused
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import Progress
+
+COLOUR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
+
+
+def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
+    """One picture of a split as `(256, 256, 3)` uint8, 0..255."""
+    picture = split.read(index)
+    if picture.dtype == tf.string:
+        picture = image_ops.crop_encoded(picture, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
+    return tf.ensure_shape(picture, (STORED_SIZE, STORED_SIZE, 3))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same without tf.data's tuning of its threads, of which there are then as many as cores: no slower here.
+
+    Who gives an iterator up waits for the tuner to wake, which sleeps for 10 ms, then for 20, 40, ... up to a minute:
+    up to as long as the iterator has lived.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def fits_in_memory(split: Split) -> bool:
+    """Whether a third of the free memory can hold all of a split's decoded pictures."""
+    return len(split) * STORED_SIZE * STORED_SIZE * 3 <= psutil.virtual_memory().available / 3
+
+
+def in_memory(split: Split, label: str) -> Split:
+    """Decode a split once, if a third of the free memory can hold it; else leave it as it is.
+
+    Decoding 224-pixel JPEGs takes about a tenth of the time of a training step, in every epoch. Besides, a picture that
+    cannot be read is found before training and not an hour into it.
+
+    Raises:
+        InputError: a picture cannot be read; the message names it.
+    """
+    if not fits_in_memory(split):
+        return split
+    if split.read(tf.constant(0, tf.int64)).dtype == tf.uint8:
+        return split
+    store = np.empty((len(split), STORED_SIZE, STORED_SIZE, 3), np.uint8)
+    dataset = untuned(tf.data.Dataset.range(len(split)).map(lambda index: pixels(split, index), tf.data.AUTOTUNE))
+    done = 0
+    with Progress(f"Reading {label}", len(split)) as progress:
+        try:
+            for picture in dataset.as_numpy_iterator():
+                store[done] = picture
+                done += 1
+                progress.advance(1)
+        except tf.errors.OpError as error:  # elements come in order: the one that failed is the next
+            raise unreadable(split, done) from error
+    pictures = tf.constant(store)
+    return dataclasses.replace(
+        split, read=pictures.__getitem__, read_batch=lambda indices: tf.gather(pictures, indices)
+    )
+
+
+def unreadable(split: Split, index: int) -> InputError:
+    """The error that names a bad picture."""
+    try:
+        reason = why_refused(split.read(tf.constant(index, tf.int64)).numpy())
+    except tf.errors.OpError:
+        if split.problems:
+            return InputError(split.problems[0])
+        reason = "cannot be read from the disk"
+    return InputError(f"{split.names[index]} {reason}; replace or remove it.")
+
+
+@contextlib.contextmanager
+def naming_unreadable(*splits: Split) -> Iterator[None]:
+    """Name the picture that could not be read, should one stop a pipeline: tf.data fails without saying where.
+
+    Raises:
+        InputError: a picture of `splits` cannot be read.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError:
+        raise  # no picture's fault
+    except tf.errors.OpError as error:
+        for split in splits:
+            if split.problems:
+                raise InputError(split.problems[0]) from error
+        for split in splits:
+            with Progress("Looking for the picture that could not be read", len(split)) as progress:
+                for index in range(len(split)):
+                    try:
+                        pixels(split, tf.constant(index, tf.int64))
+                    except tf.errors.OpError:
+                        raise unreadable(split, index) from error
+                    progress.advance(1)
+        raise
+
+
+def colour_statistics(split: Split) -> ColourStatistics:
+    """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
+    places = np.linspace(0, len(split) - 1, min(len(split), COLOUR_SAMPLE)).astype(np.int64)
+    dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
+    moments = Moments(STORED_SIZE)
+    with Progress("Measuring the colours", len(places)) as progress:
+        for picture in untuned(dataset).as_numpy_iterator():
+            moments.add(picture)
+            progress.advance(1)
+    return moments.statistics()

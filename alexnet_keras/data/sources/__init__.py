@@ -1,0 +1,1 @@
+"""Where images come from: folders, ImageNet, TensorFlow Datasets and the embedded shapes."""
