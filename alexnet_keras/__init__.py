@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alexnet_keras.data.load_data import load_data
-    from alexnet_keras.layers import LocalResponseNormalization
-    from alexnet_keras.model import AlexNet, load_model
+    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.model.layers import LocalResponseNormalization
+    from alexnet_keras.model.loading import load_model
     from alexnet_keras.optimizers import KrizhevskySGD
 
 __all__ = ["AlexNet", "KrizhevskySGD", "LocalResponseNormalization", "load_data", "load_model"]

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import archive, devices, fit, learning_rates, predict, runs
+from alexnet_keras import devices, fit, learning_rates, predict, runs
 from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.data import pipeline, reading
@@ -21,7 +21,9 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.export import tflite
 from alexnet_keras.health import Health
-from alexnet_keras.model import AlexNet, load_model
+from alexnet_keras.model import archive
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
 from alexnet_keras.sharing import share
 from alexnet_keras.system import atomic_files

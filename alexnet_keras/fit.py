@@ -20,14 +20,14 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.frozen import Features
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.tensorboard import Board
-from alexnet_keras.weights import Weights, assign
+from alexnet_keras.weights.trained_weights import Weights, assign
 
 
 def fit(

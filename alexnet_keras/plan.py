@@ -17,9 +17,9 @@ from alexnet_keras.data import dataset, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.summary import summarize, totals, training_operations
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.summary import summarize, totals, training_operations
 from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.progress import Progress
 

@@ -12,13 +12,13 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from alexnet_keras import archive
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.labels import readable
-from alexnet_keras.layers import Predictions
-from alexnet_keras.model import load_model
+from alexnet_keras.model.archive import SUFFIX, read
+from alexnet_keras.model.layers import Predictions
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -172,8 +172,8 @@ def load(path: Path) -> Predictor:
         return from_saved_model(path)
     if path.suffix == ".keras":
         return from_keras(load_model(path))
-    if path.suffix == archive.SUFFIX:
-        return from_keras(archive.read(path))
+    if path.suffix == SUFFIX:
+        return from_keras(read(path))
     raise InputError(
         f"{path} is no model; give a run, a .keras, a SavedModel's folder, a .tflite, an .onnx or an .alexnet."
     )

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from alexnet_keras import runs
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.model import AlexNet, read_weights
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import read_weights
 from alexnet_keras.runs import Measured, Origin
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.weights import CLASSIFIER, Weights, assign, missing_layers, shapes_of_model
+from alexnet_keras.weights.layouts import shapes_of_model
+from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
 
 
 def check(config: TrainConfig) -> None:

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.benchmark import alternate
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 
 SUBJECTS = {

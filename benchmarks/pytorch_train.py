@@ -30,7 +30,7 @@ def ours(precision, batch_size):
     import keras
 
     from alexnet_keras.benchmark.train import training_steps
-    from alexnet_keras.model import AlexNet
+    from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.optimizers import KrizhevskySGD
 
     model = AlexNet("paper", classifier_activation=None, dtype=precision)

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 
 
 class SpatialNorm(nn.Module):

@@ -23,8 +23,8 @@ from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet
-from alexnet_keras.summary import LayerSummary, summarize
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.summary import LayerSummary, summarize
 
 CLASS_NAMES = ("blue", "green", "red")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"

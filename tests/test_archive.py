@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from conftest import cli, only_error
 
-from alexnet_keras import archive, predict
-from alexnet_keras.model import AlexNet
+from alexnet_keras import predict
+from alexnet_keras.model import archive
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, RunError
 
 

@@ -10,13 +10,14 @@ import pytest
 import tensorflow as tf
 from conftest import cli, only_error
 
-from alexnet_keras import archive, benchmark
+from alexnet_keras import benchmark
 from alexnet_keras.benchmark import inference, naive, pillow, train
 from alexnet_keras.benchmark import input as input_benchmark
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.export import tflite
-from alexnet_keras.model import AlexNet
-from alexnet_keras.summary import training_operations
+from alexnet_keras.model import archive
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.summary import training_operations
 
 
 def test_subjects_alternate_and_medians_are_taken(monkeypatch):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alexnet_keras import runs
-from alexnet_keras.model import load_model
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 
 ROOT = Path(__file__).parents[1]

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import archive, compress, evaluate, predict, runs, train
+from alexnet_keras import compress, evaluate, predict, runs, train
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
+from alexnet_keras.model import archive
 from alexnet_keras.pruning import PAPER_KEPT, kernels
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, OptionError

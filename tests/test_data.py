@@ -12,7 +12,7 @@ from alexnet_keras.data import augmentation, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
 COUNT = 10

@@ -15,7 +15,7 @@ from alexnet_keras import export, predict
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import Target, proof
 from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 

@@ -7,7 +7,7 @@ from conftest import cli, only_error
 
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.export.folding import folded
-from alexnet_keras.layers import MeanSubtraction
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.layers import MeanSubtraction
 
 
 @pytest.mark.parametrize("variant", ARCHITECTURES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.layers import (
+from alexnet_keras.model.layers import (
     LocalResponseNormalization,
     MeanSubtraction,
     Predictions,

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.model import AlexNet, load_model
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
 
 SIDES = {"conv1": 55, "norm1": 55, "pool1": 27, "conv2": 27, "norm2": 27, "pool2": 13}

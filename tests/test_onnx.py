@@ -13,8 +13,9 @@ import pytest
 from alexnet_keras import predict
 from alexnet_keras.export import Target
 from alexnet_keras.export import onnx as exports
-from alexnet_keras.layers import LocalResponseNormalization, Predictions
-from alexnet_keras.model import AlexNet, load_model
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.layers import LocalResponseNormalization, Predictions
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
 
 

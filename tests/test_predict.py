@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from alexnet_keras import predict
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
 

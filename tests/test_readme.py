@@ -7,7 +7,7 @@ from alexnet_keras.cli import main
 from alexnet_keras.commands import info
 from alexnet_keras.config import citations
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.summary import totals
+from alexnet_keras.model.summary import totals
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

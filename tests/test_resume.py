@@ -16,7 +16,7 @@ from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
-from alexnet_keras.model import load_model
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, RunError
 from alexnet_keras.train import train

@@ -17,7 +17,8 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from alexnet_keras import predict
 from alexnet_keras.export import saved_model
-from alexnet_keras.model import AlexNet, load_model
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.tensorboard import Board, filter_grid
 
 ROW = {

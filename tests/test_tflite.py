@@ -15,9 +15,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 from alexnet_keras import predict
 from alexnet_keras.data import pipeline
 from alexnet_keras.export import integers, onnx, tflite
-from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
-from alexnet_keras.model import AlexNet, load_model
-from alexnet_keras.normalization import Formula
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model.loading import load_model
+from alexnet_keras.model.response_normalization import Formula
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.fit import smoothed_crossentropy
-from alexnet_keras.model import load_model
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 

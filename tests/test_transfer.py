@@ -12,15 +12,17 @@ import pytest
 from conftest import cli, only_error
 from test_resume import history
 
-from alexnet_keras import frozen, runs, weights
+from alexnet_keras import frozen, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import recipes
 from alexnet_keras.config.variants import architecture
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet, load_model, weights_of
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model, weights_of
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError
 from alexnet_keras.train import train
+from alexnet_keras.weights import trained_weights
 
 NARROW = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "dropout": 0.0}
 
@@ -37,7 +39,7 @@ def file(tmp_path_factory):
     keras.utils.set_random_seed(11)
     path = tmp_path_factory.mktemp("weights") / "weights.npz"
     model = AlexNet(narrow(), classes=7, input_shape=(67, 67, 3), mean=(100, 110, 120))
-    weights.export(path, dataclasses.replace(weights_of(model), stddev=50.0))
+    trained_weights.export(path, dataclasses.replace(weights_of(model), stddev=50.0))
     return path
 
 
@@ -85,7 +87,7 @@ def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(config, f
         f"Weights of conv1, conv2, conv3, conv4, conv5, fc6, fc7 from {file}; new: fc8; those up to conv5 are frozen\n"
     )
     assert message in capsys.readouterr().err
-    given, after = weights.read(file), trained(tmp_path / "run")
+    given, after = trained_weights.read(file), trained(tmp_path / "run")
     assert_equal(given, after, CONVOLUTIONS)
     assert not np.array_equal(given.layers["fc6"]["kernel"], after.layers["fc6"]["kernel"])
     assert after.layers["fc8"]["bias"].shape == (3,)
@@ -132,7 +134,7 @@ def test_features_are_of_the_central_crop_and_its_mirror_image(folder):
 
 def test_layers_learn_when_their_epochs_are_over(config, file, tmp_path):
     train(dataclasses.replace(config, freeze="conv3", freeze_epochs=1), tmp_path / "run")
-    given, after = weights.read(file), trained(tmp_path / "run")
+    given, after = trained_weights.read(file), trained(tmp_path / "run")
     for layer in CONVOLUTIONS:
         assert not np.array_equal(given.layers[layer]["kernel"], after.layers[layer]["kernel"]), layer
     assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
@@ -185,17 +187,19 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_p
         with pytest.raises(KeyboardInterrupt):
             train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
     resumed, _ = runs.read_config(tmp_path / "run")
-    found = weights.read(copy)
+    found = trained_weights.read(copy)
     found.layers["fc7"]["bias"][0] += 1
-    weights.export(copy, found)
+    trained_weights.export(copy, found)
     with pytest.raises(InputError, match="copy.npz has changed since .*run began; bring it back, or start another run"):
         train(resumed, tmp_path / "run", resume=True)
 
 
 def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
-    found = weights.read(file)
+    found = trained_weights.read(file)
     path = tmp_path / "lacking.npz"
-    weights.export(path, dataclasses.replace(found, layers={k: v for k, v in found.layers.items() if k != "conv2"}))
+    trained_weights.export(
+        path, dataclasses.replace(found, layers={k: v for k, v in found.layers.items() if k != "conv2"})
+    )
     with pytest.raises(InputError, match="lacking.npz lacks conv2, so --freeze conv5 cannot keep what it learnt"):
         train(dataclasses.replace(config, weights=str(path)), tmp_path / "run")
     with pytest.raises(InputError, match=r"has conv1/kernel of shape \(11, 11, 3, 8\), the model needs"):

@@ -12,8 +12,8 @@ import pytest
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.citations import constants
 from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
-from alexnet_keras.model import AlexNet
-from alexnet_keras.summary import summarize
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.summary import summarize
 from alexnet_keras.system.errors import OptionError
 
 NARROW = {"filters": (16, 16, 12, 12, 8), "hidden_units": (12, 8)}

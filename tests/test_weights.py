@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from conftest import SHARED_DATA, cli, only_error
 
-from alexnet_keras import weights
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.model import AlexNet, load_model, weights_of
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.weights import Weights, pytorch
+from alexnet_keras.weights import named_arrays, trained_weights
+from alexnet_keras.weights.trained_weights import Weights, pytorch
 
 GROUPED = {"conv2", "conv4", "conv5"}
 SIDE = 67  # pool5 is then 1 x 1; 131 makes it 3 x 3
@@ -84,7 +85,7 @@ def caffemodel(path, layers, old=False, order=("norm1", "pool1")):
 @pytest.mark.parametrize("old", [False, True])
 def test_caffes_file_becomes_ours(old, tmp_path):
     given = blobs()
-    read = weights.read(caffemodel(tmp_path / "a.caffemodel", given, old))
+    read = trained_weights.read(caffemodel(tmp_path / "a.caffemodel", given, old))
     assert list(read.layers) == list(given)
     assert (read.mean, read.stddev, read.variants, read.unknown) == ((123.0, 117.0, 104.0), 1.0, ("caffe",), ())
     kernel, theirs = read.layers["conv1"]["kernel"], given["conv1"][0]
@@ -162,7 +163,7 @@ def test_opencv_computes_the_same(variant, tmp_path):
 
 def test_the_order_of_pooling_and_normalization_tells_caffenet(tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", blobs(), order=("pool1", "norm1"))
-    assert weights.read(path).variants == ("caffenet",)
+    assert trained_weights.read(path).variants == ("caffenet",)
 
 
 # PyTorch's files: the pickle's instructions, by hand.
@@ -255,7 +256,7 @@ def test_torchvisions_file_becomes_ours(suffix, tmp_path):
         from safetensors.numpy import save_file
 
         save_file(torchvision_tensors(given), path)
-    read = weights.read(path)
+    read = trained_weights.read(path)
     assert list(read.layers) == list(given)
     assert read.variants == ("owt",)
     # For every colour x: (x / 255 - mean) / stddev * weight = (x - our mean) / our stddev * our weight.
@@ -308,22 +309,22 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_what_was_exported_comes_back_bit_by_bit(model, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
-    weights.export(path, weights_of(model))
-    read = weights.read(path)
+    trained_weights.export(path, weights_of(model))
+    read = trained_weights.read(path)
     assert (read.mean, read.stddev, read.class_names) == ((1.0, 2.0, 3.0), 64.0, ("a", "b", "c"))
     assert read.variants == ("narrow",)
     assert read.layers["conv2"]["kernel"].shape == (5, 5, 2, 6)  # of a grouped convolution
     again = fresh()
-    weights.assign(read, "narrow", again.layers)
+    trained_weights.assign(read, "narrow", again.layers)
     assert_equal(again, model)
 
 
 def test_keras_weights_and_plain_data_sets_of_hdf5(model, tmp_path):
     model.save_weights(tmp_path / "a.weights.h5")
-    read = weights.read(tmp_path / "a.weights.h5")
+    read = trained_weights.read(tmp_path / "a.weights.h5")
     assert (read.mean, read.stddev, read.class_names) == (None, None, None)
     again = fresh()
-    weights.assign(read, "narrow", again.layers)
+    trained_weights.assign(read, "narrow", again.layers)
     assert_equal(again, model)
 
     with h5py.File(tmp_path / "b.h5", "w") as file:
@@ -331,7 +332,7 @@ def test_keras_weights_and_plain_data_sets_of_hdf5(model, tmp_path):
             for weight in layer.weights:
                 file[f"{layer.name}/{weight.name}"] = weight.numpy()
     again = fresh()
-    weights.assign(weights.read(tmp_path / "b.h5"), "narrow", again.layers)
+    trained_weights.assign(trained_weights.read(tmp_path / "b.h5"), "narrow", again.layers)
     assert_equal(again, model)
 
 
@@ -340,16 +341,16 @@ def test_the_convolutions_of_caffe_in_an_npz(tmp_path):
     arrays = {f"{name}_{kind}": value for name, pair in given.items() for kind, value in zip("wb", pair, strict=True)}
     del arrays["fc7_w"]
     np.savez(tmp_path / "a.npz", **arrays)
-    read = weights.read(tmp_path / "a.npz")
+    read = trained_weights.read(tmp_path / "a.npz")
     assert list(read.layers) == [name for name in given if name != "fc7"]
     assert read.unknown == ("fc7_b",)
     np.testing.assert_array_equal(read.layers["conv1"]["kernel"][:, :, ::-1].transpose(3, 2, 0, 1), given["conv1"][0])
 
 
 def test_the_real_convolutions(shared_data):
-    read = weights.read(SHARED_DATA / "bvlc_alexnet_conv.npz")
+    read = trained_weights.read(SHARED_DATA / "bvlc_alexnet_conv.npz")
     model = AlexNet(Architecture(name="caffes", towers=2), include_top=False)
-    weights.assign(read, "caffes", model.layers)
+    trained_weights.assign(read, "caffes", model.layers)
     assert model.get_layer("conv1a").kernel.shape == (11, 11, 3, 48)
 
 
@@ -363,10 +364,10 @@ def test_a_file_that_lacks_layers(model, tmp_path):
     with pytest.raises(
         InputError, match="a.caffemodel lacks fc7. With --allow-missing .allow_missing=True. these layers get initial"
     ):
-        weights.assign(weights.read(path), "narrow", again.layers)
+        trained_weights.assign(trained_weights.read(path), "narrow", again.layers)
     for weight, value in zip(again.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
-    weights.assign(weights.read(path), "narrow", again.layers, allow_missing=True)
+    trained_weights.assign(trained_weights.read(path), "narrow", again.layers, allow_missing=True)
     np.testing.assert_array_equal(
         again.get_layer("fc7a").kernel.numpy(), before[[w.path for w in again.weights].index("fc7a/kernel")]
     )
@@ -393,7 +394,9 @@ def test_weights_that_do_not_fit(given, message, model):
     before = model.get_layer("conv1a").kernel.numpy()
     variant, allow = given.pop("variant", "narrow"), given.pop("allow", False)
     with pytest.raises(InputError, match=message):
-        weights.assign(Weights(source="file", **{"layers": {}, **given}), variant, model.layers, allow_missing=allow)
+        trained_weights.assign(
+            Weights(source="file", **{"layers": {}, **given}), variant, model.layers, allow_missing=allow
+        )
     np.testing.assert_array_equal(model.get_layer("conv1a").kernel.numpy(), before)
 
 
@@ -406,7 +409,7 @@ def test_a_pickle_that_would_run_code_is_refused_by_name(module, what, tmp_path)
     with pytest.raises(
         InputError, match=f"a.pth asks for '{module}.{what}', which could run code, and is not read: sav"
     ):
-        weights.read(path)
+        trained_weights.read(path)
     assert [item.name for item in tmp_path.iterdir()] == ["a.pth"]
 
 
@@ -433,21 +436,21 @@ ONES = {"x": np.ones(2, "float32")}
 )
 def test_a_damaged_pth(pickled, message, tmp_path):
     with pytest.raises(InputError, match=f"a.pth {message}"):
-        weights.read(pth(tmp_path / "a.pth", ONES, pickled))
+        trained_weights.read(pth(tmp_path / "a.pth", ONES, pickled))
 
 
 def test_a_zip_that_is_not_pytorchs_and_a_truncated_old_file(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("a.txt", "")
     with pytest.raises(InputError, match="a.pth is a ZIP file without data.pkl, so it is not PyTorch's"):
-        weights.read(tmp_path / "a.pth")
+        trained_weights.read(tmp_path / "a.pth")
     path = legacy_pth(tmp_path / "b.pth", ONES)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="b.pth is truncated"):
-        weights.read(path)
+        trained_weights.read(path)
     path.write_bytes(pickle.dumps(1, protocol=2))
     with pytest.raises(InputError, match="b.pth is no PyTorch file"):
-        weights.read(path)
+        trained_weights.read(path)
 
 
 def written(path):
@@ -462,7 +465,7 @@ def written(path):
             for key, value in arrays.items():
                 file[key] = value
     else:
-        weights.files.write(path, arrays, {})
+        named_arrays.write(path, arrays, {})
     return path
 
 
@@ -478,37 +481,37 @@ KINDS = {
 @pytest.mark.parametrize(("suffix", "message"), KINDS.items())
 def test_truncated_files_and_files_of_something_else(suffix, message, tmp_path):
     path = written(tmp_path / f"a{suffix}")
-    weights.read(path)
+    trained_weights.read(path)
     whole = path.read_bytes()
     for content in (whole[: len(whole) * 2 // 3], b"Once upon a time, there was no network.", b""):
         path.write_bytes(content)
         with pytest.raises(InputError, match=f"a{suffix} (is {message}|has none of|is truncated)"):
-            weights.read(path)
+            trained_weights.read(path)
 
 
 def test_other_files_that_cannot_be_read(tmp_path):
     with pytest.raises(OptionError, match="There is no file of weights .*absent.npz"):
-        weights.read(tmp_path / "absent.npz")
+        trained_weights.read(tmp_path / "absent.npz")
     (tmp_path / "a.txt").touch()
     with pytest.raises(OptionError, match="Weights are read from .keras, .caffemodel, .* files, not from 'a.txt'"):
-        weights.read(tmp_path / "a.txt")
+        trained_weights.read(tmp_path / "a.txt")
     with pytest.raises(OptionError, match="Weights are exported to .npz or .safetensors, not to 'a.h5'"):
-        weights.export(tmp_path / "a.h5", Weights(source="", layers={}))
+        trained_weights.export(tmp_path / "a.h5", Weights(source="", layers={}))
     np.savez(tmp_path / "a.npz", other=np.ones(2))
     with pytest.raises(InputError, match="a.npz has none of AlexNet's layers, but other"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
     with pytest.raises(InputError, match="a.npz has values in conv1/bias that are no numbers"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
     (tmp_path / "a.npz").write_text("hello")
     with pytest.raises(InputError, match=r"a.npz is no .npz of arrays, or a damaged one \(it is no ZIP archive"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([print])}, allow_pickle=True)
     with pytest.raises(InputError, match="a.npz is no .npz of arrays, or a damaged one"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.ones(2), "metadata": np.array("{")})
     with pytest.raises(InputError, match="a.npz is without readable metadata"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
@@ -525,7 +528,7 @@ def test_other_files_that_cannot_be_read(tmp_path):
 def test_layers_that_are_not_alexnets(damage, message, tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", {**blobs(), **damage})
     with pytest.raises(InputError, match=f"a.caffemodel holds no AlexNet: {message}"):
-        weights.read(path)
+        trained_weights.read(path)
 
 
 def test_a_blob_whose_shape_does_not_fit(tmp_path):
@@ -533,7 +536,7 @@ def test_a_blob_whose_shape_does_not_fit(tmp_path):
     layer = field(1, b"conv1") + field(7, blob)
     (tmp_path / "a.caffemodel").write_bytes(field(100, layer))
     with pytest.raises(InputError, match=r"a blob of shape \(5,\) has 4 values"):
-        weights.read(tmp_path / "a.caffemodel")
+        trained_weights.read(tmp_path / "a.caffemodel")
 
 
 @pytest.mark.parametrize(
@@ -546,9 +549,9 @@ def test_a_blob_whose_shape_does_not_fit(tmp_path):
     ],
 )
 def test_metadata_that_cannot_be_used(values, message, tmp_path):
-    weights.files.write(tmp_path / "a.npz", {"conv1/bias": np.ones(4, "float32")}, values)
+    named_arrays.write(tmp_path / "a.npz", {"conv1/bias": np.ones(4, "float32")}, values)
     with pytest.raises(InputError, match=f"a.npz has metadata that cannot be used: {message}"):
-        weights.read(tmp_path / "a.npz")
+        trained_weights.read(tmp_path / "a.npz")
 
 
 # The command line.
@@ -556,20 +559,20 @@ def test_metadata_that_cannot_be_used(values, message, tmp_path):
 
 def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "paper", narrow(name="paper", input_size=131))
-    weights.export(tmp_path / "a.npz", dataclasses.replace(weights_of(model), variants=("paper",)))
+    trained_weights.export(tmp_path / "a.npz", dataclasses.replace(weights_of(model), variants=("paper",)))
     result = cli("weights", "import", tmp_path / "a.npz", "--variant", "paper", "--output", tmp_path / "a.keras")
     assert result.code == 0, result.err
     assert "missing" not in result.out
     result = cli("weights", "export", tmp_path / "a.keras", "--output", tmp_path / "b.safetensors", "--json")
     assert result.json["layers"] == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
-    before, after = weights.read(tmp_path / "a.npz"), weights.read(tmp_path / "b.safetensors")
+    before, after = trained_weights.read(tmp_path / "a.npz"), trained_weights.read(tmp_path / "b.safetensors")
     assert (after.mean, after.class_names, after.variants) == (before.mean, ("a", "b", "c"), ("paper",))
     for layer, values in before.layers.items():
         for key, value in values.items():
             np.testing.assert_array_equal(after.layers[layer][key], value)
 
     lacking = {name: values for name, values in before.layers.items() if name != "fc8"}
-    weights.export(tmp_path / "c.npz", dataclasses.replace(before, layers=lacking))
+    trained_weights.export(tmp_path / "c.npz", dataclasses.replace(before, layers=lacking))
     arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]
     result = cli(*arguments)
     assert result.code == 1

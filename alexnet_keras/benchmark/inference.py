@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from alexnet_keras import archive, devices, predict
+from alexnet_keras import devices, predict
 from alexnet_keras.benchmark import Rate, Work, alternate
+from alexnet_keras.model import archive
 
 READ_BYTES = 2**30  # that the memory's bandwidth is measured with: many times the largest cache
 CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement

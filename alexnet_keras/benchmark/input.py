@@ -21,7 +21,7 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.decode import dimensions
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.

@@ -11,9 +11,9 @@ from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate
 from alexnet_keras.benchmark.naive import naive_model
 from alexnet_keras.config.variants import architecture
-from alexnet_keras.model import AlexNet
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.summary import training_operations
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.summary import training_operations
 
 CLASSES = 1000
 MATRIX = 4096  # side of the product that stands for the machine's peak: 137 GFLOP, 64 MiB a matrix in float32

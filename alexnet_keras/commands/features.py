@@ -33,7 +33,7 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     load_tensorflow()
     from alexnet_keras import features as extracted
     from alexnet_keras.data.sources.open_dataset import open_dataset
-    from alexnet_keras.model import load_model
+    from alexnet_keras.model.loading import load_model
 
     network = load_model(path)
     extracted.until(network, layer)  # before the data are read

@@ -32,8 +32,9 @@ def info(model: Path | None, variant: str | None, change: tuple[str, ...], all_o
         raise click.UsageError("--change changes a --variant; name one.")
     spec = architecture(variant, **parse_changes(change)) if variant else None  # before the seconds of TensorFlow
     load_tensorflow()
-    from alexnet_keras.model import AlexNet, load_model
-    from alexnet_keras.summary import summarize, totals
+    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.model.loading import load_model
+    from alexnet_keras.model.summary import summarize, totals
 
     if all_of_them:
         counted = {name: totals(summarize(AlexNet(name))) for name in ARCHITECTURES}

@@ -32,7 +32,8 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()
     from alexnet_keras.data.sources import imagenet
-    from alexnet_keras.model import from_weights, read_weights
+    from alexnet_keras.model.alexnet import from_weights
+    from alexnet_keras.model.loading import read_weights
 
     # Whoever trained on 1,000 classes gave their names in the order of ILSVRC2012, if any.
     trained = read_weights(path)
@@ -60,12 +61,12 @@ def export(model: Path | None, output: Path, as_json: bool) -> None:
     path = runs.find_model(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
     load_tensorflow()
-    from alexnet_keras import weights as trained
-    from alexnet_keras.model import load_model, weights_of
+    from alexnet_keras.model.loading import load_model, weights_of
+    from alexnet_keras.weights import trained_weights
 
     found = weights_of(load_model(path))
     with atomic_files.appear_whole(output) as partial:
-        trained.export(partial, found)
+        trained_weights.export(partial, found)
     values = {"output": str(output), "bytes": output.stat().st_size, "layers": list(found.layers)}
     if as_json:
         click.echo(json.dumps(values))

@@ -13,7 +13,7 @@ from alexnet_keras.devices import describe
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.proof import BOUNDS, prove
-from alexnet_keras.model import load_model
+from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.progress import stage

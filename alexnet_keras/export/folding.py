@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras.layers import MeanSubtraction, SpaceToDepthConv2D, TowerMaps
+from alexnet_keras.model.layers import MeanSubtraction, SpaceToDepthConv2D, TowerMaps
 
 
 def folded(model: keras.Model) -> keras.Model:

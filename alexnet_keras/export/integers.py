@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.layers import LocalResponseNormalization, SpatialResponseNormalization
-from alexnet_keras.normalization import Formula
+from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model.response_normalization import Formula
 
 
 class IntegerNormalization(keras.layers.Layer):

@@ -13,7 +13,7 @@ import numpy as np
 from alexnet_keras import predict
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
-from alexnet_keras.layers import (
+from alexnet_keras.model.layers import (
     LocalResponseNormalization,
     MeanSubtraction,
     Predictions,

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from alexnet_keras.normalization import Formula, normalize, normalize_compiled
+from alexnet_keras.model.response_normalization import Formula, normalize, normalize_compiled
 
 
 class _ResponseNormalization(keras.layers.Layer):

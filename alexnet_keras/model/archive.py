@@ -23,7 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras.layers import MeanSubtraction
+from alexnet_keras.model.layers import MeanSubtraction
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
 

@@ -1,0 +1,1 @@
+"""The network, its layers, and how it is loaded and saved."""

@@ -1,0 +1,247 @@
+"""Trained weights from files of Caffe, PyTorch, NumPy and Keras, in one layout; and out again."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alexnet_keras.config.serialization import build
+from alexnet_keras.config.training import IMAGENET_MEAN
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.system.errors import InputError, OptionError, check
+from alexnet_keras.weights import caffe, named_arrays, pytorch
+from alexnet_keras.weights.layouts import (
+    TORCHVISION,
+    Layers,
+    from_channels_first,
+    into_model,
+    join_towers,
+    of_model,
+    shapes_of_model,
+)
+
+__all__ = [
+    "CLASSIFIER",
+    "Weights",
+    "assign",
+    "export",
+    "missing_layers",
+    "of_model",
+    "read",
+    "shapes_of_model",
+]
+
+SUFFIXES = (".caffemodel", ".pth", ".pt", ".safetensors", ".npz", ".h5")
+CLASSIFIER = ("fc6", "fc7", "fc8")
+LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", *CLASSIFIER)
+CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
+# What torchvision's weights expect: pixels of 0..1, less the mean, over the standard deviation of each colour.
+TORCHVISION_MEAN = (0.485, 0.456, 0.406)
+TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectations:
+    """What weights expect of a model, as far as their file says.
+
+    Attributes:
+        mean: red, green and blue in 0..255, subtracted from the pixels.
+        stddev: what the difference is divided by.
+        class_names: in the order of the outputs.
+        variants: those that such files are made for.
+    """
+
+    mean: tuple[float, ...] | None = None
+    stddev: float | None = None
+    class_names: tuple[str, ...] | None = None
+    variants: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        mean, stddev = self.mean, self.stddev
+        check(mean is None or (len(mean) == 3 and all(0 <= value <= 255 for value in mean)), f"mean is {mean}.")
+        check(stddev is None or 0 < stddev < math.inf, f"stddev is {stddev}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights(Expectations):
+    """Trained weights, whatever file they came from.
+
+    Attributes:
+        source: the file, for messages.
+        layers: layer -> name of a weight -> values, float32. Kernels are `(height, width, in / groups, out)` and `(in,
+            out)`; of two towers, the first tower's outputs come first. Inputs are red, green and blue.
+        unknown: what the file has besides.
+    """
+
+    source: str
+    layers: Layers
+    unknown: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Weights:
+    """Read trained weights; nothing in the file is executed.
+
+    Args:
+        path: Caffe's `.caffemodel`; torchvision's `alexnet` as `.pth` or `.safetensors`; an `.npz`, a `.safetensors` or
+            an `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export` writes them or Keras's `.weights.h5`; or an
+            `.npz` with `conv1_w`, `conv1_b`, ... in Caffe's layout. Files in Caffe's layout are for blue, green, red.
+
+    Raises:
+        OptionError: there is no such file, or none of this kind.
+        InputError: the file is damaged, would execute code, or holds nothing of an AlexNet.
+    """
+    if not path.is_file():
+        raise OptionError(f"There is no file of weights {path}.")
+    if path.suffix not in SUFFIXES:
+        raise OptionError(f"Weights are read from .keras, {', '.join(SUFFIXES)} files, not from {path.name!r}.")
+    try:
+        weights = _read(path)
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} holds no AlexNet: {error}.") from error
+    if not weights.layers:
+        raise InputError(f"{path} has none of AlexNet's layers, but {_names(weights.unknown) or 'nothing'}.")
+    for layer, values in weights.layers.items():
+        for key, value in values.items():
+            if not np.isfinite(value).all():
+                raise InputError(f"{path} has values in {layer}/{key} that are no numbers.")
+    return weights
+
+
+def _read(path: Path) -> Weights:
+    if path.suffix == ".caffemodel":
+        blobs, order = caffe.read(path)
+        variants: tuple[str, ...] = CAFFE_VARIANTS
+        if {"norm1", "pool1"} <= set(order):  # what the two differ in
+            variants = variants[:1] if order.index("norm1") < order.index("pool1") else variants[1:]
+        return _of_caffe(str(path), blobs, variants)
+    if path.suffix in (".pth", ".pt"):
+        return _of_torchvision(str(path), pytorch.read(path))
+    reader = {
+        ".npz": named_arrays.read_npz,
+        ".safetensors": named_arrays.read_safetensors,
+        ".h5": named_arrays.read_h5,
+    }[path.suffix]
+    arrays, metadata = reader(path)
+    if any(name.startswith("features.") for name in arrays):
+        return _of_torchvision(str(path), arrays)
+    if any(re.fullmatch(r"(conv|fc)\d_w", name) for name in arrays):
+        pairs = {
+            name.removesuffix("_w"): [value, arrays[f"{name[:-1]}b"]]
+            for name, value in arrays.items()
+            if name.endswith("_w") and f"{name[:-1]}b" in arrays
+        }
+        rest = {name: [value] for name, value in arrays.items() if name[:-2] not in pairs}
+        return _of_caffe(str(path), {**pairs, **rest}, CAFFE_VARIANTS)
+    return _of_names(str(path), arrays, metadata)
+
+
+def _of_caffe(source: str, blobs: Mapping[str, list[np.ndarray]], variants: tuple[str, ...]) -> Weights:
+    known = {name: pair for name, pair in blobs.items() if name in LAYERS and len(pair) == 2}
+    unknown = tuple(name for name in blobs if name not in known)
+    layers = from_channels_first(known, bgr=True)
+    return Weights(source=source, layers=layers, mean=IMAGENET_MEAN, stddev=1.0, unknown=unknown, variants=variants)
+
+
+def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
+    """One divisor for all colours is as good as three: conv1's kernels take up the rest.
+
+    `(x / 255 - mean) / stddev = (x - 255 mean) / divisor * (divisor / (255 stddev))`, and zeros around the image stay
+    zeros. The divisor is the mean one, so that conv1 keeps the size of its weights, and its learning rate.
+    """
+    known = {
+        layer: [tensors[f"{name}.weight"], tensors[f"{name}.bias"]]
+        for name, layer in TORCHVISION.items()
+        if f"{name}.weight" in tensors and f"{name}.bias" in tensors
+    }
+    layers = from_channels_first(known, bgr=False)
+    divisor = 255 * float(np.mean(TORCHVISION_STDDEV))
+    if "conv1" in layers:
+        scale = divisor / (255 * np.array(TORCHVISION_STDDEV))
+        kernel = layers["conv1"]["kernel"] * scale[:, np.newaxis]
+        layers["conv1"]["kernel"] = kernel.astype(np.float32)
+    used = {f"{name}.{kind}" for name, layer in TORCHVISION.items() if layer in known for kind in ("weight", "bias")}
+    mean = tuple(255 * value for value in TORCHVISION_MEAN)
+    unknown = tuple(name for name in tensors if name not in used)
+    return Weights(source=source, layers=layers, mean=mean, stddev=divisor, unknown=unknown, variants=("owt",))
+
+
+def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Weights:
+    layers: Layers = {}
+    unknown = []
+    for name, value in arrays.items():
+        parts = name.split("/")
+        if len(parts) == 2 and np.issubdtype(value.dtype, np.floating) and value.ndim:
+            layers.setdefault(parts[0], {})[parts[1]] = np.asarray(value, np.float32)
+        else:
+            unknown.append(name)
+    try:
+        said = build(Expectations, {**dataclasses.asdict(Expectations()), **metadata}, named_arrays.METADATA)
+    except OptionError as error:
+        raise InputError(f"{source} has metadata that cannot be used: {error}") from error
+    return Weights(source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(said))
+
+
+def missing_layers(weights: Weights, targets: Iterable[Any]) -> tuple[str, ...]:
+    """The layers of a model that a file lacks, its towers joined."""
+    return tuple(name for name in shapes_of_model(targets) if name not in weights.layers)
+
+
+def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_missing: bool = False) -> None:
+    """Give a model the weights of a file, all or none.
+
+    Args:
+        weights: what a file holds.
+        variant: the model's; a network of another name than those of the table is only known by its shapes.
+        targets: the model's layers.
+        allow_missing: whether layers that the file lacks keep the weights that they have.
+
+    Raises:
+        InputError: the file is for another variant, layers are missing, the model has no such layers, or shapes differ.
+    """
+    if weights.variants and variant in ARCHITECTURES and variant not in weights.variants:
+        raise InputError(f"{weights.source} is for the variant {' or '.join(weights.variants)}, not for {variant}.")
+    targets = [layer for layer in targets if layer.weights]
+    expected = shapes_of_model(targets)
+    missing = missing_layers(weights, targets)
+    foreign = [name for name in weights.layers if name not in expected and name not in CLASSIFIER]
+    if foreign:
+        raise InputError(f"{weights.source} has {_names(foreign)}, which the model has not; choose another variant.")
+    if missing and not allow_missing:
+        besides = f"; besides, it has {_names(weights.unknown)}" if weights.unknown else ""
+        raise InputError(
+            f"{weights.source} lacks {_names(missing)}{besides}. With --allow-missing (allow_missing=True) these "
+            "layers get initial weights."
+        )
+    for name, shapes in expected.items():
+        given = {key: value.shape for key, value in weights.layers.get(name, {}).items()}
+        if name in weights.layers and given != shapes:
+            key = next(key for key in (*shapes, *given) if given.get(key) != shapes.get(key))
+            raise InputError(
+                f"{weights.source} has {name}/{key} of shape {given.get(key)}, the model needs {shapes.get(key)}; "
+                "choose the variant, classes and input size that the file was made for."
+            )
+    into_model(weights.layers, targets)
+
+
+def export(path: Path, weights: Weights) -> None:
+    """Write weights as `conv1/kernel`, ..., with what they expect of pixels, to an .npz or a .safetensors file.
+
+    Raises:
+        OptionError: the path has another suffix.
+    """
+    arrays = {f"{name}/{key}": value for name, values in weights.layers.items() for key, value in values.items()}
+    named_arrays.write(
+        path, arrays, {field.name: getattr(weights, field.name) for field in dataclasses.fields(Expectations)}
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
