@@ -12,15 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import devices, fit, learning_rates, predict, runs
+from alexnet_keras import devices, fit, learning_rates, runs
 from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.export import tflite
 from alexnet_keras.health import Health
+from alexnet_keras.inference.evaluate import Evaluation, evaluate
+from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
@@ -140,9 +141,9 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
 
     pruned = (run / PRUNED).exists()
     model = load_model(run / (PRUNED if pruned else runs.MODEL))
-    predictor = predict.from_keras(model)  # of the weights that the model has when it is asked
+    predictor = from_keras(model)  # of the weights that the model has when it is asked
 
-    def measure(name: str, predictor: predict.Predictor) -> None:
+    def measure(name: str, predictor: Predictor) -> None:
         measured[name] = evaluate(predictor, validation)
         report["errors"][name] = measured[name].to_dict()
         save()
@@ -170,7 +171,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
     sizes = archive.write(model, run / ARCHIVE)
     with atomic_files.appear_whole(run / TFLITE) as partial:
         tflite.write(model, partial, optimizations=(tf.lite.Optimize.EXPERIMENTAL_SPARSITY,))
-    measure("tflite", predict.load(run / TFLITE))
+    measure("tflite", load_predictor(run / TFLITE))
     measured["coded"] = measured["shared"]  # the same bits
     sizes_of = {**dataclasses.asdict(sizes), "tflite": (run / TFLITE).stat().st_size}
     report["stages"] = {name: {"bytes": size, **measured[name].to_dict()} for name, size in sizes_of.items()}

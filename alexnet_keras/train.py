@@ -21,10 +21,10 @@ from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
-from alexnet_keras.evaluate import Evaluation, evaluate
 from alexnet_keras.fit import fit
+from alexnet_keras.inference.evaluate import Evaluation, evaluate
+from alexnet_keras.inference.predictor import from_keras
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.predict import from_keras
 from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.system import atomic_files

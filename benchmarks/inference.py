@@ -23,9 +23,9 @@ CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement
 
 def ours(path):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from alexnet_keras import predict
+    from alexnet_keras.inference.predictor import load_predictor
 
-    return predict.load(Path(path)).predict
+    return load_predictor(Path(path)).predict
 
 
 def pytorch(mode):

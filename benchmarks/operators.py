@@ -151,9 +151,9 @@ def tensorflow(path):
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from alexnet_keras import predict
+    from alexnet_keras.inference.predictor import load_predictor
 
-    predictor = predict.load(path)
+    predictor = load_predictor(path)
     pixels = pixels_of([1, predictor.input_size, predictor.input_size, 3]).astype(np.uint8)
     for _ in range(WARMUP):
         predictor.predict(pixels)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import cli, only_error
 
-from alexnet_keras import predict
+from alexnet_keras.inference.predictor import from_keras, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, RunError
@@ -121,6 +121,6 @@ def test_what_does_not_come_back_is_not_written(model, tmp_path, monkeypatch):
 def test_predict_takes_an_archive(model, tmp_path):
     archive.write(model, tmp_path / "model.alexnet")
     images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), np.uint8)
-    predictor = predict.load(tmp_path / "model.alexnet")
+    predictor = load_predictor(tmp_path / "model.alexnet")
     assert predictor.class_names == ("blue", "green", "red")
-    np.testing.assert_array_equal(predictor.predict(images), predict.from_keras(model).predict(images))
+    np.testing.assert_array_equal(predictor.predict(images), from_keras(model).predict(images))

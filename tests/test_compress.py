@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import compress, evaluate, predict, runs, train
+from alexnet_keras import compress, runs, train
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
+from alexnet_keras.inference.evaluate import evaluate
+from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.pruning import PAPER_KEPT, kernels
 from alexnet_keras.system import atomic_files
@@ -62,7 +64,7 @@ def test_what_a_compression_leaves(finished):
     assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
         validation = open_dataset(runs.data_of(run / "model.keras")).validation
-        assert evaluate.evaluate(predict.load(run / path), validation).top1_error == stages[name]["top1_error"]
+        assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
 
 
 def test_weights_are_pruned_and_shared(finished):
@@ -78,7 +80,7 @@ def test_weights_are_pruned_and_shared(finished):
 def test_the_tflite_computes_what_the_archive_computes(finished):
     run, _ = finished
     images = np.random.RandomState(0).randint(0, 256, (3, 67, 67, 3), np.uint8)
-    one, other = (predict.load(run / name).predict(images) for name in ("model.alexnet", "model-pruned.tflite"))
+    one, other = (load_predictor(run / name).predict(images) for name in ("model.alexnet", "model-pruned.tflite"))
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 

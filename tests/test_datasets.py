@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 from PIL import Image
 
-from alexnet_keras import labels, runs
+from alexnet_keras import runs
 from alexnet_keras.commands import data_source
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
@@ -24,6 +24,7 @@ from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
+from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.train import train
 
@@ -376,7 +377,7 @@ def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
         lambda self, url: (shutil.unpack_archive(tmp_path / Path(url).name, extracted, filter="data"), extracted)[1],
     )
     dataset = open_dataset(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
-    assert [labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
+    assert [class_labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
     assert (len(dataset.train), len(dataset.validation)) == (20, 10)
     for index, label in enumerate(dataset.train.labels):
         picture = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
@@ -401,13 +402,13 @@ def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
 
 
 def test_labels_are_words_where_the_synset_is_known():
-    assert labels.readable("n01440764") == "tench"
-    assert labels.readable("star") == "star"
+    assert class_labels.readable("n01440764") == "tench"
+    assert class_labels.readable("star") == "star"
 
 
 def test_real_photographs(shared_data):
     dataset = open_dataset(str(shared_data / "imagenette"))
     assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
-    assert [labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
+    assert [class_labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
     with Image.open(dataset.train.names[0]) as picture:
         assert picture.size == (224, 224)

@@ -4,28 +4,29 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras import evaluate as evaluation
 from alexnet_keras.data.dataset import Split
-from alexnet_keras.predict import Predictor
+from alexnet_keras.inference import evaluate as evaluation
+from alexnet_keras.inference.evaluate import Evaluation, evaluate, evaluate_on, from_ranks, rank
+from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_rank_is_the_place_among_the_probabilities():
     probabilities = np.array([[0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2]])
-    np.testing.assert_array_equal(evaluation.rank(probabilities, np.array([1, 2, 0])), [0, 1, 2])
+    np.testing.assert_array_equal(rank(probabilities, np.array([1, 2, 0])), [0, 1, 2])
 
 
 def test_rank_of_equal_probabilities_goes_by_index():
-    np.testing.assert_array_equal(evaluation.rank(np.full((3, 3), 1 / 3), np.array([0, 1, 2])), [0, 1, 2])
+    np.testing.assert_array_equal(rank(np.full((3, 3), 1 / 3), np.array([0, 1, 2])), [0, 1, 2])
 
 
 def test_rank_counts_a_broken_model_as_wrong():
-    np.testing.assert_array_equal(evaluation.rank(np.full((1, 8), np.nan), np.array([3])), [8])
+    np.testing.assert_array_equal(rank(np.full((1, 8), np.nan), np.array([3])), [8])
 
 
 def test_errors_from_ranks():
-    result = evaluation.from_ranks(np.array([0, 0, 0, 1, 4, 5, 9, 0]))
-    assert result == evaluation.Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, views=1)
+    result = from_ranks(np.array([0, 0, 0, 1, 4, 5, 9, 0]))
+    assert result == Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, views=1)
     assert result.to_dict() == {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "views": 1}
 
 
@@ -42,7 +43,7 @@ def test_every_picture_counts_once(batch_size, monkeypatch):
         seen.extend(images[:, 0, 0, 0])
         return np.tile([0.9, 0.1], (len(images), 1))
 
-    result = evaluation.evaluate(Predictor(predict, 227, ("even", "odd")), split)
+    result = evaluate(Predictor(predict, 227, ("even", "odd")), split)
     assert seen == list(range(count))
     assert result.num_images == count
     assert result.top1_error == pytest.approx(3 / 7)
@@ -62,15 +63,15 @@ def test_ten_views_average_probabilities():
         return np.where(central[:, None], [0.9, 0.1], [0.3, 0.7])
 
     predictor = Predictor(predict, 227, ("wrong", "right"))
-    assert evaluation.evaluate(predictor, split, views=1).top1_error == 1
+    assert evaluate(predictor, split, views=1).top1_error == 1
     with pytest.raises(OptionError, match="views must be 1 or 10, got 5"):
-        evaluation.evaluate(predictor, split, views=5)
-    result = evaluation.evaluate(predictor, split, views=10)
-    assert result == evaluation.Evaluation(top1_error=0, top5_error=0, num_images=3, views=10)
+        evaluate(predictor, split, views=5)
+    result = evaluate(predictor, split, views=10)
+    assert result == Evaluation(top1_error=0, top5_error=0, num_images=3, views=10)
     assert sum(calls[1:]) == 30
 
 
 def test_a_model_of_other_classes_is_refused(folder):
     predictor = Predictor(lambda images: images, 227, ("a", "b", "c", "d"))
     with pytest.raises(InputError, match=r"The model knows 4 classes \(a, b, c, ...\), .* has 3 \(blue, green, red\)"):
-        evaluation.evaluate_on(predictor, str(folder))
+        evaluate_on(predictor, str(folder))

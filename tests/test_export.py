@@ -11,10 +11,11 @@ import pytest
 import tensorflow as tf
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 
-from alexnet_keras import export, predict
+from alexnet_keras import export
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import Target, proof
 from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
+from alexnet_keras.inference.predictor import Predictor, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 
@@ -29,7 +30,7 @@ def test_an_export_equals_the_model(model, dataset):
     assert result["num_images"] == 9
     assert result["keras"]["top1_error"] == result["exported"]["top1_error"]
     assert result["bytes"] > 10_000
-    predictor, original = predict.load(output), predict.load(model)
+    predictor, original = load_predictor(output), load_predictor(model)
     assert predictor.class_names == CLASS_NAMES
     assert predictor.input_size == 67
     images = np.random.RandomState(0).randint(0, 256, (5, 67, 67, 3), dtype=np.uint8)
@@ -74,7 +75,7 @@ def test_a_bad_picture_is_named(model, tmp_path):
 
 def constant(*probabilities):
     row = np.array([probabilities], np.float32)
-    return predict.Predictor(lambda images: np.repeat(row, len(images), axis=0), 227, CLASS_NAMES)
+    return Predictor(lambda images: np.repeat(row, len(images), axis=0), 227, CLASS_NAMES)
 
 
 def test_the_proof_sees_a_difference(dataset):

@@ -13,13 +13,13 @@ import tensorflow_datasets as tfds
 from conftest import cli, only_error
 from PIL import Image
 
-from alexnet_keras import labels
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
 
 SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the devkit's ids 449, 1 and 1000 or so
@@ -97,18 +97,20 @@ def check_labels(dataset: DataSet) -> None:
 def test_labels_are_in_the_order_of_the_synsets_and_have_words():
     assert label_of("n01440764") == 0
     assert label_of("n15075141") == 999
-    assert labels.readable("n01440764") == "tench"
-    assert labels.readable("n15075141") == "toilet tissue"
-    assert labels.readable("n99999999") == "n99999999"
-    assert len(labels.imagenet_words()) == 1000
-    assert set(labels.SYNSET_WORDS) <= set(labels.imagenet_words())
+    assert class_labels.readable("n01440764") == "tench"
+    assert class_labels.readable("n15075141") == "toilet tissue"
+    assert class_labels.readable("n99999999") == "n99999999"
+    assert len(class_labels.imagenet_words()) == 1000
+    assert set(class_labels.SYNSET_WORDS) <= set(class_labels.imagenet_words())
 
 
 def test_the_words_are_those_of_the_challenge(shared_data):
     lines = (shared_data / "imagenet_synset_words.txt").read_text().splitlines()
     expected = dict(line.split(" ", 1) for line in lines)
     assert tuple(expected) == imagenet.synsets()
-    words = {synset: text.split(" (")[0] for synset, text in labels.imagenet_words().items()}  # crane (bird), (machine)
+    words = {
+        synset: text.split(" (")[0] for synset, text in class_labels.imagenet_words().items()
+    }  # crane (bird), (machine)
     assert words == expected
 
 

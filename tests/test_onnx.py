@@ -10,9 +10,9 @@ import onnx
 import onnxruntime
 import pytest
 
-from alexnet_keras import predict
 from alexnet_keras.export import Target
 from alexnet_keras.export import onnx as exports
+from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import LocalResponseNormalization, Predictions
 from alexnet_keras.model.loading import load_model
@@ -30,7 +30,7 @@ def files(trained, dataset, tmp_path_factory):
 
 @pytest.mark.parametrize(("quantize", "tolerance"), [("none", 1e-6), ("int8", 0.1)])
 def test_a_file_is_near_its_model_in_batches_of_any_size(quantize, tolerance, files, trained):
-    predictor, original = predict.load(files[quantize]), predict.load(trained)
+    predictor, original = load_predictor(files[quantize]), load_predictor(trained)
     assert predictor.class_names == original.class_names
     assert predictor.input_size == 67
     for count in (1, 5):
@@ -90,7 +90,7 @@ def test_a_layer_without_a_form_is_named(tmp_path):
 def test_logits_become_probabilities(tiny, tmp_path):
     model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3), classifier_activation=None)
     exports.write(model, tmp_path / "m.onnx")
-    probabilities = predict.load(tmp_path / "m.onnx").predict(np.stack(random_images(2)))
+    probabilities = load_predictor(tmp_path / "m.onnx").predict(np.stack(random_images(2)))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
 
 
@@ -105,10 +105,10 @@ def test_a_missing_package_is_one_line(monkeypatch):
 def test_a_missing_runtime_is_one_line(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OptionError, match=r"needs onnxruntime; pip install 'alexnet-keras\[onnx\]'"):
-        predict.load(files["none"])
+        load_predictor(files["none"])
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
     with pytest.raises(InputError, match=r"m.onnx is not an ONNX file of this package, or a damaged one"):
-        predict.load(tmp_path / "m.onnx")
+        load_predictor(tmp_path / "m.onnx")

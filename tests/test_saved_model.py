@@ -15,8 +15,9 @@ from conftest import CLASS_NAMES
 from PIL import Image
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from alexnet_keras import predict
 from alexnet_keras.export import saved_model
+from alexnet_keras.inference.classify import classify
+from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
 
@@ -43,7 +44,7 @@ def picture(kind="JPEG", size=(90, 300), mode="RGB"):
 
 
 def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained):
-    original, loaded = predict.load(trained), tf.saved_model.load(str(served))
+    original, loaded = load_predictor(trained), tf.saved_model.load(str(served))
     for count in (1, 3, 7):
         images = np.random.RandomState(count).randint(0, 256, (count, 67, 67, 3), dtype=np.uint8)
         expected = original.predict(images)
@@ -64,7 +65,7 @@ def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained
 )
 def test_encoded_pictures_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
     (tmp_path / "picture").write_bytes(encoded)
-    expected = predict.classify(predict.load(trained), tmp_path / "picture", top=5)["predictions"]
+    expected = classify(load_predictor(trained), tmp_path / "picture", top=5)["predictions"]
     result = signatures["serve_jpeg"](encoded=tf.constant([picture(), encoded]))
     assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]

@@ -12,9 +12,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
-from alexnet_keras import predict
 from alexnet_keras.data import pipeline
 from alexnet_keras.export import integers, onnx, tflite
+from alexnet_keras.inference.predictor import from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.loading import load_model
@@ -73,10 +73,10 @@ def test_each_quantization_is_smaller_and_near(files, trained, dataset):
     sizes = {quantize: path.stat().st_size for quantize, path in files.items()}
     assert sizes["none"] > sizes["float16"] > sizes["int8"]
     images = pictures(dataset)
-    expected = predict.load(trained).predict(images)
+    expected = load_predictor(trained).predict(images)
     tolerances = {"none": 1e-6, "float16": 1e-2, "dynamic": 0.05, "int8": 0.1, "int8-only": 0.1}
     for quantize, tolerance in tolerances.items():
-        result = predict.load(files[quantize]).predict(images)
+        result = load_predictor(files[quantize]).predict(images)
         assert result.dtype == np.float32
         np.testing.assert_allclose(result, expected, atol=tolerance, err_msg=quantize)
         np.testing.assert_array_equal(result.argmax(axis=1), expected.argmax(axis=1))
@@ -97,7 +97,7 @@ def test_the_batch_size_is_fixed_and_the_last_batch_filled(trained, dataset, tmp
     tflite.write(load_model(trained), path, "int8", batch_size=4, pictures=dataset.train)
     assert tuple(Interpreter(model_path=str(path)).get_input_details()[0]["shape"]) == (4, 67, 67, 3)
     images = pictures(dataset)
-    predictor = predict.load(path)
+    predictor = load_predictor(path)
     whole = predictor.predict(images)
     assert whole.shape == (9, 3)
     np.testing.assert_array_equal(whole[:3], predictor.predict(images[:3]))
@@ -159,16 +159,16 @@ def test_variants_in_floats_and_in_integers(variant, dataset, tmp_path):
     features = keras.Model(model.inputs[0], classifier.input)(images.astype(np.float32)).numpy()
     kernel = np.random.RandomState(0).normal(0, 1, (16, 3)) / features.std(axis=0).max()
     classifier.set_weights([kernel, -features.mean(axis=0) @ kernel])
-    expected = predict.from_keras(model).predict(images)
+    expected = from_keras(model).predict(images)
     assert np.ptp(expected, axis=0).max() > 0.3
     tflite.write(model, tmp_path / "model.tflite")
     onnx.write(model, tmp_path / "model.onnx")
     for name in ("model.tflite", "model.onnx"):
-        np.testing.assert_allclose(predict.load(tmp_path / name).predict(images), expected, atol=1e-5)
+        np.testing.assert_allclose(load_predictor(tmp_path / name).predict(images), expected, atol=1e-5)
     path = tmp_path / "integers.tflite"
     tflite.write(model, path, "int8-only", pictures=dataset.train)
     assert tensors(path)[1] == {"UINT8", "INT8", "INT32"}
-    assert np.abs(predict.load(path).predict(images) - expected).mean() < 0.05
+    assert np.abs(load_predictor(path).predict(images) - expected).mean() < 0.05
 
 
 @pytest.mark.parametrize(("largest", "mean", "most"), [(10, 0.001, 0.006), (100, 0.0015, 0.015), (500, 0.004, 0.05)])

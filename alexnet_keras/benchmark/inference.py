@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-from alexnet_keras import devices, predict
+from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate
+from alexnet_keras.inference.predictor import Predictor, bytes_of, load_predictor
 from alexnet_keras.model import archive
 
 READ_BYTES = 2**30  # that the memory's bandwidth is measured with: many times the largest cache
@@ -86,7 +87,7 @@ def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
         OptionError: there is no such file.
         InputError: it holds no model of this package.
     """
-    predictors = {path: predict.load(path) for path in models}
+    predictors = {path: load_predictor(path) for path in models}
     subjects = {
         f"{path} {count}": _calls(predictor, count) for path, predictor in predictors.items() for count in CALLS
     }
@@ -94,13 +95,13 @@ def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
     bandwidth = rates["memory"]
     speeds = []
     for path in models:
-        single, size = rates[f"{path} 1"], predict.bytes_of(path)
+        single, size = rates[f"{path} 1"], bytes_of(path)
         fraction = None if path.suffix == archive.SUFFIX else size * single.median / bandwidth.median
         speeds.append(ModelSpeed(str(path), size, single, rates[f"{path} 32"], fraction))
     return InferenceBenchmark(tuple(speeds), bandwidth, devices.describe())
 
 
-def _calls(predictor: predict.Predictor, count: int) -> Work:
+def _calls(predictor: Predictor, count: int) -> Work:
     shape = (count, predictor.input_size, predictor.input_size, 3)
     images = np.random.RandomState(0).randint(0, 256, shape, np.uint8)
 

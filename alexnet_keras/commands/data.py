@@ -95,7 +95,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     load_tensorflow()
     from alexnet_keras.data.check import check as check_pictures
     from alexnet_keras.data.sources.open_dataset import open_dataset
-    from alexnet_keras.labels import readable
+    from alexnet_keras.inference.class_labels import readable
 
     report = check_pictures(open_dataset(DataSource(name=data, **where)), jobs)
     if as_json:

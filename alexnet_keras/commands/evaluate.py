@@ -35,10 +35,10 @@ def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> Non
     path = runs.find_model(model)
     source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
-    from alexnet_keras import predict as predictors
-    from alexnet_keras.evaluate import evaluate_on
+    from alexnet_keras.inference.evaluate import evaluate_on
+    from alexnet_keras.inference.predictor import load_predictor
 
-    predictor = predictors.load(path)
+    predictor = load_predictor(path)
     result = evaluate_on(predictor, source, int(views))
     if as_json:
         click.echo(json.dumps(result.to_dict()))

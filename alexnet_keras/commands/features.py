@@ -31,16 +31,16 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     atomic_files.check_output(output, (".npz",))
     source = data_source(lambda: runs.data_of(path), **where)
     load_tensorflow()
-    from alexnet_keras import features as extracted
     from alexnet_keras.data.sources.open_dataset import open_dataset
+    from alexnet_keras.inference.features import PARTS, until, write
     from alexnet_keras.model.loading import load_model
 
     network = load_model(path)
-    extracted.until(network, layer)  # before the data are read
+    until(network, layer)  # before the data are read
     folder = Path(source.name).expanduser()
-    parts = extracted.PARTS if part == "both" else (part,)
+    parts = PARTS if part == "both" else (part,)
     root = folder.resolve() if folder.is_dir() else None
-    shape = extracted.write(output, network, layer, open_dataset(source), parts, root)
+    shape = write(output, network, layer, open_dataset(source), parts, root)
     if as_json:
         click.echo(json.dumps({"output": str(output), "layer": layer, "shape": shape}))
         return

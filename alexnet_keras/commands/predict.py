@@ -31,13 +31,14 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
         kind = "is a folder; name the pictures in it" if missing[0].is_dir() else "is no file"
         raise click.UsageError(f"There is no picture {missing[0]}: it {kind}.")
     load_tensorflow()
-    from alexnet_keras import predict as predictors
+    from alexnet_keras.inference.classify import classify
+    from alexnet_keras.inference.predictor import load_predictor
 
-    predictor = predictors.load(path)
+    predictor = load_predictor(path)
     results, failed = [], False
     for picture in pictures:
         try:
-            result = predictors.classify(predictor, picture, top)
+            result = classify(predictor, picture, top)
         except InputError as error:  # the others shall not suffer from it
             click.echo(f"Error: {error}", err=True)
             failed = True

@@ -7,12 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from alexnet_keras import evaluate, predict
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.devices import describe
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.proof import BOUNDS, prove
+from alexnet_keras.inference.evaluate import check_classes
+from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -141,8 +142,8 @@ def export(
     check_paths(model, target, output)
     check_calibration(target, None if calibration is None else calibration.name)
     source = load_model(model)
-    original = predict.from_keras(source)
-    evaluate.check_classes(original, dataset)
+    original = from_keras(source)
+    check_classes(original, dataset)
     calibrating = calibration or dataset
     pictures = training_pictures(calibrating) if target.calibrated else None
 
@@ -161,14 +162,14 @@ def export(
         with atomic_files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
                 write(partial)
-            result = prove(original, predict.load(partial), dataset.validation)
+            result = prove(original, load_predictor(partial), dataset.validation)
             shortcomings = result.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:
                 raise RunError(
                     f"{output.name} is not as good as its Keras model on {result.num_images} pictures: "
                     f"{'; '.join(shortcomings)}. Nothing was kept; --force would."
                 )
-            size = predict.bytes_of(partial)
+            size = bytes_of(partial)
         entry = {
             **dataclasses.asdict(target),
             "batch_size": target.batch_size or (1 if target.format == "tflite" else None),

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras import predict
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
+from alexnet_keras.inference.predictor import class_names
 from alexnet_keras.model.layers import (
     LocalResponseNormalization,
     MeanSubtraction,
@@ -56,7 +56,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", pictures: Spli
     import onnx
 
     network = Graph(model).build()
-    properties = {"class_names": json.dumps(predict.class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
+    properties = {"class_names": json.dumps(class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
     onnx.helper.set_model_props(network, {**properties, "quantize": quantize})
     onnx.checker.check_model(network, full_check=True)
     if quantize == "none":

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras import evaluate
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split, sample
-from alexnet_keras.predict import Predictor
+from alexnet_keras.inference.evaluate import from_ranks, rank
+from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.progress import Progress
 
 NUM_IMAGES = 500  # pictures to compare on; all of them where a split has fewer
@@ -118,7 +118,7 @@ def prove(keras: Predictor, exported: Predictor, split: Split) -> Proof:
 
 
 def _measure(predictor: Predictor, probabilities: np.ndarray, labels: np.ndarray, images: np.ndarray) -> Measurement:
-    errors = evaluate.from_ranks(evaluate.rank(probabilities, labels))
+    errors = from_ranks(rank(probabilities, labels))
     seconds = {}
     for size, repetitions in REPETITIONS.items():
         batch = np.resize(images, (size, *images.shape[1:]))

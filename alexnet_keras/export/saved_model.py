@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
-from alexnet_keras import predict
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode
+from alexnet_keras.inference.predictor import LABELS, class_names, serving_function
 
 TOP = 5  # classes that serve_jpeg returns, or all of them where there are fewer
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"  # the name that TensorFlow Serving looks for
@@ -30,8 +30,8 @@ def write(model: keras.Model, path: Path) -> None:
         model: a classifier of this package.
         path: the folder.
     """
-    size, names = model.input_shape[1], predict.class_names(model)
-    probabilities = predict.serving_function(model)
+    size, names = model.input_shape[1], class_names(model)
+    probabilities = serving_function(model)
 
     @tf.function
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -56,7 +56,7 @@ def write(model: keras.Model, path: Path) -> None:
         "serve_jpeg": module.serve_jpeg,
     }
     with tempfile.TemporaryDirectory() as folder:
-        labels = Path(folder) / predict.LABELS
+        labels = Path(folder) / LABELS
         labels.write_text("".join(f"{name}\n" for name in names))
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(module, str(path), signatures=signatures)

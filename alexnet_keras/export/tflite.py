@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from alexnet_keras import predict
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.export.folding import folded
 from alexnet_keras.export.integers import with_integer_operators
+from alexnet_keras.inference.predictor import LABELS, class_names, serving_function
 from alexnet_keras.system import native_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")
@@ -49,7 +49,7 @@ def write(
         "channels": "RGB",
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, as TFLite's own metadata has its files
-        archive.writestr(predict.LABELS, "".join(f"{name}\n" for name in predict.class_names(model)))
+        archive.writestr(LABELS, "".join(f"{name}\n" for name in class_names(model)))
         archive.writestr(METADATA, json.dumps(metadata, indent=2) + "\n")
 
 
@@ -63,7 +63,7 @@ def _convert(
     """The file without its metadata."""
     integers = quantize in CALIBRATED
     network = folded(model)
-    probabilities = predict.serving_function(with_integer_operators(network) if integers else network)
+    probabilities = serving_function(with_integer_operators(network) if integers else network)
     signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
     module = tf.Module()
     # Not the model itself: of its weights the converter would make variables that nothing sets.

@@ -11,7 +11,7 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.predict import Predictor
+from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 

@@ -5,7 +5,6 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +12,6 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.data import image_ops
-from alexnet_keras.data.decode import decode, why_refused
-from alexnet_keras.labels import readable
 from alexnet_keras.model.archive import SUFFIX, read
 from alexnet_keras.model.layers import Predictions
 from alexnet_keras.model.loading import load_model
@@ -155,7 +151,7 @@ def from_onnx(path: Path) -> Predictor:
     return Predictor(predict, source.shape[1], names)
 
 
-def load(path: Path) -> Predictor:
+def load_predictor(path: Path) -> Predictor:
     """A model file of any format: `.keras`, a SavedModel's folder, `.tflite`, `.onnx` or `.alexnet`.
 
     Raises:
@@ -183,35 +179,3 @@ def bytes_of(path: Path) -> int:
     """Bytes of a model: of its file, or of all files in its folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
-
-
-def read_picture(path: Path, input_size: int) -> np.ndarray:
-    """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
-
-    Raises:
-        InputError: it is no picture, or a truncated one.
-    """
-    try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
-    try:
-        picture = decode(tf.constant(encoded))
-    except tf.errors.OpError as error:
-        raise InputError(f"{path} {why_refused(encoded)}.") from error
-    return image_ops.centre_crop(image_ops.resize_and_crop(picture), input_size).numpy()
-
-
-def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
-    """The `top` most probable classes of a picture, as `predict --json` prints them.
-
-    Raises:
-        InputError: the file is no picture, or a truncated one.
-    """
-    probabilities = predictor.predict(read_picture(path, predictor.input_size)[None])[0]
-    names = predictor.class_names
-    predictions = [
-        {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])}
-        for i in np.argsort(-probabilities, kind="stable")[:top]
-    ]
-    return {"file": str(path), "predictions": predictions}

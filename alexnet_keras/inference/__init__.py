@@ -1,0 +1,1 @@
+"""Any model file as a function from images to probabilities, and what is measured with it."""
