@@ -18,7 +18,7 @@ from alexnet_keras import AlexNet, load_model
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.dataset import Split, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.export.integers import IntegerNormalization
+from alexnet_keras.export.integer_lrn import IntegerNormalization
 from alexnet_keras.system import native_stderr
 
 PICTURES = 40  # to calibrate on, and as many others to measure on

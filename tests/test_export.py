@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 
-from alexnet_keras import export
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.export import Target, proof
-from alexnet_keras.export.proof import BOUNDS, Measurement, Proof
+from alexnet_keras.export import compare, export
+from alexnet_keras.export.compare import BOUNDS, Measurement, Proof
+from alexnet_keras.export.export import Target
 from alexnet_keras.inference.predictor import Predictor, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -79,7 +79,7 @@ def constant(*probabilities):
 
 
 def test_the_proof_sees_a_difference(dataset):
-    result = proof.prove(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), dataset.validation)
+    result = compare.prove(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), dataset.validation)
     assert result.num_images == 9
     assert result.max_abs_difference == pytest.approx(0.2)
     assert result.top1_agreement == 0
@@ -122,7 +122,7 @@ def test_bounds(quantize, changes, words):
 def test_an_export_out_of_bounds_leaves_nothing_unless_forced(model, dataset, monkeypatch):
     target = Target(format="keras")
     output = target.default_path(model)
-    monkeypatch.setitem(BOUNDS, "none", proof.Bounds(difference=-1.0))
+    monkeypatch.setitem(BOUNDS, "none", compare.Bounds(difference=-1.0))
     with pytest.raises(RunError, match="model-export.keras is not as good as its Keras model on 9 pictures: .*--force"):
         export.export(model, target, output, dataset)
     assert list(model.parent.iterdir()) == [model]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.export.folding import folded
+from alexnet_keras.export.fold_mean import folded
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import MeanSubtraction
 

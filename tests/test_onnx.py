@@ -10,8 +10,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from alexnet_keras.export import Target
 from alexnet_keras.export import onnx as exports
+from alexnet_keras.export.export import Target
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import LocalResponseNormalization, Predictions

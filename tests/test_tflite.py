@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
 from alexnet_keras.data import pipeline
-from alexnet_keras.export import integers, onnx, tflite
+from alexnet_keras.export import integer_lrn, onnx, tflite
 from alexnet_keras.inference.predictor import from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
@@ -140,9 +140,9 @@ def test_a_file_says_what_it_takes_and_runs_without_tensorflow(files, tmp_path):
 )
 def test_the_integer_form_is_the_same_function(layer):
     values = np.random.RandomState(0).gamma(0.5, 40, (2, 5, 5, 12)).astype(np.float32)
-    np.testing.assert_allclose(integers.IntegerNormalization(layer.formula)(values), layer(values), rtol=1e-5)
+    np.testing.assert_allclose(integer_lrn.IntegerNormalization(layer.formula)(values), layer(values), rtol=1e-5)
     inputs = keras.Input((5, 5, 12))
-    model = integers.with_integer_operators(keras.Model(inputs, layer(inputs)))
+    model = integer_lrn.with_integer_operators(keras.Model(inputs, layer(inputs)))
     assert model.layers[1].formula == layer.formula
 
 
@@ -179,7 +179,7 @@ def test_the_integer_form_errs_by_little_in_integers(largest, mean, most):
     values = np.maximum(0, random.normal(0, largest / 4, (50, 5, 5, 48))).clip(0, largest).astype(np.float32)
     module = tf.Module()
     module.serve = tf.function(
-        integers.IntegerNormalization(Formula(5, 2.0, 1e-4, 0.75)), input_signature=[tf.TensorSpec((1, 5, 5, 48))]
+        integer_lrn.IntegerNormalization(Formula(5, 2.0, 1e-4, 0.75)), input_signature=[tf.TensorSpec((1, 5, 5, 48))]
     )
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

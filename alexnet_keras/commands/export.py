@@ -56,14 +56,14 @@ def export(
     folders = {"data_dir": data_dir, "manual_dir": manual_dir}
     source = data_source(lambda: runs.data_of(path), data, split=split, **folders)
     load_tensorflow()
-    from alexnet_keras import export as exports
     from alexnet_keras.data.sources.open_dataset import open_dataset
-    from alexnet_keras.export.proof import NUM_IMAGES
+    from alexnet_keras.export.compare import NUM_IMAGES
+    from alexnet_keras.export.export import Target, check_calibration, check_paths, export
 
-    target = exports.Target(**options)
+    target = Target(**options)
     output = output or target.default_path(path)
-    exports.check_calibration(target, calibration)
-    exports.check_paths(path, target, output)
+    check_calibration(target, calibration)
+    check_paths(path, target, output)
     dataset = open_dataset(source)
     calibrating = None
     if calibration is not None:
@@ -73,7 +73,7 @@ def export(
             raise OptionError(str(error).replace("--data", "--calibration", 1)) from error
     elif data is not None and target.calibrated and (path.parent / runs.CONFIG).is_file():
         calibrating = open_dataset(runs.data_of(path))
-    result = exports.export(path, target, output, dataset, calibrating, force)
+    result = export(path, target, output, dataset, calibrating, force)
     if as_json:
         click.echo(json.dumps(result))
         return

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
-from alexnet_keras.export.folding import folded
-from alexnet_keras.export.integers import with_integer_operators
+from alexnet_keras.export.fold_mean import folded
+from alexnet_keras.export.integer_lrn import with_integer_operators
 from alexnet_keras.inference.predictor import LABELS, class_names, serving_function
 from alexnet_keras.system import native_stderr
 
