@@ -12,12 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import devices, fit, learning_rates, runs
+from alexnet_keras import fit, learning_rates, runs
 from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.export import tflite
 from alexnet_keras.health import Health
 from alexnet_keras.inference.evaluate import Evaluation, evaluate
@@ -29,6 +30,7 @@ from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
 from alexnet_keras.sharing import share
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, check
+from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
@@ -176,7 +178,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
     sizes_of = {**dataclasses.asdict(sizes), "tflite": (run / TFLITE).stat().st_size}
     report["stages"] = {name: {"bytes": size, **measured[name].to_dict()} for name, size in sizes_of.items()}
     report["layers"] = _layers(model)
-    report["provenance"] = provenance(devices.describe(), precision="float32")
+    report["provenance"] = provenance(describe(), precision="float32")
     del report["errors"]
     save()
     (run / PRUNED).unlink()
@@ -238,7 +240,7 @@ def retrain(
         epochs=settings.epochs,
         schedule=Cosine(warmup_epochs=0),
     )
-    policy = devices.choose_precision(config.precision, deterministic=config.deterministic).policy
+    policy = choose_precision(config.precision, deterministic=config.deterministic).policy
     steps = pipeline.steps_per_epoch(len(training), config.batch_size)
     keras.utils.set_random_seed(config.seed)
     network = AlexNet(
@@ -256,7 +258,7 @@ def retrain(
         optimizer,
         loss=fit.smoothed_crossentropy(config.label_smoothing),
         metrics=["accuracy"],
-        jit_compile=devices.choose_jit(config.jit).compile,
+        jit_compile=choose_jit(config.jit).compile,
     )
     optimizer.iterations.assign(first_epoch * steps)
     batches = pipeline.train_dataset(

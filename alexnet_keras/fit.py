@@ -11,18 +11,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import frozen, hosts, learning_rates, runs
+from alexnet_keras import frozen, learning_rates, runs
 from alexnet_keras.callbacks import Recorder
 from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import augmentation, pipeline, reading
 from alexnet_keras.data.dataset import Split
+from alexnet_keras.distribution import rendezvous
+from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.frozen import Features
 from alexnet_keras.health import Health
 from alexnet_keras.learning_rates import LearningRate
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
@@ -106,7 +107,7 @@ def fit(
         reading.naming_unreadable(training, validation),
         _naming_batch_size(config.batch_size),
         signals.deferring(),
-        hosts.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
+        rendezvous.noticing_loss(replicas.cluster),  # innermost: nobody looks for a bad picture when a host is gone
     ):
         _epochs(config, replicas, measured, model, recorder, training, validation)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import devices
 from alexnet_keras.benchmark import alternate
 from alexnet_keras.benchmark.train import training_steps
 from alexnet_keras.config.schedules import Plateau
@@ -17,10 +16,12 @@ from alexnet_keras.data import dataset, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import summarize, totals, training_operations
 from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.system.errors import AbsentError
+from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
@@ -91,7 +92,7 @@ def plan(config: TrainConfig) -> Plan:
     images = config.epochs * min(counts["train"], steps * config.batch_size)
     validated = config.epochs * counts["validation"]
 
-    policy = devices.choose_precision(config.precision, deterministic=config.deterministic).policy
+    policy = choose_precision(config.precision, deterministic=config.deterministic).policy
     shape = (config.input_size, config.input_size, 3)
     network = AlexNet(config.architecture, classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
     forward, step = 2 * totals(summarize(network))[1], training_operations(network)
@@ -126,7 +127,7 @@ def plan(config: TrainConfig) -> Plan:
         hours=round(seconds / 3600, 3),
         frozen_once=config.cache_features and config.freeze != "none",
         precision=policy,
-        hardware=devices.describe(),
+        hardware=describe(),
     )
 
 
@@ -147,7 +148,7 @@ def _training_rate(network: Any, config: TrainConfig) -> float:
         batch_size=config.batch_size,
         input_size=config.input_size,
         count=1,
-        jit=devices.choose_jit(config.jit, deterministic=config.deterministic).compile,
+        jit=choose_jit(config.jit, deterministic=config.deterministic).compile,
     )
     return alternate({"training": work}, ROUNDS, "Measuring the training step")["training"].median
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from alexnet_keras import hosts, runs, towers, transfer
+from alexnet_keras import runs, transfer
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import STORED_SIZE, TrainConfig
@@ -20,15 +20,19 @@ from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
-from alexnet_keras.devices import Precision, choose_jit, choose_precision, claim, describe
+from alexnet_keras.distribution import rendezvous, two_tower
+from alexnet_keras.distribution.cluster import check, find
+from alexnet_keras.distribution.devices import claim
+from alexnet_keras.distribution.precision import Precision, choose_jit, choose_precision
+from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.fit import fit
 from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import from_keras
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.replicas import Replicas
 from alexnet_keras.runs import Measured
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError, TooLargeError
+from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 
@@ -75,15 +79,15 @@ def train(
         raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
     if not resume:
         transfer.check(config)
-    cluster = hosts.find()
+    cluster = find()
     if cluster is not None:
-        hosts.check(cluster, config.batch_size, devices, layout)
+        check(cluster, config.batch_size, devices, layout)
     claimed = claim(devices)  # before TensorFlow computes anything
     check_batch(config.architecture, claimed, cluster is not None, layout)
     if layout == "two-tower":
         policy = choose_precision(config.precision, deterministic=config.deterministic).policy
-        towers.check(claimed, config.architecture.towers, policy)
-    with hosts.noticing_loss(cluster):
+        two_tower.check(claimed, config.architecture.towers, policy)
+    with rendezvous.noticing_loss(cluster):
         replicas = Replicas(claimed, cluster, layout)
         with runs.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext():
             return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes, histograms)
@@ -124,7 +128,7 @@ def _claimed(
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
             return Evaluation.from_dict(atomic_files.read_json(run / runs.EVALUATION))
         try:
-            with hosts.noticing_loss(replicas.cluster):
+            with rendezvous.noticing_loss(replicas.cluster):
                 return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
         except BaseException as error:
             if not resume and replicas.is_chief:

@@ -2,9 +2,12 @@
 
 import pytest
 
-from alexnet_keras import devices
-from alexnet_keras.devices import Request
+from alexnet_keras.distribution import devices
+from alexnet_keras.distribution.devices import Request
+from alexnet_keras.distribution.precision import Jit, Precision, choose_jit, choose_precision
+from alexnet_keras.system import hardware
 from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.hardware import cpu_flags, describe
 
 
 @pytest.fixture
@@ -12,7 +15,7 @@ def machine(monkeypatch, tmp_path):
     def make(flags, capability=None):
         cpuinfo = tmp_path / "cpuinfo"
         cpuinfo.write_text(f"processor : 0\nmodel name : Some CPU\nflags : {flags}\n\nprocessor : 1\nflags : none\n")
-        monkeypatch.setattr(devices, "CPUINFO", cpuinfo)
+        monkeypatch.setattr(hardware, "CPUINFO", cpuinfo)
         gpus = [] if capability is None else ["gpu"]
         monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
         details = {"compute_capability": capability, "device_name": "Some GPU"}
@@ -34,24 +37,24 @@ def machine(monkeypatch, tmp_path):
 )
 def test_auto_takes_what_the_hardware_multiplies_in(machine, flags, capability, policy, reason):
     machine(flags, capability)
-    assert devices.choose_precision("auto") == devices.Precision(policy, reason)
+    assert choose_precision("auto") == Precision(policy, reason)
 
 
 def test_a_named_precision_is_taken_as_it_is(machine):
     machine("amx_bf16")
-    assert devices.choose_precision("float32") == devices.Precision("float32", "as asked")
+    assert choose_precision("float32") == Precision("float32", "as asked")
 
 
 def test_describe_names_processor_and_gpus(machine):
     machine("", (8, 0))
-    assert devices.describe().startswith("Some GPU, ")
-    assert " x Some CPU, " in devices.describe()
+    assert describe().startswith("Some GPU, ")
+    assert " x Some CPU, " in describe()
 
 
 def test_a_system_that_does_not_tell(monkeypatch, tmp_path):
-    monkeypatch.setattr(devices, "CPUINFO", tmp_path / "absent")
-    assert devices.cpu_flags() == frozenset()
-    assert " x " in devices.describe()
+    monkeypatch.setattr(hardware, "CPUINFO", tmp_path / "absent")
+    assert cpu_flags() == frozenset()
+    assert " x " in describe()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_devices_are_settled_before_the_first_computation(text, gpus):
 
 
 def test_logical_cpus_are_named_in_the_hardware():
-    assert "2 logical CPUs, " in devices.describe(("CPU:0", "CPU:1"))
+    assert "2 logical CPUs, " in describe(("CPU:0", "CPU:1"))
 
 
 @pytest.mark.parametrize(
@@ -196,9 +199,9 @@ def test_logical_cpus_are_named_in_the_hardware():
 )
 def test_xla_is_for_one_gpu(gpus, jit, count, deterministic, expected, monkeypatch):
     monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
-    assert devices.choose_jit(jit, count, deterministic) == devices.Jit(*expected)
+    assert choose_jit(jit, count, deterministic) == Jit(*expected)
 
 
 def test_xla_cannot_be_had_on_several_devices():
     with pytest.raises(OptionError, match="--jit on compiles for one device, and the step is spread over 2; leave it"):
-        devices.choose_jit("on", 2)
+        choose_jit("on", 2)

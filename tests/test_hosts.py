@@ -14,8 +14,9 @@ import pytest
 from test_replicas import assert_same_training, nine  # noqa: F401
 from test_replicas import train as train_alone
 
-from alexnet_keras import hosts, runs
-from alexnet_keras.hosts import Cluster
+from alexnet_keras import runs
+from alexnet_keras.distribution import rendezvous
+from alexnet_keras.distribution.cluster import Cluster, check, expand_nodes, find
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 ROOT = Path(__file__).parents[1]
@@ -96,10 +97,10 @@ def test_a_lost_host_ends_the_others_and_all_resume(victim, nine, tmp_path):  # 
 def test_hosts_wait_for_each_other_in_any_order():
     addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
     with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(hosts.gather, Cluster(addresses, index), 60) for index in (2, 1)]
+        waiting = [pool.submit(rendezvous.gather, Cluster(addresses, index), 60) for index in (2, 1)]
         time.sleep(0.5)
         assert not any(future.done() for future in waiting)
-        hosts.gather(Cluster(addresses, 0), 60)
+        rendezvous.gather(Cluster(addresses, 0), 60)
         for future in waiting:
             future.result(60)
 
@@ -109,14 +110,14 @@ def test_hosts_that_do_not_come_are_named(index, missing):
     ports = free_ports(3)
     cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in ports), index)
     with pytest.raises(RunError, match=f"Waited 1 seconds in vain for {missing.format(*ports)}; start all hosts at"):
-        hosts.gather(cluster, 1)
+        rendezvous.gather(cluster, 1)
 
 
 def test_a_port_that_is_taken_is_named():
     with socket.create_server(("", 0)) as other:
         cluster = Cluster((f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"), 0)
         with pytest.raises(InputError, match="127.0.0.1:[0-9]+ cannot be listened at .*; choose another port"):
-            hosts.gather(cluster, 1)
+            rendezvous.gather(cluster, 1)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -147,7 +148,7 @@ TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'
     ],
 )
 def test_tf_config_is_read(text, cluster):
-    assert hosts.find({"TF_CONFIG": text}) == cluster
+    assert find({"TF_CONFIG": text}) == cluster
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_tf_config_is_read(text, cluster):
 )
 def test_tf_config_that_makes_no_sense_is_refused(text, message):
     with pytest.raises(OptionError, match=message):
-        hosts.find({"TF_CONFIG": text})
+        find({"TF_CONFIG": text})
 
 
 SLURM = {
@@ -180,10 +181,10 @@ SLURM = {
 
 
 def test_slurm_is_read():
-    assert hosts.find(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
-    assert hosts.find({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
-    assert hosts.find({}) is None
-    assert hosts.find({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
+    assert find(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
+    assert find({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
+    assert find({}) is None
+    assert find({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
 
 
 @pytest.mark.parametrize(
@@ -197,12 +198,12 @@ def test_slurm_is_read():
 )
 def test_slurm_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(OptionError, match=message):
-        hosts.find({**SLURM, **changes})
+        find({**SLURM, **changes})
 
 
 def test_slurm_without_srun_is_refused():
     with pytest.raises(OptionError, match="Slurm has not set SLURM_PROCID; start the tasks with srun"):
-        hosts.find({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
+        find({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_slurm_without_srun_is_refused():
     ],
 )
 def test_lists_of_nodes_are_expanded(nodes, names):
-    assert hosts.expand_nodes(nodes) == names
+    assert expand_nodes(nodes) == names
 
 
 @pytest.mark.parametrize(
@@ -229,4 +230,4 @@ def test_lists_of_nodes_are_expanded(nodes, names):
 )
 def test_what_hosts_cannot_do_is_refused(batch_size, devices, layout, message):
     with pytest.raises(OptionError, match=message):
-        hosts.check(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)
+        check(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)

@@ -13,8 +13,8 @@ from conftest import cli, draw_folder, only_error
 
 from alexnet_keras import runs
 from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.replicas import Replicas
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.train import check_batch
 

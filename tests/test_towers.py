@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from test_replicas import assert_same_training, nine, train  # noqa: F401
 
-from alexnet_keras import towers
+from alexnet_keras.distribution import two_tower
 from alexnet_keras.system.errors import OptionError
 
 ROOT = Path(__file__).parents[1]
@@ -139,4 +139,4 @@ def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):  
 )
 def test_what_two_towers_cannot_be_is_refused(devices, count, policy, message):
     with pytest.raises(OptionError, match=message):
-        towers.check(devices, count, policy)
+        two_tower.check(devices, count, policy)

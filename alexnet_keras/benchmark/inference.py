@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import psutil
 
-from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate
 from alexnet_keras.inference.predictor import Predictor, bytes_of, load_predictor
 from alexnet_keras.model import archive
+from alexnet_keras.system.hardware import describe
 
 READ_BYTES = 2**30  # that the memory's bandwidth is measured with: many times the largest cache
 CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement
@@ -98,7 +98,7 @@ def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
         single, size = rates[f"{path} 1"], bytes_of(path)
         fraction = None if path.suffix == archive.SUFFIX else size * single.median / bandwidth.median
         speeds.append(ModelSpeed(str(path), size, single, rates[f"{path} 32"], fraction))
-    return InferenceBenchmark(tuple(speeds), bandwidth, devices.describe())
+    return InferenceBenchmark(tuple(speeds), bandwidth, describe())
 
 
 def _calls(predictor: Predictor, count: int) -> Work:

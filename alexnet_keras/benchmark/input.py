@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.config.variants import architecture
@@ -21,8 +20,10 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.decode import dimensions
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.system.hardware import describe
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
 PICTURES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
@@ -151,7 +152,7 @@ def measure(
         pillow_images_per_second=rates.get("pillow"),
         training_images_per_second=rates.get("training"),
         constant_batch_images_per_second=rates.get("constant"),
-        hardware=devices.describe(),
+        hardware=describe(),
     )
 
 
@@ -216,14 +217,14 @@ def _drain(dataset: tf.data.Dataset) -> Work:
 def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str, Work]:
     """Some training steps on the pipeline, and as many of the same model on its first batch."""
     images_, labels = next(iter(pipeline))
-    policy = devices.choose_precision("auto").policy
+    policy = choose_precision("auto").policy
     shape = tuple(images_.shape[1:])
     model = AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
     optimizer: keras.optimizers.Optimizer = KrizhevskySGD(1e-4)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=devices.choose_jit("auto").compile)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=choose_jit("auto").compile)
     model.make_train_function()
 
     def steps(batches: Any) -> Work:

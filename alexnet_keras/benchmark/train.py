@@ -7,13 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import devices
 from alexnet_keras.benchmark import Rate, Work, alternate
 from alexnet_keras.benchmark.naive import naive_model
 from alexnet_keras.config.variants import architecture
+from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import training_operations
 from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.system.hardware import describe
 
 CLASSES = 1000
 MATRIX = 4096  # side of the product that stands for the machine's peak: 137 GFLOP, 64 MiB a matrix in float32
@@ -81,8 +82,8 @@ def measure(
     """
     spec = architecture(variant)
     input_size = input_size or spec.input_size
-    policy = devices.choose_precision(precision).policy
-    compiled = devices.choose_jit(jit).compile
+    policy = choose_precision(precision).policy
+    compiled = choose_jit(jit).compile
     ours = AlexNet(
         spec, classes=CLASSES, input_shape=(input_size, input_size, 3), classifier_activation=None, dtype=policy
     )
@@ -103,7 +104,7 @@ def measure(
         naive_images_per_second=rates["naive"],
         matmul_gflops=rates["matrix product"].scaled(1e-9),
         operations_per_image=training_operations(ours),
-        hardware=devices.describe(),
+        hardware=describe(),
     )
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from alexnet_keras import hosts
 from alexnet_keras.commands import (
     change_option,
     data_options,
@@ -24,6 +23,7 @@ from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import SCHEDULES, schedule
 from alexnet_keras.config.training import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, parse_changes
+from alexnet_keras.distribution.cluster import find
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
 
@@ -135,7 +135,7 @@ def train(
         devices=devices,
         layout=layout,
     )
-    cluster = hosts.find()
+    cluster = find()
     if cluster is not None and cluster.index > 0:
         return  # the chief says it
     if as_json:

@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 
 from alexnet_keras.data.dataset import DataSet
-from alexnet_keras.devices import describe
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.export.calibration import training_pictures
 from alexnet_keras.export.compare import BOUNDS, prove
@@ -17,6 +16,7 @@ from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predict
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 

@@ -1,0 +1,1 @@
+"""Devices, workers, replicas, and one tower per device."""

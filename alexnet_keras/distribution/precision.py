@@ -1,0 +1,71 @@
+"""distribution.precision."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.hardware import cpu_flags
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A Keras dtype policy and the reason for it."""
+
+    policy: str
+    reason: str
+
+
+def choose_precision(precision: str, deterministic: bool = False) -> Precision:
+    """Turn `auto` into the fastest policy that this machine computes in hardware.
+
+    Weights, loss, softmax and the sums of local response normalization are float32 in every policy.
+    """
+    if precision != "auto":
+        return Precision(precision, "as asked")
+    if deterministic:
+        return Precision("float32", "deterministic")
+    gpus = tf.config.get_visible_devices("GPU")
+    if gpus:
+        major, _ = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        if major >= 8:
+            return Precision("mixed_bfloat16", "the GPU multiplies in bfloat16")
+        if major == 7:
+            return Precision("mixed_float16", "the GPU multiplies in float16")
+        return Precision("float32", "the GPU has no matrix units for half precision")
+    instructions = {"avx512_bf16", "amx_bf16"} & cpu_flags()
+    if instructions:
+        return Precision("mixed_bfloat16", f"the processor has {' and '.join(sorted(instructions))}")
+    return Precision("float32", "the processor has no bfloat16 instructions")
+
+
+@dataclass(frozen=True)
+class Jit:
+    """Whether the step is compiled by XLA, and the reason."""
+
+    compile: bool
+    reason: str
+
+
+def choose_jit(jit: str, count: int = 1, deterministic: bool = False) -> Jit:
+    """Turn `auto` into what is faster here: XLA for one GPU, TensorFlow's own kernels for the rest.
+
+    Args:
+        jit: `auto`, `on` or `off`.
+        count: number of devices that the step is spread over.
+        deterministic: whether TensorFlow shall repeat itself to the bit, which it does not promise of XLA.
+
+    Raises:
+        OptionError: XLA is asked for on several devices.
+    """
+    if jit == "on" and count > 1:
+        raise OptionError(f"--jit on compiles for one device, and the step is spread over {count}; leave it out.")
+    if jit != "auto":
+        return Jit(jit == "on", "as asked")
+    if count > 1:
+        return Jit(False, "Keras compiles no step that is spread over devices")
+    if deterministic:
+        return Jit(False, "deterministic")
+    if tf.config.get_visible_devices("GPU"):
+        return Jit(True, "XLA fuses the step on a GPU")
+    return Jit(False, "on a CPU, XLA's convolutions halve the speed of this network")
