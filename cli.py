@@ -1,6 +1,6 @@
 """`python cli.py train ...` from a checkout."""
 
-from alexnet_keras.cli import main
+from alexnet_keras.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.layers import LocalResponseNormalization
     from alexnet_keras.model.loading import load_model
-    from alexnet_keras.optimizers import KrizhevskySGD
+    from alexnet_keras.training.optimizer import KrizhevskySGD
 
 __all__ = ["AlexNet", "KrizhevskySGD", "LocalResponseNormalization", "load_data", "load_model"]
 
 _ROOMS = {
-    "AlexNet": "model",
-    "KrizhevskySGD": "optimizers",
-    "LocalResponseNormalization": "layers",
-    "load_data": "data",
-    "load_model": "model",
+    "AlexNet": "model.alexnet",
+    "KrizhevskySGD": "training.optimizer",
+    "LocalResponseNormalization": "model.layers",
+    "load_data": "data.load_data",
+    "load_model": "model.loading",
 }
 
 

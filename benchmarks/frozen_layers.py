@@ -16,16 +16,16 @@ from pathlib import Path
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-from alexnet_keras import frozen, runs
 from alexnet_keras.config.recipes import recipe
-from alexnet_keras.train import train
+from alexnet_keras.training import feature_cache, run_folder
+from alexnet_keras.training.train import train
 
 
 def measure(weights, data, epochs, cached, folder):
     config = dataclasses.replace(recipe("transfer"), weights=weights, data=data, epochs=epochs, freeze="conv5")
-    fits = frozen.fits
-    frozen.fits = lambda *arguments: cached and fits(*arguments)
-    compute, start = frozen.compute, time.monotonic()
+    fits = feature_cache.fits
+    feature_cache.fits = lambda *arguments: cached and fits(*arguments)
+    compute, start = feature_cache.compute, time.monotonic()
     seconds = []
 
     def timed(*arguments):
@@ -34,10 +34,10 @@ def measure(weights, data, epochs, cached, folder):
         seconds.append(time.monotonic() - begin)
         return features
 
-    frozen.compute = timed
+    feature_cache.compute = timed
     train(config, Path(folder) / str(cached))
-    frozen.fits, frozen.compute = fits, compute
-    history = runs.read_history(Path(folder) / str(cached))
+    feature_cache.fits, feature_cache.compute = fits, compute
+    history = run_folder.read_history(Path(folder) / str(cached))
     return {
         "features once": sum(seconds),
         "epochs": sum(row["seconds"] for row in history),

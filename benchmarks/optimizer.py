@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from alexnet_keras.benchmark import alternate
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 SUBJECTS = {
     "KrizhevskySGD": lambda: KrizhevskySGD(1e-6),

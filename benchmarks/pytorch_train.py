@@ -31,7 +31,7 @@ def ours(precision, batch_size):
 
     from alexnet_keras.benchmark.train import training_steps
     from alexnet_keras.model.alexnet import AlexNet
-    from alexnet_keras.optimizers import KrizhevskySGD
+    from alexnet_keras.training.optimizer import KrizhevskySGD
 
     model = AlexNet("paper", classifier_activation=None, dtype=precision)
     keras.utils.set_random_seed(0)

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from alexnet_keras.cli import main
+from alexnet_keras.cli.main import main
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data import pipeline

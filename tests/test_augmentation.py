@@ -14,7 +14,7 @@ from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.train import train
+from alexnet_keras.training.train import train
 
 RANDOM = np.random.RandomState(0)
 PICTURES = RANDOM.randint(0, 256, (12, 256, 256, 3), dtype=np.uint8)
@@ -228,7 +228,7 @@ def test_the_option_reaches_the_configuration(options, expected, monkeypatch):
         seen.append(config.colour_noise)
         raise InputError("Enough.")
 
-    monkeypatch.setattr("alexnet_keras.train.train", train)
+    monkeypatch.setattr("alexnet_keras.training.train.train", train)
     assert cli("train", *options).code == 1
     assert seen == [expected]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet_keras import runs
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
+from alexnet_keras.training import run_folder
 
 ROOT = Path(__file__).parents[1]
 EPOCHS = 6
@@ -22,14 +22,14 @@ PROGRAM = """
 import dataclasses
 import sys
 
-from alexnet_keras import recipes
-from alexnet_keras.architecture import Architecture
+from alexnet_keras.config import recipes
+from alexnet_keras.config.architecture import Architecture
 
 tiny = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
 small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
 recipes.RECIPES["quickstart"] = lambda: small
 
-from alexnet_keras.cli import main
+from alexnet_keras.cli.main import main
 
 main(sys.argv[1:])
 """
@@ -37,7 +37,7 @@ main(sys.argv[1:])
 
 def start(run: Path, data: Path, *options: object) -> subprocess.Popen:
     """A process that begins the run, or goes on with it where it has begun."""
-    how = ["--resume"] if (run / runs.CONFIG).exists() else ["--data", data, "--deterministic", *options]
+    how = ["--resume"] if (run / run_folder.CONFIG).exists() else ["--data", data, "--deterministic", *options]
     arguments = ["train", "--run", run, "--checkpoint-minutes", 0.002, *how]
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -57,15 +57,15 @@ def began(run: Path, process: subprocess.Popen) -> None:
 
 
 def written(run: Path) -> set[tuple[str, int]]:
-    return {(path.name, path.stat().st_mtime_ns) for path in (run / runs.CHECKPOINTS).glob("step-*.npz")}
+    return {(path.name, path.stat().st_mtime_ns) for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")}
 
 
 def outcome(run: Path) -> tuple[list[np.ndarray], list[dict[str, float]]]:
     """What a run leaves: the bits of its model, and its history without what a clock has measured."""
-    weights = load_model(run / runs.MODEL).get_weights()
+    weights = load_model(run / run_folder.MODEL).get_weights()
     history = [
         {name: value for name, value in row.items() if name not in ("images_per_second", "seconds")}
-        for row in runs.read_history(run)
+        for row in run_folder.read_history(run)
     ]
     return weights, history
 
@@ -76,7 +76,7 @@ def assert_equal(run: Path, other: Path, epochs: int) -> None:
     assert history == other_history
     for weight, other_weight in zip(weights, other_weights, strict=True):
         np.testing.assert_array_equal(weight, other_weight)
-    evaluations = [atomic_files.read_json(path / runs.EVALUATION) for path in (run, other)]
+    evaluations = [atomic_files.read_json(path / run_folder.EVALUATION) for path in (run, other)]
     assert evaluations[0]["top1_error"] == evaluations[1]["top1_error"]
     for path in (run, other):
         left = {file.name for file in path.iterdir()}
@@ -122,7 +122,7 @@ def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
         process.kill()
         process.communicate()
         kills += 1
-        places.append(max((path.name for path in (run / runs.CHECKPOINTS).glob("step-*.npz")), default="nothing"))
+        places.append(max((path.name for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")), default="nothing"))
     finish(process)
     print(f"{kills} kills in {lives} lives; the newest checkpoint at each: {', '.join(places)}")
     assert kills == 10

@@ -7,9 +7,9 @@ import sys
 def test_only_python_is_heard():
     code = (
         "import logging, os, sys\n"
-        "from alexnet_keras import chatter\n"
+        "from alexnet_keras.system import native_stderr\n"
         "for turn in range(2):\n"
-        "    with chatter.silenced():\n"
+        "    with native_stderr.silenced():\n"
         "        os.write(2, b'from C++\\n')\n"
         "        print('from Python', file=sys.stderr)\n"
         "        logging.basicConfig()\n"

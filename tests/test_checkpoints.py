@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras import checkpoints, runs
-from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.training import checkpoints, run_folder
+from alexnet_keras.training.checkpoints import Checkpoints, State
 
 
 def make(run, value=1.0):
@@ -179,7 +179,7 @@ def test_a_full_disk_keeps_what_is_there(tmp_path, monkeypatch):
 
 def test_the_model_of_the_best_epoch_is_published(tmp_path):
     made = make(tmp_path)
-    model = tmp_path / runs.MODEL
+    model = tmp_path / run_folder.MODEL
     model.write_text("of an epoch that did not count in the end")
     made.publish(state())
     assert not model.exists()

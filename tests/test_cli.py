@@ -13,8 +13,8 @@ import pytest
 from conftest import cli, draw_folder, only_error
 from PIL import Image
 
-from alexnet_keras import runs
-from alexnet_keras.cli import main
+from alexnet_keras.cli.main import main
+from alexnet_keras.training import run_folder
 
 ROOT = Path(__file__).parents[1]
 
@@ -149,7 +149,7 @@ def test_the_seed_is_an_option(folder, tmp_path):
         arguments = ["--data", folder, "--epochs", 1, "--batch-size", 6, "--seed", seed, "--run", tmp_path / name]
         assert cli("train", *arguments).code == 0
         assert json.loads((tmp_path / name / "config.json").read_text())["seed"] == seed
-        losses.append(runs.read_history(tmp_path / name)[0]["loss"])
+        losses.append(run_folder.read_history(tmp_path / name)[0]["loss"])
     assert losses[0] != losses[1]
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import compress, runs, train
+from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.compression import compress
+from alexnet_keras.compression.pruning import PAPER_KEPT, kernels
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -15,9 +17,9 @@ from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
-from alexnet_keras.pruning import PAPER_KEPT, kernels
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, OptionError
+from alexnet_keras.training import run_folder, train
 
 TINY = Architecture(name="tiny", towers=2, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16), initializer="he_normal")
 
@@ -63,7 +65,7 @@ def test_what_a_compression_leaves(finished):
     assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["shared"]["bytes"]
     assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
-        validation = open_dataset(runs.data_of(run / "model.keras")).validation
+        validation = open_dataset(data_of(run / "model.keras")).validation
         assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
 
 
@@ -125,12 +127,12 @@ def test_what_cannot_be_compressed(run, tmp_path):
     message = only_error(cli("compress", run, "--data", "shapes"))
     assert "knows other classes than shapes has" in message
     with pytest.raises(OptionError, match="kept must be above 0 and at most 1, got 0"):
-        compress.Settings(kept=0.0, epochs=1, source=runs.data_of(run / "model.keras"))
+        compress.Settings(kept=0.0, epochs=1, source=data_of(run / "model.keras"))
     assert cli("compress", run, "--epochs", -1).code == 2
     assert "epochs must not be negative, got -1" in cli("compress", run, "--epochs", -1).err
 
 
 def test_training_anew_clears_it(finished, tmp_path):
     run = shutil.copytree(finished[0], tmp_path / "run")
-    runs.clear(run)
+    run_folder.clear(run)
     assert not [path for path in run.iterdir() if "model" in path.name or "compression" in path.name]

@@ -105,7 +105,8 @@ def test_an_epoch_can_be_entered_at_any_step(split):
 def test_hosts_share_every_batch(split, steps):
     whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one picture, for the first host
     shares = [
-        batches(split, 2, batch_size=3, steps=steps, share=pipeline.Share(host, 3), first_step=1) for host in range(3)
+        batches(split, 2, batch_size=3, steps=steps, worker_index=host, num_workers=3, first_step=1)
+        for host in range(3)
     ]
     for parts, (images, labels) in zip(zip(*shares, strict=True), whole[1:], strict=True):
         order = np.argsort(np.concatenate([part_labels for _, part_labels in parts]))
@@ -115,7 +116,7 @@ def test_hosts_share_every_batch(split, steps):
 
 def test_a_batch_that_cannot_be_shared_out(split):
     with pytest.raises(OptionError, match="batch_size 4 cannot be dealt out to 3 hosts; choose a multiple of 3."):
-        batches(split, share=pipeline.Share(0, 3))
+        batches(split, worker_index=0, num_workers=3)
 
 
 def test_evaluation_takes_central_crops_in_order(split):
@@ -130,7 +131,9 @@ def test_hosts_share_the_evaluation(split):
     """Ten pictures in batches of three: the last batch has one, and two of three hosts have none of it."""
     shares = [
         list(
-            pipeline.eval_dataset(split, input_size=9, batch_size=3, share=pipeline.Share(host, 3)).as_numpy_iterator()
+            pipeline.eval_dataset(
+                split, input_size=9, batch_size=3, worker_index=host, num_workers=3
+            ).as_numpy_iterator()
         )
         for host in range(3)
     ]

@@ -15,8 +15,8 @@ import tensorflow_datasets as tfds
 from conftest import CLASS_NAMES, cli, draw_folder, only_error
 from PIL import Image
 
-from alexnet_keras import runs
-from alexnet_keras.commands import data_source
+from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.cli.options import data_source
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import check, reading
@@ -26,7 +26,7 @@ from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.train import train
+from alexnet_keras.training.train import train
 
 
 def test_a_folder_lists_its_classes_and_pictures(folder):
@@ -388,7 +388,7 @@ def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
 def test_a_run_remembers_where_its_data_are(tmp_path):
     values = {"data": "tf_flowers", "data_dir": "/data", "manual_dir": None, "split": "train[:5],train[5:]"}
     (tmp_path / "config.json").write_text(json.dumps(values))
-    source = runs.data_of(tmp_path / "model.keras")
+    source = data_of(tmp_path / "model.keras")
     assert source == DataSource(name="tf_flowers", data_dir="/data", split="train[:5],train[5:]")
     assert data_source(lambda: source, None, data_dir="/other").data_dir == "/other"
     assert data_source(lambda: source, "cifar10", split=None) == DataSource(name="cifar10")

@@ -7,7 +7,7 @@ import pytest
 from conftest import cli, only_error
 from PIL import Image
 
-from alexnet_keras import figures
+from alexnet_keras.figures import augmentation
 
 
 def test_augmentation_of_one_picture(folder, tmp_path):
@@ -51,6 +51,6 @@ def test_without_matplotlib(monkeypatch, folder):
 
 
 def test_another_seed_draws_otherwise(folder, tmp_path):
-    first = figures.augmentation_figure(str(folder), tmp_path / "a.png", seed=1).read_bytes()
-    other = figures.augmentation_figure(str(folder), tmp_path / "b.png", seed=2).read_bytes()
+    first = augmentation.augmentation_figure(str(folder), tmp_path / "a.png", seed=1).read_bytes()
+    other = augmentation.augmentation_figure(str(folder), tmp_path / "b.png", seed=2).read_bytes()
     assert first != other

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from alexnet_keras.health import FLAT_STEPS, MANY_FLAT_STEPS, Health
 from alexnet_keras.system.errors import RunError
+from alexnet_keras.training.loss_monitor import FLAT_STEPS, MANY_FLAT_STEPS, Health
 
 
 def health(policy="float32", initializer="paper", classes=1000):

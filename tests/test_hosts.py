@@ -14,10 +14,10 @@ import pytest
 from test_replicas import assert_same_training, nine  # noqa: F401
 from test_replicas import train as train_alone
 
-from alexnet_keras import runs
 from alexnet_keras.distribution import rendezvous
 from alexnet_keras.distribution.cluster import Cluster, check, expand_nodes, find
 from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.training import run_folder
 
 ROOT = Path(__file__).parents[1]
 BOUND_SECONDS = 120  # as the README says
@@ -65,9 +65,9 @@ def test_hosts_take_the_steps_of_one(count, batch_size, nine, tmp_path):  # noqa
     for result in results:
         assert_same_training(tmp_path, one, result)
     assert f"{count} hosts, {count} devices in all" in errors[0]
-    names = {path.name for path in (tmp_path / "two").iterdir()} - {runs.LOCK}
-    assert names == {path.name for path in (tmp_path / "one").iterdir()} - {runs.LOCK}
-    assert len(list((tmp_path / "two" / runs.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation
+    names = {path.name for path in (tmp_path / "two").iterdir()} - {run_folder.LOCK}
+    assert names == {path.name for path in (tmp_path / "one").iterdir()} - {run_folder.LOCK}
+    assert len(list((tmp_path / "two" / run_folder.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation
     assert all("Epoch" not in text for text in errors[1:])
 
 

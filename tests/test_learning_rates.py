@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alexnet_keras.config.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Steps
-from alexnet_keras.learning_rates import PlateauTracker, bias_learning_rate, layer_rates, learning_rate
+from alexnet_keras.training.learning_rates import PlateauTracker, bias_learning_rate, layer_rates, learning_rate
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):

@@ -22,9 +22,9 @@ from pathlib import Path
 import psutil
 
 from alexnet_keras.callbacks import Recorder
-from alexnet_keras.architecture import Architecture
-from alexnet_keras.recipes import recipe
-from alexnet_keras.train import train
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.training.train import train
 
 run, values = Path(sys.argv[1]), json.loads(sys.argv[2])
 if "filters" in values:

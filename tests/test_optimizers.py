@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,7 +115,7 @@ BACKEND = """
 import json, sys
 import keras, numpy as np
 from keras import ops
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.training.optimizer import KrizhevskySGD
 gradients = np.random.RandomState(1).normal(size=(20, 4, 3))
 layer = keras.layers.Dense(3, use_bias=False, name="conv1a")
 layer.build((None, 4))
@@ -147,7 +147,7 @@ def test_another_backend_takes_the_same_steps(backend):
 MIRRORED = """
 import json, sys
 import keras, numpy as np, tensorflow as tf
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.training.optimizer import KrizhevskySGD
 (device,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
 random = np.random.RandomState(0)

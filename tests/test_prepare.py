@@ -86,8 +86,10 @@ def test_a_shard_that_lacks_a_picture_is_named(colours, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from alexnet_keras import datasets, prepare, shards
-from alexnet_keras.conversion import Settings
+from alexnet_keras.data import shards
+from alexnet_keras.data.shards import prepare
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.data.shards.convert import Settings
 prepare.IMAGES_PER_SHARD = 4
 calls = 0
 def counted(function):
@@ -102,7 +104,7 @@ if sys.argv[3] == "write":
     shards.ShardWriter.add = counted(shards.ShardWriter.add)
 else:
     os.replace = counted(os.replace)
-prepare.prepare(datasets.load(sys.argv[1]), Path(sys.argv[2]), Settings())
+prepare.prepare(open_dataset(sys.argv[1]), Path(sys.argv[2]), Settings())
 """
 
 
@@ -265,16 +267,16 @@ def test_a_huge_picture_takes_no_memory(tmp_path):
     spoil(root)
     code = (
         "import resource, sys\n"
-        "from alexnet_keras import images\n"
+        "from alexnet_keras.data import decode\n"
         "import tensorflow as tf, psutil\n"
-        "images.why_refused(b'x')\n"
+        "decode.why_refused(b'x')\n"
         "limit = psutil.Process().memory_info().vms + 2**30\n"
         "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
         "for name in sys.argv[1:]:\n"
         "    try:\n"
-        "        images.decode(tf.io.read_file(name))\n"
+        "        decode.decode(tf.io.read_file(name))\n"
         "    except tf.errors.InvalidArgumentError:\n"
-        "        print(images.why_refused(open(name, 'rb').read()))\n"
+        "        print(decode.why_refused(open(name, 'rb').read()))\n"
     )
     names = [root / "train" / "red" / name for name in ("d.png", "e.jpg")]
     result = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from alexnet_keras.compression.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 
 @pytest.fixture

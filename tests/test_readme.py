@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from alexnet_keras.cli import main
-from alexnet_keras.commands import info
+from alexnet_keras.cli import info
+from alexnet_keras.cli.main import main
 from alexnet_keras.config import citations
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.model.summary import totals

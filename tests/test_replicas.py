@@ -11,12 +11,12 @@ import pytest
 import tensorflow as tf
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import runs
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import OptionError
-from alexnet_keras.train import check_batch
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.train import check_batch
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def assert_same_training(folder, one, two):
         for name in ("loss", "top1_error", "validation_loss", "validation_top1_error"):
             assert row[name] == pytest.approx(other[name], rel=1e-4, abs=1e-5), name
     assert one["evaluation"] == two["evaluation"]
-    weights = [load_model(folder / name / runs.MODEL).get_weights() for name in ("one", "two")]
+    weights = [load_model(folder / name / run_folder.MODEL).get_weights() for name in ("one", "two")]
     for first, second in zip(*weights, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=2e-5)
 
@@ -97,7 +97,7 @@ def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "2 logical CPUs" in result.stderr
     assert json.loads(result.stdout)["num_images"] == 9
-    assert "2 logical CPUs" in json.loads((run / runs.EVALUATION).read_text())["provenance"]["hardware"]
+    assert "2 logical CPUs" in json.loads((run / run_folder.EVALUATION).read_text())["provenance"]["hardware"]
 
 
 def test_a_batch_that_is_normalized_as_a_whole_is_not_shared_out():

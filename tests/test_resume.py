@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from conftest import cli, draw_folder, only_error
 
-from alexnet_keras import checkpoints, runs
-from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, RunError
-from alexnet_keras.train import train
+from alexnet_keras.training import checkpoints, run_folder
+from alexnet_keras.training.recorder import Recorder
+from alexnet_keras.training.train import train
 
 CLOCKS = ("images_per_second", "seconds")
 
@@ -61,12 +61,14 @@ def stop_after(monkeypatch):
 
 
 def history(run):
-    return [{name: value for name, value in row.items() if name not in CLOCKS} for row in runs.read_history(run)]
+    return [{name: value for name, value in row.items() if name not in CLOCKS} for row in run_folder.read_history(run)]
 
 
 def assert_same(run, other):
     assert history(run) == history(other)
-    for weight, expected in zip(*(load_model(path / runs.MODEL).get_weights() for path in (run, other)), strict=True):
+    for weight, expected in zip(
+        *(load_model(path / run_folder.MODEL).get_weights() for path in (run, other)), strict=True
+    ):
         np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-7)
 
 
@@ -106,7 +108,7 @@ def test_it_goes_on_from_every_place(batches, place, config, whole, stop_after, 
     train(config, tmp_path, resume=True)
     assert f"Going on at {place}.\n" in capsys.readouterr().err
     assert_same(tmp_path, whole)
-    assert not (tmp_path / runs.CHECKPOINTS).exists()
+    assert not (tmp_path / run_folder.CHECKPOINTS).exists()
 
 
 def test_events_are_functions_of_the_epoch(config, stop_after, monkeypatch, tmp_path):
@@ -123,7 +125,7 @@ def test_events_are_functions_of_the_epoch(config, stop_after, monkeypatch, tmp_
 def test_the_scale_of_the_loss_survives(config, stop_after, monkeypatch, tmp_path):
     half = dataclasses.replace(config, precision="mixed_float16", epochs=1)
     run = killed(half, tmp_path / "run", 2, stop_after, monkeypatch)
-    with np.load(next((run / runs.CHECKPOINTS).glob("step-*.npz"))) as arrays:
+    with np.load(next((run / run_folder.CHECKPOINTS).glob("step-*.npz"))) as arrays:
         scalars = {
             float(arrays[name]) for name in arrays.files if name.startswith("optimizer/") and not arrays[name].shape
         }
@@ -177,11 +179,13 @@ def test_resume_needs_a_run(tmp_path):
 
 
 def test_a_damaged_configuration_is_named(run, tmp_path):
-    values = atomic_files.read_json(run / runs.CONFIG)
-    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {**values, "colour": "blue"})
+    values = atomic_files.read_json(run / run_folder.CONFIG)
+    atomic_files.write_json(tmp_path / "run" / run_folder.CONFIG, {**values, "colour": "blue"})
     result = cli("train", "--resume", "--run", tmp_path / "run")
     assert "config.json is damaged, or of another version: config has an unknown key 'colour'" in only_error(result)
-    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {key: values[key] for key in values if key != "measured"})
+    atomic_files.write_json(
+        tmp_path / "run" / run_folder.CONFIG, {key: values[key] for key in values if key != "measured"}
+    )
     result = cli("train", "--resume", "--run", tmp_path / "run")
     assert "measured must be an object, got None" in only_error(result)
 
@@ -204,7 +208,7 @@ def test_other_data_are_refused(config, stop_after, monkeypatch, tmp_path):
 
 def test_a_run_without_a_checkpoint_begins_again(config, stop_after, monkeypatch, tmp_path):
     run = killed(config, tmp_path / "run", 1, stop_after, monkeypatch)
-    shutil.rmtree(run / runs.CHECKPOINTS)
+    shutil.rmtree(run / run_folder.CHECKPOINTS)
     (run / ".partial-12345678-history.csv").touch()  # what was just being written
     train(config, run, resume=True)
     assert [row["epoch"] for row in history(run)] == [1, 2]
@@ -213,17 +217,17 @@ def test_a_run_without_a_checkpoint_begins_again(config, stop_after, monkeypatch
 
 def test_a_model_without_a_checkpoint_is_not_thrown_away(config, stop_after, monkeypatch, tmp_path):
     run = killed(config, tmp_path / "run", 7, stop_after, monkeypatch)
-    shutil.rmtree(run / runs.CHECKPOINTS)
+    shutil.rmtree(run / run_folder.CHECKPOINTS)
     with pytest.raises(
         InputError, match="has a model but no checkpoint, so there is nothing to resume; begin again wi"
     ):
         train(config, run, resume=True)
-    assert (run / runs.MODEL).exists()
+    assert (run / run_folder.MODEL).exists()
 
 
 def test_a_damaged_checkpoint_costs_some_steps_and_no_row(config, whole, stop_after, monkeypatch, tmp_path, capsys):
     run = killed(config, tmp_path / "run", 7, stop_after, monkeypatch)
-    newest = max((run / runs.CHECKPOINTS).glob("step-*.npz"))
+    newest = max((run / run_folder.CHECKPOINTS).glob("step-*.npz"))
     newest.write_bytes(newest.read_bytes()[:-1])
     train(config, run, resume=True)
     assert (
@@ -294,7 +298,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(config, tmp_pa
     with pytest.raises(RunError, match="There was no checkpoint yet.*|The last good checkpoint is") as error:
         train(high, tmp_path / "run", checkpoint_minutes=0)
     assert "Likely the learning rate of 1e+30 is too high" in str(error.value)
-    for path in (tmp_path / "run" / runs.CHECKPOINTS).glob("*.npz"):
+    for path in (tmp_path / "run" / run_folder.CHECKPOINTS).glob("*.npz"):
         with np.load(path) as arrays:
             assert all(np.isfinite(arrays[name]).all() for name in arrays.files if name.endswith(("0", "1")))
 
@@ -329,7 +333,7 @@ def test_an_overwriting_run_that_cannot_begin_leaves_the_old_one(config, run, tm
     with pytest.raises(InputError, match="Batches of 13 are larger"):
         train(dataclasses.replace(config, batch_size=13), copy, overwrite=True)
     assert len(history(copy)) == 2
-    assert (copy / runs.MODEL).exists()
+    assert (copy / run_folder.MODEL).exists()
 
 
 def test_what_is_no_run_is_not_overwritten(config, folder, tmp_path):
@@ -337,7 +341,7 @@ def test_what_is_no_run_is_not_overwritten(config, folder, tmp_path):
     (tmp_path / "home" / "thesis.tex").touch()
     with pytest.raises(InputError, match="home exists; choose another --run, or remove it"):
         train(config, tmp_path / "home", overwrite=True)
-    atomic_files.write_json(tmp_path / "home" / runs.CONFIG, {"somebody": "else"})
+    atomic_files.write_json(tmp_path / "home" / run_folder.CONFIG, {"somebody": "else"})
     with pytest.raises(InputError, match="config.json is damaged, or of another version"):
         train(config, tmp_path / "home", overwrite=True)
     assert sorted(os.listdir(tmp_path / "home")) == ["config.json", "thesis.tex"]

@@ -4,16 +4,17 @@ import os
 
 import pytest
 
-from alexnet_keras import runs
+from alexnet_keras.cli.find_model import data_of, find_model, newest
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.training import run_folder
 
 
 def make_run(path, age):
     path.mkdir(parents=True)
-    model = path / runs.MODEL
+    model = path / run_folder.MODEL
     model.write_text("")
     os.utime(model, (1000 - age, 1000 - age))
 
@@ -22,29 +23,29 @@ def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
     with pytest.raises(
         OptionError, match="There is no run in .*; name a model, or make one with 'alexnet-keras train'"
     ):
-        runs.newest(tmp_path)
+        newest(tmp_path)
     make_run(tmp_path / "b", age=5)
     make_run(tmp_path / "a", age=1)
     make_run(tmp_path / "c", age=9)
     (tmp_path / "unfinished").mkdir()
-    assert runs.newest(tmp_path) == tmp_path / "a"
+    assert newest(tmp_path) == tmp_path / "a"
 
 
 def test_default_names_hold_recipe_and_data():
-    assert runs.default_path(recipe("quickstart")).match("saved_models/*-quickstart-shapes")
+    assert run_folder.default_path(recipe("quickstart")).match("saved_models/*-quickstart-shapes")
 
 
 def test_a_folder_belongs_to_one_run(tmp_path):
     path = tmp_path / "a" / "run"
-    with runs.claim(path):
+    with run_folder.claim(path):
         assert path.is_dir()
-        with pytest.raises(InputError, match="Another process trains in .*run; wait for it"), runs.claim(path):
+        with pytest.raises(InputError, match="Another process trains in .*run; wait for it"), run_folder.claim(path):
             pass
-    with runs.claim(path):  # nothing was written
+    with run_folder.claim(path):  # nothing was written
         (path / "notes.txt").touch()
     with (
         pytest.raises(InputError, match="The run folder .*run exists; choose another --run, or remove it"),
-        runs.claim(path),
+        run_folder.claim(path),
     ):
         pass
 
@@ -52,51 +53,51 @@ def test_a_folder_belongs_to_one_run(tmp_path):
 def test_create_refuses_what_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     message = "The run folder .*file/run cannot be written .*; choose another with --run"
-    with pytest.raises(InputError, match=message), runs.claim(tmp_path / "file" / "run"):
+    with pytest.raises(InputError, match=message), run_folder.claim(tmp_path / "file" / "run"):
         pass
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_create_refuses_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be written"), runs.claim(tmp_path / "run"):
+    with pytest.raises(InputError, match="cannot be written"), run_folder.claim(tmp_path / "run"):
         pass
 
 
 def test_a_run_without_a_model_is_discarded(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / runs.HISTORY).touch()
-    runs.discard_if_empty_handed(tmp_path / "run")
+    (tmp_path / "run" / run_folder.HISTORY).touch()
+    run_folder.discard_if_empty_handed(tmp_path / "run")
     assert not (tmp_path / "run").exists()
     make_run(tmp_path / "kept", age=0)
-    runs.discard_if_empty_handed(tmp_path / "kept")
-    assert (tmp_path / "kept" / runs.MODEL).exists()
+    run_folder.discard_if_empty_handed(tmp_path / "kept")
+    assert (tmp_path / "kept" / run_folder.MODEL).exists()
 
 
 def test_find_model_knows_runs_and_files(tmp_path):
     make_run(tmp_path / "run", age=0)
-    assert runs.find_model(tmp_path / "run") == tmp_path / "run" / runs.MODEL
+    assert find_model(tmp_path / "run") == tmp_path / "run" / run_folder.MODEL
     (tmp_path / "alone.keras").touch()
-    assert runs.find_model(tmp_path / "alone.keras") == tmp_path / "alone.keras"
+    assert find_model(tmp_path / "alone.keras") == tmp_path / "alone.keras"
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty is neither a run with 'model.keras' nor a SavedModel"):
-        runs.find_model(tmp_path / "empty")
+        find_model(tmp_path / "empty")
     with pytest.raises(OptionError, match="There is no model .*absent"):
-        runs.find_model(tmp_path / "absent")
+        find_model(tmp_path / "absent")
 
 
 def test_what_lies_in_a_run_knows_its_data(tmp_path):
     make_run(tmp_path / "run", age=0)
-    atomic_files.write_json(tmp_path / "run" / runs.CONFIG, {"data": "shapes"})
-    assert runs.data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
+    atomic_files.write_json(tmp_path / "run" / run_folder.CONFIG, {"data": "shapes"})
+    assert data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
     for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
-        atomic_files.write_json(tmp_path / runs.CONFIG, content)
+        atomic_files.write_json(tmp_path / run_folder.CONFIG, content)
         with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
-            runs.data_of(tmp_path / "alone.keras")
+            data_of(tmp_path / "alone.keras")
 
 
 def test_table_has_a_row_a_run(run):
-    header, rule, row = runs.table([run]).splitlines()
+    header, rule, row = run_folder.table([run]).splitlines()
     assert header.count("|") == rule.count("|") == row.count("|")
     assert row.startswith("| colours | colours | paper | 2 | ")
     assert "| 9 |" in row

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.sharing import share
+from alexnet_keras.compression.weight_clustering import share
 
 
 def obvious(weights, count):

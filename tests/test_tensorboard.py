@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.tensorboard import Board, filter_grid
+from alexnet_keras.training.tensorboard import Board, filter_grid
 
 ROW = {
     "loss": 1.5,

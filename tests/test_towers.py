@@ -25,12 +25,12 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 tf.config.set_soft_device_placement(False)
 
 from train_tiny import NETWORK
-from alexnet_keras import towers
-from alexnet_keras.model import AlexNet
-from alexnet_keras.optimizers import KrizhevskySGD
+from alexnet_keras.distribution import two_tower
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 model = AlexNet(NETWORK, classes=3, input_shape=(67, 67, 3), classifier_activation=None, dtype=sys.argv[1])
-model = towers.place(model, ["CPU:0", "CPU:1"])
+model = two_tower.place(model, ["CPU:0", "CPU:1"])
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(KrizhevskySGD(0.01), loss=loss, metrics=["accuracy"])
 model.optimizer.build(model.trainable_variables)
@@ -50,8 +50,8 @@ computed = {node.name: node.device[-5:] for graph in graphs for node in graph.no
 print(json.dumps({
     "sent": sent,
     "computed": computed,
-    "weights": towers.bytes_per_device(model.trainable_variables),
-    "velocities": towers.bytes_per_device(model.optimizer._velocities),
+    "weights": two_tower.bytes_per_device(model.trainable_variables),
+    "velocities": two_tower.bytes_per_device(model.optimizer._velocities),
 }))
 """
 

@@ -11,15 +11,15 @@ import pytest
 import tensorflow as tf
 from conftest import draw_folder
 
-from alexnet_keras import runs
-from alexnet_keras.callbacks import COLUMNS, Recorder
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.fit import smoothed_crossentropy
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.train import train
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.loop import smoothed_crossentropy
+from alexnet_keras.training.recorder import COLUMNS, Recorder
+from alexnet_keras.training.train import train
 
 
 def config(folder, tiny, **changes):
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_weights(folder, tiny, tmp_path):
     results = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         train(config(folder, tiny, seed=seed, precision="float32"), tmp_path / name)
-        results.append(load_model(tmp_path / name / runs.MODEL).get_weights())
+        results.append(load_model(tmp_path / name / run_folder.MODEL).get_weights())
     for first, second in zip(results[0], results[1], strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
     assert not np.allclose(results[0][0], results[2][0])
@@ -93,7 +93,7 @@ def test_xla_trains_to_the_same_weights(folder, tiny, tmp_path):
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_it_trains_in_half_precision(precision, folder, tiny, tmp_path):
     train(config(folder, tiny, precision=precision), tmp_path / "run")
-    history = runs.read_history(tmp_path / "run")
+    history = run_folder.read_history(tmp_path / "run")
     assert all(math.isfinite(row["loss"]) for row in history)
 
 
@@ -112,7 +112,7 @@ def test_steps_per_epoch_shortens_an_epoch(folder, tiny, tmp_path, monkeypatch):
 
 def test_the_learning_rate_ends_near_zero_even_after_one_epoch(folder, tiny, tmp_path):
     train(config(folder, tiny, epochs=1, batch_size=1), tmp_path / "run")
-    (row,) = runs.read_history(tmp_path / "run")
+    (row,) = run_folder.read_history(tmp_path / "run")
     assert row["learning_rate"] < 0.05 * 0.02
 
 

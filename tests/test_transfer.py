@@ -12,8 +12,6 @@ import pytest
 from conftest import cli, only_error
 from test_resume import history
 
-from alexnet_keras import frozen, runs
-from alexnet_keras.callbacks import Recorder
 from alexnet_keras.config import recipes
 from alexnet_keras.config.variants import architecture
 from alexnet_keras.data import pipeline
@@ -21,7 +19,9 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model, weights_of
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError
-from alexnet_keras.train import train
+from alexnet_keras.training import feature_cache, run_folder
+from alexnet_keras.training.recorder import Recorder
+from alexnet_keras.training.train import train
 from alexnet_keras.weights import trained_weights
 
 NARROW = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "dropout": 0.0}
@@ -52,7 +52,7 @@ def config(folder, file):
 
 
 def trained(run):
-    return weights_of(load_model(run / runs.MODEL))
+    return weights_of(load_model(run / run_folder.MODEL))
 
 
 def assert_equal(one, other, layers):
@@ -68,8 +68,8 @@ CONVOLUTIONS = ["conv1", "conv2", "conv3", "conv4", "conv5"]
 @pytest.mark.parametrize("last", ["conv1", "conv4", "conv5"])
 def test_the_two_parts_compute_what_the_network_does(variant, last):
     model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), filters=(8,) * 5, hidden_units=(16, 16))
-    frozen.freeze(model, last)
-    trunk, head = frozen.cut(model)
+    feature_cache.freeze(model, last)
+    trunk, head = feature_cache.cut(model)
     assert not trunk.trainable_weights
     assert {weight.path for weight in head.trainable_weights} == {weight.path for weight in model.trainable_weights}
     assert not any(
@@ -100,8 +100,8 @@ def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(config, f
 def test_cached_features_change_nothing(config, tmp_path, monkeypatch):
     train(config, tmp_path / "cached")
     computed = []
-    fits = frozen.fits
-    monkeypatch.setattr(frozen, "fits", lambda *arguments: computed.append(fits(*arguments)))
+    fits = feature_cache.fits
+    monkeypatch.setattr(feature_cache, "fits", lambda *arguments: computed.append(fits(*arguments)))
     train(config, tmp_path / "anew")
     assert computed == [True]
     assert history(tmp_path / "cached")[-1]["loss"] == pytest.approx(history(tmp_path / "anew")[-1]["loss"], rel=1e-4)
@@ -111,17 +111,17 @@ def test_cached_features_change_nothing(config, tmp_path, monkeypatch):
 
 
 def test_features_that_do_not_fit_into_memory_are_computed_anew(config, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(frozen.psutil, "virtual_memory", lambda: SimpleNamespace(available=100, total=100))
+    monkeypatch.setattr(feature_cache.psutil, "virtual_memory", lambda: SimpleNamespace(available=100, total=100))
     train(dataclasses.replace(config, epochs=1), tmp_path / "run")
     assert "The features of the frozen layers do not fit into memory and are computed anew." in capsys.readouterr().err
 
 
 def test_features_are_of_the_central_crop_and_its_mirror_image(folder):
     model = AlexNet(narrow(), classes=3, input_shape=(67, 67, 3))
-    frozen.freeze(model, "conv5")
-    trunk, _ = frozen.cut(model)
+    feature_cache.freeze(model, "conv5")
+    trunk, _ = feature_cache.cut(model)
     dataset = open_dataset(str(folder))
-    features = frozen.compute(trunk, dataset.train, dataset.validation, 67)
+    features = feature_cache.compute(trunk, dataset.train, dataset.validation, 67)
     turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
     epochs = pipeline.tf.data.Dataset.range(2)
     pictures = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
@@ -166,7 +166,7 @@ def test_it_goes_on_without_the_file(batches, config, file, tmp_path, monkeypatc
         with pytest.raises(Interrupted):
             train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
     copy.unlink()
-    resumed, _ = runs.read_config(tmp_path / "run")
+    resumed, _ = run_folder.read_config(tmp_path / "run")
     train(resumed, tmp_path / "run", resume=True)
     assert history(tmp_path / "run") == history(tmp_path / "whole")
     one, other = trained(tmp_path / "run"), trained(tmp_path / "whole")
@@ -182,11 +182,11 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("alexnet_keras.train.fit", killed)
-        patch.setattr(runs, "discard_if_empty_handed", lambda run: None)
+        patch.setattr("alexnet_keras.training.train.fit", killed)
+        patch.setattr(run_folder, "discard_if_empty_handed", lambda run: None)
         with pytest.raises(KeyboardInterrupt):
             train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
-    resumed, _ = runs.read_config(tmp_path / "run")
+    resumed, _ = run_folder.read_config(tmp_path / "run")
     found = trained_weights.read(copy)
     found.layers["fc7"]["bias"][0] += 1
     trained_weights.export(copy, found)

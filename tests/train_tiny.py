@@ -24,8 +24,8 @@ DEFAULTS = {"input_size": 67, "batch_size": 4, "epochs": 2, "precision": "float3
 
 
 def main(folder: str, options: str) -> None:
-    from alexnet_keras import runs
-    from alexnet_keras.train import train
+    from alexnet_keras.training import run_folder
+    from alexnet_keras.training.train import train
 
     changes = {**DEFAULTS, "data": folder, **json.loads(options)}
     run, keywords = Path(changes.pop("run")), changes.pop("keywords", {})
@@ -33,7 +33,7 @@ def main(folder: str, options: str) -> None:
     changes["architecture"] = architecture(NETWORK, **network)
     changes["layer_rates"] = tuple(LayerRate(**rate) for rate in changes.get("layer_rates", ()))
     evaluation = train(dataclasses.replace(recipe("quickstart"), **changes), run, **keywords)
-    print(json.dumps({"history": runs.read_history(run), "evaluation": evaluation.to_dict()}))
+    print(json.dumps({"history": run_folder.read_history(run), "evaluation": evaluation.to_dict()}))
 
 
 if __name__ == "__main__":

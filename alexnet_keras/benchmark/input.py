@@ -22,8 +22,8 @@ from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
 PICTURES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}

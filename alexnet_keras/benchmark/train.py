@@ -13,8 +13,8 @@ from alexnet_keras.config.variants import architecture
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import training_operations
-from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 CLASSES = 1000
 MATRIX = 4096  # side of the product that stands for the machine's peak: 137 GFLOP, 64 MiB a matrix in float32

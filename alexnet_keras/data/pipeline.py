@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -21,14 +20,6 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
     return math.ceil(num_images / batch_size)
 
 
-@dataclass(frozen=True)
-class Share:
-    """What one of several hosts reads of every global batch: the places `index, index + count, ...` of an epoch."""
-
-    index: int = 0
-    count: int = 1
-
-
 def train_dataset(
     split: Split,
     *,
@@ -38,7 +29,8 @@ def train_dataset(
     seed: int,
     steps: int = -1,
     first_step: int = 0,
-    share: Share = Share(),
+    worker_index: int = 0,
+    num_workers: int = 1,
     noise: ColourNoise | None = None,
     centred: bool = False,
 ) -> tf.data.Dataset:
@@ -50,7 +42,7 @@ def train_dataset(
     Args:
         split: the training pictures.
         input_size: side of the random crop, at most 256.
-        batch_size: pictures a global batch, a multiple of `share.count`; the last batch of an epoch may be smaller.
+        batch_size: pictures a global batch, a multiple of `num_workers`; the last batch of an epoch may be smaller.
         epochs: int64 numbers of the epochs to run through.
         seed: any integer.
         steps: take only so many batches of each epoch; -1 for all.
@@ -61,22 +53,22 @@ def train_dataset(
         centred: whether crops are the central ones, mirrored at random.
 
     Returns:
-        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels. With
+        `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
         `noise`, float32, and a little beyond 0..255: rounded to uint8, a component whose standard deviation is a tenth
         of a grey level would be lost, and bright images could not become brighter.
 
     Raises:
         OptionError: the batch cannot be shared out evenly.
     """
-    if batch_size % share.count:
+    if batch_size % num_workers:
         raise OptionError(
-            f"batch_size {batch_size} cannot be dealt out to {share.count} hosts; choose a multiple of {share.count}."
+            f"batch_size {batch_size} cannot be dealt out to {num_workers} hosts; choose a multiple of {num_workers}."
         )
     labels = tf.constant(split.labels)
     count = len(split)
-    local = batch_size // share.count
+    local = batch_size // num_workers
     batches = steps_per_epoch(count, batch_size) if steps < 0 else min(steps, steps_per_epoch(count, batch_size))
-    places = np.arange(count)[: batches * batch_size][share.index :: share.count]
+    places = np.arange(count)[: batches * batch_size][worker_index::num_workers]
     missing = batches - math.ceil(len(places) / local)  # 0, or 1 where the last batch has no picture for this share
 
     def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
@@ -141,24 +133,25 @@ def eval_dataset(
     input_size: int,
     batch_size: int,
     view: Callable[[tf.Tensor, int], tf.Tensor] = image_ops.centre_crop,
-    share: Share = Share(),
+    worker_index: int = 0,
+    num_workers: int = 1,
 ) -> tf.data.Dataset:
     """Views of the pictures in the stored order, every picture exactly once; the last batch may be smaller.
 
     Args:
         split: the pictures.
         input_size: side of a view in pixels, at most 256.
-        batch_size: pictures a global batch, a multiple of `share.count`.
+        batch_size: pictures a global batch, a multiple of `num_workers`.
         view: `images.centre_crop`, or `images.ten_views`, which adds a dimension after the first.
         share: which pictures of each batch are this host's; all shares together have every picture once, and each has
             equally many batches, the last of which may be empty.
 
     Returns:
-        `(B / share.count, input_size, input_size, 3)` uint8, 0..255, with `(B / share.count,)` int64 labels.
+        `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels.
     """
     labels = tf.constant(split.labels)
-    mine = np.arange(len(split))[share.index :: share.count]
-    local = batch_size // share.count
+    mine = np.arange(len(split))[worker_index::num_workers]
+    local = batch_size // num_workers
 
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return view(pixels(split, index), input_size), labels[index]

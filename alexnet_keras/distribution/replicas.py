@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.data.pipeline import Share
 from alexnet_keras.distribution import two_tower
 from alexnet_keras.distribution.cluster import Cluster
 from alexnet_keras.distribution.rendezvous import connect
@@ -26,7 +25,7 @@ class Replicas:
 
     Attributes:
         strategy: in its scope everything with variables is created: network, metrics, optimizer.
-        share: this host's share of every batch.
+        worker_index, num_workers: which worker this is, and of how many; the chief has index 0.
     """
 
     def __init__(self, devices: Sequence[str], cluster: Cluster | None = None, layout: str = "replicas") -> None:
@@ -37,7 +36,8 @@ class Replicas:
             self.strategy = tf.distribute.MirroredStrategy(list(devices))
         else:
             self.strategy = tf.distribute.get_strategy()
-        self.share = Share() if cluster is None else Share(cluster.index, len(cluster.addresses))
+        self.worker_index = 0 if cluster is None else cluster.index
+        self.num_workers = 1 if cluster is None else len(cluster.addresses)
 
     @property
     def count(self) -> int:
@@ -46,7 +46,7 @@ class Replicas:
     @property
     def is_chief(self) -> bool:
         """Whether this process writes the run; of several hosts one does."""
-        return self.share.index == 0
+        return self.worker_index == 0
 
     @property
     def is_single(self) -> bool:
@@ -84,7 +84,7 @@ class Replicas:
         """
         if self.count == 1:
             return
-        first = self.share.index * len(self.strategy.extended.worker_devices)
+        first = self.worker_index * len(self.strategy.extended.worker_devices)
         for variable in model.non_trainable_variables:
             if variable.path.endswith("/seed_generator_state"):
                 for number, replica in enumerate(self.strategy.experimental_local_results(variable.value)):

@@ -14,9 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras import runs
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.training import run_folder
 
 KEPT = 2
 STATE = "state.json"
@@ -74,7 +74,7 @@ class Checkpoints:
     """
 
     def __init__(self, run: Path, variables: Mapping[str, keras.Variable]) -> None:
-        self.run, self.folder, self.variables = run, run / runs.CHECKPOINTS, variables
+        self.run, self.folder, self.variables = run, run / run_folder.CHECKPOINTS, variables
         self.last: Path | None = None  # the newest good one
 
     def write(self, state: State) -> Path:
@@ -156,7 +156,7 @@ class Checkpoints:
         Raises:
             InputError: somebody has removed the model.
         """
-        model = self.run / runs.MODEL
+        model = self.run / run_folder.MODEL
         if state.best_epoch is None:
             model.unlink(missing_ok=True)
             return

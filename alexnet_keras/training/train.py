@@ -11,7 +11,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from alexnet_keras import runs, transfer
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import STORED_SIZE, TrainConfig
@@ -25,16 +24,17 @@ from alexnet_keras.distribution.cluster import check, find
 from alexnet_keras.distribution.devices import claim
 from alexnet_keras.distribution.precision import Precision, choose_jit, choose_precision
 from alexnet_keras.distribution.replicas import Replicas
-from alexnet_keras.fit import fit
 from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import from_keras
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.runs import Measured
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError, TooLargeError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
+from alexnet_keras.training import initial_weights, run_folder
+from alexnet_keras.training.loop import fit
+from alexnet_keras.training.run_folder import Measured
 
 CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
@@ -78,7 +78,7 @@ def train(
     if not checkpoint_minutes >= 0:  # nor NaN, which compares false with everything
         raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
     if not resume:
-        transfer.check(config)
+        initial_weights.check(config)
     cluster = find()
     if cluster is not None:
         check(cluster, config.batch_size, devices, layout)
@@ -89,7 +89,9 @@ def train(
         two_tower.check(claimed, config.architecture.towers, policy)
     with rendezvous.noticing_loss(cluster):
         replicas = Replicas(claimed, cluster, layout)
-        with runs.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext():
+        with (
+            run_folder.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext()
+        ):
             return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes, histograms)
 
 
@@ -120,19 +122,19 @@ def _claimed(
 ) -> Evaluation:
     """`train` in a folder that belongs to the chief's process."""
     with Signals() as signals:
-        finished = replicas.from_chief(resume and (run / runs.EVALUATION).exists())
+        finished = replicas.from_chief(resume and (run / run_folder.EVALUATION).exists())
         if resume and replicas.is_chief:
-            runs.sweep(run)
+            run_folder.sweep(run)
         if finished:
-            shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
+            shutil.rmtree(run / run_folder.CHECKPOINTS, ignore_errors=True)  # the process was killed before it could
             print(f"{run} is finished; there is nothing to go on with.", file=sys.stderr)
-            return Evaluation.from_dict(atomic_files.read_json(run / runs.EVALUATION))
+            return Evaluation.from_dict(atomic_files.read_json(run / run_folder.EVALUATION))
         try:
             with rendezvous.noticing_loss(replicas.cluster):
                 return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
         except BaseException as error:
             if not resume and replicas.is_chief:
-                runs.discard_if_empty_handed(run)
+                run_folder.discard_if_empty_handed(run)
             _explain(error, run)
             raise
 
@@ -142,7 +144,7 @@ def _explain(error: BaseException, run: Path) -> None:
     if not isinstance(error, Interrupted | RunError):
         return
     (message,) = error.args
-    kept = sorted((run / runs.CHECKPOINTS).glob("step-*.npz"))
+    kept = sorted((run / run_folder.CHECKPOINTS).glob("step-*.npz"))
     command = f"alexnet-keras train --run {shlex.quote(str(run))} --resume"
     if isinstance(error, RunError):
         message += f" The last good checkpoint is {kept[-1]}." if kept else " There was no checkpoint yet."
@@ -169,13 +171,13 @@ def _train(
     dataset = _open(config, alone=replicas.cluster is None)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))
-    measured = runs.read_config(run)[1] if resume else None
+    measured = run_folder.read_config(run)[1] if resume else None
     if measured is not None:
         _check_data(measured, dataset, run)
         precision = Precision(measured.policy, "as the run began")
     else:
         precision = choose_precision(config.precision, deterministic=config.deterministic)
-    trained, origin = transfer.begin(config, run, measured, len(dataset.class_names))
+    trained, origin = initial_weights.begin(config, run, measured, len(dataset.class_names))
     training = reading.in_memory(training, f"{dataset.name} for training")
     validation = reading.in_memory(validation, f"{dataset.name} for validation")
     hardware = describe(devices)
@@ -198,10 +200,10 @@ def _train(
             weights=origin,
         )
         if replicas.is_chief:
-            runs.clear(run)
+            run_folder.clear(run)
             weights = None if config.weights is None else str(Path(config.weights).resolve())
             absolute = dataclasses.replace(config, data=absolute_source(config.data), weights=weights)
-            runs.write_config(run, absolute, measured)
+            run_folder.write_config(run, absolute, measured)
     measured = build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     _check_data(measured, dataset, run)
 
@@ -223,12 +225,14 @@ def _train(
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest
 
     example = reading.pixels(validation, tf.constant(0, tf.int64))
-    with atomic_files.appear_whole(run / runs.EXAMPLE) as partial:
+    with atomic_files.appear_whole(run / run_folder.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
-    evaluation = evaluate(from_keras(load_model(run / runs.MODEL)), validation)
+    evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), validation)
     origins = provenance(hardware, precision=precision.policy)
-    atomic_files.write_json(run / runs.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": origins})
-    shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
+    atomic_files.write_json(
+        run / run_folder.EVALUATION, {**evaluation.to_dict(), "data": config.data, "provenance": origins}
+    )
+    shutil.rmtree(run / run_folder.CHECKPOINTS, ignore_errors=True)  # only now is there nothing to go on with
     replicas.from_chief(evaluation.to_dict())
     return evaluation
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alexnet_keras.commands import example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.cli.options import example, json_option, load_tensorflow, print_pairs
 from alexnet_keras.config.variants import ARCHITECTURES
 
 
@@ -55,10 +55,10 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 @json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
     """Write the weights of MODEL, a run or a .keras, as conv1/kernel, conv1/bias, ..., towers joined."""
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import find_model
     from alexnet_keras.system import atomic_files
 
-    path = runs.find_model(model)
+    path = find_model(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
     load_tensorflow()
     from alexnet_keras.model.loading import load_model, weights_of

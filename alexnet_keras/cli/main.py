@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands.benchmark import benchmark
-from alexnet_keras.commands.compress import compress
-from alexnet_keras.commands.data import data
-from alexnet_keras.commands.evaluate import evaluate
-from alexnet_keras.commands.export import export
-from alexnet_keras.commands.features import features
-from alexnet_keras.commands.figures import figures
-from alexnet_keras.commands.info import info
-from alexnet_keras.commands.predict import predict
-from alexnet_keras.commands.train import train
-from alexnet_keras.commands.weights import weights
+from alexnet_keras.cli.benchmark import benchmark
+from alexnet_keras.cli.compress import compress
+from alexnet_keras.cli.data import data
+from alexnet_keras.cli.evaluate import evaluate
+from alexnet_keras.cli.export import export
+from alexnet_keras.cli.features import features
+from alexnet_keras.cli.figures import figures
+from alexnet_keras.cli.info import info
+from alexnet_keras.cli.predict import predict
+from alexnet_keras.cli.train import train
+from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alexnet_keras.commands import example, json_option, load_tensorflow
+from alexnet_keras.cli.options import example, json_option, load_tensorflow
 from alexnet_keras.system.errors import InputError
 
 
@@ -19,10 +19,10 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; the newest run if the first argument is a picture.
     """
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import find_model, looks_like_model
 
-    named = runs.looks_like_model(arguments[0])
-    path = runs.find_model(arguments[0] if named else None)
+    named = looks_like_model(arguments[0])
+    path = find_model(arguments[0] if named else None)
     pictures = arguments[1:] if named else arguments
     if not pictures:
         raise click.UsageError(f"Name a picture after the model {arguments[0]}.")

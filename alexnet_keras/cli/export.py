@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import (
+from alexnet_keras.cli.options import (
     data_options,
     data_source,
     example,
@@ -50,11 +50,12 @@ def export(
     **options: Any,
 ) -> None:
     """Write MODEL, a run or a .keras, in another format, and prove on real pictures that it is as good."""
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import data_of, find_model
+    from alexnet_keras.training import run_folder
 
-    path = runs.find_model(model)
+    path = find_model(model)
     folders = {"data_dir": data_dir, "manual_dir": manual_dir}
-    source = data_source(lambda: runs.data_of(path), data, split=split, **folders)
+    source = data_source(lambda: data_of(path), data, split=split, **folders)
     load_tensorflow()
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.export.compare import NUM_IMAGES
@@ -71,8 +72,8 @@ def export(
             calibrating = open_dataset(data_source(lambda: source, calibration, **folders))
         except OptionError as error:
             raise OptionError(str(error).replace("--data", "--calibration", 1)) from error
-    elif data is not None and target.calibrated and (path.parent / runs.CONFIG).is_file():
-        calibrating = open_dataset(runs.data_of(path))
+    elif data is not None and target.calibrated and (path.parent / run_folder.CONFIG).is_file():
+        calibrating = open_dataset(data_of(path))
     result = export(path, target, output, dataset, calibrating, force)
     if as_json:
         click.echo(json.dumps(result))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, print_pairs
 from alexnet_keras.config.training import COLOUR_NOISES, JITS, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 
@@ -98,9 +98,9 @@ def input_(
 @json_option
 def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
     """Milliseconds an image and images a second in batches of 32, of each MODEL that predict takes, in turn."""
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import find_model
 
-    paths = [runs.find_model(model) for model in models]
+    paths = [find_model(model) for model in models]
     load_tensorflow()
     from alexnet_keras.benchmark.inference import measure
 

@@ -19,10 +19,10 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import summarize, totals, training_operations
-from alexnet_keras.optimizers import KrizhevskySGD
 from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
+from alexnet_keras.training.optimizer import KrizhevskySGD
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
 IMAGENET_BYTES = 28_000  # of a 256-pixel JPEG as `data prepare` stores it; 24 to 32 KB

@@ -10,17 +10,17 @@ from typing import Any
 
 import keras
 
-from alexnet_keras import runs
-from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.health import Health
-from alexnet_keras.learning_rates import LearningRate, PlateauTracker
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.tensorboard import Board
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.checkpoints import Checkpoints, State
+from alexnet_keras.training.learning_rates import LearningRate, PlateauTracker
+from alexnet_keras.training.loss_monitor import Health
+from alexnet_keras.training.tensorboard import Board
 
 COLUMNS = (
     "epoch",
@@ -101,7 +101,7 @@ class Recorder(keras.callbacks.Callback):
         if not self.writes:
             return
         self.checkpoints.publish(self.state)
-        runs.write_history(self.run, COLUMNS, self.state.history)
+        run_folder.write_history(self.run, COLUMNS, self.state.history)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self.progress.label = f"Epoch {epoch + 1}/{self.config.epochs}, in all"

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras import fit, learning_rates, runs
+from alexnet_keras.compression.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
+from alexnet_keras.compression.weight_clustering import share
 from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.data import pipeline, reading
@@ -20,20 +21,19 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.export import tflite
-from alexnet_keras.health import Health
 from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.pruning import PAPER_KEPT, freeze_zeros, kernels, prune
-from alexnet_keras.sharing import share
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
+from alexnet_keras.training import learning_rates, loop, run_folder
+from alexnet_keras.training.loss_monitor import Health
 
 REPORT = "compression.json"
 PRUNED = "model-pruned.keras"  # while the compression is not finished
@@ -93,9 +93,9 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
         RunError: the loss of the retraining is no number.
         Interrupted: a signal stopped it.
     """
-    if not (run / runs.CONFIG).is_file() or not (run / runs.MODEL).is_file():
-        raise InputError(f"{run} is no run with {runs.CONFIG} and {runs.MODEL}; compress starts from one.")
-    with runs.claim(run, resume=True):
+    if not (run / run_folder.CONFIG).is_file() or not (run / run_folder.MODEL).is_file():
+        raise InputError(f"{run} is no run with {run_folder.CONFIG} and {run_folder.MODEL}; compress starts from one.")
+    with run_folder.claim(run, resume=True):
         if overwrite:
             for name in (REPORT, PRUNED, ARCHIVE, TFLITE):
                 (run / name).unlink(missing_ok=True)
@@ -130,7 +130,7 @@ def _begun(run: Path, settings: Settings) -> dict[str, Any]:
 
 
 def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str, Any]:
-    config, known = runs.read_config(run)
+    config, known = run_folder.read_config(run)
     dataset = open_dataset(settings.source)
     if dataset.class_names != known.class_names:
         raise InputError(f"{run} knows other classes than {dataset.name} has; compress it with the data of its run.")
@@ -142,7 +142,7 @@ def _compress(run: Path, settings: Settings, report: dict[str, Any]) -> dict[str
         atomic_files.write_json(run / REPORT, report)
 
     pruned = (run / PRUNED).exists()
-    model = load_model(run / (PRUNED if pruned else runs.MODEL))
+    model = load_model(run / (PRUNED if pruned else run_folder.MODEL))
     predictor = from_keras(model)  # of the weights that the model has when it is asked
 
     def measure(name: str, predictor: Predictor) -> None:
@@ -253,10 +253,10 @@ def retrain(
     )
     freeze_zeros(network)
     learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
-    optimizer = fit.update_rule(config, policy, learning_rate, steps)
+    optimizer = loop.update_rule(config, policy, learning_rate, steps)
     network.compile(
         optimizer,
-        loss=fit.smoothed_crossentropy(config.label_smoothing),
+        loss=loop.smoothed_crossentropy(config.label_smoothing),
         metrics=["accuracy"],
         jit_compile=choose_jit(config.jit).compile,
     )

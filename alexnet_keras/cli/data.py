@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, example, json_option, load_tensorflow, print_pairs, size_of
+from alexnet_keras.cli.options import data_options, example, json_option, load_tensorflow, print_pairs, size_of
 from alexnet_keras.config.training import DataSource
 
 data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow, percent
+from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, percent
 
 WHAT = {
     "dense": "float32",
@@ -33,13 +33,14 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     Leaves model.alexnet, which predict and evaluate take, and a sparse model-pruned.tflite in the run. A compression
     that was stopped goes on with the same command.
     """
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import data_of, newest
+    from alexnet_keras.training import run_folder
 
-    run = run or runs.newest()
-    source = data_source(lambda: runs.data_of(run / runs.MODEL), **where)
+    run = run or newest()
+    source = data_source(lambda: data_of(run / run_folder.MODEL), **where)
     load_tensorflow()
-    from alexnet_keras.compress import ARCHIVE, PAPER, Settings
-    from alexnet_keras.compress import compress as compress_run
+    from alexnet_keras.compression.compress import ARCHIVE, PAPER, Settings
+    from alexnet_keras.compression.compress import compress as compress_run
 
     report = compress_run(run, Settings(kept=kept, epochs=epochs, source=source), overwrite)
     if as_json:

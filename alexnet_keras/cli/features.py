@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, print_pairs
 
 
 @click.command(epilog=example("alexnet-keras features caffe.keras --data imagenette --layer fc7 --output fc7.npz"))
@@ -24,12 +24,12 @@ from alexnet_keras.commands import data_options, data_source, example, json_opti
 @json_option
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write what a layer of MODEL, a run or a .keras, makes of central crops: features, names, parts, labels."""
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import data_of, find_model
     from alexnet_keras.system import atomic_files
 
-    path = runs.find_model(model)
+    path = find_model(model)
     atomic_files.check_output(output, (".npz",))
-    source = data_source(lambda: runs.data_of(path), **where)
+    source = data_source(lambda: data_of(path), **where)
     load_tensorflow()
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.features import PARTS, until, write

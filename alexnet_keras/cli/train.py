@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from alexnet_keras.commands import (
+from alexnet_keras.cli.options import (
     change_option,
     data_options,
     example,
@@ -100,7 +100,7 @@ def train(
     changes = {name: value for name, value in options.items() if value is not None}
     if changes.get("colour_noise") == "none":
         changes["colour_noise"] = None
-    from alexnet_keras import runs
+    from alexnet_keras.training import run_folder
 
     if resume:
         config, folder = _resumed(run, recipe_name, changes, overwrite)
@@ -114,16 +114,16 @@ def train(
         if "schedule" in changes:
             changes["schedule"] = schedule(changes["schedule"], changes.get("epochs", config.epochs))
         config = dataclasses.replace(config, **changes)
-        folder = run or runs.default_path(config)
+        folder = run or run_folder.default_path(config)
     load_tensorflow()
     if dry_run:
-        from alexnet_keras import transfer
-        from alexnet_keras.plan import plan
+        from alexnet_keras.benchmark.plan import plan
+        from alexnet_keras.training import initial_weights
 
-        transfer.check(config)
+        initial_weights.check(config)
         show_plan(plan(config), as_json)
         return
-    from alexnet_keras.train import train as train_network
+    from alexnet_keras.training.train import train as train_network
 
     evaluation = train_network(
         config,
@@ -142,13 +142,13 @@ def train(
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
         return
     errors = f"Top-1 error {percent(evaluation.top1_error)}"
-    if len(runs.read_config(folder)[1].class_names) > 5:  # else nothing can be wrong
+    if len(run_folder.read_config(folder)[1].class_names) > 5:  # else nothing can be wrong
         errors += f", top-5 error {percent(evaluation.top5_error)}"
     click.echo(f"{errors} on {evaluation.num_images:,} validation images.")
     click.echo(
         f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if not path.name.startswith('.')))}"
     )
-    named, example = shlex.quote(str(folder)), shlex.quote(str(folder / runs.EXAMPLE))
+    named, example = shlex.quote(str(folder)), shlex.quote(str(folder / run_folder.EXAMPLE))
     click.echo(f"Next:  alexnet-keras predict {named} {example}")
     click.echo(f"       alexnet-keras export {named} --format tflite")
 
@@ -207,13 +207,13 @@ def _resumed(run: Path | None, recipe_name: str, options: dict[str, Any], overwr
     Raises:
         OptionError: no run is named, or an option asks for something else than the run has.
     """
-    from alexnet_keras import runs
+    from alexnet_keras.training import run_folder
 
     if run is None:
         raise OptionError("--resume needs the folder of the run to go on with; name it with --run.")
     if overwrite:
         raise OptionError("Give --resume or --overwrite, not both.")
-    config, _ = runs.read_config(run)
+    config, _ = run_folder.read_config(run)
     if click.get_current_context().get_parameter_source("recipe_name") == ParameterSource.COMMANDLINE:
         options = {"recipe": recipe_name, **options}
     for name, value in options.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import change_option, example, json_option, load_tensorflow
+from alexnet_keras.cli.options import change_option, example, json_option, load_tensorflow
 from alexnet_keras.config.citations import COLUMNS, constants, row
 from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
 
@@ -23,7 +23,7 @@ def info(model: Path | None, variant: str | None, change: tuple[str, ...], all_o
 
     Of a variant also every number that makes it up, each with its source.
     """
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import find_model
 
     asked = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_of_them)) if value]
     if len(asked) > 1:
@@ -47,7 +47,7 @@ def info(model: Path | None, variant: str | None, change: tuple[str, ...], all_o
         else:
             click.echo(table([row(ARCHITECTURES[name], *total) for name, total in counted.items()]))
         return
-    layers = summarize(AlexNet(spec) if spec else load_model(runs.find_model(model)))
+    layers = summarize(AlexNet(spec) if spec else load_model(find_model(model)))
     parameters, operations = totals(layers)
     if as_json:
         rows = [dataclasses.asdict(row) for row in layers]

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import (
+from alexnet_keras.cli.options import (
     data_options,
     data_source,
     example,
@@ -30,10 +30,10 @@ from alexnet_keras.commands import (
 @json_option
 def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> None:
     """Top-1 and top-5 error of MODEL: a run, .keras, SavedModel, .tflite, .onnx or .alexnet; else the newest run."""
-    from alexnet_keras import runs
+    from alexnet_keras.cli.find_model import data_of, find_model
 
-    path = runs.find_model(model)
-    source = data_source(lambda: runs.data_of(path), **where)
+    path = find_model(model)
+    source = data_source(lambda: data_of(path), **where)
     load_tensorflow()
     from alexnet_keras.inference.evaluate import evaluate_on
     from alexnet_keras.inference.predictor import load_predictor

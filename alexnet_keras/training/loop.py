@@ -11,23 +11,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from alexnet_keras import frozen, learning_rates, runs
-from alexnet_keras.callbacks import Recorder
-from alexnet_keras.checkpoints import Checkpoints, State
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import augmentation, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.distribution import rendezvous
 from alexnet_keras.distribution.replicas import Replicas
-from alexnet_keras.frozen import Features
-from alexnet_keras.health import Health
-from alexnet_keras.learning_rates import LearningRate
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.optimizers import KrizhevskySGD
-from alexnet_keras.runs import Measured
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.tensorboard import Board
+from alexnet_keras.training import feature_cache, learning_rates, run_folder
+from alexnet_keras.training.checkpoints import Checkpoints, State
+from alexnet_keras.training.feature_cache import Features
+from alexnet_keras.training.learning_rates import LearningRate
+from alexnet_keras.training.loss_monitor import Health
+from alexnet_keras.training.optimizer import KrizhevskySGD
+from alexnet_keras.training.recorder import Recorder
+from alexnet_keras.training.run_folder import Measured
+from alexnet_keras.training.tensorboard import Board
 from alexnet_keras.weights.trained_weights import Weights, assign
 
 
@@ -71,7 +71,7 @@ def fit(
         learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
         if config.freeze_epochs is None:  # else the optimizer needs a place for what is frozen at first, too
-            frozen.freeze(model, config.freeze)
+            feature_cache.freeze(model, config.freeze)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         optimizer = update_rule(config, measured.policy, learning_rate, steps)
         loss = smoothed_crossentropy(config.label_smoothing)
@@ -96,7 +96,7 @@ def fit(
         health=Health(
             len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
         ),
-        board=Board(run / runs.TENSORBOARD, histograms) if replicas.is_chief else None,
+        board=Board(run / run_folder.TENSORBOARD, histograms) if replicas.is_chief else None,
         signals=signals,
         checkpoint_minutes=checkpoint_minutes,
         agree=replicas.agree,
@@ -153,7 +153,7 @@ def _newest(checkpoints: Checkpoints, replicas: Replicas, run: Path) -> State | 
     found = checkpoints.read() if replicas.is_chief else None
     place = replicas.from_chief(None if found is None else dataclasses.asdict(found[0]))
     if place is None:
-        if replicas.is_chief and (run / runs.MODEL).exists():
+        if replicas.is_chief and (run / run_folder.MODEL).exists():
             raise InputError(
                 f"{run} has a model but no checkpoint, so there is nothing to resume; begin again with --overwrite."
             )
@@ -210,7 +210,12 @@ def _epochs(
         else:
             centred = config.cache_features and stage.frozen != "none"
             batches = pipeline.train_dataset(
-                training, **turns, noise=noise if noisy else None, centred=centred, share=replicas.share
+                training,
+                **turns,
+                noise=noise if noisy else None,
+                centred=centred,
+                worker_index=replicas.worker_index,
+                num_workers=replicas.num_workers,
             )
         stage.model.fit(
             replicas.deal_out(batches),
@@ -254,11 +259,11 @@ def _stage(
     held = config.frozen(recorder.state.epoch)
     part, features = model, None
     if config.freeze != "none":
-        frozen.freeze(model, held)
+        feature_cache.freeze(model, held)
     if held != "none" and config.cache_features and replicas.is_single:
-        trunk, head = frozen.cut(model)
-        if frozen.fits(trunk, training, validation):
-            part, features = head, frozen.compute(trunk, training, validation, config.input_size)
+        trunk, head = feature_cache.cut(model)
+        if feature_cache.fits(trunk, training, validation):
+            part, features = head, feature_cache.compute(trunk, training, validation, config.input_size)
         else:
             print("The features of the frozen layers do not fit into memory and are computed anew.", file=sys.stderr)
     if config.freeze != "none":
@@ -269,7 +274,11 @@ def _stage(
     if features is not None:
         return Stage(held, part, features, features.eval_dataset(config.batch_size))
     batches = pipeline.eval_dataset(
-        validation, input_size=config.input_size, batch_size=config.batch_size, share=replicas.share
+        validation,
+        input_size=config.input_size,
+        batch_size=config.batch_size,
+        worker_index=replicas.worker_index,
+        num_workers=replicas.num_workers,
     )
     return Stage(held, part, None, replicas.deal_out(batches))
 

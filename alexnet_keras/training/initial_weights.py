@@ -5,12 +5,12 @@ import hashlib
 import sys
 from pathlib import Path
 
-from alexnet_keras import runs
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import read_weights
-from alexnet_keras.runs import Measured, Origin
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.run_folder import Measured, Origin
 from alexnet_keras.weights.layouts import shapes_of_model
 from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
 
@@ -49,7 +49,7 @@ def begin(
     """
     if config.weights is None:
         return None, None
-    if measured is not None and any((run / runs.CHECKPOINTS).glob("step-*.npz")):
+    if measured is not None and any((run / run_folder.CHECKPOINTS).glob("step-*.npz")):
         return None, measured.weights
     trained, origin = read(config, classes)
     if measured is not None and measured.weights != origin:

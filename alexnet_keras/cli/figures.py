@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.commands import data_options, data_source, example, json_option, load_tensorflow
+from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow
 from alexnet_keras.config.training import DataSource
 
 
@@ -25,7 +25,7 @@ def augmentation(output: Path, index: int, seed: int, as_json: bool, **where: An
     """One training picture under many draws: crops, mirrors, and the colour noise of both conventions."""
     source = data_source(lambda: DataSource(name="shapes"), **where)
     load_tensorflow()
-    from alexnet_keras.figures import augmentation_figure
+    from alexnet_keras.figures.augmentation import augmentation_figure
 
     augmentation_figure(source, output, index, seed)
     click.echo(json.dumps({"output": str(output)}) if as_json else f"Wrote {output}")

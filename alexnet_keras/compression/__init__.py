@@ -1,0 +1,1 @@
+"""Pruning, weight clustering and entropy coding."""

@@ -1,0 +1,1 @@
+"""The training program: run folder, training loop, checkpoints, optimizer."""
