@@ -1,4 +1,4 @@
-"""Small data that the tests draw themselves, and one short run that many tests look at."""
+"""Fixtures that several rooms share: small data, one short run, and one trained network of a few channels."""
 
 import os
 
@@ -6,18 +6,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
-import numpy as np
 import pytest
-from click.testing import CliRunner
-from PIL import Image
+from support import CLASS_NAMES, SHARED_DATA, cli, draw_folder
 
-from alexnet_keras.cli.main import main
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data import pipeline
@@ -25,44 +20,6 @@ from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import LayerSummary, summarize
-
-CLASS_NAMES = ("blue", "green", "red")
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
-
-
-def draw_folder(root: Path, train: int = 4, val: int = 3, size: tuple[int, int] = (72, 64)) -> Path:
-    """A folder of pictures whose classes are colours: `train` and `val` pictures a class."""
-    random = np.random.RandomState(0)
-    for split, count in (("train", train), ("val", val)):
-        for label, name in enumerate(CLASS_NAMES):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for index in range(count):
-                pixels = random.randint(0, 60, size=(*size, 3), dtype=np.uint8)
-                pixels[..., 2 - label] += 180
-                Image.fromarray(pixels).save(folder / f"{index}.{('jpg', 'png', 'JPEG')[index % 3]}")
-    return root
-
-
-def cli(*arguments: object) -> SimpleNamespace:
-    """Run the command line in this process: exit code, both outputs, and the JSON of standard output if it is any."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    try:
-        values = json.loads(result.stdout)
-    except ValueError:
-        values = None
-    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr, json=values)
-
-
-def only_error(result: SimpleNamespace) -> str:
-    """The one line that a failed command left on standard error."""
-    lines = [line for line in result.err.splitlines() if line]
-    assert len(lines) == 1, result.err
-    assert lines[0].startswith("Error: ")
-    assert result.out == ""
-    return lines[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,41 @@
+"""One run through every command: the same errors from every format."""
+
+import pytest
+from support import cli
+
+
+@pytest.fixture(scope="module")
+def exports(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exports")
+    outputs = {}
+    for kind, name in (("saved_model", "served"), ("tflite", "model.tflite")):
+        outputs[kind] = cli("export", run, "--format", kind, "--output", folder / name, "--json")
+    return outputs
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
+def test_an_export_reports_what_it_differs_in(exports, kind):
+    values = exports[kind].json
+    assert values["max_abs_difference"] < 1e-5
+    assert values["top1_agreement"] == 1
+    assert values["num_images"] == 9
+    assert 220e6 < values["bytes"] < 240e6  # 57 million float32 weights
+
+
+def test_every_format_has_the_same_errors(run, folder, exports):
+    models = [run, run / "model.keras", *(result.json["path"] for result in exports.values())]
+    results = [cli("evaluate", model, "--data", folder, "--json").json for model in models]
+    assert results[0]["num_images"] == 9
+    assert all(result == results[0] for result in results)
+
+
+def test_every_format_gives_the_same_prediction(run, folder, exports):
+    picture = folder / "val" / "red" / "1.png"
+    models = [run, *(result.json["path"] for result in exports.values())]
+    results = [cli("predict", model, picture, "--json").json[0] for model in models]
+    for result in results:
+        assert result["file"] == str(picture)
+        assert sum(item["probability"] for item in result["predictions"]) == pytest.approx(1, abs=1e-5)
+        for item, other in zip(result["predictions"], results[0]["predictions"], strict=True):
+            assert item["class"] == other["class"] == item["label"]
+            assert item["probability"] == pytest.approx(other["probability"], abs=1e-5)

@@ -1,0 +1,298 @@
+"""Every command as a user sees it: help, JSON, tables, and one line for a mistake."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+from support import ROOT, cli, draw_folder, only_error
+
+from alexnet_keras.cli.main import main
+from alexnet_keras.training import run_folder
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_help_shows_an_example(command):
+    result = cli(command, "--help")
+    assert result.code == 0
+    assert f"Example:\n    alexnet-keras {command} " in result.out
+
+
+def test_no_command_shows_the_help():
+    result = cli()
+    assert result.code == 0
+    assert "alexnet-keras train\n" in result.out
+
+
+def test_help_comes_from_a_checkout_too():
+    command = [sys.executable, "cli.py", "train", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "Usage: cli.py train" in result.stdout
+
+
+def test_help_is_quick_because_it_imports_little():
+    code = "import sys, alexnet_keras.cli; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout == "[]\n"
+
+
+def test_version():
+    result = cli("--version")
+    assert result.code == 0
+    assert "version" in result.out
+
+
+def test_every_command_that_prints_results_has_json():
+    commands = [
+        command
+        for group in main.commands.values()
+        for command in (group.commands.values() if isinstance(group, click.Group) else [group])
+    ]
+    for command in commands:
+        assert "--json" in {name for option in command.params for name in option.opts}, command.name
+
+
+def test_info_of_a_variant():
+    result = cli("info", "--variant", "paper", "--json")
+    assert result.json["parameters"] == 60_965_224
+    # FACTS: conv1 105.4 M, conv2 223.9 M, conv3 149.5 M, conv4 112.1 M, conv5 74.8 M, fully connected 58.6 M
+    millions = {}
+    for layer in result.json["layers"]:
+        key = layer["name"][:5] if layer["name"].startswith("conv") else layer["name"][:2]
+        millions[key] = millions.get(key, 0) + layer["multiply_adds"] / 1e6
+    expected = {"conv1": 105.4, "conv2": 223.9, "conv3": 149.5, "conv4": 112.1, "conv5": 74.8, "fc": 58.6}
+    for name, value in expected.items():
+        assert millions[name] == pytest.approx(value, abs=0.05), name
+    assert result.json["multiply_adds"] / 1e6 == pytest.approx(724, abs=0.5)
+    assert {"name": "conv1a", "shape": [55, 55, 48], "parameters": 17472, "multiply_adds": 52707600} in result.json[
+        "layers"
+    ]
+
+
+def test_info_of_a_variant_says_where_its_numbers_come_from():
+    result = cli("info", "--variant", "original", "--change", "filters=16,16,16,16,16")
+    assert result.code == 0
+    lines = [line.strip().split(maxsplit=2) for line in result.out.splitlines()]
+    assert ["lrn_k", "2.0", "layer-params-145.cfg: minDiv=2"] in lines
+    assert "filters                   16, 16, 16, 16, 16      changed" in result.out
+    assert ["norm1a", "55", "x 55 x 8"] in lines
+
+
+def test_info_of_a_run_is_a_table(run):
+    result = cli("info", run)
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["layer", "output", "shape", "parameters", "multiply-adds"]
+    assert any(line.split() == ["conv1a", "55", "x", "55", "x", "48", "17,472", "52,707,600"] for line in lines)
+    assert lines[-1].startswith("total ")
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_evaluate_and_predict_are_readable(run, folder):
+    result = cli("evaluate", run)
+    assert result.code == 0
+    assert f"data         {folder}\nimages       9\nviews        1\ntop-1 error  " in result.out
+    assert "top-5" not in result.out  # of three classes all are among the first five
+    result = cli("predict", run, run / "example.png", folder / "val" / "red" / "0.jpg", "--top", 2)
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert lines[0] == str(run / "example.png")
+    assert len(lines) == 6
+    assert {line.split()[-1] for line in (lines[1], lines[2])} <= {"blue", "green", "red"}
+    assert all("%" in line for line in lines[1:3])
+
+
+def test_the_newest_run_is_the_default(run, monkeypatch, tmp_path):
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mine").symlink_to(run)
+    monkeypatch.chdir(tmp_path)
+    result = cli("predict", run / "example.png", "--json")
+    assert len(result.json[0]["predictions"]) == 3
+    result = cli("evaluate", "--json")
+    assert set(result.json) == {"top1_error", "top5_error", "num_images", "views"}
+    result = cli("evaluate", "--views", 10, "--json")
+    assert (result.json["views"], result.json["num_images"]) == (10, 9)
+
+
+def test_one_bad_picture_does_not_cost_the_others(run, tmp_path):
+    (tmp_path / "bad.jpg").write_text("no picture")
+    result = cli("predict", run, run / "example.png", tmp_path / "bad.jpg", run / "example.png", "--json")
+    assert result.code == 1
+    assert len(result.json) == 2
+    assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture.\n"
+    result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
+    assert "There is no picture" in only_error(result)
+    assert "it is a folder; name the pictures in it" in only_error(cli("predict", run, tmp_path))
+    assert result.code == 2
+
+
+def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")  # other tests look at the run as training left it
+    result = cli("export", copy, "--format", "tflite", "--data", folder)
+    assert result.code == 0, result.err
+    assert f"wrote               {copy / 'model.tflite'}\n" in result.out
+    assert "equal top-1         100.00% of 9 validation images\n" in result.out
+    assert f"Next:  alexnet-keras evaluate {copy / 'model.tflite'} --data {folder}" in result.out
+
+
+def test_the_seed_is_an_option(folder, tmp_path):
+    losses = []
+    for name, seed in (("a", 3), ("b", 4)):
+        arguments = ["--data", folder, "--epochs", 1, "--batch-size", 6, "--seed", seed, "--run", tmp_path / name]
+        assert cli("train", *arguments).code == 0
+        assert json.loads((tmp_path / name / "config.json").read_text())["seed"] == seed
+        losses.append(run_folder.read_history(tmp_path / name)[0]["loss"])
+    assert losses[0] != losses[1]
+
+
+def test_train_tells_what_comes_next(folder, tmp_path):
+    result = cli(
+        "train", "--data", folder, "--epochs", 1, "--batch-size", 6, "--steps-per-epoch", 1, "--run", tmp_path / "r"
+    )
+    assert result.code == 0, result.err
+    assert "Epoch 1/1" in result.err
+    assert f"Wrote {tmp_path / 'r'}: config.json, evaluation.json, example.png, history.csv, model.keras" in result.out
+    assert f"Next:  alexnet-keras predict {tmp_path / 'r'} {tmp_path / 'r' / 'example.png'}" in result.out
+    assert "Top-1 error " in result.out
+
+
+USAGE = [
+    (["train", "--epochs", 0], "Invalid value for '--epochs': 0 is not in the range x>=1."),
+    (["train", "--batch-size", -1], "Invalid value for '--batch-size'"),
+    (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
+    (["train", "--data", "no_such_data"], "--data no_such_data: no such folder"),
+    (["train", "--lr", "1"], "No such option"),
+    (["flatten"], "No such command 'flatten'"),
+    (["evaluate", "absent.keras", "--data", "shapes"], "There is no model absent.keras"),
+    (["evaluate"], "There is no run in saved_models; name a model, or make one with 'alexnet-keras train'"),
+    (["evaluate", "--views", 5], "'5' is not one of '1', '10'"),
+    (["predict"], "Missing argument"),
+    (["predict", "photo.jpg"], "There is no run in saved_models"),
+    (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
+    (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'onnx', 'keras'"),
+    (["export"], "Missing option '--format'"),
+    (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),
+    (["info", "--change", "activation=tanh"], "--change changes a --variant; name one"),
+    (["info", "--variant", "paper", "--change", "depth=8"], "A network has no 'depth'; what can be changed is"),
+    (["info", "x.keras", "--variant", "paper"], "Give MODEL or --variant, not both"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=lambda value: " ".join(map(str, value)))
+def test_a_wrong_command_line_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = cli(*arguments)
+    assert message in only_error(result)
+    assert result.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_outside_a_run_needs_a_data_set(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("alone.keras").symlink_to(run / "model.keras")
+    result = cli("evaluate", "alone.keras")
+    assert "alone.keras lies in no run, so its data set is not known; name one with --data" in only_error(result)
+    assert result.code == 2
+    result = cli("predict", run)
+    assert "Name a picture after the model" in only_error(result)
+    assert result.code == 2
+
+
+def break_nothing(root):
+    return ["train", "--data", root, "--batch-size", 13], "Batches of 13 are larger than the 12 training images"
+
+
+def break_class(root):
+    for path in (root / "train" / "red").iterdir():
+        path.unlink()
+    return ["train", "--data", root], "train/red holds no picture"
+
+
+def break_picture(root):
+    path = root / "train" / "red" / "0.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+    return ["train", "--data", root, "--batch-size", 4], "train/red/0.jpg is not a complete JPEG, PNG, GIF or BMP"
+
+
+def break_run(root):
+    return ["train", "--data", root, "--run", root], "exists; choose another --run, or remove it"
+
+
+def break_run_path(root):
+    (root / "file").touch()
+    return ["train", "--data", root, "--run", root / "file" / "run"], "cannot be written"
+
+
+def break_model(root):
+    (root / "model.keras").write_text("no model")
+    return ["info", root / "model.keras"], "model.keras is not a Keras model, or a damaged one"
+
+
+def break_photo(root):
+    (root / "text.jpg").write_text("no picture")
+    return ["predict", "RUN", root / "text.jpg"], "text.jpg is not a complete JPEG, PNG, GIF or BMP picture"
+
+
+def break_format(root):
+    (root / "model.txt").write_text("")
+    return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; give a run"
+
+
+BREAKS = [break_nothing, break_class, break_picture, break_run, break_run_path, break_model, break_photo, break_format]
+
+
+@pytest.mark.parametrize("damage", BREAKS)
+def test_what_cannot_be_used_is_one_line_and_code_1(damage, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = draw_folder(tmp_path / "colours")
+    arguments, message = damage(root)
+    result = cli(*(run if argument == "RUN" else argument for argument in arguments))
+    assert message in only_error(result)
+    assert result.code == 1
+    assert not (tmp_path / "saved_models").exists() or list((tmp_path / "saved_models").iterdir()) == []
+
+
+def test_a_process_shows_one_line_too(tmp_path):
+    """With TensorFlow's own chatter, which the test runner does not see."""
+    (tmp_path / "model.keras").write_text("no model")
+    command = [sys.executable, ROOT / "cli.py", "info", tmp_path / "model.keras"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert (
+        result.stderr
+        == f"Error: {tmp_path / 'model.keras'} is not a Keras model, or a damaged one; train or export it again.\n"
+    )
+    assert result.stdout == ""
+
+
+def test_a_truncated_photograph_is_one_line_too(run, tmp_path):
+    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (300, 300, 3), dtype=np.uint8)).save(whole)
+    cut.write_bytes(whole.read_bytes()[:30_000])
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, ROOT / "cli.py", "predict", run, cut]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 1
+    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF or BMP picture.\n"
+
+
+def test_an_interrupt_is_130(monkeypatch):
+    def interrupt(*arguments, **options):
+        raise click.Abort
+
+    monkeypatch.setattr(main.commands["info"], "invoke", interrupt)
+    result = cli("info")
+    assert only_error(result) == "Error: Interrupted."
+    assert result.code == 130
+
+
+def test_json_of_train(run, folder, tmp_path):
+    result = cli("train", "--data", folder, "--epochs", 1, "--batch-size", 12, "--run", tmp_path / "r", "--json")
+    assert result.json["run"] == str(tmp_path / "r")
+    assert json.loads((tmp_path / "r" / "evaluation.json").read_text())["top1_error"] == result.json["top1_error"]

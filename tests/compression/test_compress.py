@@ -1,0 +1,138 @@
+"""Compression of a run: every stage, going on after any moment, and what is refused."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from support import cli, draw_folder, only_error
+
+from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.compression import compress
+from alexnet_keras.compression.pruning import PAPER_KEPT, kernels
+from alexnet_keras.config import recipes
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.export import tflite
+from alexnet_keras.inference.evaluate import evaluate
+from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.model import archive
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import Interrupted, OptionError
+from alexnet_keras.training import run_folder, train
+
+TINY = Architecture(name="tiny", towers=2, filters=(8, 8, 8, 8, 8), hidden_units=(16, 16), initializer="he_normal")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of a tiny network, and its data."""
+    root = tmp_path_factory.mktemp("compress")
+    config = dataclasses.replace(
+        recipes.recipe("quickstart"),
+        architecture=TINY,
+        data=str(draw_folder(root / "colours")),
+        epochs=2,
+        batch_size=5,
+        input_size=67,
+        precision="float32",
+    )
+    train.train(config, root / "run")
+    return root / "run"
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def finished(trained, tmp_path_factory):
+    """The run compressed, and what the command printed as JSON."""
+    run = shutil.copytree(trained, tmp_path_factory.mktemp("finished") / "run")
+    result = cli("compress", run, "--epochs", 2, "--kept", 0.09, "--json")
+    assert result.code == 0, result.err
+    return run, result.json
+
+
+def test_what_a_compression_leaves(finished):
+    run, report = finished
+    assert {path.name for path in run.glob("*model*")} == {"model.keras", "model.alexnet", "model-pruned.tflite"}
+    stages = report["stages"]
+    assert list(stages) == ["dense", "pruned", "shared", "coded", "tflite"]
+    assert stages["coded"]["bytes"] == (run / "model.alexnet").stat().st_size
+    assert stages["tflite"]["bytes"] == (run / "model-pruned.tflite").stat().st_size
+    assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["shared"]["bytes"]
+    assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
+    for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
+        validation = open_dataset(data_of(run / "model.keras")).validation
+        assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
+
+
+def test_weights_are_pruned_and_shared(finished):
+    run, report = finished
+    for layer, (name, kernel) in kernels(archive.read(run / "model.alexnet")).items():
+        weights = kernel.numpy()
+        kept = np.count_nonzero(weights) / weights.size
+        assert kept == pytest.approx(PAPER_KEPT[name], abs=1 / weights.size)
+        assert len(np.unique(weights[weights != 0])) <= (256 if name.startswith("conv") else 32)
+        assert report["layers"][layer]["kept"] == kept
+
+
+def test_the_tflite_computes_what_the_archive_computes(finished):
+    run, _ = finished
+    images = np.random.RandomState(0).randint(0, 256, (3, 67, 67, 3), np.uint8)
+    one, other = (load_predictor(run / name).predict(images) for name in ("model.alexnet", "model-pruned.tflite"))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_finished_compression_is_replaced_only_when_asked(finished, tmp_path):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    assert "is compressed already, into model.alexnet" in only_error(cli("compress", run, "--epochs", 2))
+    result = cli("compress", run, "--epochs", 0, "--kept", 0.5, "--overwrite")
+    assert result.code == 0, result.err
+    assert atomic_files.read_json(run / "compression.json")["layers"]["fc6a"]["kept"] == pytest.approx(0.5, abs=0.01)
+    for words in ("dense", "coded", "240.0 MB", "42.78%", "alexnet-keras evaluate"):
+        assert words in result.out
+
+
+@pytest.mark.parametrize("moment", ["retraining", "coding"])
+def test_a_stopped_compression_goes_on(moment, run, monkeypatch):
+    calls, original = [], {"retraining": compress._save, "coding": tflite.write}[moment]
+
+    def stop(*arguments, **options):
+        calls.append(moment)
+        if len(calls) == (3 if moment == "retraining" else 1):  # pruned, after epoch 1, after epoch 2
+            raise Interrupted("SIGINT", 2)
+        return original(*arguments, **options)
+
+    owner, name = (compress, "_save") if moment == "retraining" else (tflite, "write")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, stop)
+        result = cli("compress", run, "--epochs", 2)
+    assert result.code == 130
+    assert "Stopped by SIGINT. What is done is kept; the same command goes on." in result.err
+    assert atomic_files.read_json(run / "compression.json")["epoch"] == (1 if moment == "retraining" else 2)
+    assert "was begun with" in only_error(cli("compress", run, "--epochs", 3))
+    result = cli("compress", run, "--epochs", 2, "--json")
+    assert result.code == 0, result.err
+    assert ("epoch 2/2" in result.err) == (moment == "retraining")
+    assert "epoch 1/2" not in result.err
+    assert list(result.json["stages"]) == ["dense", "pruned", "shared", "coded", "tflite"]
+    assert not (run / "model-pruned.keras").exists()
+
+
+def test_what_cannot_be_compressed(run, tmp_path):
+    assert "is no run with config.json and model.keras" in only_error(cli("compress", tmp_path, "--data", "shapes"))
+    message = only_error(cli("compress", run, "--data", "shapes"))
+    assert "knows other classes than shapes has" in message
+    with pytest.raises(OptionError, match="kept must be above 0 and at most 1, got 0"):
+        compress.Settings(kept=0.0, epochs=1, source=data_of(run / "model.keras"))
+    assert cli("compress", run, "--epochs", -1).code == 2
+    assert "epochs must not be negative, got -1" in cli("compress", run, "--epochs", -1).err
+
+
+def test_training_anew_clears_it(finished, tmp_path):
+    run = shutil.copytree(finished[0], tmp_path / "run")
+    run_folder.clear(run)
+    assert not [path for path in run.iterdir() if "model" in path.name or "compression" in path.name]

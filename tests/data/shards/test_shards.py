@@ -1,0 +1,149 @@
+"""Shards: what was written is what is read, in any order, and damage has a name."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from support import draw_folder
+
+from alexnet_keras.data import reading, shards
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.system.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """The same twelve and nine pictures as a folder, as raw shards and as JPEG shards."""
+    root = tmp_path_factory.mktemp("prepared")
+    draw_folder(root / "colours")
+    source = open_dataset(str(root / "colours"))
+    for encoding in shards.ENCODINGS:
+        prepare(source, root / encoding, Settings(encoding=encoding))
+    return root
+
+
+def copy(prepared, encoding, tmp_path):
+    (tmp_path / "s").mkdir()
+    for path in (prepared / encoding).iterdir():
+        (tmp_path / "s" / path.name).write_bytes(path.read_bytes())
+    return tmp_path / "s"
+
+
+@pytest.mark.parametrize(("encoding", "tolerance"), [("raw", 0), ("jpeg", 24)])  # the colours are noise, hard on JPEG
+def test_shards_hold_the_pictures_of_their_source(prepared, encoding, tolerance):
+    source, stored = open_dataset(str(prepared / "colours")), open_dataset(str(prepared / encoding))
+    assert stored.name == "colours"
+    assert stored.class_names == source.class_names
+    for one, other in ((source.train, stored.train), (source.validation, stored.validation)):
+        assert list(one.names) == list(other.names)
+        assert other.names[-1] == one.names[-1]
+        assert other.names[1:3] == list(one.names[1:3])
+        np.testing.assert_array_equal(one.labels, other.labels)
+        for index in range(len(one)):
+            place = tf.constant(index, tf.int64)
+            difference = reading.pixels(one, place).numpy().astype(int) - reading.pixels(other, place).numpy()
+            assert np.abs(difference).mean() <= tolerance
+
+
+@pytest.mark.parametrize("encoding", shards.ENCODINGS)
+def test_a_batch_is_its_pictures_in_any_order(prepared, encoding):
+    split = open_dataset(str(prepared / encoding)).train
+    order = [7, 0, 11, 7, 3]
+    (batch,) = tf.data.Dataset.from_tensors(tf.constant(order, tf.int64)).map(split.read_batch)
+    assert batch.shape[1:] == (() if encoding == "jpeg" else (256, 256, 3))
+    for index, picture in zip(order, batch, strict=True):
+        assert np.all(picture.numpy() == split.read(tf.constant(index, tf.int64)).numpy())
+
+
+def test_raw_shards_are_plain_numpy_files(prepared):
+    pictures = np.load(prepared / "raw" / "train-00000.npy", mmap_mode="r")
+    split = open_dataset(str(prepared / "raw")).train
+    assert pictures.shape == (12, 256, 256, 3)
+    np.testing.assert_array_equal(pictures[5], split.read(tf.constant(5, tf.int64)))
+    encoded = np.load(prepared / "jpeg" / "train-00000.npy")
+    assert encoded.ndim == 1
+    assert bytes(encoded[:2]) == b"\xff\xd8"
+
+
+def test_statistics_are_those_of_the_training_pictures(prepared):
+    dataset = open_dataset(str(prepared / "raw"))
+    pictures = np.load(prepared / "raw" / "train-00000.npy").astype(np.float64)
+    np.testing.assert_allclose(dataset.statistics.mean, pictures.mean(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(dataset.statistics.covariance, np.cov(pictures.reshape(-1, 3).T, bias=True), rtol=1e-9)
+    np.testing.assert_allclose(np.load(prepared / "raw" / "mean_image.npy"), pictures.mean(axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("encoding", shards.ENCODINGS)
+def test_a_changed_byte_is_found_when_it_is_read(prepared, encoding, tmp_path):
+    folder = copy(prepared, encoding, tmp_path)
+    path = folder / "train-00000.npy"
+    content = bytearray(path.read_bytes())
+    offset = int(np.load(folder / "train-00000.index.npy")[4]["offset"])
+    content[offset + 700] ^= 1
+    path.write_bytes(content)
+    split = open_dataset(str(folder)).train
+    assert split.read(tf.constant(3, tf.int64)) is not None
+    with (
+        pytest.raises(InputError, match=r"train-00000.npy is damaged: picture 4 does not match its checksum; remove"),
+        reading.naming_unreadable(split),
+    ):
+        list(tf.data.Dataset.range(12).batch(6).map(split.read_batch))
+
+
+def cut(folder):
+    path = folder / "train-00000.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    return r"train-00000.npy is damaged: 2,359,423 bytes instead of 2,359,424; remove it and prepare"
+
+
+def other_label(folder):
+    path = folder / "train-00000.index.npy"
+    index = np.load(path)
+    index[0]["label"] = 2
+    np.save(path, index)
+    return r"train-00000.index.npy is damaged \(checksum\); remove it and prepare"
+
+
+def no_shard(folder):
+    (folder / "train-00000.npy").unlink()
+    return r"train-00000.npy cannot be read \(No such file or directory\); prepare the data set again"
+
+
+def later_format(folder):
+    values = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps({**values, "format": 3}))
+    return r"holds shards of format 3, this version reads 2; prepare them again"
+
+
+def no_manifest(folder):
+    (folder / "dataset.json").write_text("{")
+    return r"dataset.json is missing or damaged; prepare the data set again"
+
+
+def half_a_manifest(folder):
+    (folder / "dataset.json").write_text('{"format": 2}')
+    return r"dataset.json is missing or damaged; prepare the data set again"
+
+
+DAMAGES = [cut, other_label, no_shard, later_format, no_manifest, half_a_manifest]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_that_shows_at_once_is_told_at_once(prepared, damage, tmp_path):
+    folder = copy(prepared, "raw", tmp_path)
+    message = damage(folder)
+    with pytest.raises(InputError, match=message):
+        _ = open_dataset(str(folder)).train
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text(path.read_text().replace("0", "1", 1))])
+def test_sources_that_are_lost_or_changed_are_named(prepared, tmp_path, damage):
+    folder = copy(prepared, "raw", tmp_path)
+    damage(folder / "train-00000.sources.json")
+    split = open_dataset(str(folder)).train
+    with pytest.raises(InputError, match=r"train-00000.sources.json is damaged or missing; remove it and prepare the"):
+        _ = split.names[0]

@@ -1,0 +1,304 @@
+"""ImageNet in every form: the same pictures, the same labels, and one message for who has none."""
+
+import io
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+from support import cli, only_error
+
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.dataset import DataSet
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources import imagenet
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.inference import class_labels
+from alexnet_keras.system.errors import InputError, OptionError
+
+SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the devkit's ids 449, 1 and 1000 or so
+TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation pictures 1, 2 and 3
+
+
+def colour(label: int) -> tuple[int, int, int]:
+    return 20 + label // 5, label % 200, 90
+
+
+def jpeg(label: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (50, 40), colour(label)).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def label_of(synset: str) -> int:
+    return imagenet.synsets().index(synset)
+
+
+def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def write_tars(folder: Path, train: dict[str, dict[str, bytes]], val: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True)
+    with tarfile.open(folder / imagenet.TRAIN_TAR, "w") as outer:
+        for synset, members in train.items():
+            buffer = io.BytesIO()
+            with tarfile.open(fileobj=buffer, mode="w") as inner:
+                for name, content in members.items():
+                    add(inner, name, content)
+            add(outer, f"{synset}.tar", buffer.getvalue())
+    with tarfile.open(folder / imagenet.VAL_TAR, "w") as outer:
+        for name, content in val.items():
+            add(outer, name, content)
+    return folder
+
+
+def drawn() -> tuple[dict[str, dict[str, bytes]], dict[str, bytes]]:
+    train = {s: {f"{s}_{number}.JPEG": jpeg(label_of(s)) for number in (7, 12)} for s in SYNSETS}
+    return train, {f"ILSVRC2012_val_{n:08}.JPEG": jpeg(label_of(synset)) for n, synset in enumerate(TRUTH, 1)}
+
+
+def write_tree(root: Path, flat: bool) -> Path:
+    train, val = drawn()
+    for synset, members in train.items():
+        (root / "train" / synset).mkdir(parents=True)
+        for name, content in members.items():
+            (root / "train" / synset / name).write_bytes(content)
+    for synset, (name, content) in zip(TRUTH, val.items(), strict=True):
+        folder = root / "val" if flat else root / "val" / synset
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return root
+
+
+def check_labels(dataset: DataSet) -> None:
+    """Every picture has the colour of its label, every label is the synset's place among the sorted 1,000."""
+    assert dataset.name == "imagenet"
+    assert len(dataset.class_names) == 1000
+    assert dataset.class_names == tuple(sorted(dataset.class_names))
+    assert sorted(dataset.train.labels) == sorted(2 * [label_of(s) for s in SYNSETS])
+    assert list(dataset.validation.labels) == [label_of(synset) for synset in TRUTH] or sorted(
+        dataset.validation.labels
+    ) == sorted(label_of(synset) for synset in TRUTH)
+    for split in (dataset.train, dataset.validation):
+        for index, label in enumerate(split.labels):
+            picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64))).numpy().astype(int)
+            assert np.abs(picture[20, 20] - colour(label)).max() <= 4
+
+
+def test_labels_are_in_the_order_of_the_synsets_and_have_words():
+    assert label_of("n01440764") == 0
+    assert label_of("n15075141") == 999
+    assert class_labels.readable("n01440764") == "tench"
+    assert class_labels.readable("n15075141") == "toilet tissue"
+    assert class_labels.readable("n99999999") == "n99999999"
+    assert len(class_labels.imagenet_words()) == 1000
+    assert set(class_labels.SYNSET_WORDS) <= set(class_labels.imagenet_words())
+
+
+def test_the_words_are_those_of_the_challenge(shared_data):
+    lines = (shared_data / "imagenet_synset_words.txt").read_text().splitlines()
+    expected = dict(line.split(" ", 1) for line in lines)
+    assert tuple(expected) == imagenet.synsets()
+    words = {
+        synset: text.split(" (")[0] for synset, text in class_labels.imagenet_words().items()
+    }  # crane (bird), (machine)
+    assert words == expected
+
+
+def test_the_tars_are_built_by_tfds_and_used_again(tmp_path):
+    manual = write_tars(tmp_path / "manual", *drawn())
+    source = DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual))
+    dataset = open_dataset(source)
+    check_labels(dataset)
+    assert sorted(dataset.train.names)[0] == "n01440764_12.JPEG"
+    assert (tmp_path / "data" / "imagenet2012").is_dir()
+    shutil.rmtree(manual)
+    check_labels(open_dataset(source))
+
+
+def test_the_manual_folder_of_tfds_is_looked_into(tmp_path, monkeypatch):
+    write_tars(tmp_path / "downloads" / "manual", *drawn())
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    check_labels(open_dataset("imagenet"))
+
+
+def test_real_photographs_in_tars(shared_data, tmp_path):
+    train: dict[str, dict[str, bytes]] = {}
+    photographs = sorted((shared_data / "imagenet_samples").iterdir())
+    for number, path in enumerate(photographs):
+        synset = path.name.split("_")[0]
+        train.setdefault(synset, {})[f"{synset}_{number}.JPEG"] = path.read_bytes()
+    val = {f"ILSVRC2012_val_{n:08}.JPEG": path.read_bytes() for n, path in enumerate(photographs[:5], 1)}
+    manual = write_tars(tmp_path / "manual", train, val)
+    dataset = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path), manual_dir=str(manual)))
+    assert (len(dataset.train), len(dataset.validation)) == (len(photographs), 5)
+    for name, label in zip(dataset.train.names, dataset.train.labels, strict=True):
+        assert dataset.class_names[label] == name.split("_")[0]
+    result = prepare(dataset, tmp_path / "shards", Settings(jobs=2))
+    assert result.images == {"train": len(photographs), "validation": 5}
+    assert 12_000 < result.bytes / (len(photographs) + 5) < 40_000
+    prepared = open_dataset(str(tmp_path / "shards"))
+    assert list(prepared.train.names) == list(dataset.train.names)
+    np.testing.assert_array_equal(prepared.train.labels, dataset.train.labels)
+
+
+@pytest.mark.parametrize("form", ["by synset", "flat", "flat with a devkit"])
+def test_trees(form, tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat=form != "by synset")
+    if form == "flat with a devkit":
+        path = root / imagenet.GROUND_TRUTH
+        path.parent.mkdir(parents=True)
+        path.write_text("490\n361\n171\n")  # as the real one begins
+    check_labels(open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path))))
+    if form != "by synset":
+        check_labels(open_dataset(str(root)))
+        assert list(open_dataset(str(root)).validation.labels) == [label_of(synset) for synset in TRUTH]
+
+
+def test_the_devkit_decides_where_it_is(tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat=True)
+    path = tmp_path / imagenet.GROUND_TRUTH
+    path.parent.mkdir(parents=True)
+    path.write_text("1\n2\n1000\n")
+    first = [open_dataset(str(root)).class_names[label] for label in open_dataset(str(root)).validation.labels]
+    assert first[:2] == ["n02119789", "n02100735"]  # kit fox, English setter
+    path.write_text("1\n2\n1001\n")
+    with pytest.raises(InputError, match=r"ground_truth.txt, line 3: '1001' is no class; they are numbered 1 to 1,000"):
+        _ = open_dataset(str(root)).validation
+    path.write_text("1\n2\n")
+    with pytest.raises(InputError, match=r"val_00000003.JPEG has no label: .*ground_truth.txt has 2 of them"):
+        _ = open_dataset(str(root)).validation
+
+
+def test_what_is_none_of_imagenets_is_named(tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat=True)
+    (root / "val" / "holiday.jpg").write_bytes(jpeg(3))
+    with pytest.raises(InputError, match=r"val/holiday.jpg is not named as ILSVRC2012's validation pictures"):
+        _ = open_dataset(str(root)).validation
+    (root / "train" / "n00000001").mkdir()
+    with pytest.raises(InputError, match=r"train/n00000001 is none of the 1,000 classes of ILSVRC2012; move it away"):
+        _ = open_dataset(str(root)).train
+
+
+def test_shards_come_first(tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat=True)
+    prepare(open_dataset(str(root)), tmp_path / "imagenet-256", Settings(encoding="raw"))
+    write_tars(tmp_path / "downloads" / "manual", {}, {})
+    dataset = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path)))
+    assert dataset.train.read_batch is not None
+    assert list(dataset.validation.labels) == [label_of(synset) for synset in TRUTH]
+    again = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256")))
+    assert len(again.train) == 6
+    halves = DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256"), split="train[:50%],train[50%:]")
+    with pytest.raises(OptionError, match=r"--split train.*: .*imagenet-256 has its own; only data sets that TFDS has"):
+        open_dataset(halves)
+
+
+def test_a_tree_has_its_own_splits(tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat=False)
+    with pytest.raises(
+        OptionError, match=f"--split train,validation: {root} has its own; only data sets that TFDS has"
+    ):
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path), split="train,validation"))
+
+
+def test_a_dry_run_builds_nothing(tmp_path):
+    write_tars(tmp_path / "downloads" / "manual", *drawn())
+    result = cli(
+        "data", "prepare", "--data", "imagenet", "--data-dir", tmp_path, "--output", tmp_path / "o", "--dry-run"
+    )
+    assert "is not built from the tars in" in only_error(result)
+    assert "leave out --dry-run" in only_error(result)
+    assert [path.name for path in tmp_path.iterdir()] == ["downloads"]
+
+
+def test_who_has_none_is_told_what_to_get_and_where_to_put_it(tmp_path):
+    result = cli("data", "check", "--data", "imagenet", "--data-dir", tmp_path, "--manual-dir", tmp_path / "m")
+    assert result.code == 1
+    message = only_error(result)
+    for text in (
+        f"shards in {tmp_path}",
+        f"a TensorFlow Datasets build in {tmp_path}/imagenet2012",
+        f"ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar in {tmp_path}/m",
+        "train/<synset>/*.JPEG with val",
+        "ILSVRC2012_img_train.tar (147.9 GB, 147,897,477,120 bytes)",
+        "ILSVRC2012_img_val.tar (6.7 GB, 6,744,924,160 bytes)",
+        f"put both into {tmp_path}/m",
+        "https://image-net.org/download-images",
+    ):
+        assert text in message
+
+
+def climbs_out(train, val):
+    train["n01440764"]["../../n01440764_9.JPEG"] = jpeg(0)
+    return r"train.tar holds '../../n01440764_9.JPEG' in n01440764.tar, which is no picture of that class"
+
+
+def climbs_out_of_val(train, val):
+    val["../ILSVRC2012_val_00000004.JPEG"] = jpeg(0)
+    return r"val.tar holds '../ILSVRC2012_val_00000004.JPEG', which is no validation picture"
+
+
+def outer_climbs_out(train, val):
+    train["../n01440764"] = {}
+    return r"train.tar holds '../n01440764.tar', which is no class of ILSVRC2012"
+
+
+def another_class(train, val):
+    train["n01440764"]["n15075141_3.JPEG"] = jpeg(0)
+    return r"train.tar holds 'n15075141_3.JPEG' in n01440764.tar, which is no picture of that class"
+
+
+def unknown_class(train, val):
+    train["n00000001"] = {}
+    return r"train.tar holds 'n00000001.tar', which is no class of ILSVRC2012"
+
+
+def missing_number(train, val):
+    del val["ILSVRC2012_val_00000002.JPEG"]
+    return r"val.tar lacks ILSVRC2012_val_00000002.JPEG, so the labels of those after it would be wrong"
+
+
+@pytest.mark.parametrize(
+    "damage", [climbs_out, climbs_out_of_val, outer_climbs_out, another_class, unknown_class, missing_number]
+)
+def test_tars_with_wrong_names_are_refused_before_they_are_built(damage, tmp_path):
+    train, val = drawn()
+    message = damage(train, val)
+    manual = write_tars(tmp_path / "manual", train, val)
+    with pytest.raises(InputError, match=re.escape(message)):
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
+    assert {path.name for path in tmp_path.iterdir()} <= {"manual", "data"}
+    assert not (tmp_path / "data" / "imagenet2012").exists()
+
+
+@pytest.mark.parametrize("name", [imagenet.TRAIN_TAR, imagenet.VAL_TAR])
+@pytest.mark.parametrize("size", [0, 700, 1800])
+def test_a_tar_that_is_cut_short_is_named(name, size, tmp_path):
+    manual = write_tars(tmp_path / "manual", *drawn())
+    (manual / name).write_bytes((manual / name).read_bytes()[:size])
+    with pytest.raises(InputError, match=rf"{name} is no whole tar \(.*\): .* bytes of .*; download it again"):
+        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
+
+
+def test_a_build_that_ends_in_between_leaves_no_build(tmp_path, monkeypatch):
+    manual = write_tars(tmp_path / "manual", *drawn())
+    source = DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual))
+    with monkeypatch.context() as patch:
+        patch.setattr(tfds.core.GeneratorBasedBuilder, "_download_and_prepare", _full)
+        with pytest.raises(InputError, match="could not be downloaded and prepared: .*No space left on device"):
+            open_dataset(source)
+    check_labels(open_dataset(source))
+
+
+def _full(*arguments, **options):
+    raise OSError(28, "No space left on device")

@@ -1,0 +1,414 @@
+"""Every source of pictures, and what each says when it cannot be used."""
+
+import dataclasses
+import json
+import os
+import shutil
+import tarfile
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+from support import CLASS_NAMES, cli, draw_folder, only_error
+
+from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.cli.options import data_source
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.data import check, reading
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
+from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
+from alexnet_keras.inference import class_labels
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.training.train import train
+
+
+def test_a_folder_lists_its_classes_and_pictures(folder):
+    dataset = open_dataset(str(folder))
+    assert dataset.name == "colours"
+    assert dataset.class_names == CLASS_NAMES
+    assert len(dataset.train) == 12
+    assert len(dataset.validation) == 9
+    for index in (0, 5, 11):
+        path = dataset.train.names[index]
+        assert f"/train/{CLASS_NAMES[dataset.train.labels[index]]}/" in path
+        with open(path, "rb") as file:
+            assert dataset.train.read(tf.constant(index, tf.int64)).numpy() == file.read()
+
+
+def test_a_folder_ignores_what_is_no_picture(tmp_path):
+    root = draw_folder(tmp_path / "d")
+    (root / "train" / "red" / "notes.txt").write_text("x")
+    (root / "train" / "red" / "._0.jpg").write_text("x")
+    (root / "train" / ".cache").mkdir()
+    (root / "train" / "README.md").write_text("x")
+    assert len(open_dataset(str(root)).train) == 12
+
+
+def test_file_names_need_not_be_utf8(tmp_path):
+    root = draw_folder(tmp_path / "d")
+    (root / "train" / "red" / "0.jpg").rename(os.fsdecode(os.fsencode(root / "train" / "red") + b"/\xff.jpg"))
+    split = open_dataset(str(root)).train
+    assert len(split) == 12
+    assert all(len(split.read(tf.constant(index, tf.int64)).numpy()) > 100 for index in range(12))
+
+
+def test_shapes_are_the_embedded_pictures(monkeypatch):
+    monkeypatch.setitem(shapes.NUM_IMAGES, "train", 20)
+    monkeypatch.setitem(shapes.NUM_IMAGES, "validation", 10)
+    dataset = open_dataset("shapes")
+    assert dataset.class_names == shapes.CLASS_NAMES
+    assert (len(dataset.train), len(dataset.validation)) == (20, 10)
+    np.testing.assert_array_equal(dataset.train.read(tf.constant(13, tf.int64)), shapes.draw("train", 13)[0])
+    np.testing.assert_array_equal(dataset.validation.labels, np.arange(10))
+
+
+def test_shapes_have_two_thousand_and_five_hundred_pictures():
+    assert shapes.NUM_IMAGES == {"train": 2000, "validation": 500}
+
+
+def empty_class(root):
+    (root / "train" / "yellow").mkdir()
+    return "train/yellow|val/yellow", "is missing|holds no picture"
+
+
+def no_val(root):
+    (root / "val").rename(root / "test")
+    return "has no folder 'val'", "it must hold train/<class>/ and val/<class>/ pictures"
+
+
+def one_class(root):
+    for split in ("train", "val"):
+        for name in ("red", "green"):
+            (root / split / name).rename(root / f"{split}-{name}")
+    return "train has 1 class folder", "needs at least two"
+
+
+def foreign_class(root):
+    (root / "val" / "yellow").mkdir()
+    return "val/yellow is a class that", "train lacks"
+
+
+def missing_class(root):
+    (root / "val" / "red").rename(root / "red")
+    return "val/red is missing", "every class needs pictures for training and validation"
+
+
+def no_pictures(root):
+    for path in (root / "train" / "green").iterdir():
+        path.rename(path.with_suffix(".tiff"))
+    return "train/green holds no picture", r"\(.jpeg, .jpg, .png\); add some or remove it"
+
+
+@pytest.mark.parametrize("damage", [empty_class, no_val, one_class, foreign_class, missing_class, no_pictures])
+def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    for message in damage(root):
+        with pytest.raises(InputError, match=message):  # noqa: PT012  # some show when the split is opened
+            dataset = open_dataset(str(root))
+            _ = dataset.train, dataset.validation
+
+
+def test_a_file_is_no_data_set(tmp_path):
+    (tmp_path / "data.zip").write_text("x")
+    with pytest.raises(InputError, match=r"data.zip is a file; give the folder that holds train/ and val/"):
+        open_dataset(str(tmp_path / "data.zip"))
+
+
+@pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!"])
+def test_an_unknown_name_says_what_can_be_given(name):
+    with pytest.raises(OptionError, match=f"--data {name}: no such folder, and no such data set in TensorFlow"):
+        open_dataset(name)
+
+
+class TinyColours(tfds.core.GeneratorBasedBuilder):
+    """A real TFDS builder that downloads nothing."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SPLITS = {"train": 6, "test": 4}  # noqa: RUF012
+
+    def _info(self):
+        features = {"image": tfds.features.Image(), "label": tfds.features.ClassLabel(names=["dark", "light"])}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(count) for split, count in self.SPLITS.items()}
+
+    def _generate_examples(self, count):
+        for index in range(count):
+            yield index, {"image": np.full((20, 30, 3), 250 * (index % 2), np.uint8), "label": index % 2}
+
+
+class TinyUnsplit(TinyColours):
+    SPLITS = {"train": 20}  # noqa: RUF012
+
+
+class TinyBroken(TinyColours):
+    def _split_generators(self, dl_manager):
+        raise OSError("the server is away\nsecond line")
+
+
+class TinyText(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {}
+
+    def _generate_examples(self):
+        yield from ()
+
+
+@pytest.fixture
+def tfds_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_tfds_name_is_prepared_and_read():
+    dataset = open_dataset("tiny_colours")
+    assert dataset.class_names == ("dark", "light")
+    assert (len(dataset.train), len(dataset.validation)) == (6, 4)
+    for split in (dataset.train, dataset.validation):
+        for index, label in enumerate(split.labels):
+            picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64)))
+            assert picture.shape == (20, 30, 3)
+            assert np.all(picture == 250 * label)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_dry_run_downloads_nothing(tmp_path):
+    message = "--data tiny_colours is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
+    for arguments in (("train",), ("data", "prepare", "--output", tmp_path / "out")):
+        result = cli(*arguments, "--data", "tiny_colours", "--dry-run")
+        assert result.code == 1
+        assert message in only_error(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_without_a_validation_split_the_last_tenth_stands_in():
+    dataset = open_dataset("tiny_unsplit")
+    assert (len(dataset.train), len(dataset.validation)) == (18, 2)
+
+
+def test_a_broken_tfds_says_what_mends_it(monkeypatch):
+    monkeypatch.delattr(tfds, "builder")
+    with pytest.raises(InputError, match="cannot be imported beside this TensorFlow; .* 'tensorflow-metadata<1.18'"):
+        open_dataset("cifar10")
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
+    with pytest.raises(OptionError, match="--data tiny_colours:9.9.9: TensorFlow Datasets says: .*9.9.9"):
+        open_dataset("tiny_colours:9.9.9")
+    with pytest.raises(OptionError, match="--data tiny_colours/foo: TensorFlow Datasets says: "):
+        open_dataset("tiny_colours/foo")
+    with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
+        open_dataset("tiny_text")
+    with pytest.raises(
+        InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
+    ):
+        open_dataset("tiny_broken")
+    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+        _ = open_dataset("tiny_colours").train
+
+
+NAMED = {
+    "imagenette": ("train", "validation"),
+    "imagewoof": ("train", "validation"),
+    "cifar10": ("train", "test"),
+    "cifar100": ("train", "test"),
+    "tf_flowers": ("train", "train"),
+}
+
+
+def record_splits(builder, counts):
+    """What a finished build leaves behind, without the pictures."""
+    library = tfds.core
+    infos = [
+        library.SplitInfo(
+            name=name,
+            shard_lengths=[count],
+            num_bytes=1000,
+            filename_template=library.ShardedFileTemplate(
+                data_dir=builder.data_dir, dataset_name=builder.name, split=name, filetype_suffix="tfrecord"
+            ),
+        )
+        for name, count in counts.items()
+    ]
+    builder.info.set_splits(library.splits.SplitDict(infos))
+    builder.data_path.mkdir(parents=True)
+    builder.info.write_to_directory(builder.data_path)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
+    tfds_builders.tfds(DataSource(name=name))
+    training, validation = NAMED[name]
+    record_splits(tfds.builder(name, data_dir=str(tmp_path)), {training: 20, validation: 20})
+    with tfds.testing.mock_data(num_examples=20, data_dir=str(tmp_path)):
+        dataset = open_dataset(DataSource(name=name, data_dir=str(tmp_path)))
+        assert len(dataset.class_names) == {"cifar100": 100, "tf_flowers": 5}.get(name, 10)
+        for split in (dataset.train, dataset.validation):
+            assert 0 < len(split) <= 20
+            for index in range(len(split)):
+                picture = reading.pixels(split, tf.constant(index, tf.int64))
+                assert picture.shape == (256, 256, 3)
+
+
+def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
+    record_splits(tfds.builder("imagenet_v2", data_dir=str(tmp_path)), {"test": 6})
+    with tfds.testing.mock_data(num_examples=6, data_dir=str(tmp_path)):
+        dataset = open_dataset(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
+        assert dataset.class_names == imagenet.synsets()
+        assert len(dataset.validation) == 6
+        with pytest.raises(InputError, match="--data imagenet_v2 has no split for train, only test; name what to take"):
+            _ = dataset.train
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_split_expressions():
+    dataset = open_dataset(DataSource(name="tiny_unsplit", split="train[:25%]+train[75%:], train[10:15]"))
+    assert (len(dataset.train), len(dataset.validation)) == (10, 5)
+    plain = open_dataset(DataSource(name="tiny_unsplit", split="train,train"))
+    every = [int(plain.train.labels[index]) for index in range(20)]
+    assert list(dataset.train.labels) == every[:5] + every[15:]
+    assert list(dataset.validation.labels) == every[10:15]
+    for split, message in {
+        "train": "--split train: give two, for training and validation, such as",
+        "train,trian": "--split trian: TensorFlow Datasets says: ",
+        "train,train[20:]": r"--split train\[20:\] has no picture in it",
+    }.items():
+        with pytest.raises(OptionError, match=message):
+            open_dataset(DataSource(name="tiny_unsplit", split=split))
+    with pytest.raises(OptionError, match="--split a,b: shapes has its own; only data sets of TFDS are split so"):
+        open_dataset(DataSource(name="shapes", split="a,b"))
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_stream_gives_any_part_in_order():
+    dataset = open_dataset(DataSource(name="tiny_unsplit", split="train[15:]+train[:10],train"))
+    stream = dataset.stream("train")
+    assert stream.count == 15
+    whole = [int(stream.load(example)[1]) for example in stream.elements(0, 15)]
+    assert whole == list(dataset.train.labels)
+    for start, stop in ((0, 5), (3, 9), (5, 15), (14, 15)):
+        part = [int(stream.load(example)[1]) for example in stream.elements(start, stop)]
+        assert part == whole[start:stop]
+    assert stream.name(3) == "tiny_unsplit train[15:]+train[:10] 3"
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp_path):
+    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    dataset = open_dataset("tiny_colours")
+    result = prepare(dataset, tmp_path / "shards", Settings(encoding="raw"))
+    assert result.images == {"train": 6, "validation": 4}
+    split = open_dataset(str(tmp_path / "shards")).train
+    for index, label in enumerate(split.labels):
+        assert np.all(split.read(tf.constant(index, tf.int64)) == 250 * label)
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, tiny, tmp_path, capfd):
+    little = types.SimpleNamespace(virtual_memory=lambda: types.SimpleNamespace(available=10))
+    monkeypatch.setattr(tfds_builders, "psutil", little)
+    whole = dataclasses.replace(
+        recipe("quickstart"), architecture=tiny, data="tiny_colours", input_size=67, batch_size=3, epochs=1
+    )
+    assert train(whole, tmp_path / "run").num_images == 4
+    shards = tfds_builders.prepared_folder(whole.source)
+    assert f"tiny_colours is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
+        capfd.readouterr().err
+    )
+    written = (shards / "dataset.json").stat().st_mtime_ns
+    assert train(whole, tmp_path / "again").num_images == 4
+    assert (shards / "dataset.json").stat().st_mtime_ns == written
+    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+        train(dataclasses.replace(whole, split="train[:3],train[3:]"), tmp_path / "split")
+
+
+class TinyUnlabelled(TinyColours):
+    def _generate_examples(self, count):
+        for index in range(count):
+            yield index, {"image": np.full((20, 30, 3), 7, np.uint8), "label": -1}
+
+
+@pytest.mark.usefixtures("tfds_folder")
+def test_pictures_without_a_label_are_named(tmp_path):
+    dataset = open_dataset("tiny_unlabelled")
+    message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; mend its labels"
+    with pytest.raises(InputError, match=message):
+        _ = dataset.train
+    with pytest.raises(InputError, match=message):
+        prepare(dataset, tmp_path / "shards", Settings())
+    with pytest.raises(InputError, match=message):
+        check.check(dataset, 1)
+
+
+def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
+    tfds_builders.tfds(DataSource(name="imagewoof"))
+    from alexnet_keras.data.sources import imagewoof
+
+    for split, count in (("train", 2), ("val", 1)):
+        for label, synset in enumerate(imagewoof.SYNSETS):
+            folder = tmp_path / "imagewoof2" / split / synset
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.new("RGB", (40, 30), (20 * label, 0, 0)).save(folder / f"{synset}_{index}.JPEG")
+    with tarfile.open(tmp_path / "imagewoof2.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "imagewoof2", "imagewoof2")
+    extracted = tmp_path / "extracted"
+    monkeypatch.setattr(
+        tfds.download.DownloadManager,
+        "download_and_extract",
+        lambda self, url: (shutil.unpack_archive(tmp_path / Path(url).name, extracted, filter="data"), extracted)[1],
+    )
+    dataset = open_dataset(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
+    assert [class_labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
+    assert (len(dataset.train), len(dataset.validation)) == (20, 10)
+    for index, label in enumerate(dataset.train.labels):
+        picture = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
+        assert abs(picture[5, 5, 0] - 20 * label) <= 3
+        assert dataset.train.names[index].startswith(dataset.class_names[label])
+
+
+def test_a_run_remembers_where_its_data_are(tmp_path):
+    values = {"data": "tf_flowers", "data_dir": "/data", "manual_dir": None, "split": "train[:5],train[5:]"}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    source = data_of(tmp_path / "model.keras")
+    assert source == DataSource(name="tf_flowers", data_dir="/data", split="train[:5],train[5:]")
+    assert data_source(lambda: source, None, data_dir="/other").data_dir == "/other"
+    assert data_source(lambda: source, "cifar10", split=None) == DataSource(name="cifar10")
+
+
+def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert absolute_source("colours") == absolute_source("./colours/") == str(folder.resolve())
+    assert absolute_source("shapes") == "shapes"
+    assert absolute_source("cifar10") == "cifar10"
+
+
+def test_labels_are_words_where_the_synset_is_known():
+    assert class_labels.readable("n01440764") == "tench"
+    assert class_labels.readable("star") == "star"
+
+
+def test_real_photographs(shared_data):
+    dataset = open_dataset(str(shared_data / "imagenette"))
+    assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
+    assert [class_labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
+    with Image.open(dataset.train.names[0]) as picture:
+        assert picture.size == (224, 224)

@@ -1,0 +1,254 @@
+"""Batches: every picture once, the same for the same seed, bad pictures named."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from support import draw_folder
+
+from alexnet_keras.data import augmentation, pipeline, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.load_data import load_data
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system.errors import InputError, OptionError
+
+COUNT = 10
+
+
+@pytest.fixture
+def split() -> Split:
+    """Ten pictures; a picture's colour is its index, its first row and column of pixels are marked."""
+    pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
+    return Split([str(i) for i in range(COUNT)], np.arange(COUNT), tf.constant(pictures).__getitem__)
+
+
+def batches(split, epochs=1, seed=0, batch_size=4, **options):
+    numbers = tf.data.Dataset.range(epochs)
+    dataset = pipeline.train_dataset(split, input_size=200, batch_size=batch_size, epochs=numbers, seed=seed, **options)
+    return [(images, labels) for images, labels in dataset.as_numpy_iterator()]
+
+
+def test_every_picture_once_an_epoch_with_its_own_label(split):
+    result = batches(split, epochs=3)
+    assert [len(labels) for _, labels in result] == [4, 4, 2] * 3
+    orders = []
+    for epoch in range(3):
+        images, labels = (np.concatenate(parts) for parts in zip(*result[3 * epoch : 3 * epoch + 3], strict=True))
+        assert images.shape == (COUNT, 200, 200, 3)
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+        assert sorted(labels) == list(range(COUNT))
+        orders.append(tuple(labels))
+    assert len(set(orders)) == 3
+
+
+def test_a_seed_is_an_order_and_an_augmentation():
+    random = np.random.RandomState(0).randint(0, 256, (COUNT, 256, 256, 3), dtype=np.uint8)
+    split = Split([""] * COUNT, np.arange(COUNT), tf.constant(random).__getitem__)
+    first, again, other = batches(split, seed=1), batches(split, seed=1), batches(split, seed=2)
+    for (images, labels), (same_images, same_labels) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(images, same_images)
+        np.testing.assert_array_equal(labels, same_labels)
+    assert not all(np.array_equal(a[1], b[1]) for a, b in zip(first, other, strict=True))
+
+    one, two = (np.concatenate([images for images, _ in result]) for result in (first, batches(split, 2, seed=1)[3:]))
+    assert not np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("source", ["held", "encoded", "jpeg by batch"])
+def test_threads_change_nothing(source, folder):
+    split = open_dataset(str(folder)).train
+    if source == "held":
+        split = reading.in_memory(split, "colours")
+    if source == "jpeg by batch":
+        stored = tf.stack(
+            [tf.io.encode_jpeg(reading.pixels(split, tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
+        )
+        split = dataclasses.replace(
+            split, read=stored.__getitem__, read_batch=lambda indices: tf.gather(stored, indices)
+        )
+    noise = augmentation.colour_noise("original", reading.colour_statistics(split))
+    dataset = pipeline.train_dataset(
+        split, input_size=200, batch_size=5, epochs=tf.data.Dataset.range(2), seed=4, noise=noise
+    )
+    results = []
+    for threads in (1, 2, 7):
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = threads
+        options.autotune.enabled = threads != 7
+        results.append(list(dataset.with_options(options).as_numpy_iterator()))
+    assert [len(labels) for _, labels in results[0]] == [5, 5, 2] * 2
+    for other in results[1:]:
+        for (images, labels), (same_images, same_labels) in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+
+
+def test_steps_cut_an_epoch_short(split):
+    assert [len(labels) for _, labels in batches(split, epochs=2, steps=1)] == [4, 4]
+
+
+def test_an_epoch_can_be_entered_at_any_step(split):
+    whole = batches(split, epochs=2)
+    for first_step in range(4):
+        entered = batches(split, epochs=2, first_step=first_step)
+        assert len(entered) == len(whole) - first_step
+        for (images, labels), (same_images, same_labels) in zip(entered, whole[first_step:], strict=True):
+            np.testing.assert_array_equal(images, same_images)
+            np.testing.assert_array_equal(labels, same_labels)
+
+
+@pytest.mark.parametrize("steps", [-1, 2])
+def test_hosts_share_every_batch(split, steps):
+    whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one picture, for the first host
+    shares = [
+        batches(split, 2, batch_size=3, steps=steps, worker_index=host, num_workers=3, first_step=1)
+        for host in range(3)
+    ]
+    for parts, (images, labels) in zip(zip(*shares, strict=True), whole[1:], strict=True):
+        order = np.argsort(np.concatenate([part_labels for _, part_labels in parts]))
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in parts])[order], np.sort(labels))
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in parts])[order], images[np.argsort(labels)])
+
+
+def test_a_batch_that_cannot_be_shared_out(split):
+    with pytest.raises(OptionError, match="batch_size 4 cannot be dealt out to 3 hosts; choose a multiple of 3."):
+        batches(split, worker_index=0, num_workers=3)
+
+
+def test_evaluation_takes_central_crops_in_order(split):
+    dataset = pipeline.eval_dataset(split, input_size=227, batch_size=3)
+    images, labels = (np.concatenate(parts) for parts in zip(*dataset.as_numpy_iterator(), strict=True))
+    assert images.shape == (COUNT, 227, 227, 3)
+    np.testing.assert_array_equal(labels, np.arange(COUNT))
+    np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+
+
+def test_hosts_share_the_evaluation(split):
+    """Ten pictures in batches of three: the last batch has one, and two of three hosts have none of it."""
+    shares = [
+        list(
+            pipeline.eval_dataset(
+                split, input_size=9, batch_size=3, worker_index=host, num_workers=3
+            ).as_numpy_iterator()
+        )
+        for host in range(3)
+    ]
+    assert [[len(labels) for _, labels in share] for share in shares] == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0]]
+    assert sorted(label for share in shares for _, labels in share for label in labels) == list(range(COUNT))
+    for images, labels in (batch for share in shares for batch in share):
+        assert images.shape == (len(labels), 9, 9, 3)
+        np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
+
+
+def test_memory_holds_the_same_pictures(folder):
+    split = open_dataset(str(folder)).train
+    held = reading.in_memory(split, "colours")
+    assert held.read(tf.constant(0, tf.int64)).dtype == tf.uint8
+    for index in range(len(split)):
+        place = tf.constant(index, tf.int64)
+        np.testing.assert_array_equal(reading.pixels(held, place), reading.pixels(split, place))
+    assert reading.in_memory(held, "colours") is held
+
+
+def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
+    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    split = open_dataset(str(folder)).train
+    assert reading.in_memory(split, "colours") is split
+
+
+def test_colour_statistics_are_mean_and_covariance(folder):
+    split = reading.in_memory(open_dataset(str(folder)).train, "colours")
+    pictures = np.stack([reading.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
+    statistics = reading.colour_statistics(split)
+    np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
+    np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
+
+
+def test_colours_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
+    monkeypatch.setattr(reading, "COLOUR_SAMPLE", 4)
+    assert reading.colour_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:300])
+    return "is not a complete JPEG, PNG, GIF or BMP picture; replace or remove it"
+
+
+def text(path):
+    path.write_text("this is no picture")
+    return "is not a complete JPEG, PNG, GIF or BMP picture"
+
+
+def empty(path):
+    path.write_bytes(b"")
+    return "is empty"
+
+
+def dangling(path):
+    path.unlink()
+    path.symlink_to("nowhere.jpg")
+    return "cannot be read from the disk"
+
+
+@pytest.mark.parametrize("damage", [truncated, text, empty, dangling])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_bad_picture_is_named(damage, in_memory, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    message = damage(root / "train" / "green" / "0.jpg")
+    split = open_dataset(str(root)).train
+    with pytest.raises(InputError, match=f"train/green/0.jpg {message}"):  # noqa: PT012  # one of two ways to read
+        if in_memory:
+            reading.in_memory(split, "colours")
+        else:
+            with reading.naming_unreadable(split):
+                batches(dataclasses.replace(split))
+
+
+def test_errors_of_other_causes_pass_through(split):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"), reading.naming_unreadable(split):
+        raise tf.errors.InvalidArgumentError(None, None, "mine")
+
+
+def test_load_data_feeds_fit(folder, tiny):
+    train, validation = load_data(str(folder), batch_size=5, input_size=67)
+    assert train.class_names == validation.class_names == ("blue", "green", "red")
+    assert int(train.cardinality()) == 3
+    orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
+    assert len(orders) == 4  # a new order each time
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(train, validation_data=validation, epochs=2, verbose=0).history
+    assert len(history["val_accuracy"]) == 2
+
+
+def test_load_data_draws_by_its_seed(folder):
+    first, again, other = (
+        [tuple(labels) for _, labels in load_data(str(folder), batch_size=12, seed=seed)[0].as_numpy_iterator()]
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"batch_size": 0}, "batch_size must be at least 1, got 0"), ({"input_size": 257}, "input_size must be 1 to 256")],
+)
+def test_load_data_checks_its_numbers(options, message):
+    with pytest.raises(OptionError, match=message):
+        load_data("shapes", **options)
+
+
+def test_pipelines_are_not_tuned_since_their_end_would_wait_for_the_tuner(tmp_path):
+    split = open_dataset(str(draw_folder(tmp_path / "colours"))).train
+    epochs = tf.data.Dataset.range(1)
+    for dataset in (
+        pipeline.train_dataset(split, input_size=67, batch_size=4, epochs=epochs, seed=0),
+        pipeline.eval_dataset(split, input_size=67, batch_size=4),
+        *load_data(str(tmp_path / "colours"), input_size=67, batch_size=4),
+    ):
+        assert dataset.options().autotune.enabled is False

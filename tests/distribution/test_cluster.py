@@ -1,0 +1,233 @@
+"""Several processes on the loopback address take the steps of one; what the environment tells of hosts is read."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support import ROOT
+from support.processes import assert_same_training
+from support.processes import train as train_alone
+
+from alexnet_keras.distribution import rendezvous
+from alexnet_keras.distribution.cluster import Cluster, check, expand_nodes, find
+from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.training import run_folder
+
+BOUND_SECONDS = 120  # as the README says
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(folder, run, count, **options):
+    """`tests/support/train_tiny.py` on each of several hosts."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    program = ROOT / "tests" / "support" / "train_tiny.py"
+    command = [sys.executable, program, folder, json.dumps({"run": str(run), **options})]
+    processes = []
+    for index in range(count):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task), "CUDA_VISIBLE_DEVICES": "-1"}
+        processes.append(
+            subprocess.Popen(
+                command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        )
+    return processes
+
+
+def finish(processes):
+    outputs = [process.communicate(timeout=500) for process in processes]
+    for process, (_, errors) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, errors
+    return [json.loads(out.splitlines()[-1]) for out, _ in outputs], [errors for _, errors in outputs]
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size"),
+    [(2, 4), pytest.param(3, 6, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
+)
+def test_hosts_take_the_steps_of_one(count, batch_size, nine, tmp_path):
+    """Nine pictures, so that the last batch of four leaves hosts without a picture; seven in validation."""
+    one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size)
+    results, errors = finish(start(nine, tmp_path / "two", count, batch_size=batch_size))
+    for result in results:
+        assert_same_training(tmp_path, one, result)
+    assert f"{count} hosts, {count} devices in all" in errors[0]
+    names = {path.name for path in (tmp_path / "two").iterdir()} - {run_folder.LOCK}
+    assert names == {path.name for path in (tmp_path / "one").iterdir()} - {run_folder.LOCK}
+    assert len(list((tmp_path / "two" / run_folder.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation
+    assert all("Epoch" not in text for text in errors[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_lost_host_ends_the_others_and_all_resume(victim, nine, tmp_path):
+    one = train_alone(nine, tmp_path / "one", "cpu:1", epochs=40)
+    processes = start(nine, tmp_path / "two", 2, epochs=40, keywords={"checkpoint_minutes": 0})
+    while not list((tmp_path / "two").glob("checkpoints/step-*[1-9][0-9].npz")):
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.1)
+    processes[victim].send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    processes[victim].communicate()
+    _, errors = processes[1 - victim].communicate(timeout=500)
+    seconds = time.monotonic() - killed
+    print(
+        f"the other host ended after {seconds:.1f} s with {processes[1 - victim].returncode}: {errors.splitlines()[-1]}"
+    )
+    assert processes[1 - victim].returncode == 1
+    assert seconds < BOUND_SECONDS
+    assert "Lost another host of this training" in errors.splitlines()[-1]
+    results, _ = finish(start(nine, tmp_path / "two", 2, epochs=40, keywords={"resume": True, "checkpoint_minutes": 0}))
+    assert_same_training(tmp_path, one, results[0])
+
+
+def test_hosts_wait_for_each_other_in_any_order():
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(rendezvous.gather, Cluster(addresses, index), 60) for index in (2, 1)]
+        time.sleep(0.5)
+        assert not any(future.done() for future in waiting)
+        rendezvous.gather(Cluster(addresses, 0), 60)
+        for future in waiting:
+            future.result(60)
+
+
+@pytest.mark.parametrize(("index", "missing"), [(0, "127.0.0.1:{1}, 127.0.0.1:{2}"), (1, "127.0.0.1:{0}")])
+def test_hosts_that_do_not_come_are_named(index, missing):
+    ports = free_ports(3)
+    cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in ports), index)
+    with pytest.raises(RunError, match=f"Waited 1 seconds in vain for {missing.format(*ports)}; start all hosts at"):
+        rendezvous.gather(cluster, 1)
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.create_server(("", 0)) as other:
+        cluster = Cluster((f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"), 0)
+        with pytest.raises(InputError, match="127.0.0.1:[0-9]+ cannot be listened at .*; choose another port"):
+            rendezvous.gather(cluster, 1)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_host_that_waits_hears_signals(index, folder, tmp_path):
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    command = [sys.executable, ROOT / "cli.py", "train", "--data", folder, "--batch-size", "4", "--run", tmp_path / "r"]
+    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+    with subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE) as process:
+        assert any("waiting for others" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode in (143, -signal.SIGTERM)
+    assert not (tmp_path / "r").exists()
+
+
+TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "cluster"),
+    [
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", 1), Cluster(("a:1", "b:2"), 1)),
+        (TASK.format('{"worker": ["b:2"], "chief": ["a:1"]}', "worker", 0), Cluster(("a:1", "b:2"), 1)),
+        (TASK.format('{"worker": ["b:2"], "chief": ["a:1"]}', "chief", '"0"'), Cluster(("a:1", "b:2"), 0)),
+        (TASK.format('{"worker": ["[::1]:1", "b.c-d:2"]}', "worker", 0), Cluster(("[::1]:1", "b.c-d:2"), 0)),
+        (TASK.format('{"worker": ["a:1"]}', "worker", 0), None),
+    ],
+)
+def test_tf_config_is_read(text, cluster):
+    assert find({"TF_CONFIG": text}) == cluster
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", r"TF_CONFIG cannot be read; it must look like \{"),
+        ("[]", "TF_CONFIG cannot be read"),
+        ('{"cluster": {"worker": ["a:1", "b:2"]}}', "TF_CONFIG cannot be read"),
+        (TASK.format('{"worker": 3}', "worker", 0), "TF_CONFIG cannot be read"),
+        (TASK.format('{"worker": ["a:1"], "ps": ["b:2"]}', "worker", 0), "TF_CONFIG has ps; all hosts of a training"),
+        (TASK.format('{"worker": ["a", "b:2"]}', "worker", 0), "TF_CONFIG has the address 'a'; it must look like"),
+        (TASK.format('{"worker": ["a:1", "a:1"]}', "worker", 0), "TF_CONFIG names an address twice: a:1, a:1"),
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", 2), "TF_CONFIG says that this is worker 2, which its"),
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", -1), "TF_CONFIG says that this is worker -1"),
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "chief", 0), "TF_CONFIG says that this is chief 0"),
+    ],
+)
+def test_tf_config_that_makes_no_sense_is_refused(text, message):
+    with pytest.raises(OptionError, match=message):
+        find({"TF_CONFIG": text})
+
+
+SLURM = {
+    "SLURM_STEP_NUM_TASKS": "3",
+    "SLURM_STEP_NODELIST": "node[9-10],gpu07",
+    "SLURM_STEP_TASKS_PER_NODE": "1(x3)",
+    "SLURM_PROCID": "1",
+    "SLURM_JOB_ID": "1234567",
+}
+
+
+def test_slurm_is_read():
+    assert find(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
+    assert find({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
+    assert find({}) is None
+    assert find({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"SLURM_STEP_TASKS_PER_NODE": "2,1"}, "Slurm starts 2,1 tasks a node; start one, with srun --ntasks-per-node"),
+        ({"SLURM_STEP_NODELIST": "node[9-"}, r"SLURM_STEP_NODELIST 'node\[9-' cannot be read; set TF_CONFIG instead"),
+        ({"SLURM_PROCID": "3"}, "Slurm says that this is task '3' of job '1234567' on node"),
+        ({"SLURM_JOB_ID": "x"}, "of job 'x'"),
+    ],
+)
+def test_slurm_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(OptionError, match=message):
+        find({**SLURM, **changes})
+
+
+def test_slurm_without_srun_is_refused():
+    with pytest.raises(OptionError, match="Slurm has not set SLURM_PROCID; start the tasks with srun"):
+        find({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "names"),
+    [
+        ("a", ["a"]),
+        ("a,b-1.c", ["a", "b-1.c"]),
+        ("n[8-11]", ["n8", "n9", "n10", "n11"]),
+        ("n[098-101,3]x,m", ["n098x", "n099x", "n100x", "n101x", "n3x", "m"]),
+        ("127.0.0.[1-2]", ["127.0.0.1", "127.0.0.2"]),
+    ],
+)
+def test_lists_of_nodes_are_expanded(nodes, names):
+    assert expand_nodes(nodes) == names
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "devices", "layout", "message"),
+    [
+        (5, "auto", "replicas", "--batch-size 5 cannot be dealt out to 2 hosts; choose a multiple of 2"),
+        (4, "cpu:2", "replicas", "--devices cpu:2: each of several hosts has one CPU"),
+        (4, "auto", "two-tower", "--layout two-tower is for one host, and there are 2"),
+    ],
+)
+def test_what_hosts_cannot_do_is_refused(batch_size, devices, layout, message):
+    with pytest.raises(OptionError, match=message):
+        check(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)

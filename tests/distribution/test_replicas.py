@@ -1,0 +1,98 @@
+"""Two devices take the step that one takes, in processes of their own: logical CPUs need a fresh TensorFlow."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from support import ROOT, cli, only_error
+from support.processes import assert_same_training, train
+
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.distribution.replicas import Replicas
+from alexnet_keras.system.errors import OptionError
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.train import check_batch
+
+
+def test_two_devices_take_the_steps_of_one(nine, tmp_path):
+    """With a last batch that leaves one of them without a picture, in training and in validation (7 = 4 + 3)."""
+    one = train(nine, tmp_path / "one", "cpu:1", epochs=3)
+    two = train(nine, tmp_path / "two", "cpu:2", epochs=3)
+    assert one["evaluation"]["num_images"] == 7
+    assert_same_training(tmp_path, one, two)
+
+
+def test_two_devices_keep_to_the_events_of_a_run(nine, tmp_path):
+    options = {
+        "epochs": 3,
+        "network": {"lrn_across_towers": True},
+        "biases_follow_schedule": False,
+        "layer_rates": [{"epoch": 1, "layer": "conv1", "rate": 0.003}, {"epoch": 2, "layer": "conv1", "rate": 0.0}],
+    }
+    one = train(nine, tmp_path / "one", "cpu:1", **options)
+    two = train(nine, tmp_path / "two", "cpu:2", **options)
+    assert_same_training(tmp_path, one, two)
+
+
+@pytest.mark.slow
+def test_two_devices_equal_one_after_150_steps(nine, tmp_path):
+    """keras-team/keras#21061 and #20601: losses that became NaN after about 60 steps."""
+    one = train(nine, tmp_path / "one", "cpu:1", epochs=50)
+    two = train(nine, tmp_path / "two", "cpu:2", epochs=50)
+    assert all(math.isfinite(value) for row in two["history"] for value in row.values())
+    assert_same_training(tmp_path, one, two)
+
+
+@pytest.mark.parametrize(
+    ("devices", "precision"),
+    [("cpu:3", "mixed_bfloat16"), pytest.param("cpu:2", "mixed_float16", marks=pytest.mark.slow)],
+)
+def test_devices_without_a_picture_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
+    result = train(nine, tmp_path / "run", devices, precision=precision, dropout=0.5, epochs=1)
+    assert all(math.isfinite(value) for row in result["history"] for value in row.values())
+    assert result["evaluation"]["num_images"] == 7
+
+
+def test_the_command_line_trains_on_two_devices(folder, tmp_path):
+    run = tmp_path / "run"
+    options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--steps-per-epoch", 1, "--run", run]
+    command = [sys.executable, "cli.py", "train", "--data", folder, *options, "--json"]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    assert "2 logical CPUs" in result.stderr
+    assert json.loads(result.stdout)["num_images"] == 9
+    assert "2 logical CPUs" in json.loads((run / run_folder.EVALUATION).read_text())["provenance"]["hardware"]
+
+
+def test_a_batch_that_is_normalized_as_a_whole_is_not_shared_out():
+    network = ARCHITECTURES["batchnorm"]
+    check_batch(network, ["CPU:0"], False, "replicas")
+    check_batch(network, ["CPU:0", "CPU:1"], False, "two-tower")  # each device has the whole batch
+    check_batch(ARCHITECTURES["paper"], ["CPU:0", "CPU:1"], True, "replicas")
+    with pytest.raises(OptionError, match="'batchnorm' normalizes whole batches, .* not on CPU:0, CPU:1; give"):
+        check_batch(network, ["CPU:0", "CPU:1"], False, "replicas")
+    with pytest.raises(OptionError, match="not on several hosts; give --devices gpu:1 or cpu:1"):
+        check_batch(network, ["CPU:0"], True, "replicas")
+
+
+def test_one_device_gets_its_batches_as_they_are():
+    batches = tf.data.Dataset.range(3)
+    assert Replicas(["CPU:0"]).deal_out(batches) is batches
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--devices", "gpu:64"], "--devices gpu:64 asks for 64 GPUs, and TensorFlow says this machine has"),
+        (["--devices", "gpu"], "--devices 'gpu' cannot be read"),
+        (["--devices", "cpu:1", "--layout", "two-tower"], "--layout two-tower needs two devices and has 1 (CPU:0)"),
+    ],
+)
+def test_what_the_machine_cannot_honour_is_one_line(options, message, folder, tmp_path):
+    result = cli("train", "--data", folder, "--run", tmp_path / "run", *options)
+    assert result.code == 2
+    assert message in only_error(result)
+    assert not (tmp_path / "run").exists()

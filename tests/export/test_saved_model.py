@@ -1,0 +1,173 @@
+"""A SavedModel serves as TensorFlow Serving would ask it to, in a process that cannot import this package."""
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from support import CLASS_NAMES, ROOT
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+from alexnet_keras.export import saved_model
+from alexnet_keras.inference.classify import classify
+from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model
+
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def served(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("served") / "model"
+    saved_model.write(load_model(trained), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def signatures(served):
+    return tf.saved_model.load(str(served)).signatures
+
+
+def picture(kind="JPEG", size=(90, 300), mode="RGB"):
+    pixels = np.random.RandomState(0).randint(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained):
+    original, loaded = load_predictor(trained), tf.saved_model.load(str(served))
+    for count in (1, 3, 7):
+        images = np.random.RandomState(count).randint(0, 256, (count, 67, 67, 3), dtype=np.uint8)
+        expected = original.predict(images)
+        for serve, dtype in (
+            (signatures["serving_default"], np.float32),
+            (signatures["serve_uint8"], np.uint8),
+            (loaded.serve, np.float32),
+            (loaded.serve, np.uint8),
+        ):
+            result = serve(images=tf.constant(images.astype(dtype)))["probabilities"]
+            np.testing.assert_allclose(result, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [picture(), picture(size=(1000, 333)), picture("PNG"), picture("PNG", mode="RGBA"), picture("JPEG", mode="CMYK")],
+    ids=["wide", "large", "png", "transparent", "cmyk"],
+)
+def test_encoded_pictures_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
+    (tmp_path / "picture").write_bytes(encoded)
+    expected = classify(load_predictor(trained), tmp_path / "picture", top=5)["predictions"]
+    result = signatures["serve_jpeg"](encoded=tf.constant([picture(), encoded]))
+    assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
+    assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
+    probabilities = [item["probability"] for item in expected]
+    np.testing.assert_allclose(result["probabilities"][1], probabilities, atol=1e-6)
+
+
+def test_no_more_than_five_classes(tiny, tmp_path):
+    names = tuple("abcdefg")
+    saved_model.write(AlexNet(tiny, classes=7, input_shape=(67, 67, 3), class_names=names), tmp_path / "model")
+    serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_jpeg"]
+    result = serve(encoded=tf.constant([picture()]))
+    assert result["classes"].shape == (1, 5)
+    assert np.all(np.diff(result["probabilities"]) <= 0)
+
+
+@pytest.mark.parametrize("encoded", [b"", b"no picture", picture()[:500], picture("PNG")[:-300]])
+def test_what_is_no_picture_fails_its_request_and_no_other(encoded, signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        signatures["serve_jpeg"](encoded=tf.constant([picture(), encoded]))
+    assert signatures["serve_jpeg"](encoded=tf.constant([picture()]))["classes"].shape == (1, 3)
+
+
+def test_it_serves_where_this_package_cannot_be_imported(served, tmp_path):
+    (tmp_path / "p.jpg").write_bytes(picture())
+    code = (
+        "import sys\n"
+        "sys.modules['alexnet_keras'] = sys.modules['keras'] = None\n"
+        "import tensorflow as tf\n"
+        "signatures = tf.saved_model.load(sys.argv[1]).signatures\n"
+        "print(signatures['serving_default'](images=tf.zeros((3, 67, 67, 3)))['probabilities'].shape)\n"
+        "print(signatures['serve_jpeg'](encoded=tf.constant([open('p.jpg', 'rb').read()]))['classes'].shape)\n"
+    )
+    command = [sys.executable, "-c", code, served]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.stdout == "(3, 3)\n(1, 3)\n", result.stderr
+
+
+def test_class_names_are_an_asset(served):
+    assert tuple((served / "assets" / "labels.txt").read_text().splitlines()) == CLASS_NAMES
+
+
+def decode_rest(body, signature):
+    """Tensors of a request in TensorFlow Serving's row format, by the types and shapes of the signature."""
+    (spec,) = signature.structured_input_signature[1].values()
+
+    def value(instance):
+        return base64.b64decode(instance["b64"]) if isinstance(instance, dict) else instance
+
+    return {spec.name: tf.constant([value(instance) for instance in body["instances"]], spec.dtype)}
+
+
+def test_the_rest_requests_of_the_readme(signatures):
+    encoded = base64.b64encode(picture()).decode()
+    bodies = [
+        json.loads(body.replace("'\"$(base64 -w0 photo.jpg)\"'", encoded))
+        for body in re.findall(r"-d '(\{.*\})'$", README, re.MULTILINE)
+    ]
+    assert [body["signature_name"] for body in bodies] == ["serve_jpeg"]
+    for body in bodies:
+        signature = signatures[body["signature_name"]]
+        result = signature(**decode_rest(body, signature))
+        assert result["classes"].shape == (1, 3)
+    images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3)).tolist()  # JSON has no uint8: numbers
+    signature = signatures["serving_default"]
+    assert signature(**decode_rest({"instances": images}, signature))["probabilities"].shape == (2, 3)
+
+
+def fields(message):
+    """Number and content of the length-delimited fields of a protocol buffer."""
+    found, place = {}, 0
+    while place < len(message):
+        assert message[place] & 7 == 2
+        number, place = message[place] >> 3, place + 1
+        length = shift = 0
+        while True:
+            byte, place = message[place], place + 1
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        found[number] = message[place : place + length]
+        place += length
+    assert place == len(message)
+    return found
+
+
+def test_warm_up_requests_fit_their_signatures(served, signatures):
+    asked = set()
+    for record in tf.data.TFRecordDataset(str(served / "assets.extra" / "tf_serving_warmup_requests")):
+        request = fields(fields(fields(record.numpy())[6])[1])
+        name, entry = fields(request[1])[3].decode(), fields(request[2])
+        tensor = tf.make_ndarray(TensorProto.FromString(entry[2]))
+        assert len(signatures[name](**{entry[1].decode(): tf.constant(tensor)})["probabilities"]) == 1
+        asked.add(name)
+    assert asked == {"serving_default", "serve_uint8", "serve_jpeg"}
+
+
+def test_warm_up_requests_are_those_of_the_serving_api():
+    log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="tensorflow-serving-api is no need")
+    tensor = tf.make_tensor_proto(np.arange(300, dtype=np.float32))
+    expected = log.PredictionLog()
+    expected.predict_log.request.model_spec.signature_name = "serving_default"
+    expected.predict_log.request.inputs["images"].CopyFrom(tensor)
+    written = log.PredictionLog.FromString(saved_model.prediction_log("serving_default", "images", tensor))
+    assert written == expected

@@ -1,0 +1,126 @@
+"""What an archive gives back are the bits that it was given, or one line that says why not."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from support import cli, only_error
+
+from alexnet_keras.inference.predictor import from_keras, load_predictor
+from alexnet_keras.model import archive
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system.errors import InputError, RunError
+
+
+@pytest.fixture
+def model(tiny):
+    return AlexNet(tiny, classes=3, input_shape=(67, 67, 3), class_names=("blue", "green", "red"), mean=[1, 2, 3])
+
+
+def compressed(weights, kept=0.1, values=20):
+    random = np.random.RandomState(0)
+    chosen = random.choice(random.normal(size=values).astype(np.float32), weights.shape)
+    return np.where(random.uniform(size=weights.shape) < kept, chosen, np.float32(0))
+
+
+def same_bits(one, other):
+    for first, second in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(first.numpy().view(np.uint32), second.numpy().view(np.uint32))
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.1, 1.0])
+def test_weights_come_back_bit_by_bit(kept, model, tmp_path):
+    for layer in model.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            layer.set_weights([compressed(kernel, kept), bias])
+    sizes = archive.write(model, tmp_path / "model.alexnet")
+    again = archive.read(tmp_path / "model.alexnet")
+    same_bits(model, again)
+    archive.write(again, tmp_path / "again.alexnet")
+    assert (tmp_path / "again.alexnet").read_bytes() == (tmp_path / "model.alexnet").read_bytes()
+    assert sizes.dense == 4 * model.count_params()
+    assert sizes.coded == (tmp_path / "model.alexnet").stat().st_size
+
+
+def test_any_weights_do(model, tmp_path):
+    """Neither sparse nor shared: no smaller, and exact; so are minus zero, infinity and numbers below the normal."""
+    kernel, bias = model.get_layer("fc8").get_weights()
+    kernel[0], kernel[1], kernel[2] = -0.0, np.inf, 1e-42
+    model.get_layer("fc8").set_weights([kernel, bias])
+    archive.write(model, tmp_path / "model.alexnet")
+    same_bits(model, archive.read(tmp_path / "model.alexnet"))
+
+
+@pytest.mark.parametrize("gap", [0, 1, 254, 255, 256, 509, 510, 511, 100_000])
+def test_distances_of_any_length(gap):
+    array = np.zeros((2, gap + 3), np.float32)
+    array[0, 0] = array[0, gap + 1] = 2
+    array[1, gap + 2] = -1
+    np.testing.assert_array_equal(archive._restored(archive._shared(array), array.shape), array)
+
+
+def test_bytes_of_each_stage_by_hand():
+    """1,000 weights, of which 10 stay, at distances below 255 and with 5 values."""
+    array = np.zeros((10, 100), np.float32)
+    array[:, 7] = np.repeat([1, 2, 3, 4, 5], 2)
+    values, distances, numbers = archive._shared(array)
+    assert (len(values), len(distances), len(numbers)) == (5 * 4, 10, 10)
+    assert list(distances) == [7] + [99] * 9
+
+
+def test_the_coder_comes_near_the_entropy():
+    random = np.random.RandomState(0)
+    numbers = random.choice(32, 200_000, p=(share := random.dirichlet(np.ones(32)))).astype(np.uint8)
+    entropy = -(share * np.log2(share)).sum() * len(numbers) / 8
+    assert 0.99 * entropy < len(archive._huffman(numbers.tobytes())) < 1.02 * entropy
+
+
+@pytest.mark.parametrize("place", [0, 8, 20, 41, 45, 200, -1])
+def test_one_wrong_byte_is_refused(place, model, tmp_path):
+    path = tmp_path / "model.alexnet"
+    archive.write(model, path)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"model.alexnet is (damaged: its checksum|no archive of this package)"):
+        archive.read(path)
+
+
+@pytest.mark.parametrize("length", [0, 5, 30, 42, 1000])
+def test_a_truncated_archive_is_refused(length, model, tmp_path):
+    path = tmp_path / "model.alexnet"
+    archive.write(model, path)
+    path.write_bytes(path.read_bytes()[:length])
+    assert "model.alexnet is" in only_error(cli("evaluate", path, "--data", "shapes"))
+
+
+def test_an_archive_of_another_version_is_refused(tmp_path):
+    path, header = tmp_path / "model.alexnet", b'{"layers": []}'
+    content = archive.LENGTH.pack(len(header)) + header
+    path.write_bytes(archive.MAGIC + hashlib.sha256(content).digest() + content)
+    with pytest.raises(InputError, match="model.alexnet is of another version of this package; make it again"):
+        archive.read(path)
+
+
+def test_an_archive_of_another_network_is_refused(tmp_path):
+    import keras
+
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="other")
+    with pytest.raises(InputError, match="holds the model 'other', which is no AlexNet"):
+        archive.write(other, tmp_path / "model.alexnet")
+
+
+def test_what_does_not_come_back_is_not_written(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "_restored", lambda parts, shape: np.zeros(shape, np.float32))
+    with pytest.raises(RunError, match="conv1a/kernel came back with other bits"):
+        archive.write(model, tmp_path / "model.alexnet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_predict_takes_an_archive(model, tmp_path):
+    archive.write(model, tmp_path / "model.alexnet")
+    images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), np.uint8)
+    predictor = load_predictor(tmp_path / "model.alexnet")
+    assert predictor.class_names == ("blue", "green", "red")
+    np.testing.assert_array_equal(predictor.predict(images), from_keras(model).predict(images))

@@ -1,0 +1,50 @@
+"""What tests of several rooms share: data that they draw themselves, and the command line in this process."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from click.testing import CliRunner
+from PIL import Image
+
+from alexnet_keras.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+CLASS_NAMES = ("blue", "green", "red")
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def draw_folder(root: Path, train: int = 4, val: int = 3, size: tuple[int, int] = (72, 64)) -> Path:
+    """A folder of pictures whose classes are colours: `train` and `val` pictures a class."""
+    random = np.random.RandomState(0)
+    for split, count in (("train", train), ("val", val)):
+        for label, name in enumerate(CLASS_NAMES):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for index in range(count):
+                pixels = random.randint(0, 60, size=(*size, 3), dtype=np.uint8)
+                pixels[..., 2 - label] += 180
+                Image.fromarray(pixels).save(folder / f"{index}.{('jpg', 'png', 'JPEG')[index % 3]}")
+    return root
+
+
+def cli(*arguments: object) -> SimpleNamespace:
+    """Run the command line in this process: exit code, both outputs, and the JSON of standard output if it is any."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    try:
+        values = json.loads(result.stdout)
+    except ValueError:
+        values = None
+    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr, json=values)
+
+
+def only_error(result: SimpleNamespace) -> str:
+    """The one line that a failed command left on standard error."""
+    lines = [line for line in result.err.splitlines() if line]
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("Error: ")
+    assert result.out == ""
+    return lines[0]

@@ -1,0 +1,142 @@
+"""A run that is killed again and again ends with the same bits as one that never was."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import ROOT
+
+from alexnet_keras.model.loading import load_model
+from alexnet_keras.system import atomic_files
+from alexnet_keras.training import run_folder
+
+EPOCHS = 6
+
+# The command line with another network behind its recipe: the paper's own takes a second a step.
+PROGRAM = """
+import dataclasses
+import sys
+
+from alexnet_keras.config import recipes
+from alexnet_keras.config.architecture import Architecture
+
+tiny = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
+small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
+recipes.RECIPES["quickstart"] = lambda: small
+
+from alexnet_keras.cli.main import main
+
+main(sys.argv[1:])
+"""
+
+
+def start(run: Path, data: Path, *options: object) -> subprocess.Popen:
+    """A process that begins the run, or goes on with it where it has begun."""
+    how = ["--resume"] if (run / run_folder.CONFIG).exists() else ["--data", data, "--deterministic", *options]
+    arguments = ["train", "--run", run, "--checkpoint-minutes", 0.002, *how]
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen) -> str:
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return output
+
+
+def began(run: Path, process: subprocess.Popen) -> None:
+    """Wait until the process has written something of its own into the run."""
+    before = written(run)
+    while process.poll() is None and written(run) == before:
+        time.sleep(0.01)
+
+
+def written(run: Path) -> set[tuple[str, int]]:
+    return {(path.name, path.stat().st_mtime_ns) for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")}
+
+
+def outcome(run: Path) -> tuple[list[np.ndarray], list[dict[str, float]]]:
+    """What a run leaves: the bits of its model, and its history without what a clock has measured."""
+    weights = load_model(run / run_folder.MODEL).get_weights()
+    history = [
+        {name: value for name, value in row.items() if name not in ("images_per_second", "seconds")}
+        for row in run_folder.read_history(run)
+    ]
+    return weights, history
+
+
+def assert_equal(run: Path, other: Path, epochs: int) -> None:
+    (weights, history), (other_weights, other_history) = outcome(run), outcome(other)
+    assert [row["epoch"] for row in history] == list(range(1, epochs + 1))
+    assert history == other_history
+    for weight, other_weight in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(weight, other_weight)
+    evaluations = [atomic_files.read_json(path / run_folder.EVALUATION) for path in (run, other)]
+    assert evaluations[0]["top1_error"] == evaluations[1]["top1_error"]
+    for path in (run, other):
+        left = {file.name for file in path.iterdir()}
+        assert left == {".lock", "config.json", "evaluation.json", "example.png", "history.csv", "model.keras"} | {
+            "tensorboard"
+        }
+
+
+def test_two_kills_leave_no_trace(folder, tmp_path):
+    whole = start(tmp_path / "whole", folder, "--epochs", EPOCHS)
+    run = tmp_path / "killed"
+    for _ in range(2):
+        process = start(run, folder, "--epochs", EPOCHS)
+        began(run, process)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert "Going on at epoch " in finish(start(run, folder))
+    finish(whole)
+    assert_equal(run, tmp_path / "whole", EPOCHS)
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
+    epochs, kills, lives = 400, 0, 0
+    began_at = time.monotonic()
+    finish(start(tmp_path / "whole", folder, "--epochs", epochs))
+    whole_seconds = time.monotonic() - began_at
+    moments = random.Random(0)
+    run, process = tmp_path / "killed", None
+    places = []
+    while True:
+        lives += 1
+        process = start(run, folder, "--epochs", epochs)
+        if kills < 10:
+            if moments.random() < 0.8:  # else anywhere between the start and the first step
+                began(run, process)
+            time.sleep(moments.uniform(0, whole_seconds / 12))
+        else:
+            process.wait()
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.communicate()
+        kills += 1
+        places.append(max((path.name for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")), default="nothing"))
+    finish(process)
+    print(f"{kills} kills in {lives} lives; the newest checkpoint at each: {', '.join(places)}")
+    assert kills == 10
+    assert_equal(run, tmp_path / "whole", epochs)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_names_the_command(number, code, folder, tmp_path):
+    run = tmp_path / "run"
+    process = start(run, folder, "--epochs", 500)
+    began(run, process)
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert process.returncode == code, output
+    last = output.splitlines()[-1]
+    assert last.startswith(f"Stopped by {number.name} at epoch "), output
+    assert last.endswith(f"Go on with:  alexnet-keras train --run {run} --resume")

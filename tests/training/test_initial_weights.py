@@ -1,0 +1,238 @@
+"""Trained weights as a beginning: what is taken over, what stays as it is, what is computed once."""
+
+import dataclasses
+import json
+import os
+import signal
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from support import cli, only_error
+from support.processes import history
+
+from alexnet_keras.config import recipes
+from alexnet_keras.config.variants import architecture
+from alexnet_keras.data import pipeline
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.loading import load_model, weights_of
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError
+from alexnet_keras.training import feature_cache, run_folder
+from alexnet_keras.training.recorder import Recorder
+from alexnet_keras.training.train import train
+from alexnet_keras.weights import trained_weights
+
+NARROW = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "dropout": 0.0}
+
+
+def narrow(variant="caffe", **changes):
+    """A narrow network of another name, which no file is known to be for."""
+    changes = {**NARROW, "initializer": "he_normal", **changes}
+    return dataclasses.replace(architecture(variant, **changes), name="narrow")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Weights of another run: of seven classes, with other pixels in mind."""
+    keras.utils.set_random_seed(11)
+    path = tmp_path_factory.mktemp("weights") / "weights.npz"
+    model = AlexNet(narrow(), classes=7, input_shape=(67, 67, 3), mean=(100, 110, 120))
+    trained_weights.export(path, dataclasses.replace(weights_of(model), stddev=50.0))
+    return path
+
+
+@pytest.fixture
+def config(folder, file):
+    """Two epochs of three steps, the first with frozen convolutions."""
+    values = {"data": str(folder), "architecture": narrow(), "input_size": 67, "batch_size": 5, "epochs": 2}
+    values |= {"precision": "float32", "weights": str(file), "freeze": "conv5", "cache_features": True}
+    return dataclasses.replace(recipes.quickstart(), **values)
+
+
+def trained(run):
+    return weights_of(load_model(run / run_folder.MODEL))
+
+
+def assert_equal(one, other, layers):
+    for layer in layers:
+        for key, value in one.layers[layer].items():
+            np.testing.assert_array_equal(value, other.layers[layer][key], err_msg=layer)
+
+
+CONVOLUTIONS = ["conv1", "conv2", "conv3", "conv4", "conv5"]
+
+
+@pytest.mark.parametrize("variant", ["paper", "caffe", "owt", "batchnorm"])
+@pytest.mark.parametrize("last", ["conv1", "conv4", "conv5"])
+def test_the_two_parts_compute_what_the_network_does(variant, last):
+    model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), filters=(8,) * 5, hidden_units=(16, 16))
+    feature_cache.freeze(model, last)
+    trunk, head = feature_cache.cut(model)
+    assert not trunk.trainable_weights
+    assert {weight.path for weight in head.trainable_weights} == {weight.path for weight in model.trainable_weights}
+    assert not any(
+        name.rstrip("ab") <= last
+        for name in (w.path.split("/")[0] for w in head.trainable_weights)
+        if name[:4] == "conv"
+    )
+    pictures = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), dtype=np.uint8)
+    np.testing.assert_allclose(head(trunk(pictures)), model(pictures), rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(config, file, tmp_path, capsys):
+    train(config, tmp_path / "run")
+    message = (
+        f"Weights of conv1, conv2, conv3, conv4, conv5, fc6, fc7 from {file}; new: fc8; those up to conv5 are frozen\n"
+    )
+    assert message in capsys.readouterr().err
+    given, after = trained_weights.read(file), trained(tmp_path / "run")
+    assert_equal(given, after, CONVOLUTIONS)
+    assert not np.array_equal(given.layers["fc6"]["kernel"], after.layers["fc6"]["kernel"])
+    assert after.layers["fc8"]["bias"].shape == (3,)
+    assert (after.mean, after.stddev) == ((100.0, 110.0, 120.0), 50.0)
+    values = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert values["weights"] == str(file)
+    assert values["measured"]["weights"]["new_layers"] == ["fc8"]
+
+
+def test_cached_features_change_nothing(config, tmp_path, monkeypatch):
+    train(config, tmp_path / "cached")
+    computed = []
+    fits = feature_cache.fits
+    monkeypatch.setattr(feature_cache, "fits", lambda *arguments: computed.append(fits(*arguments)))
+    train(config, tmp_path / "anew")
+    assert computed == [True]
+    assert history(tmp_path / "cached")[-1]["loss"] == pytest.approx(history(tmp_path / "anew")[-1]["loss"], rel=1e-4)
+    one, other = trained(tmp_path / "cached"), trained(tmp_path / "anew")
+    for layer in ("fc6", "fc7", "fc8"):
+        np.testing.assert_allclose(one.layers[layer]["kernel"], other.layers[layer]["kernel"], rtol=1e-3, atol=1e-5)
+
+
+def test_features_that_do_not_fit_into_memory_are_computed_anew(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(feature_cache.psutil, "virtual_memory", lambda: SimpleNamespace(available=100, total=100))
+    train(dataclasses.replace(config, epochs=1), tmp_path / "run")
+    assert "The features of the frozen layers do not fit into memory and are computed anew." in capsys.readouterr().err
+
+
+def test_features_are_of_the_central_crop_and_its_mirror_image(folder):
+    model = AlexNet(narrow(), classes=3, input_shape=(67, 67, 3))
+    feature_cache.freeze(model, "conv5")
+    trunk, _ = feature_cache.cut(model)
+    dataset = open_dataset(str(folder))
+    features = feature_cache.compute(trunk, dataset.train, dataset.validation, 67)
+    turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
+    epochs = pipeline.tf.data.Dataset.range(2)
+    pictures = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
+    for (values, labels), (images, expected) in zip(
+        features.train_dataset(epochs=epochs, **turns), pictures, strict=True
+    ):
+        np.testing.assert_array_equal(labels, expected)
+        np.testing.assert_allclose(values, trunk(images), rtol=1e-5, atol=1e-5)
+
+
+def test_layers_learn_when_their_epochs_are_over(config, file, tmp_path):
+    train(dataclasses.replace(config, freeze="conv3", freeze_epochs=1), tmp_path / "run")
+    given, after = trained_weights.read(file), trained(tmp_path / "run")
+    for layer in CONVOLUTIONS:
+        assert not np.array_equal(given.layers[layer]["kernel"], after.layers[layer]["kernel"]), layer
+    assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "batches", [pytest.param(2, marks=pytest.mark.slow), 5, pytest.param(7, marks=pytest.mark.slow)]
+)
+def test_it_goes_on_without_the_file(batches, config, file, tmp_path, monkeypatch):
+    """Within the frozen epoch, in its validation, and within the other."""
+    config = dataclasses.replace(config, freeze_epochs=1)
+    train(config, tmp_path / "whole")
+    left = [batches]
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(file.read_bytes())
+
+    def counting(original):
+        def batch_end(self, batch, logs=None):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+            original(self, batch, logs)
+
+        return batch_end
+
+    with monkeypatch.context() as patch:
+        for name in ("on_train_batch_end", "on_test_batch_end"):
+            patch.setattr(Recorder, name, counting(getattr(Recorder, name)))
+        with pytest.raises(Interrupted):
+            train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
+    copy.unlink()
+    resumed, _ = run_folder.read_config(tmp_path / "run")
+    train(resumed, tmp_path / "run", resume=True)
+    assert history(tmp_path / "run") == history(tmp_path / "whole")
+    one, other = trained(tmp_path / "run"), trained(tmp_path / "whole")
+    for layer, values in one.layers.items():
+        np.testing.assert_allclose(values["kernel"], other.layers[layer]["kernel"], rtol=1e-5, atol=1e-7)
+
+
+def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_path, monkeypatch):
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(file.read_bytes())
+
+    def killed(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alexnet_keras.training.train.fit", killed)
+        patch.setattr(run_folder, "discard_if_empty_handed", lambda run: None)
+        with pytest.raises(KeyboardInterrupt):
+            train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
+    resumed, _ = run_folder.read_config(tmp_path / "run")
+    found = trained_weights.read(copy)
+    found.layers["fc7"]["bias"][0] += 1
+    trained_weights.export(copy, found)
+    with pytest.raises(InputError, match="copy.npz has changed since .*run began; bring it back, or start another run"):
+        train(resumed, tmp_path / "run", resume=True)
+
+
+def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
+    found = trained_weights.read(file)
+    path = tmp_path / "lacking.npz"
+    trained_weights.export(
+        path, dataclasses.replace(found, layers={k: v for k, v in found.layers.items() if k != "conv2"})
+    )
+    with pytest.raises(InputError, match="lacking.npz lacks conv2, so --freeze conv5 cannot keep what it learnt"):
+        train(dataclasses.replace(config, weights=str(path)), tmp_path / "run")
+    with pytest.raises(InputError, match=r"has conv1/kernel of shape \(11, 11, 3, 8\), the model needs"):
+        train(dataclasses.replace(config, architecture=narrow(filters=(16, 8, 8, 8, 8))), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"freeze": "fc6"}, "freeze must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
+        ({"colour_noise": "paper"}, "Features cannot be computed once with colour_noise 'paper'; choose None"),
+        ({"freeze_epochs": 0}, "freeze_epochs must be at least 1, got 0"),
+        ({"freeze": "none", "freeze_epochs": 2}, "freeze_epochs 2 needs layers to freeze; name the last of them"),
+    ],
+)
+def test_configurations_that_contradict_themselves(changes, message, config):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(config, **changes)
+
+
+def test_the_recipe_on_the_command_line(tmp_path):
+    result = cli("train", "--recipe", "transfer", "--run", tmp_path / "run")
+    assert result.code == 2
+    message = "The recipe transfer begins from trained weights; name their file with --weights."
+    assert message in only_error(result)
+    frozen_nothing = cli("train", "--freeze", "conv5", "--run", tmp_path / "run")
+    assert "--freeze conv5 keeps trained weights as they are; name their file" in only_error(frozen_nothing)
+    assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
+    without_layers = cli("train", "--freeze-epochs", 2, "--run", tmp_path / "run")
+    assert without_layers.code == 2
+    assert "freeze_epochs 2 needs layers to freeze; name the last of them with freeze" in only_error(without_layers)
+    result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
+    assert result.code == 2
+    assert "There is no file of weights" in only_error(result)
+    assert not (tmp_path / "run").exists()
