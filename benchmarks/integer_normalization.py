@@ -21,11 +21,11 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.integer_lrn import IntegerNormalization
 from alexnet_keras.system import native_stderr
 
-PICTURES = 40  # to calibrate on, and as many others to measure on
+IMAGES = 40  # to calibrate on, and as many others to measure on
 
 
 def pictures(split: Split, size: int) -> np.ndarray:
-    (batch,) = pipeline.eval_dataset(sample(split, PICTURES), input_size=size, batch_size=PICTURES).as_numpy_iterator()
+    (batch,) = pipeline.eval_dataset(sample(split, IMAGES), input_size=size, batch_size=IMAGES).as_numpy_iterator()
     return batch[0].astype(np.float32)
 
 

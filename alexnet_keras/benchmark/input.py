@@ -26,7 +26,7 @@ from alexnet_keras.system.hardware import describe
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
-PICTURES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
+IMAGES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
 SAMPLE = 1024  # pictures in memory that the ceiling is measured on: 30 MB of JPEGs, 200 MB raw
 TRAIN_STEPS = 12  # a measurement
 
@@ -50,7 +50,7 @@ class InputBenchmark:
     images: int
     batch_size: int
     input_size: int
-    colour_noise: str | None
+    pca_noise: str | None
     ceiling: str
     first_batch_seconds: float
     images_per_second: Rate
@@ -87,7 +87,7 @@ class InputBenchmark:
 def measure(
     source: str | DataSource,
     batch_size: int = 128,
-    colour_noise: str | None = "original",
+    pca_noise: str | None = "original",
     rounds: int = 7,
     count: int | None = None,
     input_size: int = 227,
@@ -98,7 +98,7 @@ def measure(
     Args:
         source: a data set.
         batch_size: images a batch.
-        colour_noise: `"paper"`, `"original"` or `None`.
+        pca_noise: `"paper"`, `"original"` or `None`.
         rounds: how often each is measured.
         count: images a measurement, of the pipeline and of its ceiling; `None` for some seconds' worth.
         input_size: side of the images in pixels.
@@ -109,9 +109,9 @@ def measure(
     split = dataset.train
     opened = time.perf_counter() - start
     noise = None
-    if colour_noise:
+    if pca_noise:
         with reading.naming_unreadable(split):
-            noise = augmentation.colour_noise(colour_noise, dataset.statistics or reading.colour_statistics(split))
+            noise = augmentation.pca_noise(pca_noise, dataset.statistics or reading.color_statistics(split))
     pipeline = train_dataset(
         split,
         input_size=input_size,
@@ -126,13 +126,13 @@ def measure(
     first = opened + time.perf_counter() - start
 
     pictures, kind = _sample(split)
-    count = count or PICTURES[kind]
+    count = count or IMAGES[kind]
     ceiling, work = _ceiling(pictures, kind, input_size, batch_size, count)
     subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
     with contextlib.ExitStack() as stack:
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
-            encoded = [picture.numpy() for picture in pictures]
+            encoded = [image.numpy() for image in pictures]
             subjects["pillow"] = pillow.loader(pool, encoded * math.ceil(count / len(encoded)), input_size)
             subjects["pillow"]()  # starts the processes
         rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
@@ -144,7 +144,7 @@ def measure(
         images=len(split),
         batch_size=batch_size,
         input_size=input_size,
-        colour_noise=colour_noise,
+        pca_noise=pca_noise,
         ceiling=ceiling,
         first_batch_seconds=round(first, 3),
         images_per_second=rates["pipeline"],
@@ -163,8 +163,8 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
         pictures = [split.read(tf.constant(place)) for place in places]
     if pictures[0].dtype == tf.uint8:
         return pictures, "raw"
-    sizes = {tuple(dimensions(picture).numpy()) for picture in pictures}
-    jpeg = all(picture.numpy().startswith(b"\xff\xd8\xff") for picture in pictures)
+    sizes = {tuple(dimensions(image).numpy()) for image in pictures}
+    jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in pictures)
     return pictures, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
 
 
@@ -177,7 +177,7 @@ def _ceiling(pictures: list[tf.Tensor], kind: str, size: int, batch_size: int, c
 
         def cut(indices: np.ndarray) -> np.ndarray:
             offsets = np.full((len(indices), 2), offset)
-            return image_ops.crop_and_mirror_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
+            return image_ops.crop_and_flip_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
 
         def work(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.numpy_function(cut, [indices], tf.uint8, stateful=False), indices

@@ -13,7 +13,7 @@ PROCESSES = 2
 CHUNK = 16  # pictures that a process takes at a time
 
 
-def loader(pool: ProcessPoolExecutor, pictures: Sequence[bytes], size: int) -> Work:
+def loader(pool: ProcessPoolExecutor, images: Sequence[bytes], size: int) -> Work:
     """Decode, resize, crop and mirror each picture once. The images stay where they were made: no pipe slows them.
 
     Args:
@@ -21,7 +21,7 @@ def loader(pool: ProcessPoolExecutor, pictures: Sequence[bytes], size: int) -> W
         pictures: encoded.
         size: side of the crops in pixels.
     """
-    chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
+    chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
 
     def work() -> int:
         return sum(pool.map(load, chunks, [size] * len(chunks)))
@@ -33,12 +33,12 @@ def processes() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(PROCESSES, get_context("spawn"))  # a fork of TensorFlow's threads would hang
 
 
-def load(pictures: Sequence[bytes], size: int) -> int:
+def load(images: Sequence[bytes], size: int) -> int:
     """What a process does; returns how many images it has made."""
     import numpy as np
     from PIL import Image
 
-    for picture in pictures:
+    for picture in images:
         image = Image.open(io.BytesIO(picture)).convert("RGB")
         scale = STORED_SIZE / min(image.size)
         width, height = round(image.width * scale), round(image.height * scale)
@@ -48,4 +48,4 @@ def load(pictures: Sequence[bytes], size: int) -> int:
         top = (height - STORED_SIZE) // 2 + int(random[1]) % (STORED_SIZE - size + 1)
         pixels = np.asarray(image.crop((left, top, left + size, top + size)))
         np.ascontiguousarray(pixels[:, ::-1] if random[2] % 2 else pixels)
-    return len(pictures)
+    return len(images)

@@ -155,12 +155,10 @@ def _training_rate(network: Any, config: TrainConfig) -> float:
 
 def _reading(split: Split, config: TrainConfig) -> tuple[float, float]:
     """Bytes of a stored picture, and pictures a second through the training pipeline; both of a sample."""
-    places = np.linspace(0, len(split) - 1, min(len(split), 64)).astype(np.int64)
+    indices = np.linspace(0, len(split) - 1, min(len(split), 64)).astype(np.int64)
     with reading.naming_unreadable(split):
-        pictures = [split.read(tf.constant(place)).numpy() for place in places]
-        stored = float(
-            np.mean([len(picture) if isinstance(picture, bytes) else picture.nbytes for picture in pictures])
-        )
+        pictures = [split.read(tf.constant(index)).numpy() for index in indices]
+        stored = float(np.mean([len(image) if isinstance(image, bytes) else image.nbytes for image in pictures]))
         count = min(len(split), SAMPLE)
         batches = pipeline.train_dataset(
             split,

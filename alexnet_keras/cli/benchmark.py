@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config.training import COLOUR_NOISES, JITS, PRECISIONS, DataSource
+from alexnet_keras.config.training import JITS, PCA_NOISES, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 
 
@@ -49,14 +49,14 @@ def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, 
 @benchmark.command("input", epilog=example("alexnet-keras benchmark input --data shards --json"))
 @data_options("A data set, as for train.  [default: shapes]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a batch.")
-@click.option("--colour-noise", type=click.Choice(["none", *COLOUR_NOISES]), default="original", show_default=True)
+@click.option("--pca-noise", type=click.Choice(["none", *PCA_NOISES]), default="original", show_default=True)
 @click.option("--train", "variant", type=click.Choice(list(ARCHITECTURES)), help="Train this variant beside it.")
 @click.option("--images", type=click.IntRange(min=1), help="Images a measurement.  [default: 2 to 4 seconds' worth]")
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
 @json_option
 def input_(
     batch_size: int,
-    colour_noise: str,
+    pca_noise: str,
     variant: str | None,
     images: int | None,
     rounds: int,
@@ -68,7 +68,7 @@ def input_(
     load_tensorflow()
     from alexnet_keras.benchmark.input import measure
 
-    noise = None if colour_noise == "none" else colour_noise
+    noise = None if pca_noise == "none" else pca_noise
     result = measure(source, batch_size, noise, rounds, images, variant=variant)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
@@ -77,7 +77,7 @@ def input_(
     rows = [
         ("data", f"{result.data}: {result.images:,} {result.pictures}"),
         ("hardware", result.hardware),
-        ("images a second", f"{result.images_per_second} with crop, mirror and {colour_noise} colour noise"),
+        ("images a second", f"{result.images_per_second} with crop, mirror and {pca_noise} colour noise"),
         (result.ceiling, str(result.ceiling_images_per_second)),
         ("fraction of that", f"{ratios['fraction_of_ceiling']:.2f}"),
         ("first batch", f"after {result.first_batch_seconds:.2f} s"),

@@ -93,11 +93,11 @@ def prepare(
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every picture; exit code 1 when training on them would go wrong."""
     load_tensorflow()
-    from alexnet_keras.data.check import check as check_pictures
+    from alexnet_keras.data.check import check as check_images
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.class_labels import readable
 
-    report = check_pictures(open_dataset(DataSource(name=data, **where)), jobs)
+    report = check_images(open_dataset(DataSource(name=data, **where)), jobs)
     if as_json:
         click.echo(json.dumps(report.to_dict()))
         sys.exit(1 if report.problems else 0)

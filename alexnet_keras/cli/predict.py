@@ -23,10 +23,10 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
 
     named = looks_like_model(arguments[0])
     path = find_model(arguments[0] if named else None)
-    pictures = arguments[1:] if named else arguments
-    if not pictures:
+    images = arguments[1:] if named else arguments
+    if not images:
         raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
-    missing = [picture for picture in pictures if not picture.is_file()]
+    missing = [image for image in images if not image.is_file()]
     if missing:
         kind = "is a folder; name the pictures in it" if missing[0].is_dir() else "is no file"
         raise click.UsageError(f"There is no picture {missing[0]}: it {kind}.")
@@ -36,9 +36,9 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
 
     predictor = load_predictor(path)
     results, failed = [], False
-    for picture in pictures:
+    for image in images:
         try:
-            result = classify(predictor, picture, top)
+            result = classify(predictor, image, top)
         except InputError as error:  # the others shall not suffer from it
             click.echo(f"Error: {error}", err=True)
             failed = True
@@ -46,7 +46,7 @@ def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
         results.append(result)
         if as_json:
             continue
-        if len(pictures) > 1:
+        if len(images) > 1:
             click.secho(result["file"], bold=True)
         for prediction in result["predictions"]:
             bar = "█" * round(20 * prediction["probability"])

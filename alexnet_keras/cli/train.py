@@ -21,7 +21,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import SCHEDULES, schedule
-from alexnet_keras.config.training import COLOUR_NOISES, FREEZES, JITS, LAYOUTS, PRECISIONS, TrainConfig
+from alexnet_keras.config.training import FREEZES, JITS, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, parse_changes
 from alexnet_keras.distribution.cluster import find
 from alexnet_keras.system.errors import OptionError
@@ -38,8 +38,8 @@ from alexnet_keras.system.progress import duration
     "--batch-size", type=click.IntRange(min=1), help="Images a step, all devices together.  [default: the recipe's]"
 )
 @click.option(
-    "--colour-noise",
-    type=click.Choice(["none", *COLOUR_NOISES]),
+    "--pca-noise",
+    type=click.Choice(["none", *PCA_NOISES]),
     help="Shift colours along the principal components of the training images.  [default: the recipe's]",
 )
 @click.option(
@@ -98,8 +98,8 @@ def train(
 ) -> None:
     """Train a network; without options the quickstart recipe on the embedded shapes."""
     changes = {name: value for name, value in options.items() if value is not None}
-    if changes.get("colour_noise") == "none":
-        changes["colour_noise"] = None
+    if changes.get("pca_noise") == "none":
+        changes["pca_noise"] = None
     from alexnet_keras.training import run_folder
 
     if resume:

@@ -33,7 +33,7 @@ from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import learning_rates, loop, run_folder
-from alexnet_keras.training.loss_monitor import Health
+from alexnet_keras.training.loss_monitor import LossMonitor
 
 REPORT = "compression.json"
 PRUNED = "model-pruned.keras"  # while the compression is not finished
@@ -268,7 +268,7 @@ def retrain(
         epochs=tf.data.Dataset.range(first_epoch, config.epochs),
         seed=config.seed + 1,  # other crops than those of the run's own epochs
     )
-    health = Health(model.output_shape[-1], config.architecture.initializer, policy, config.learning_rate)
+    health = LossMonitor(model.output_shape[-1], config.architecture.initializer, policy, config.learning_rate)
     with reading.naming_unreadable(training):
         network.fit(
             batches,
@@ -285,7 +285,7 @@ class _Epochs(keras.callbacks.Callback):
     """Looks at every step, and hands the weights over after each epoch."""
 
     def __init__(
-        self, target: keras.Model, config: TrainConfig, images: int, health: Health, done: Callable[[int], None]
+        self, target: keras.Model, config: TrainConfig, images: int, health: LossMonitor, done: Callable[[int], None]
     ) -> None:
         super().__init__()
         self.target, self.config, self.images, self.health, self.done = target, config, images, health, done

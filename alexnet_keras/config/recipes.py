@@ -38,8 +38,8 @@ def original() -> TrainConfig:
             LayerRate(epoch=67, layer="conv1", rate=1e-5),  # "epoch 67: set epsw to 0.00001 from 0.0001 on conv1"
             LayerRate(epoch=72, layer="conv1", rate=0.0),  # "epoch 72: set epsw to 0 on conv1"; its epsB=0 too
         ),
-        colour_noise="original",  # convdata_jpeg.py
-        colour_noise_epochs=67,  # "set color noise to 0 from 0.1"
+        pca_noise="original",  # convdata_jpeg.py
+        pca_noise_epochs=67,  # "set color noise to 0 from 0.1"
     )
 
 
@@ -62,7 +62,7 @@ def paper() -> TrainConfig:
         momentum=0.9,  # section 5
         weight_decay=5e-4,  # section 5
         bias_learning_rate_multiplier=1.0,  # section 5: "an equal learning rate for all layers"
-        colour_noise="paper",  # section 4.1
+        pca_noise="paper",  # section 4.1
     )
 
 
@@ -206,7 +206,7 @@ def _stretched(config: TrainConfig, epochs: int) -> TrainConfig:
     if isinstance(config.schedule, Steps):
         boundaries = tuple(boundary * factor for boundary in config.schedule.boundaries)
         changes["schedule"] = dataclasses.replace(config.schedule, boundaries=boundaries)
-    for name in ("colour_noise_epochs", "freeze_epochs"):
+    for name in ("pca_noise_epochs", "freeze_epochs"):
         if getattr(config, name) is not None:
             changes[name] = max(1, round(getattr(config, name) * factor))
     return dataclasses.replace(config, epochs=epochs, **changes)

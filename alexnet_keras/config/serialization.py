@@ -1,4 +1,4 @@
-"""config.serialization."""
+"""Configurations as JSON values, also those that earlier versions wrote."""
 
 import dataclasses
 import types
@@ -8,6 +8,9 @@ from typing import Any
 
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import check
+
+# Fields of earlier versions and the names that they have now.
+RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def build(kind: Any, values: Any, where: str) -> Any:
         return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
     if dataclasses.is_dataclass(kind):
         check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        values = {RENAMED.get(key, key): value for key, value in values.items()}
         values = {**_defaults(kind), **values}  # a run from before a field existed has its default
         fields = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind)}

@@ -11,7 +11,7 @@ IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0..255: what Caffe's models subtra
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
 
 
-COLOUR_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
+PCA_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
 LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on each, or a tower
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 FREEZES = ("none", "conv1", "conv2", "conv3", "conv4", "conv5")
@@ -57,8 +57,8 @@ class TrainConfig:
         biases_follow_schedule: whether the rate of the biases falls with that of the weights.
         layer_rates: layers whose rate leaves the schedule at an epoch.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
-        colour_noise: `paper`, `original` or `None`, what is done to the colours of training images.
-        colour_noise_epochs: for how many epochs; `None` for all.
+        pca_noise: `paper`, `original` or `None`, what is done to the colours of training images.
+        pca_noise_epochs: for how many epochs; `None` for all.
         weights: a file of trained weights to begin from, in any form that `model.read_weights` takes, or `None`. Its
             classifier is not taken over, and so is no layer that it lacks.
         freeze: the last convolution that keeps its weights, `conv1` to `conv5`; with it, those before. Or `none`.
@@ -89,8 +89,8 @@ class TrainConfig:
     biases_follow_schedule: bool = True
     layer_rates: tuple[LayerRate, ...] = ()
     label_smoothing: float = 0.0
-    colour_noise: str | None = None
-    colour_noise_epochs: int | None = None
+    pca_noise: str | None = None
+    pca_noise_epochs: int | None = None
     weights: str | None = None
     freeze: str = "none"
     freeze_epochs: int | None = None
@@ -101,7 +101,7 @@ class TrainConfig:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "steps_per_epoch", "colour_noise_epochs", "freeze_epochs"):
+        for name in ("batch_size", "epochs", "steps_per_epoch", "pca_noise_epochs", "freeze_epochs"):
             value = getattr(self, name)
             check(value is None or value >= 1, f"{name} must be at least 1, got {value}.")
         check(67 <= self.input_size <= STORED_SIZE, f"input_size must be 67 to {STORED_SIZE}, got {self.input_size}.")
@@ -111,8 +111,8 @@ class TrainConfig:
         )
         check(0 <= self.label_smoothing < 1, f"label_smoothing must be in [0, 1), got {self.label_smoothing}.")
         check(
-            self.colour_noise in (None, *COLOUR_NOISES),
-            f"colour_noise must be None or one of {', '.join(COLOUR_NOISES)}, got {self.colour_noise!r}.",
+            self.pca_noise in (None, *PCA_NOISES),
+            f"pca_noise must be None or one of {', '.join(PCA_NOISES)}, got {self.pca_noise!r}.",
         )
         check(self.freeze in FREEZES, f"freeze must be one of {', '.join(FREEZES)}, got {self.freeze!r}.")
         check(
@@ -120,8 +120,8 @@ class TrainConfig:
             f"freeze_epochs {self.freeze_epochs} needs layers to freeze; name the last of them with freeze.",
         )
         check(
-            not (self.cache_features and self.colour_noise),
-            f"Features cannot be computed once with colour_noise {self.colour_noise!r}; choose None.",
+            not (self.cache_features and self.pca_noise),
+            f"Features cannot be computed once with pca_noise {self.pca_noise!r}; choose None.",
         )
         for rate in self.layer_rates:
             check(rate.layer in LAYERS, f"layer_rates must be of {', '.join(LAYERS)}, got {rate.layer!r}.")

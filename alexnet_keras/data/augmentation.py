@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE
-from alexnet_keras.data.colour_statistics import ColourStatistics
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE
+from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system.errors import OptionError
 
-COLOUR_STDDEV = 0.1  # of the random factor a_i of each principal component
-CROP, MIRROR, COLOUR = 0, 1, 2  # one random stream a decision
+PCA_NOISE_STDDEV = 0.1  # of the random factor a_i of each principal component
+CROP, FLIP, COLOR = 0, 1, 2  # one random stream a decision
 
 
 @dataclass(frozen=True)
-class ColourNoise:
+class PCANoise:
     """Shifts of all pixels of an image along the principal components of the training set's colours.
 
     An image x becomes `(x - mean + draws @ directions) / divisor + mean`, three draws from N(0, 1) an image and use.
@@ -30,7 +30,7 @@ class ColourNoise:
     mean: tuple[float, ...]
 
 
-def colour_noise(convention: str, statistics: ColourStatistics) -> ColourNoise:
+def pca_noise(convention: str, statistics: ColorStatistics) -> PCANoise:
     """The noise of a convention, for a training set.
 
     With p_i and l_i the eigenvectors and eigenvalues of the covariance of red, green and blue in units of 0..255, and
@@ -58,11 +58,11 @@ def colour_noise(convention: str, statistics: ColourStatistics) -> ColourNoise:
     if convention == "paper":
         scales, divisor = eigenvalues / 255, 1.0
     elif convention == "original":
-        scales, divisor = np.sqrt(eigenvalues), 1 + COLOUR_STDDEV
+        scales, divisor = np.sqrt(eigenvalues), 1 + PCA_NOISE_STDDEV
     else:
-        raise OptionError(f"The colour noise must be one of {', '.join(COLOUR_NOISES)}, got {convention!r}.")
-    directions = COLOUR_STDDEV * scales[:, np.newaxis] * eigenvectors
-    return ColourNoise(tuple(map(tuple, directions.tolist())), divisor, statistics.mean)
+        raise OptionError(f"The colour noise must be one of {', '.join(PCA_NOISES)}, got {convention!r}.")
+    directions = PCA_NOISE_STDDEV * scales[:, np.newaxis] * eigenvectors
+    return PCANoise(tuple(map(tuple, directions.tolist())), divisor, statistics.mean)
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Draws:
 
     order: tf.Tensor
     offsets: tf.Tensor
-    mirrored: tf.Tensor
-    colour: tf.Tensor
+    flipped: tf.Tensor
+    color: tf.Tensor
 
 
 def draw(count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = False) -> Draws:
@@ -100,6 +100,6 @@ def draw(count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = 
     return Draws(
         order=tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed),
         offsets=tf.fill((count, 2), (STORED_SIZE - size) // 2) if centred else offsets,
-        mirrored=tf.random.stateless_uniform((count,), fold_in(epoch_seed, MIRROR)) < 0.5,
-        colour=tf.random.stateless_normal((count, 3), fold_in(epoch_seed, COLOUR)),
+        flipped=tf.random.stateless_uniform((count,), fold_in(epoch_seed, FLIP)) < 0.5,
+        color=tf.random.stateless_normal((count, 3), fold_in(epoch_seed, COLOR)),
     )

@@ -67,7 +67,7 @@ class Report:
 
 
 # What is kept of each readable picture: 32 bytes, so that a million of them are little.
-_PICTURE = np.dtype([("place", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4")])
+_IMAGE = np.dtype([("place", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4")])
 
 
 def check(dataset: DataSet, jobs: int) -> Report:
@@ -92,10 +92,10 @@ def check(dataset: DataSet, jobs: int) -> Report:
     shared = np.flatnonzero(train["digest"][order][np.minimum(found, max(0, len(order) - 1))] == validation["digest"])
     duplicates = [
         {
-            "validation": streams["validation"].name(int(validation["place"][place])),
-            "training": streams["train"].name(int(train["place"][order[found[place]]])),
+            "validation": streams["validation"].name(int(validation["place"][index])),
+            "training": streams["train"].name(int(train["place"][order[found[index]]])),
         }
-        for place in shared
+        for index in shared
     ]
     smallest, largest = min(reports["train"].per_class), max(reports["train"].per_class)
     report = Report(
@@ -114,23 +114,23 @@ def check(dataset: DataSet, jobs: int) -> Report:
 
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
     def look(*element: Any) -> tuple[tf.Tensor, ...]:
-        picture, label, _ = stream.load(*element)
-        return decode(picture) if picture.dtype == tf.string else picture, label
+        image, label, _ = stream.load(*element)
+        return decode(image) if image.dtype == tf.string else image, label
 
-    report, table, count = SplitReport(stream.count), np.empty(stream.count, _PICTURE), 0
+    report, table, count = SplitReport(stream.count), np.empty(stream.count, _IMAGE), 0
     with Progress(f"Checking {split}", stream.count) as progress:
-        for place, parts in enumerate(in_threads(stream, look, 0, stream.count, jobs)):
+        for index, parts in enumerate(in_threads(stream, look, 0, stream.count, jobs)):
             progress.advance(1)
             if parts is None:
-                reason = why_unreadable(stream, place)
-                report.unreadable.append({"picture": stream.name(place), "reason": reason})
+                reason = why_unreadable(stream, index)
+                report.unreadable.append({"picture": stream.name(index), "reason": reason})
                 continue
             pixels, label = parts
             if not 0 <= label < len(dataset.class_names):
-                raise dataset.label_error(stream.name(place), int(label))
+                raise dataset.label_error(stream.name(index), int(label))
             sides = pixels.shape[:2]
             digest = xxhash.xxh3_64_intdigest(pixels, seed=sides[0])  # equal bytes in other rows are another picture
-            table[count] = place, label, digest, min(sides), max(sides)
+            table[count] = index, label, digest, min(sides), max(sides)
             count += 1
     if not count:
         raise InputError(f"No picture for {split} of {dataset.name} can be used.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 
-def rescaled_square(image: np.ndarray, size: int, offset: np.ndarray, side: int, mirrored: bool) -> np.ndarray:
+def rescaled_crop(image: np.ndarray, size: int, offset: np.ndarray, side: int, flipped: bool) -> np.ndarray:
     """The square of `side` pixels at `offset` of `images.resize_and_crop(image, size)`, and no more of it computed.
 
     Args:
@@ -29,7 +29,7 @@ def rescaled_square(image: np.ndarray, size: int, offset: np.ndarray, side: int,
     resized = np.rint(sides * (np.float32(size) / sides.min()))
     corner = np.floor((resized - size) / 2).astype(np.int64) + offset
     square = np.empty((side, side, 3), np.uint8)
-    _compiled()(image, resized / sides.astype(np.float64), corner, bool(mirrored), square)
+    _compiled()(image, resized / sides.astype(np.float64), corner, bool(flipped), square)
     return square
 
 
@@ -45,15 +45,15 @@ def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarr
     radius = max(1.0, 1 / scale)
     width = min(int(2 * radius) + 1, length)
     starts, weights = np.empty(count, np.int64), np.empty((count, width), np.float32)
-    for place in range(count):
-        centre = (corner + place + 0.5) / scale
+    for index in range(count):
+        centre = (corner + index + 0.5) / scale
         start = min(max(int(np.ceil(centre - radius - 0.5)), 0), length - width)
         total = 0.0
         for tap in range(width):
             total += max(0.0, 1 - abs(start + tap + 0.5 - centre) / radius)
         for tap in range(width):
-            weights[place, tap] = max(0.0, 1 - abs(start + tap + 0.5 - centre) / radius) / total
-        starts[place] = start
+            weights[index, tap] = max(0.0, 1 - abs(start + tap + 0.5 - centre) / radius) / total
+        starts[index] = start
     return starts, weights
 
 
@@ -64,7 +64,7 @@ def _compiled() -> Callable[..., None]:
     compiled: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
     spans = compiled(_spans)
 
-    def cut(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, mirrored: bool, square: np.ndarray) -> None:
+    def cut(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, flipped: bool, square: np.ndarray) -> None:
         height, width, _ = image.shape
         side = len(square)
         tops, row_weights = spans(side, scales[0], corner[0], height)
@@ -87,7 +87,7 @@ def _compiled() -> Callable[..., None]:
                     red += weights[tap] * pixels[3 * tap]
                     green += weights[tap] * pixels[3 * tap + 1]
                     blue += weights[tap] * pixels[3 * tap + 2]
-                pixel = square[y, side - 1 - x if mirrored else x]
+                pixel = square[y, side - 1 - x if flipped else x]
                 pixel[0], pixel[1], pixel[2] = np.rint(red), np.rint(green), np.rint(blue)
 
     return compiled(cut)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.data.colour_statistics import ColourStatistics
+from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system.errors import InputError
 
 
@@ -35,14 +35,19 @@ class Split:
         return len(self.labels)
 
 
+def evenly_spaced(length: int, count: int) -> np.ndarray:
+    """Up to `count` of the indices 0 to `length - 1`, evenly spaced, with the first and the last: int64, ascending."""
+    return np.linspace(0, length - 1, min(length, count)).astype(np.int64)
+
+
 def sample(split: Split, count: int) -> Split:
-    """Up to `count` pictures of a split, evenly spaced over its order."""
-    places = np.unique(np.linspace(0, len(split) - 1, count).astype(np.int64))
+    """Up to `count` images of a split, evenly spaced over its order, since many data sets are sorted by class."""
+    indices = evenly_spaced(len(split), count)
     return dataclasses.replace(
         split,
-        names=[split.names[place] for place in places],
-        labels=split.labels[places],
-        read=lambda index: split.read(tf.gather(places, index)),
+        names=[split.names[place] for place in indices],
+        labels=split.labels[indices],
+        read=lambda index: split.read(tf.gather(indices, index)),
         read_batch=None,
     )
 
@@ -81,7 +86,7 @@ class DataSet:
     class_names: tuple[str, ...]
     open_split: Callable[[str], Split]
     open_stream: Callable[[str], Stream] | None = None
-    statistics: ColourStatistics | None = None
+    statistics: ColorStatistics | None = None
 
     @functools.cached_property
     def train(self) -> Split:
@@ -98,9 +103,9 @@ class DataSet:
             raise self.label_error(split.names[int(wrong[0])], int(split.labels[wrong[0]]))
         return split
 
-    def label_error(self, picture: str, label: int) -> InputError:
+    def label_error(self, image: str, label: int) -> InputError:
         return InputError(
-            f"{picture} has the label {label}, but {self.name} has {len(self.class_names)} classes, "
+            f"{image} has the label {label}, but {self.name} has {len(self.class_names)} classes, "
             f"0 to {len(self.class_names) - 1}; mend its labels."
         )
 

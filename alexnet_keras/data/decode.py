@@ -26,8 +26,8 @@ def dimensions(encoded: tf.Tensor) -> tf.Tensor:
         head = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, HEADER_BYTES), tf.uint8), tf.int64)
         head = tf.pad(head, [[0, HEADER_BYTES - tf.size(head)]])
 
-        def number(*places: int) -> tf.Tensor:
-            return tf.reduce_sum(tf.gather(head, places) * [256**power for power in reversed(range(len(places)))])
+        def number(*indices: int) -> tf.Tensor:
+            return tf.reduce_sum(tf.gather(head, indices) * [256**power for power in reversed(range(len(indices)))])
 
         def starts(signature: bytes) -> tf.Tensor:
             return tf.reduce_all(head[: len(signature)] == tf.constant(list(signature), tf.int64))

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.data.compiled_resize import rescaled_square
+from alexnet_keras.data.compiled_resize import rescaled_crop
 from alexnet_keras.data.decode import _decode, _is_jpeg, dimensions
 
 
@@ -55,8 +55,8 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
     )[0, :, 0]
 
 
-def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
-    """`mirror` of `crop` of `resize_and_crop(image)`, and no more of it computed; not for exports.
+def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+    """`flip` of `crop` of `resize_and_crop(image)`, and no more of it computed; not for exports.
 
     Args:
         image: `(H, W, 3)` uint8, 0..255.
@@ -68,10 +68,10 @@ def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, siz
         `(size, size, 3)` uint8, 0..255; 7 in 100,000 differ by one grey level, where a sum ends beside a half.
     """
 
-    def cut(image: np.ndarray, offset: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-        return rescaled_square(image, STORED_SIZE, offset, size, bool(mirrored))
+    def cut(image: np.ndarray, offset: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+        return rescaled_crop(image, STORED_SIZE, offset, size, bool(flipped))
 
-    square = tf.numpy_function(cut, [image, offset, mirrored], tf.uint8, stateful=False)
+    square = tf.numpy_function(cut, [image, offset, flipped], tf.uint8, stateful=False)
     return tf.ensure_shape(square, (size, size, 3))
 
 
@@ -103,7 +103,7 @@ def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
 
-def ten_views(image: tf.Tensor, size: int) -> tf.Tensor:
+def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     """The squares in the four corners and the centre, then their mirror images (section 4.1).
 
     Args:
@@ -118,18 +118,18 @@ def ten_views(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.concat([views, tf.reverse(views, axis=[2])], axis=0)
 
 
-def mirror(image: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+def flip(image: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
     """Reverse left and right, if asked to.
 
     Args:
         image: `(H, W, 3)`, any dtype.
         mirrored: scalar bool.
     """
-    return tf.reverse(image, tf.range(1, 1 + tf.cast(mirrored, tf.int32)))  # axis 1 or none: a tf.cond costs more
+    return tf.reverse(image, tf.range(1, 1 + tf.cast(flipped, tf.int32)))  # axis 1 or none: a tf.cond costs more
 
 
-def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
-    """`mirror` of `crop` of `resize_and_crop` of `decode`, with less work.
+def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+    """`flip` of `crop` of `resize_and_crop` of `decode`, with less work.
 
     A JPEG of 256 x 256 pixels goes to `crop_stored`. A larger photograph is decoded whole, lest a truncated one pass
     until a crop meets its end; only the square is resized. The decoder's own reduction to a half would be quicker and
@@ -151,12 +151,12 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, siz
 
     return tf.cond(
         tf.logical_and(_is_jpeg(encoded), tf.reduce_all(sides == STORED_SIZE)),
-        lambda: crop_stored(encoded, offset, mirrored, size),
-        lambda: resize_and_cut(_decode(encoded, sides), offset, mirrored, size),
+        lambda: crop_stored(encoded, offset, flipped, size),
+        lambda: resize_and_cut(_decode(encoded, sides), offset, flipped, size),
     )
 
 
-def crop_stored(encoded: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
+def crop_stored(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
     """`crop_encoded` of what is known to be a JPEG of 256 x 256 pixels.
 
     Only the square is decoded, and a column at either side: the decoder interpolates colours between columns, so that
@@ -166,11 +166,11 @@ def crop_stored(encoded: tf.Tensor, offset: tf.Tensor, mirrored: tf.Tensor, size
     right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
     window = tf.stack([offset[0], left, size, right - left])
     columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-    return mirror(tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3]), mirrored)
+    return flip(tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3]), flipped)
 
 
-def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop`, then `mirror`, for a whole batch: a fifth of what TensorFlow's operators take, which copy twice.
+def crop_and_flip(images: tf.Tensor, offsets: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+    """`crop`, then `flip`, for a whole batch: a fifth of what TensorFlow's operators take, which copy twice.
 
     Args:
         images: `(B, H, W, 3)` uint8.
@@ -181,15 +181,15 @@ def crop_and_mirror(images: tf.Tensor, offsets: tf.Tensor, mirrored: tf.Tensor, 
     Returns:
         `(B, size, size, 3)` uint8.
     """
-    cut = functools.partial(crop_and_mirror_arrays, size=size)
-    squares = tf.numpy_function(cut, [images, offsets, mirrored], tf.uint8, stateful=False)
+    cut = functools.partial(crop_and_flip_arrays, size=size)
+    squares = tf.numpy_function(cut, [images, offsets, flipped], tf.uint8, stateful=False)
     return tf.ensure_shape(squares, (None, size, size, 3))
 
 
-def crop_and_mirror_arrays(images: np.ndarray, offsets: np.ndarray, mirrored: np.ndarray, size: int) -> np.ndarray:
-    """`crop_and_mirror` by NumPy."""
+def crop_and_flip_arrays(images: np.ndarray, offsets: np.ndarray, flipped: np.ndarray, size: int) -> np.ndarray:
+    """`crop_and_flip` by NumPy."""
     squares = np.empty((len(images), size, size, 3), np.uint8)
-    for square, image, (top, left), reverse in zip(squares, images, offsets, mirrored, strict=True):
+    for square, image, (top, left), reverse in zip(squares, images, offsets, flipped, strict=True):
         window = image[top : top + size, left : left + size]
         if not reverse:
             square[:] = window
@@ -199,7 +199,7 @@ def crop_and_mirror_arrays(images: np.ndarray, offsets: np.ndarray, mirrored: np
     return squares
 
 
-def shift_colours(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:
+def shift_colors(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:
     """Add a colour to each image, then draw it nearer to the mean colour.
 
     Nothing is rounded or clipped, which would make dark and bright images move less than others: results may lie

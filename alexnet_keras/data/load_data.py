@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
-from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE
 from alexnet_keras.data import augmentation
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
-from alexnet_keras.data.reading import colour_statistics, in_memory
+from alexnet_keras.data.reading import color_statistics, in_memory
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import OptionError
 
@@ -16,7 +16,7 @@ def load_data(
     batch_size: int = 128,
     input_size: int = 227,
     seed: int = 0,
-    colour_noise: str | None = None,
+    pca_noise: str | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """A data set for `model.fit`: augmented training batches and central crops for validation.
 
@@ -25,7 +25,7 @@ def load_data(
         batch_size: images a batch; the last batch of an epoch may be smaller.
         input_size: side of the crops in pixels, at most 256.
         seed: of order and augmentation; every iteration over the training batches draws both anew.
-        colour_noise: `"paper"`, `"original"` (`augmentation.colour_noise` has the arithmetic) or `None` for none.
+        pca_noise: `"paper"`, `"original"` (`augmentation.pca_noise` has the arithmetic) or `None` for none.
 
     Returns:
         Training and validation batches: `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels; with
@@ -39,14 +39,14 @@ def load_data(
         raise OptionError(f"batch_size must be at least 1, got {batch_size}.")
     if not 1 <= input_size <= STORED_SIZE:
         raise OptionError(f"input_size must be 1 to {STORED_SIZE}, got {input_size}.")
-    if colour_noise not in (None, *COLOUR_NOISES):
-        raise OptionError(f"colour_noise must be None or one of {', '.join(COLOUR_NOISES)}, got {colour_noise!r}.")
+    if pca_noise not in (None, *PCA_NOISES):
+        raise OptionError(f"pca_noise must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
     dataset = open_dataset(source)
     train_split = in_memory(dataset.train, f"{dataset.name} for training")
     validation_split = in_memory(dataset.validation, f"{dataset.name} for validation")
     noise = None
-    if colour_noise:
-        noise = augmentation.colour_noise(colour_noise, dataset.statistics or colour_statistics(train_split))
+    if pca_noise:
+        noise = augmentation.pca_noise(pca_noise, dataset.statistics or color_statistics(train_split))
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
         train_split,

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.data import augmentation, image_ops
-from alexnet_keras.data.augmentation import ColourNoise, Draws
+from alexnet_keras.data.augmentation import Draws, PCANoise
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.reading import pixels, untuned
 from alexnet_keras.system.errors import OptionError
@@ -31,7 +31,7 @@ def train_dataset(
     first_step: int = 0,
     worker_index: int = 0,
     num_workers: int = 1,
-    noise: ColourNoise | None = None,
+    noise: PCANoise | None = None,
     centred: bool = False,
 ) -> tf.data.Dataset:
     """Augmented batches: every picture once an epoch, in an order of that epoch's own.
@@ -68,24 +68,24 @@ def train_dataset(
     count = len(split)
     local = batch_size // num_workers
     batches = steps_per_epoch(count, batch_size) if steps < 0 else min(steps, steps_per_epoch(count, batch_size))
-    places = np.arange(count)[: batches * batch_size][worker_index::num_workers]
-    missing = batches - math.ceil(len(places) / local)  # 0, or 1 where the last batch has no picture for this share
+    indices = np.arange(count)[: batches * batch_size][worker_index::num_workers]
+    missing = batches - math.ceil(len(indices) / local)  # 0, or 1 where the last batch has no picture for this share
 
     def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         draws = augmentation.draw(count, input_size, seed, epoch, centred=centred)
         skipped = tf.where(turn == 0, local * first_step, 0)
-        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(places)[skipped:])
+        dataset = tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:])
         crops = _crops_by_batch if split.read_batch else _crops_one_by_one
         dataset = crops(dataset, split, draws, input_size, local)
         if missing:
             nothing = (tf.zeros((0, input_size, input_size, 3), tf.uint8), tf.zeros((0,), tf.int64))
             dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
 
-        def finish(cropped: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def finish(cropped: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             if noise:
-                shifts = tf.gather(draws.colour, places) @ tf.constant(noise.directions, tf.float32)
-                cropped = image_ops.shift_colours(cropped, shifts, noise.mean, noise.divisor)
-            return cropped, tf.gather(labels, tf.gather(draws.order, places))
+                shifts = tf.gather(draws.color, indices) @ tf.constant(noise.directions, tf.float32)
+                cropped = image_ops.shift_colors(cropped, shifts, noise.mean, noise.divisor)
+            return cropped, tf.gather(labels, tf.gather(draws.order, indices))
 
         return dataset.map(finish, tf.data.AUTOTUNE)
 
@@ -93,34 +93,36 @@ def train_dataset(
 
 
 def _crops_one_by_one(
-    places: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int
+    indices: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int
 ) -> tf.data.Dataset:
     """Crops with their places, from pictures that are read one by one, as many at a time as there are threads."""
 
     def example(place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        picture = split.read(draws.order[place])
-        offset, mirrored = draws.offsets[place], draws.mirrored[place]
-        if picture.dtype == tf.string:
-            return image_ops.crop_encoded(picture, offset, mirrored, size), place
-        return image_ops.mirror(image_ops.crop(picture, offset, size), mirrored), place
+        image = split.read(draws.order[place])
+        offset, flipped = draws.offsets[place], draws.flipped[place]
+        if image.dtype == tf.string:
+            return image_ops.crop_encoded(image, offset, flipped, size), place
+        return image_ops.flip(image_ops.crop(image, offset, size), flipped), place
 
-    return places.map(example, tf.data.AUTOTUNE).batch(batch_size)
+    return indices.map(example, tf.data.AUTOTUNE).batch(batch_size)
 
 
-def _crops_by_batch(places: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int) -> tf.data.Dataset:
+def _crops_by_batch(
+    indices: tf.data.Dataset, split: Split, draws: Draws, size: int, batch_size: int
+) -> tf.data.Dataset:
     """The same from pictures that are read by the batch; those that must be decoded are dealt out to threads."""
     read_batch = split.read_batch
     assert read_batch is not None
 
     def example(encoded: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return image_ops.crop_stored(encoded, draws.offsets[place], draws.mirrored[place], size), place
+        return image_ops.crop_stored(encoded, draws.offsets[place], draws.flipped[place], size), place
 
-    def examples(pictures: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        offsets, mirrored = tf.gather(draws.offsets, places), tf.gather(draws.mirrored, places)
-        return image_ops.crop_and_mirror(pictures, offsets, mirrored, size), places
+    def examples(images: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        offsets, flipped = tf.gather(draws.offsets, indices), tf.gather(draws.flipped, indices)
+        return image_ops.crop_and_flip(images, offsets, flipped, size), indices
 
-    batches = places.batch(batch_size).map(
-        lambda places: (read_batch(tf.gather(draws.order, places)), places), tf.data.AUTOTUNE
+    batches = indices.batch(batch_size).map(
+        lambda indices: (read_batch(tf.gather(draws.order, indices)), indices), tf.data.AUTOTUNE
     )
     if batches.element_spec[0].dtype == tf.string:
         return batches.unbatch().map(example, tf.data.AUTOTUNE).batch(batch_size)

@@ -10,21 +10,21 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
+from alexnet_keras.data.color_statistics import ColorStatistics, Moments
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.decode import why_refused
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
-COLOUR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
+COLOR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
 
 
 def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
     """One picture of a split as `(256, 256, 3)` uint8, 0..255."""
-    picture = split.read(index)
-    if picture.dtype == tf.string:
-        picture = image_ops.crop_encoded(picture, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
-    return tf.ensure_shape(picture, (STORED_SIZE, STORED_SIZE, 3))
+    image = split.read(index)
+    if image.dtype == tf.string:
+        image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
+    return tf.ensure_shape(image, (STORED_SIZE, STORED_SIZE, 3))
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -61,16 +61,14 @@ def in_memory(split: Split, label: str) -> Split:
     done = 0
     with Progress(f"Reading {label}", len(split)) as progress:
         try:
-            for picture in dataset.as_numpy_iterator():
-                store[done] = picture
+            for image in dataset.as_numpy_iterator():
+                store[done] = image
                 done += 1
                 progress.advance(1)
         except tf.errors.OpError as error:  # elements come in order: the one that failed is the next
             raise unreadable(split, done) from error
-    pictures = tf.constant(store)
-    return dataclasses.replace(
-        split, read=pictures.__getitem__, read_batch=lambda indices: tf.gather(pictures, indices)
-    )
+    images = tf.constant(store)
+    return dataclasses.replace(split, read=images.__getitem__, read_batch=lambda indices: tf.gather(images, indices))
 
 
 def unreadable(split: Split, index: int) -> InputError:
@@ -110,13 +108,13 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
         raise
 
 
-def colour_statistics(split: Split) -> ColourStatistics:
+def color_statistics(split: Split) -> ColorStatistics:
     """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
-    places = np.linspace(0, len(split) - 1, min(len(split), COLOUR_SAMPLE)).astype(np.int64)
+    places = np.linspace(0, len(split) - 1, min(len(split), COLOR_SAMPLE)).astype(np.int64)
     dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
     moments = Moments(STORED_SIZE)
     with Progress("Measuring the colours", len(places)) as progress:
-        for picture in untuned(dataset).as_numpy_iterator():
-            moments.add(picture)
+        for image in untuned(dataset).as_numpy_iterator():
+            moments.add(image)
             progress.advance(1)
     return moments.statistics()

@@ -59,7 +59,7 @@ class Replicas:
             return two_tower.place(model, self.devices)
         return model if self.count == 1 else ReplicatedModel(model.inputs, model.outputs[0], name=model.name)
 
-    def deal_out(self, batches: tf.data.Dataset) -> Any:
+    def distribute(self, batches: tf.data.Dataset) -> Any:
         """Deal every batch of this host out to its devices; parts differ by one image at most, and may be empty.
 
         Args:
@@ -101,7 +101,7 @@ class Replicas:
             ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items()) + " of weights and velocities"
         )
 
-    def agree(self, due: bool, stop: int) -> tuple[bool, int]:
+    def synchronize(self, due: bool, stop: int) -> tuple[bool, int]:
         """What all hosts do next: the chief knows when a checkpoint is due, and a signal to one stops all.
 
         Args:

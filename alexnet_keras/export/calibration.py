@@ -13,7 +13,7 @@ IMAGES = 200  # evenly spaced over the training pictures, which are sorted by cl
 FEWEST = 20  # the range of fewer pictures is chance
 
 
-def training_pictures(dataset: DataSet) -> Split:
+def training_images(dataset: DataSet) -> Split:
     """The pictures of a data set to calibrate on.
 
     Raises:

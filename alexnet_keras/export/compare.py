@@ -59,7 +59,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Proof:
+class Parity:
     """An export beside its Keras model, on the same pictures.
 
     Attributes:
@@ -95,7 +95,7 @@ class Proof:
         return found
 
 
-def prove(keras: Predictor, exported: Predictor, split: Split) -> Proof:
+def check_parity(keras: Predictor, exported: Predictor, split: Split) -> Parity:
     """Compare two predictors on up to 500 pictures of a split, evenly spaced."""
     pictures = sample(split, NUM_IMAGES)
     batches = pipeline.eval_dataset(pictures, input_size=keras.input_size, batch_size=32)
@@ -106,7 +106,7 @@ def prove(keras: Predictor, exported: Predictor, split: Split) -> Proof:
             probabilities[1].append(exported.predict(images))
             progress.advance(len(images))
     one, other = (np.concatenate(parts) for parts in probabilities)
-    return Proof(
+    return Parity(
         len(pictures),
         float(np.abs(one - other).max()),
         float((one.argmax(axis=1) == other.argmax(axis=1)).mean()),

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.export import onnx, saved_model, tflite
-from alexnet_keras.export.calibration import training_pictures
-from alexnet_keras.export.compare import BOUNDS, prove
+from alexnet_keras.export.calibration import training_images
+from alexnet_keras.export.compare import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
 from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor
 from alexnet_keras.model.loading import load_model
@@ -145,14 +145,14 @@ def export(
     original = from_keras(source)
     check_classes(original, dataset)
     calibrating = calibration or dataset
-    pictures = training_pictures(calibrating) if target.calibrated else None
+    images = training_images(calibrating) if target.calibrated else None
 
     def write(path: Path) -> None:
         if target.format == "tflite":
             size = target.batch_size or 1
-            tflite.write(source, path, target.quantize, batch_size=size, pictures=pictures)
+            tflite.write(source, path, target.quantize, batch_size=size, images=images)
         elif target.format == "onnx":
-            onnx.write(source, path, target.quantize, pictures)
+            onnx.write(source, path, target.quantize, images)
         elif target.format == "saved_model":
             saved_model.write(source, path)
         else:
@@ -162,7 +162,7 @@ def export(
         with atomic_files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
                 write(partial)
-            result = prove(original, load_predictor(partial), dataset.validation)
+            result = check_parity(original, load_predictor(partial), dataset.validation)
             shortcomings = result.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:
                 raise RunError(

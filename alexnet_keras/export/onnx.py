@@ -38,7 +38,7 @@ def check_installed() -> None:
             raise OptionError(f"The format onnx needs the package {package!r}; pip install 'alexnet-keras[onnx]'.")
 
 
-def write(model: keras.Model, path: Path, quantize: str = "none", pictures: Split | None = None) -> None:
+def write(model: keras.Model, path: Path, quantize: str = "none", images: Split | None = None) -> None:
     """Write an ONNX file with the class names and the range of the input in its metadata.
 
     It takes `images` (B, H, W, 3) float32, 0..255, any B, and returns `probabilities` (B, classes) float32.
@@ -64,7 +64,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", pictures: Spli
         return
     from onnxruntime import quantization
 
-    assert pictures is not None
+    assert images is not None
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
         onnx.save(network, str(whole))
@@ -73,7 +73,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", pictures: Spli
         quantization.quantize_static(
             prepared,
             path,
-            _reader(calibration.batches(pictures, model.input_shape[1])),
+            _reader(calibration.batches(images, model.input_shape[1])),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,  # beside int8 weights three times as fast as int8 is
@@ -228,8 +228,8 @@ def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, inputs: list[
 
 def _tower_maps(graph: Graph, layer: TowerMaps, inputs: list[str]) -> str:
     half = layer.output.shape[-1]
-    places = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
-    bounds = [graph.integers(value, f"{layer.name}/{name}") for name, value in places.items()]
+    indices = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
+    bounds = [graph.integers(value, f"{layer.name}/{name}") for name, value in indices.items()]
     return graph.add("Slice", [*inputs, *bounds], layer.name)
 
 

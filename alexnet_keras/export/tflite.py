@@ -26,7 +26,7 @@ def write(
     quantize: str = "none",
     *,
     batch_size: int = 1,
-    pictures: Split | None = None,
+    images: Split | None = None,
     optimizations: tuple[tf.lite.Optimize, ...] = (),
 ) -> None:
     """Write a TFLite file with the class names and the range of the input in its metadata.
@@ -37,10 +37,10 @@ def write(
         quantize: `none` for float32; `float16` weights; `dynamic`, 8-bit weights in the large layers; `int8`, 8-bit
             weights and activations, float32 in and out; `int8-only`, the same with uint8 in and out.
         batch_size: images a call, fixed.
-        pictures: to calibrate `int8` and `int8-only` on.
+        images: to calibrate `int8` and `int8-only` on.
         optimizations: more of the converter's, such as `tf.lite.Optimize.EXPERIMENTAL_SPARSITY`.
     """
-    content = _convert(model, quantize, batch_size, pictures, optimizations)
+    content = _convert(model, quantize, batch_size, images, optimizations)
     path.write_bytes(content)
     metadata = {
         "quantize": quantize,
@@ -57,7 +57,7 @@ def _convert(
     model: keras.Model,
     quantize: str,
     batch_size: int,
-    pictures: Split | None,
+    images: Split | None,
     optimizations: tuple[tf.lite.Optimize, ...] = (),
 ) -> bytes:
     """The file without its metadata."""
@@ -78,9 +78,9 @@ def _convert(
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if integers:
-            assert pictures is not None
+            assert images is not None
             converter.representative_dataset = lambda: (
-                [batch] for batch in calibration.batches(pictures, model.input_shape[1], batch_size)
+                [batch] for batch in calibration.batches(images, model.input_shape[1], batch_size)
             )
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         if quantize == "int8-only":

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import COLOUR_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.augmentation import Draws
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -59,11 +59,11 @@ def augmentation_figure(
         raise OptionError(f"--image must be 0 to {len(split) - 1}, got {index}.")
     with reading.naming_unreadable(split):
         picture = reading.pixels(split, tf.constant(index, tf.int64))
-        statistics = dataset.statistics or reading.colour_statistics(split)
+        statistics = dataset.statistics or reading.color_statistics(split)
     draws = augmentation.draw(DRAWS, input_size, seed, tf.constant(0, tf.int64))
-    crops = image_ops.crop_and_mirror(tf.stack([picture] * DRAWS), draws.offsets, draws.mirrored, input_size)
+    crops = image_ops.crop_and_flip(tf.stack([picture] * DRAWS), draws.offsets, draws.flipped, input_size)
 
-    rows = 1 + len(COLOUR_NOISES)
+    rows = 1 + len(PCA_NOISES)
     figure, axes = pyplot.subplots(rows, DRAWS + 1, figsize=(2.1 * (DRAWS + 1), 2.35 * rows), layout="constrained")
     for axis in axes.flat:
         axis.set_axis_off()
@@ -72,12 +72,12 @@ def augmentation_figure(
     _components(axes[1, 0], np.array(statistics.eigenvalues), np.array(statistics.eigenvectors))
     for column in range(DRAWS):
         top, left = draws.offsets[column].numpy()
-        mirrored = "\nmirrored" if draws.mirrored[column] else "\n"
-        _show(axes[0, column + 1], crops[column].numpy(), f"from ({top}, {left}){mirrored}")
-    for row, convention in enumerate(COLOUR_NOISES, start=1):
-        noise = augmentation.colour_noise(convention, statistics)
-        shifts = draws.colour @ tf.constant(noise.directions, tf.float32)
-        shifted = image_ops.shift_colours(crops, shifts, noise.mean, noise.divisor)
+        flipped = "\nmirrored" if draws.flipped[column] else "\n"
+        _show(axes[0, column + 1], crops[column].numpy(), f"from ({top}, {left}){flipped}")
+    for row, convention in enumerate(PCA_NOISES, start=1):
+        noise = augmentation.pca_noise(convention, statistics)
+        shifts = draws.color @ tf.constant(noise.directions, tf.float32)
+        shifted = image_ops.shift_colors(crops, shifts, noise.mean, noise.divisor)
         for column in range(DRAWS):
             title = " ".join(f"{value:+.0f}" for value in shifts[column].numpy())
             _show(axes[row, column + 1], tf.saturate_cast(tf.round(shifted[column]), tf.uint8).numpy(), title)

@@ -13,7 +13,7 @@ from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
 
 
-def read_picture(path: Path, input_size: int) -> np.ndarray:
+def read_image(path: Path, input_size: int) -> np.ndarray:
     """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
 
     Raises:
@@ -24,10 +24,10 @@ def read_picture(path: Path, input_size: int) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     try:
-        picture = decode(tf.constant(encoded))
+        image = decode(tf.constant(encoded))
     except tf.errors.OpError as error:
         raise InputError(f"{path} {why_refused(encoded)}.") from error
-    return image_ops.centre_crop(image_ops.resize_and_crop(picture), input_size).numpy()
+    return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
 
 
 def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
     Raises:
         InputError: the file is no picture, or a truncated one.
     """
-    probabilities = predictor.predict(read_picture(path, predictor.input_size)[None])[0]
+    probabilities = predictor.predict(read_image(path, predictor.input_size)[None])[0]
     names = predictor.class_names
     predictions = [
         {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])}

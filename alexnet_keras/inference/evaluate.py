@@ -16,7 +16,7 @@ from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # views a call of the model
-VIEWS = {1: image_ops.centre_crop, 10: image_ops.ten_views}
+VIEWS = {1: image_ops.centre_crop, 10: image_ops.ten_crops}
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
     dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
     ranks = []
     with Progress("Evaluating", len(split)) as progress, reading.naming_unreadable(split):
-        for pictures, labels in dataset.as_numpy_iterator():
-            probabilities = predictor.predict(pictures.reshape(-1, *pictures.shape[-3:]))
+        for images, labels in dataset.as_numpy_iterator():
+            probabilities = predictor.predict(images.reshape(-1, *images.shape[-3:]))
             ranks.append(rank(probabilities.reshape(len(labels), views, -1).mean(axis=1), labels))
             progress.advance(len(labels))
     return from_ranks(np.concatenate(ranks), views)

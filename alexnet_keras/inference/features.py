@@ -50,7 +50,7 @@ def write(
             f"{model.name} takes images of {height} x {width}; "
             f"pictures are cropped to squares of at most {STORED_SIZE}."
         )
-    call = tf.function(lambda pictures: tf.cast(network(pictures, training=False), tf.float32), reduce_retracing=True)
+    call = tf.function(lambda images: tf.cast(network(images, training=False), tf.float32), reduce_retracing=True)
     splits = [dataset.train if part == "train" else dataset.validation for part in parts]
     shape = (sum(map(len, splits)), *network.output_shape[1:])
     start = "" if root is None else f"{root}{os.sep}"
@@ -89,8 +89,8 @@ def until(model: keras.Model, layer: str) -> keras.Model:
 
 def _values(call: Callable[[tf.Tensor], tf.Tensor], split: Split, size: int) -> Iterator[np.ndarray]:
     with reading.naming_unreadable(split):
-        for pictures, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE):
-            yield call(pictures).numpy()
+        for images, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE):
+            yield call(images).numpy()
 
 
 def _add(archive: zipfile.ZipFile, name: str, values: np.ndarray) -> None:

@@ -108,14 +108,14 @@ def read(path: Path) -> keras.Model:
 
 def _decoded(content: bytes) -> keras.Model:
     (length,) = LENGTH.unpack_from(content)
-    place = LENGTH.size + length
-    header = json.loads(content[LENGTH.size : place])
+    index = LENGTH.size + length
+    header = json.loads(content[LENGTH.size : index])
     model = keras.saving.deserialize_keras_object(header["config"], safe_mode=True)
     for variable, entry in zip(model.weights, header["weights"], strict=True):
         parts = []
         for size in entry["bytes"]:
-            parts.append(zlib.decompress(content[place : place + size]))
-            place += size
+            parts.append(zlib.decompress(content[index : index + size]))
+            index += size
         variable.assign(_restored(parts, entry["shape"]))
     return model
 
@@ -128,11 +128,11 @@ def _huffman(stream: bytes) -> bytes:
 def _shared(array: np.ndarray) -> list[bytes] | None:
     """Values, distances and numbers of an array with few values besides zero; `None` for any other."""
     flat = array.ravel()
-    places = np.flatnonzero(flat.view(np.uint32))  # minus zero is a value: it has other bits than zero
-    values, numbers = np.unique(flat[places].view(np.uint32), return_inverse=True)
+    indices = np.flatnonzero(flat.view(np.uint32))  # minus zero is a value: it has other bits than zero
+    values, numbers = np.unique(flat[indices].view(np.uint32), return_inverse=True)
     if len(values) > MOST_VALUES or array.ndim < 2:
         return None
-    distances = np.diff(places, prepend=-1) - 1  # zeros in between
+    distances = np.diff(indices, prepend=-1) - 1  # zeros in between
     escapes, rests = np.divmod(distances, ESCAPE)
     ends = np.cumsum(escapes + 1) - 1
     codes = np.full(int(ends[-1]) + 1 if len(ends) else 0, ESCAPE, np.uint8)

@@ -39,8 +39,8 @@ def totals(layers: list[LayerSummary]) -> tuple[int, int]:
 def multiply_adds(layer: keras.layers.Layer) -> int:
     """One for each weight and each place where it is used."""
     if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-        places = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
-        return places * math.prod(layer.kernel.shape)
+        indices = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
+        return indices * math.prod(layer.kernel.shape)
     return 0
 
 

@@ -53,7 +53,7 @@ class State:
     plateau: dict[str, Any] = field(default_factory=dict)
     over: bool = False
 
-    def place(self) -> str:
+    def position(self) -> str:
         return f"epoch {self.epoch + 1}, step {self.step:,}" if self.step else f"the end of epoch {self.epoch}"
 
 
@@ -115,7 +115,7 @@ class Checkpoints:
                 reasons.append(f"{path} {error}")
                 continue
             for reason, damaged in zip(reasons, found, strict=False):
-                print(f"{reason}; going back to {path.name}, {state.place()}.", file=sys.stderr)
+                print(f"{reason}; going back to {path.name}, {state.position()}.", file=sys.stderr)
                 os.replace(damaged, damaged.with_name(f"damaged-{damaged.name}"))
             self.last = path
             return state, values

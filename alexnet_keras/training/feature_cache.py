@@ -74,17 +74,17 @@ class Features:
         """Batches of features in the order, and mirrored as, `data.train_dataset` with `centred` has the pictures."""
         count = len(self.labels)
         labels = tf.constant(self.labels)
-        places = np.arange(count)[: steps * batch_size]
+        indices = np.arange(count)[: steps * batch_size]
 
         def epoch_batches(turn: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
             draws = augmentation.draw(count, input_size, seed, epoch)
             skipped = tf.where(turn == 0, batch_size * first_step, 0)
-            batches = tf.data.Dataset.from_tensor_slices(tf.constant(places)[skipped:]).batch(batch_size)
+            batches = tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:]).batch(batch_size)
 
-            def gather(places: tf.Tensor) -> tuple[Any, tf.Tensor]:
-                pictures = tf.gather(draws.order, places)
-                rows = pictures + count * tf.cast(tf.gather(draws.mirrored, places), tf.int64)
-                return _gather(self.training, rows), tf.gather(labels, pictures)
+            def gather(indices: tf.Tensor) -> tuple[Any, tf.Tensor]:
+                images = tf.gather(draws.order, indices)
+                rows = images + count * tf.cast(tf.gather(draws.flipped, indices), tf.int64)
+                return _gather(self.training, rows), tf.gather(labels, images)
 
             return batches.map(gather, tf.data.AUTOTUNE)
 
@@ -119,12 +119,12 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
     signature = tf.TensorSpec((None, input_size, input_size, 3), tf.uint8)
     with Progress("Computing the features of frozen layers", VIEWS * len(training) + len(validation)) as progress:
         # Without dropout, and with batch normalization frozen, training is the same, and its normalization is compiled.
-        call = tf.function(lambda pictures: trunk(pictures, training=True), input_signature=[signature])
+        call = tf.function(lambda images: trunk(images, training=True), input_signature=[signature])
         parts = [
             _features(call, split, view, input_size, progress)
             for split, view in (
                 (training, image_ops.centre_crop),
-                (training, _mirrored),
+                (training, _flipped),
                 (validation, image_ops.centre_crop),
             )
         ]
@@ -132,7 +132,7 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
     return Features(joined, parts[2], training.labels, validation.labels)
 
 
-def _mirrored(image: tf.Tensor, size: int) -> tf.Tensor:
+def _flipped(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.reverse(image_ops.centre_crop(image, size), axis=[1])
 
 
@@ -146,11 +146,11 @@ def _features(
     stores: list[Any] = []
     done = 0
     with reading.naming_unreadable(split):
-        for pictures, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE, view=view):
-            found = [value.numpy() for value in tf.nest.flatten(call(pictures))]
+        for images, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE, view=view):
+            found = [value.numpy() for value in tf.nest.flatten(call(images))]
             stores = stores or [np.empty((len(split), *value.shape[1:]), value.dtype) for value in found]
             for store, value in zip(stores, found, strict=True):
                 store[done : done + len(value)] = value
-            done += len(pictures)
-            progress.advance(len(pictures))
+            done += len(images)
+            progress.advance(len(images))
     return tuple(tf.constant(store) for store in stores)

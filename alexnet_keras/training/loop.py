@@ -23,7 +23,7 @@ from alexnet_keras.training import feature_cache, learning_rates, run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State
 from alexnet_keras.training.feature_cache import Features
 from alexnet_keras.training.learning_rates import LearningRate
-from alexnet_keras.training.loss_monitor import Health
+from alexnet_keras.training.loss_monitor import LossMonitor
 from alexnet_keras.training.optimizer import KrizhevskySGD
 from alexnet_keras.training.recorder import Recorder
 from alexnet_keras.training.run_folder import Measured
@@ -93,13 +93,13 @@ def fit(
         metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
         images_per_epoch=min(steps * config.batch_size, len(training)),
         learning_rate=learning_rate,
-        health=Health(
+        health=LossMonitor(
             len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
         ),
         board=Board(run / run_folder.TENSORBOARD, histograms) if replicas.is_chief else None,
         signals=signals,
         checkpoint_minutes=checkpoint_minutes,
-        agree=replicas.agree,
+        synchronize=replicas.synchronize,
     )
     recorder.publish()
     replicas.separate_noise(model)
@@ -120,7 +120,7 @@ def _network(config: TrainConfig, measured: Measured, **how: Any) -> keras.Model
         config.architecture,
         classes=len(measured.class_names),
         input_shape=(config.input_size, config.input_size, 3),
-        mean=measured.colours.mean,
+        mean=measured.colors.mean,
         class_names=measured.class_names,
         allow_missing=True,
         **how,
@@ -165,7 +165,7 @@ def _newest(checkpoints: Checkpoints, replicas: Replicas, run: Path) -> State | 
     else:
         replicas.arrays_from_chief(checkpoints.variables, values)
     if replicas.is_chief:
-        print(f"Going on at {state.place()}.", file=sys.stderr)
+        print(f"Going on at {state.position()}.", file=sys.stderr)
     return state
 
 
@@ -182,7 +182,7 @@ def _epochs(
     state = recorder.state
     if state.over or state.epoch == config.epochs:
         return
-    noise = augmentation.colour_noise(config.colour_noise, measured.colours) if config.colour_noise else None
+    noise = augmentation.pca_noise(config.pca_noise, measured.colors) if config.pca_noise else None
     stage = _stage(config, replicas, model, recorder, training, validation)
     validation_steps = pipeline.steps_per_epoch(len(validation), config.batch_size)
     if state.step == state.steps:
@@ -190,9 +190,9 @@ def _epochs(
     while state.epoch < config.epochs and not state.over:
         # Keras counts the same steps in every epoch of a fit, so one that is entered in its middle is a fit itself.
         last = state.epoch + 1 if state.step else config.epochs
-        noisy = config.colour_noise_epochs is None or state.epoch < config.colour_noise_epochs
-        if noisy and config.colour_noise_epochs is not None:
-            last = min(last, config.colour_noise_epochs)
+        noisy = config.pca_noise_epochs is None or state.epoch < config.pca_noise_epochs
+        if noisy and config.pca_noise_epochs is not None:
+            last = min(last, config.pca_noise_epochs)
         if config.frozen(state.epoch) != stage.frozen:
             stage = _stage(config, replicas, model, recorder, training, validation)
         if config.freeze_epochs is not None and stage.frozen != "none":
@@ -218,7 +218,7 @@ def _epochs(
                 num_workers=replicas.num_workers,
             )
         stage.model.fit(
-            replicas.deal_out(batches),
+            replicas.distribute(batches),
             initial_epoch=state.epoch,
             epochs=last,
             steps_per_epoch=state.steps - state.step,
@@ -280,7 +280,7 @@ def _stage(
         worker_index=replicas.worker_index,
         num_workers=replicas.num_workers,
     )
-    return Stage(held, part, None, replicas.deal_out(batches))
+    return Stage(held, part, None, replicas.distribute(batches))
 
 
 def _validate(model: keras.Model, recorder: Recorder, batches: Any, steps: int) -> None:

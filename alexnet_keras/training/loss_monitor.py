@@ -13,7 +13,7 @@ MANY_FLAT_STEPS = 2_000  # in a row, within an epoch of a large data set
 FLOAT16_MAX = 65_504
 
 
-class Health:
+class LossMonitor:
     """Looks at the loss after every step.
 
     Keras reports the mean of an epoch's losses so far. One loss that is no number makes it no number from that step on,
@@ -32,7 +32,7 @@ class Health:
         self.flat_steps = 0
         self.warned = False
 
-    def check(self, loss: float, place: str, last: bool) -> None:
+    def check(self, loss: float, index: str, last: bool) -> None:
         """Take the mean loss after a step.
 
         Args:
@@ -44,7 +44,7 @@ class Health:
             RunError: the loss is NaN or infinite.
         """
         if not math.isfinite(loss):
-            raise RunError(f"The loss is {loss} at {place}. {self.cause()}")
+            raise RunError(f"The loss is {loss} at {index}. {self.cause()}")
         self.flat_steps = self.flat_steps + 1 if abs(loss - self.even) < FLAT * self.even else 0
         if not self.warned and self.flat_steps >= (FLAT_STEPS if last else MANY_FLAT_STEPS):
             self.warned = True

@@ -19,7 +19,7 @@ from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State
 from alexnet_keras.training.learning_rates import LearningRate, PlateauTracker
-from alexnet_keras.training.loss_monitor import Health
+from alexnet_keras.training.loss_monitor import LossMonitor
 from alexnet_keras.training.tensorboard import Board
 
 COLUMNS = (
@@ -76,17 +76,17 @@ class Recorder(keras.callbacks.Callback):
         metrics: list[keras.metrics.Metric],
         images_per_epoch: int,
         learning_rate: LearningRate,
-        health: Health,
+        health: LossMonitor,
         board: Board | None,
         signals: Signals,
         checkpoint_minutes: float,
-        agree: Callable[[bool, int], tuple[bool, int]],
+        synchronize: Callable[[bool, int], tuple[bool, int]],
     ) -> None:
         super().__init__()
         self.run, self.config, self.state, self.checkpoints = run, config, state, checkpoints
         self.network, self.blank, self.metrics, self.images_per_epoch = network, blank, metrics, images_per_epoch
         self.learning_rate, self.health, self.board, self.signals = learning_rate, health, board, signals
-        self.agree, self.writes = agree, board is not None
+        self.synchronize, self.writes = synchronize, board is not None
         self.checkpoint_seconds = 60 * checkpoint_minutes
         self.saved = time.monotonic()
         self.plateau = PlateauTracker(config.schedule, state.plateau) if isinstance(config.schedule, Plateau) else None
@@ -116,7 +116,7 @@ class Recorder(keras.callbacks.Callback):
         before, state = self.state.step, self.state
         state.step = self.first_step + batch + 1
         last = state.step >= state.steps
-        self.health.check(logs["loss"], state.place(), last)
+        self.health.check(logs["loss"], state.position(), last)
         if self.writes:
             self.progress.advance(
                 self._images(state.epoch, state.step) - self._images(state.epoch, before),
@@ -126,14 +126,14 @@ class Recorder(keras.callbacks.Callback):
             state.train_seconds = time.monotonic() - self.start
             self._remember()
         due = not last and time.monotonic() - self.saved >= self.checkpoint_seconds
-        due, stop = self.agree(due, self.signals.received or 0)
+        due, stop = self.synchronize(due, self.signals.received or 0)
         if stop:
             self._stop(stop)
         if due:
             self._checkpoint()
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        _, stop = self.agree(False, self.signals.received or 0)
+        _, stop = self.synchronize(False, self.signals.received or 0)
         if stop:
             self._stop(stop)
 
@@ -151,7 +151,9 @@ class Recorder(keras.callbacks.Callback):
             "seconds": time.monotonic() - self.start,
         }
         if not math.isfinite(row["validation_loss"]):
-            raise RunError(f"The validation loss is {row['validation_loss']} at {state.place()}. {self.health.cause()}")
+            raise RunError(
+                f"The validation loss is {row['validation_loss']} at {state.position()}. {self.health.cause()}"
+            )
         result = [row["validation_top1_error"], row["validation_loss"]]
         improved = state.best is None or result < state.best
         try:
@@ -221,20 +223,20 @@ class Recorder(keras.callbacks.Callback):
         except OSError as error:
             last = self.checkpoints.last
             print(
-                f"Warning: the checkpoint at {state.place()} could not be written ({_reason(error)}); "
+                f"Warning: the checkpoint at {state.position()} could not be written ({_reason(error)}); "
                 f"training goes on, {f'and {last.name} is kept' if last else 'with none so far'}.",
                 file=sys.stderr,
             )
             return False
         except RunError as error:
-            raise RunError(f"{error} It broke at {state.place()}. {self.health.cause()}") from error
+            raise RunError(f"{error} It broke at {state.position()}. {self.health.cause()}") from error
         return True
 
     def _stop(self, number: int) -> None:
         saved = self._checkpoint()
         self.progress.close()
         name = signal.Signals(number).name
-        raise Interrupted(f"{name} at {self.state.place()}{'' if saved else ', which could not be saved'}", number)
+        raise Interrupted(f"{name} at {self.state.position()}{'' if saved else ', which could not be saved'}", number)
 
     def _save_best(self, epoch: int) -> None:
         if not self.writes:

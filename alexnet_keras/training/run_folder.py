@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alexnet_keras.config.serialization import build, from_dict, to_dict
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data.colour_statistics import ColourStatistics
+from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -83,7 +83,7 @@ class Measured:
     class_names: tuple[str, ...]
     train_images: int
     validation_images: int
-    colours: ColourStatistics
+    colors: ColorStatistics
     policy: str
     weights: Origin | None = None
 

@@ -190,12 +190,12 @@ def _train(
     )
     if measured is None:
         with reading.naming_unreadable(training):
-            colours = dataset.statistics or reading.colour_statistics(training)
+            colors = dataset.statistics or reading.color_statistics(training)
         measured = Measured(
             class_names=dataset.class_names,
             train_images=len(training),
             validation_images=len(validation),
-            colours=colours,
+            colors=colors,
             policy=precision.policy,
             weights=origin,
         )

@@ -80,7 +80,7 @@ def _of_keras(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
     """`layers/conv2d_1/vars/0` is the first weight of the layer that an attribute of `vars` names."""
     found: Arrays = {}
     for folder, layer in names.items():
-        values = [arrays[f"{folder}/{place}"] for place in range(4) if f"{folder}/{place}" in arrays]
+        values = [arrays[f"{folder}/{index}"] for index in range(4) if f"{folder}/{index}" in arrays]
         found.update(
             {
                 f"{layer}/{key}": value

@@ -131,7 +131,7 @@ def test_benchmark_input_as_a_program(kind, kinds):
 def test_benchmark_input_for_people(kinds, monkeypatch):
     monkeypatch.setattr(input_benchmark, "TRAIN_STEPS", 1)
     monkeypatch.setitem(ARCHITECTURES, "paper", _small(ARCHITECTURES["paper"]))
-    options = ("--images", 10, "--batch-size", 5, "--rounds", 1, "--train", "paper", "--colour-noise", "none")
+    options = ("--images", 10, "--batch-size", 5, "--rounds", 1, "--train", "paper", "--pca-noise", "none")
     result = cli("benchmark", "input", "--data", kinds["raw"], *options)
     assert result.code == 0, result.err
     for words in ("12 raw", "crop and mirror alone", "lost to input", "with crop, mirror and none colour noise"):
@@ -172,8 +172,8 @@ def test_benchmark_inference_for_people(models, monkeypatch, tmp_path):
 
 
 def test_the_pillow_loader_makes_every_image():
-    picture = tf.io.encode_png(np.zeros((300, 280, 3), np.uint8)).numpy()
-    assert pillow.load([picture] * 3, 227) == 3
+    image = tf.io.encode_png(np.zeros((300, 280, 3), np.uint8)).numpy()
+    assert pillow.load([image] * 3, 227) == 3
 
 
 def test_only_whole_batches_that_came_are_counted():

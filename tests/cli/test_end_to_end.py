@@ -30,11 +30,11 @@ def test_every_format_has_the_same_errors(run, folder, exports):
 
 
 def test_every_format_gives_the_same_prediction(run, folder, exports):
-    picture = folder / "val" / "red" / "1.png"
+    image = folder / "val" / "red" / "1.png"
     models = [run, *(result.json["path"] for result in exports.values())]
-    results = [cli("predict", model, picture, "--json").json[0] for model in models]
+    results = [cli("predict", model, image, "--json").json[0] for model in models]
     for result in results:
-        assert result["file"] == str(picture)
+        assert result["file"] == str(image)
         assert sum(item["probability"] for item in result["predictions"]) == pytest.approx(1, abs=1e-5)
         for item, other in zip(result["predictions"], results[0]["predictions"], strict=True):
             assert item["class"] == other["class"] == item["label"]

@@ -120,7 +120,7 @@ def test_the_newest_run_is_the_default(run, monkeypatch, tmp_path):
     assert (result.json["views"], result.json["num_images"]) == (10, 9)
 
 
-def test_one_bad_picture_does_not_cost_the_others(run, tmp_path):
+def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
     (tmp_path / "bad.jpg").write_text("no picture")
     result = cli("predict", run, run / "example.png", tmp_path / "bad.jpg", run / "example.png", "--json")
     assert result.code == 1
@@ -214,7 +214,7 @@ def break_class(root):
     return ["train", "--data", root], "train/red holds no picture"
 
 
-def break_picture(root):
+def break_image(root):
     path = root / "train" / "red" / "0.jpg"
     path.write_bytes(path.read_bytes()[:200])
     return ["train", "--data", root, "--batch-size", 4], "train/red/0.jpg is not a complete JPEG, PNG, GIF or BMP"
@@ -244,7 +244,7 @@ def break_format(root):
     return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; give a run"
 
 
-BREAKS = [break_nothing, break_class, break_picture, break_run, break_run_path, break_model, break_photo, break_format]
+BREAKS = [break_nothing, break_class, break_image, break_run, break_run_path, break_model, break_photo, break_format]
 
 
 @pytest.mark.parametrize("damage", BREAKS)

@@ -62,7 +62,7 @@ def test_what_the_sources_say():
     assert recipe("batchnorm").schedule == Linear()
     multipliers = {name: recipe(name).bias_learning_rate_multiplier for name in PUBLISHED}
     assert multipliers == {"original": 2, "paper": 1, "caffe": 2, "owt": 1, "batchnorm": 2}
-    assert {name: recipe(name).colour_noise for name in PUBLISHED if recipe(name).colour_noise} == {
+    assert {name: recipe(name).pca_noise for name in PUBLISHED if recipe(name).pca_noise} == {
         "original": "original",
         "paper": "paper",
     }
@@ -72,7 +72,7 @@ def test_events_of_the_original():
     config = recipe("original")
     conv1 = [LayerRate(epoch=67, layer="conv1", rate=1e-5), LayerRate(epoch=72, layer="conv1", rate=0)]
     assert list(config.layer_rates) == conv1
-    assert config.colour_noise_epochs == 67
+    assert config.pca_noise_epochs == 67
     assert not config.biases_follow_schedule
 
 
@@ -81,7 +81,7 @@ def test_another_length_moves_what_happens_on_the_way():
     assert config.epochs == 182
     assert config.schedule.boundaries == (50, 102, 158)
     assert [rate.epoch for rate in config.layer_rates] == [134, 144]
-    assert config.colour_noise_epochs == 134
+    assert config.pca_noise_epochs == 134
     assert recipe("quickstart", epochs=3) == dataclasses.replace(recipe("quickstart"), epochs=3)
 
 

@@ -10,14 +10,14 @@ from support import cli
 
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import augmentation, image_ops, pipeline
-from alexnet_keras.data.colour_statistics import ColourStatistics, Moments
+from alexnet_keras.data.color_statistics import ColorStatistics, Moments
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.train import train
 
 RANDOM = np.random.RandomState(0)
-PICTURES = RANDOM.randint(0, 256, (12, 256, 256, 3), dtype=np.uint8)
+IMAGES = RANDOM.randint(0, 256, (12, 256, 256, 3), dtype=np.uint8)
 COUNT = 60_000
 SIZE = 227
 SIDES = 256 - SIZE + 1  # offsets 0..29
@@ -29,7 +29,7 @@ def draws() -> augmentation.Draws:
 
 
 @pytest.fixture(scope="module")
-def statistics() -> ColourStatistics:
+def statistics() -> ColorStatistics:
     """Colours that vary as photographs' do: together, with a little red against blue."""
     moments = Moments(256)
     light = RANDOM.normal(120, 60, (256, 256, 1)) + RANDOM.normal(0, 12, (256, 256, 3)) + (15, 0, -15)
@@ -60,18 +60,18 @@ def test_every_offset_is_as_likely_as_any_other(draws):
         assert abs(chi_square(counts)) < 4
 
 
-def test_half_of_the_images_are_mirrored_at_any_offset(draws):
-    mirrored = draws.mirrored.numpy()
-    assert abs(mirrored.mean() - 0.5) * 2 * np.sqrt(COUNT) < 4
-    assert abs(correlation(mirrored, draws.offsets.numpy()[:, 0])) < 4
-    assert abs(correlation(mirrored, draws.offsets.numpy()[:, 1])) < 4
+def test_half_of_the_images_are_flipped_at_any_offset(draws):
+    flipped = draws.flipped.numpy()
+    assert abs(flipped.mean() - 0.5) * 2 * np.sqrt(COUNT) < 4
+    assert abs(correlation(flipped, draws.offsets.numpy()[:, 0])) < 4
+    assert abs(correlation(flipped, draws.offsets.numpy()[:, 1])) < 4
 
 
-def test_colour_draws_are_standard_normal(draws):
-    colour = draws.colour.numpy()
-    assert np.abs(colour.mean(axis=0)).max() * np.sqrt(COUNT) < 4
-    np.testing.assert_allclose(np.cov(colour.T), np.eye(3), atol=4 * np.sqrt(2 / COUNT))
-    assert abs((colour**4).mean() - 3) < 4 * np.sqrt(96 / (3 * COUNT))
+def test_color_draws_are_standard_normal(draws):
+    color = draws.color.numpy()
+    assert np.abs(color.mean(axis=0)).max() * np.sqrt(COUNT) < 4
+    np.testing.assert_allclose(np.cov(color.T), np.eye(3), atol=4 * np.sqrt(2 / COUNT))
+    assert abs((color**4).mean() - 3) < 4 * np.sqrt(96 / (3 * COUNT))
 
 
 def test_the_order_is_a_permutation_without_a_trend(draws):
@@ -81,7 +81,7 @@ def test_the_order_is_a_permutation_without_a_trend(draws):
 
 
 def table(draws: augmentation.Draws) -> np.ndarray:
-    columns = (draws.order[:, None], draws.offsets, draws.mirrored[:, None], draws.colour)
+    columns = (draws.order[:, None], draws.offsets, draws.flipped[:, None], draws.color)
     return np.concatenate([column.numpy().astype(float) for column in columns], axis=1)
 
 
@@ -103,8 +103,8 @@ def test_the_same_again_eagerly_and_in_a_graph(draws):
 
 @pytest.mark.parametrize("convention", ["paper", "original"])
 def test_noise_has_the_covariance_that_was_asked_for(convention, draws, statistics):
-    noise = augmentation.colour_noise(convention, statistics)
-    shifts = (draws.colour @ tf.constant(noise.directions, tf.float32)).numpy()
+    noise = augmentation.pca_noise(convention, statistics)
+    shifts = (draws.color @ tf.constant(noise.directions, tf.float32)).numpy()
     covariance = np.array(statistics.covariance)
     if convention == "original":  # 0.1 of a standard deviation along each axis: the colours' own covariance, in small
         expected = 0.01 * covariance
@@ -118,11 +118,11 @@ def test_noise_has_the_covariance_that_was_asked_for(convention, draws, statisti
 @pytest.mark.parametrize("convention", ["paper", "original"])
 def test_images_get_the_noise_whole(convention, draws, statistics):
     """Nothing is clipped or rounded: black and white images move as grey ones do."""
-    noise = augmentation.colour_noise(convention, statistics)
-    shifts = tf.constant(draws.colour[:300]) @ tf.constant(noise.directions, tf.float32)
+    noise = augmentation.pca_noise(convention, statistics)
+    shifts = tf.constant(draws.color[:300]) @ tf.constant(noise.directions, tf.float32)
     levels = np.repeat([0, 128, 255], 100).astype(np.uint8)
     flat = tf.constant(np.broadcast_to(levels[:, None, None, None], (300, 2, 2, 3)))
-    result = image_ops.shift_colours(flat, shifts, noise.mean, noise.divisor)
+    result = image_ops.shift_colors(flat, shifts, noise.mean, noise.divisor)
     assert result.dtype == tf.float32
     mean = np.array(noise.mean)
     expected = mean + (levels[:, None] - mean + shifts.numpy()) / noise.divisor
@@ -131,37 +131,37 @@ def test_images_get_the_noise_whole(convention, draws, statistics):
 
 def test_the_sizes_of_the_noise_on_imagenet():
     """The eigenvalues that public code quotes for ImageNet, on pixels of 0..1."""
-    statistics = ColourStatistics((0.0,) * 3, (), tuple(255**2 * np.array([0.2175, 0.0188, 0.0045])), tuple(np.eye(3)))
-    paper = augmentation.colour_noise("paper", statistics)
+    statistics = ColorStatistics((0.0,) * 3, (), tuple(255**2 * np.array([0.2175, 0.0188, 0.0045])), tuple(np.eye(3)))
+    paper = augmentation.pca_noise("paper", statistics)
     np.testing.assert_allclose(np.diag(paper.directions), [5.546, 0.479, 0.115], atol=1e-3)
     assert paper.divisor == 1
-    original = augmentation.colour_noise("original", statistics)
+    original = augmentation.pca_noise("original", statistics)
     np.testing.assert_allclose(np.diag(original.directions), [11.892, 3.496, 1.711], atol=1e-3)
     assert original.divisor == 1.1
 
 
 def test_an_unknown_convention():
-    statistics = ColourStatistics((0.0,) * 3, (), (1.0,) * 3, ())
+    statistics = ColorStatistics((0.0,) * 3, (), (1.0,) * 3, ())
     with pytest.raises(OptionError, match="The colour noise must be one of paper, original, got 'caffe'."):
-        augmentation.colour_noise("caffe", statistics)
-    with pytest.raises(OptionError, match="colour_noise must be None or one of paper, original, got 'caffe'."):
-        load_data("shapes", colour_noise="caffe")
+        augmentation.pca_noise("caffe", statistics)
+    with pytest.raises(OptionError, match="pca_noise must be None or one of paper, original, got 'caffe'."):
+        load_data("shapes", pca_noise="caffe")
 
 
-def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics: ColourStatistics, convention: str):
+def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics: ColorStatistics, convention: str):
     """An epoch's images by plain NumPy, in its order."""
     values, vectors = np.linalg.eigh(np.array(statistics.covariance))  # columns; their sign is of no account, see below
     result = []
     for place, index in enumerate(draws.order.numpy()):
         top, left = draws.offsets[place].numpy()
         image = split_pictures[index][top : top + SIZE, left : left + SIZE].astype(np.float64)
-        if draws.mirrored[place]:
+        if draws.flipped[place]:
             image = image[:, ::-1]
         shift = np.zeros(3)
         for component in range(3):
             vector = vectors[:, 2 - component]
             vector = vector * np.sign(vector[np.abs(vector).argmax()])
-            factor = 0.1 * float(draws.colour[place, component])
+            factor = 0.1 * float(draws.color[place, component])
             eigenvalue = values[2 - component]
             shift += vector * factor * (eigenvalue / 255 if convention == "paper" else eigenvalue**0.5)
         if convention == "paper":
@@ -176,56 +176,54 @@ def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics:
 @pytest.mark.parametrize("convention", ["paper", "original"])
 @pytest.mark.parametrize("by_batch", [False, True])
 def test_batches_equal_plain_numpy(convention, by_batch, statistics):
-    held = tf.constant(PICTURES)
+    held = tf.constant(IMAGES)
     read_batch = (lambda indices: tf.gather(held, indices)) if by_batch else None
-    split = Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
+    split = Split([""] * len(IMAGES), np.arange(len(IMAGES)), held.__getitem__, read_batch)
     result = pipeline.train_dataset(
         split,
         input_size=SIZE,
         batch_size=5,
         epochs=tf.data.Dataset.range(2, 4),
         seed=9,
-        noise=augmentation.colour_noise(convention, statistics),
+        noise=augmentation.pca_noise(convention, statistics),
     )
     result = list(result.as_numpy_iterator())
     for epoch in (2, 3):
-        drawn = augmentation.draw(len(PICTURES), SIZE, 9, tf.constant(epoch, tf.int64))
+        drawn = augmentation.draw(len(IMAGES), SIZE, 9, tf.constant(epoch, tf.int64))
         batches, labels = zip(*result[3 * (epoch - 2) :][:3], strict=True)
         assert batches[0].dtype == np.float32
         np.testing.assert_array_equal(np.concatenate(labels), drawn.order)
-        np.testing.assert_allclose(
-            np.concatenate(batches), reference(PICTURES, drawn, statistics, convention), atol=2e-4
-        )
+        np.testing.assert_allclose(np.concatenate(batches), reference(IMAGES, drawn, statistics, convention), atol=2e-4)
 
 
 def test_without_noise_images_stay_whole_numbers():
-    held = tf.constant(PICTURES)
+    held = tf.constant(IMAGES)
     for read_batch in (None, lambda indices: tf.gather(held, indices)):
-        split = Split([""] * len(PICTURES), np.arange(len(PICTURES)), held.__getitem__, read_batch)
+        split = Split([""] * len(IMAGES), np.arange(len(IMAGES)), held.__getitem__, read_batch)
         dataset = pipeline.train_dataset(split, input_size=SIZE, batch_size=12, epochs=tf.data.Dataset.range(1), seed=9)
         ((batch, _),) = dataset.as_numpy_iterator()
         assert batch.dtype == np.uint8
-        drawn = augmentation.draw(len(PICTURES), SIZE, 9, tf.constant(0, tf.int64))
-        for image, index, (top, left), mirrored in zip(
-            batch, drawn.order.numpy(), drawn.offsets.numpy(), drawn.mirrored.numpy(), strict=True
+        drawn = augmentation.draw(len(IMAGES), SIZE, 9, tf.constant(0, tf.int64))
+        for image, index, (top, left), flipped in zip(
+            batch, drawn.order.numpy(), drawn.offsets.numpy(), drawn.flipped.numpy(), strict=True
         ):
-            expected = PICTURES[index][top : top + SIZE, left : left + SIZE]
-            np.testing.assert_array_equal(image, expected[:, ::-1] if mirrored else expected)
+            expected = IMAGES[index][top : top + SIZE, left : left + SIZE]
+            np.testing.assert_array_equal(image, expected[:, ::-1] if flipped else expected)
 
 
-def test_no_choice_for_crops_of_the_whole_picture():
+def test_no_choice_for_crops_of_the_whole_image():
     assert not np.any(augmentation.draw(100, 256, 0, tf.constant(0, tf.int64)).offsets)
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [((), None), (("--colour-noise", "original"), "original"), (("--colour-noise", "none"), None)],
+    [((), None), (("--pca-noise", "original"), "original"), (("--pca-noise", "none"), None)],
 )
 def test_the_option_reaches_the_configuration(options, expected, monkeypatch):
     seen = []
 
     def train(config, *arguments, **keywords):
-        seen.append(config.colour_noise)
+        seen.append(config.pca_noise)
         raise InputError("Enough.")
 
     monkeypatch.setattr("alexnet_keras.training.train.train", train)
@@ -233,16 +231,16 @@ def test_the_option_reaches_the_configuration(options, expected, monkeypatch):
     assert seen == [expected]
 
 
-def test_training_with_colour_noise(folder, tiny, tmp_path):
+def test_training_with_pca_noise(folder, tiny, tmp_path):
     values = {"data": str(folder), "architecture": tiny, "input_size": 67, "batch_size": 5, "epochs": 1}
-    config = dataclasses.replace(recipe("quickstart"), **values, colour_noise="original")
+    config = dataclasses.replace(recipe("quickstart"), **values, pca_noise="original")
     train(config, tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "config.json").read_text())["colour_noise"] == "original"
-    with pytest.raises(OptionError, match="colour_noise must be None or one of paper, original, got 'caffe'."):
-        dataclasses.replace(config, colour_noise="caffe")
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["pca_noise"] == "original"
+    with pytest.raises(OptionError, match="pca_noise must be None or one of paper, original, got 'caffe'."):
+        dataclasses.replace(config, pca_noise="caffe")
 
 
-def test_load_data_with_colour_noise(folder):
-    train, validation = load_data(str(folder), batch_size=5, input_size=67, colour_noise="paper")
+def test_load_data_with_pca_noise(folder):
+    train, validation = load_data(str(folder), batch_size=5, input_size=67, pca_noise="paper")
     assert next(iter(train))[0].dtype == tf.float32
     assert next(iter(validation))[0].dtype == tf.uint8  # never at test

@@ -13,7 +13,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 
 
 @pytest.fixture
-def colours(tmp_path):
+def colors(tmp_path):
     return draw_folder(tmp_path / "colours", size=(72, 64))
 
 
@@ -21,8 +21,8 @@ def report(root, jobs=2):
     return check.check(open_dataset(str(root)), jobs)
 
 
-def test_a_good_data_set_has_no_problem(colours):
-    result = report(colours)
+def test_a_good_data_set_has_no_problem(colors):
+    result = report(colors)
     assert (result.problems, result.warnings, result.duplicates) == ([], [], [])
     assert (result.train.images, result.validation.images) == (12, 9)
     assert result.train.per_class == [4, 4, 4]
@@ -32,100 +32,98 @@ def test_a_good_data_set_has_no_problem(colours):
     assert result.imbalance == 1
 
 
-def test_sizes_are_smallest_median_and_largest(colours):
+def test_sizes_are_smallest_median_and_largest(colors):
     for index, size in enumerate([(300, 200), (20, 30)]):
-        Image.new("RGB", size, (index, 7, 7)).save(colours / "train" / "red" / f"size{index}.png")
-    result = report(colours)
+        Image.new("RGB", size, (index, 7, 7)).save(colors / "train" / "red" / f"size{index}.png")
+    result = report(colors)
     assert result.train.shorter_side == (20, 64, 200)
     assert result.train.longer_side == (30, 72, 300)
 
 
-def test_unreadable_pictures_are_problems(colours):
-    bad = colours / "val" / "green" / "1.png"
+def test_unreadable_images_are_problems(colors):
+    bad = colors / "val" / "green" / "1.png"
     bad.write_bytes(bad.read_bytes()[:100])
-    result = report(colours)
+    result = report(colors)
     reason = "is not a complete JPEG, PNG, GIF or BMP picture"
     assert result.validation.unreadable == [{"picture": str(bad), "reason": reason}]
     assert result.problems == ["1 validation pictures cannot be used"]
     assert result.validation.per_class == [3, 2, 3]
 
 
-def test_duplicates_are_found_by_their_pixels(colours):
-    source = colours / "train" / "red" / "1.png"
-    target = colours / "val" / "red" / "another_file_of_it.bmp.png"
-    with Image.open(source) as picture:
-        picture.save(target, compress_level=1)
+def test_duplicates_are_found_by_their_pixels(colors):
+    source = colors / "train" / "red" / "1.png"
+    target = colors / "val" / "red" / "another_file_of_it.bmp.png"
+    with Image.open(source) as image:
+        image.save(target, compress_level=1)
     assert source.read_bytes() != target.read_bytes()
-    result = report(colours)
+    result = report(colors)
     assert result.duplicates == [{"validation": str(target), "training": str(source)}]
     assert result.problems == ["1 validation pictures (10.00%) are training pictures too"]
 
 
-def test_few_duplicates_are_a_warning(colours, monkeypatch):
+def test_few_duplicates_are_a_warning(colors, monkeypatch):
     monkeypatch.setattr(check, "MAX_SHARED", 0.2)
-    shutil.copy(colours / "train" / "red" / "1.png", colours / "val" / "red" / "again.png")
-    result = report(colours)
+    shutil.copy(colors / "train" / "red" / "1.png", colors / "val" / "red" / "again.png")
+    result = report(colors)
     assert result.problems == []
     assert result.warnings == ["1 validation pictures (10.00%) are training pictures too"]
 
 
-def test_the_same_bytes_in_another_shape_are_another_picture(colours):
+def test_the_same_bytes_in_another_shape_are_another_image(colors):
     pixels = np.random.RandomState(0).randint(0, 256, (40, 60, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(colours / "train" / "red" / "wide.png")
-    Image.fromarray(pixels.reshape(60, 40, 3)).save(colours / "val" / "red" / "high.png")
-    assert report(colours).duplicates == []
+    Image.fromarray(pixels).save(colors / "train" / "red" / "wide.png")
+    Image.fromarray(pixels.reshape(60, 40, 3)).save(colors / "val" / "red" / "high.png")
+    assert report(colors).duplicates == []
 
 
-def test_one_picture_in_two_classes_is_a_warning(colours):
+def test_one_image_in_two_classes_is_a_warning(colors):
     for name in ("again.png", "and_again.png"):
-        shutil.copy(colours / "train" / "red" / "1.png", colours / "train" / "blue" / name)
-    result = report(colours)
+        shutil.copy(colors / "train" / "red" / "1.png", colors / "train" / "blue" / name)
+    result = report(colors)
     assert result.train.contradictions == 1
     assert result.warnings == ["1 training pictures are in more than one class"]
 
 
-def test_a_class_without_a_readable_picture_is_a_problem(colours):
-    for path in (colours / "train" / "green").iterdir():
+def test_a_class_without_a_readable_image_is_a_problem(colors):
+    for path in (colors / "train" / "green").iterdir():
         path.write_text("x")
-    result = report(colours)
+    result = report(colors)
     assert result.problems == ["4 training pictures cannot be used", "no training picture of green"]
     assert result.imbalance is None
 
 
-def test_imbalance_is_a_warning(colours):
+def test_imbalance_is_a_warning(colors):
     for index in range(45):
-        Image.new("RGB", (30, 30), (index, 0, 0)).save(colours / "train" / "blue" / f"more{index}.png")
-    result = report(colours)
+        Image.new("RGB", (30, 30), (index, 0, 0)).save(colors / "train" / "blue" / f"more{index}.png")
+    result = report(colors)
     assert result.imbalance == 49 / 4
     assert result.warnings == ["the largest class has 12.2 times the pictures of the smallest"]
     assert result.problems == []
 
 
-def test_the_command_prints_a_table_and_its_exit_code(colours):
-    result = cli("data", "check", "--data", colours)
+def test_the_command_prints_a_table_and_its_exit_code(colors):
+    result = cli("data", "check", "--data", colors)
     assert result.code == 0, result.err
     rows = [line.split() for line in result.out.splitlines()]
     assert rows[0] == ["training", "validation"]
     assert ["pictures", "12", "9"] in rows
     assert ["green", "4", "3"] in rows
     assert rows[-1] == ["Nothing", "here", "would", "make", "training", "go", "wrong."]
-    (colours / "val" / "red" / "0.jpg").write_bytes(b"")
-    shutil.copy(colours / "train" / "red" / "1.png", colours / "val" / "red" / "again.png")
-    result = cli("data", "check", "--data", colours)
+    (colors / "val" / "red" / "0.jpg").write_bytes(b"")
+    shutil.copy(colors / "train" / "red" / "1.png", colors / "val" / "red" / "again.png")
+    result = cli("data", "check", "--data", colors)
     assert result.code == 1
-    assert f"Unreadable: {colours / 'val' / 'red' / '0.jpg'} is empty\n" in result.out
-    assert (
-        f"Duplicate: {colours / 'val' / 'red' / 'again.png'} is {colours / 'train' / 'red' / '1.png'}\n" in result.out
-    )
+    assert f"Unreadable: {colors / 'val' / 'red' / '0.jpg'} is empty\n" in result.out
+    assert f"Duplicate: {colors / 'val' / 'red' / 'again.png'} is {colors / 'train' / 'red' / '1.png'}\n" in result.out
     assert "Problem: 1 validation pictures cannot be used.\n" in result.out
-    result = cli("data", "check", "--data", colours, "--json")
+    result = cli("data", "check", "--data", colors, "--json")
     assert result.code == 1
     assert result.json["problems"] == json.loads(result.out)["problems"] != []
 
 
-def test_a_set_without_any_readable_picture_is_an_error(colours):
-    for path in colours.rglob("val/*/*"):
+def test_a_set_without_any_readable_image_is_an_error(colors):
+    for path in colors.rglob("val/*/*"):
         path.write_text("x")
-    result = cli("data", "check", "--data", colours)
+    result = cli("data", "check", "--data", colors)
     assert result.code == 1
     assert "No picture for validation of colours can be used." in result.err

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.compiled_resize import rescaled_square
+from alexnet_keras.data.compiled_resize import rescaled_crop
 
 
 def triangles(length: int, size: int, shorter: int) -> np.ndarray:
@@ -35,18 +35,18 @@ SHAPES = [(375, 500), (500, 333), (256, 256), (257, 300), (90, 61), (1000, 281),
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("offset", "mirrored"), [((0, 0), False), ((29, 29), True), ((7, 20), False), ((29, 0), True)])
-def test_a_square_is_that_of_the_rescaled_picture(shape, offset, mirrored):
+def test_a_square_is_that_of_the_rescaled_image(shape, offset, flipped):
     image, (top, left) = noise(*shape), offset
     expected = reference(image, 256)[top : top + 227, left : left + 227]
-    square = rescaled_square(image, 256, np.array(offset, np.int32), 227, mirrored)
+    square = rescaled_crop(image, 256, np.array(offset, np.int32), 227, flipped)
     assert (square.dtype, square.shape) == (np.uint8, (227, 227, 3))
-    np.testing.assert_allclose(square[:, ::-1] if mirrored else square, expected, atol=0.5 + 1e-4)
+    np.testing.assert_allclose(square[:, ::-1] if flipped else square, expected, atol=0.5 + 1e-4)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_all_of_it_is_what_tensorflow_makes(shape):
     image = noise(*shape)
-    ours = rescaled_square(image, 256, np.zeros(2, np.int32), 256, False).astype(int)
+    ours = rescaled_crop(image, 256, np.zeros(2, np.int32), 256, False).astype(int)
     theirs = image_ops.resize_and_crop(tf.constant(image)).numpy().astype(int)
     assert np.abs(ours - theirs).max() <= 1  # where a float ends on the other side of a half
     assert (ours != theirs).mean() < 5e-3
@@ -54,21 +54,21 @@ def test_all_of_it_is_what_tensorflow_makes(shape):
 
 def test_white_stays_white_and_black_black():
     for value in (0, 255):
-        square = rescaled_square(np.full((371, 449, 3), value, np.uint8), 256, np.array([3, 5], np.int32), 227, False)
+        square = rescaled_crop(np.full((371, 449, 3), value, np.uint8), 256, np.array([3, 5], np.int32), 227, False)
         assert (square == value).all()
 
 
 def test_small_squares_of_other_sizes():
     image = noise(90, 61)
-    square = rescaled_square(image, 40, np.array([4, 9], np.int32), 20, True)
+    square = rescaled_crop(image, 40, np.array([4, 9], np.int32), 20, True)
     np.testing.assert_allclose(square[:, ::-1], reference(image, 40)[4:24, 9:29], atol=0.5 + 1e-4)
 
 
 def test_many_threads_at_once_give_the_same():
-    image, offsets = noise(375, 500), [np.array([place % 30, place // 2], np.int32) for place in range(32)]
+    image, offsets = noise(375, 500), [np.array([index % 30, index // 2], np.int32) for index in range(32)]
 
     def cut(offset: np.ndarray) -> np.ndarray:
-        return rescaled_square(image, 256, offset, 227, False)
+        return rescaled_crop(image, 256, offset, 227, False)
 
     with ThreadPoolExecutor(8) as pool:
         for square, offset in zip(pool.map(cut, offsets), offsets, strict=True):

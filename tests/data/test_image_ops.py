@@ -36,7 +36,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_picture_becomes_rgb(kind):
+def test_every_kind_of_image_becomes_rgb(kind):
     encoded, expected, tolerance = KINDS[kind]
     decoded = decode(encoded)
     assert decoded.dtype == tf.uint8
@@ -55,7 +55,7 @@ def test_sixteen_bits_are_cut_to_eight():
 @pytest.mark.parametrize(
     "content", [b"", b"not a picture", KINDS["rgb jpeg"][0].numpy()[:5000], KINDS["rgb png"][0].numpy()[:5000]]
 )
-def test_what_is_no_whole_picture_is_an_error(content):
+def test_what_is_no_whole_image_is_an_error(content):
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(tf.constant(content))
 
@@ -74,7 +74,7 @@ def test_resize_and_crop_equals_pillow(size):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 2)])
-def test_extreme_pictures_become_squares(size):
+def test_extreme_images_become_squares(size):
     result = image_ops.resize_and_crop(tf.fill((*size, 3), tf.constant(200, tf.uint8)))
     assert result.shape == (256, 256, 3)
     assert np.all(result == 200)
@@ -88,66 +88,66 @@ def test_crop_cuts_at_its_offset():
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (0, 29), (7, 10), (16, 1), (3, 15)])
-def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_picture(offset, mirrored):
+def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_image(offset, flipped):
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
     encoded = encode(Image.fromarray(noise), "JPEG", quality=95)  # which keeps colours at half the resolution
     expected = image_ops.crop(decode(encoded), tf.constant(offset), 227).numpy()
-    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
-    np.testing.assert_array_equal(square, expected[:, ::-1] if mirrored else expected)
+    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(flipped), 227)
+    np.testing.assert_array_equal(square, expected[:, ::-1] if flipped else expected)
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (7, 10)])
-def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, mirrored):
+def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, flipped):
     encoded = KINDS[kind][0]
     expected = image_ops.crop(image_ops.resize_and_crop(decode(encoded)), tf.constant(offset), 227).numpy()
-    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(mirrored), 227)
-    difference = np.abs(square.numpy().astype(int) - (expected[:, ::-1] if mirrored else expected).astype(int))
+    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(flipped), 227)
+    difference = np.abs(square.numpy().astype(int) - (expected[:, ::-1] if flipped else expected).astype(int))
     assert difference.max() <= 1  # where a float ends on the other side of a half
     assert (difference > 0).mean() < 2e-2  # in a picture of black and white, sums of exactly one half are many
 
 
-def test_a_stored_picture_that_is_no_jpeg_is_cropped_like_a_photograph():
+def test_a_stored_image_that_is_no_jpeg_is_cropped_like_a_photograph():
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
     square = image_ops.crop_encoded(encode(Image.fromarray(noise), "PNG"), tf.constant((3, 5)), tf.constant(True), 227)
     np.testing.assert_array_equal(square, noise[3:230, 5:232][:, ::-1])
 
 
-def test_mirror_reverses_left_and_right():
-    np.testing.assert_array_equal(image_ops.mirror(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
-    np.testing.assert_array_equal(image_ops.mirror(tf.constant(PIXELS), tf.constant(False)), PIXELS)
+def test_flip_reverses_left_and_right():
+    np.testing.assert_array_equal(image_ops.flip(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
+    np.testing.assert_array_equal(image_ops.flip(tf.constant(PIXELS), tf.constant(False)), PIXELS)
 
 
 def test_centre_crop_is_central():
     np.testing.assert_array_equal(image_ops.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
 
 
-def test_ten_views_are_corners_centre_and_their_mirror_images():
-    views = image_ops.ten_views(tf.constant(PIXELS), 20).numpy()
-    places = [(0, 0), (0, 10), (20, 0), (20, 10), (10, 5)]
+def test_ten_crops_are_corners_centre_and_their_flipped_images():
+    views = image_ops.ten_crops(tf.constant(PIXELS), 20).numpy()
+    indices = [(0, 0), (0, 10), (20, 0), (20, 10), (10, 5)]
     assert views.shape == (10, 20, 20, 3)
-    for view, (y, x) in zip(views[:5], places, strict=True):
+    for view, (y, x) in zip(views[:5], indices, strict=True):
         np.testing.assert_array_equal(view, PIXELS[y : y + 20, x : x + 20])
     np.testing.assert_array_equal(views[5:], views[:5, :, ::-1])
 
 
 def test_eager_and_tf_data_agree():
     encoded = KINDS["rgb png"][0]
-    offsets, mirrored = tf.constant([[0, 0], [29, 29], [3, 17]]), tf.constant([True, False, True])
+    offsets, flipped = tf.constant([[0, 0], [29, 29], [3, 17]]), tf.constant([True, False, True])
     shifts = tf.constant([[1.5, -2, 3], [0, 0, 0], [9, 9, 9]])
 
-    def one(offset: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-        return image_ops.crop_encoded(encoded, offset, mirrored, 227)
+    def one(offset: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
+        return image_ops.crop_encoded(encoded, offset, flipped, 227)
 
     whole = image_ops.resize_and_crop(decode(encoded))
-    expected = image_ops.crop_and_mirror(tf.stack([whole] * 3), offsets, mirrored, 227)
-    for index, image in enumerate(tf.data.Dataset.from_tensor_slices((offsets, mirrored)).map(one)):
+    expected = image_ops.crop_and_flip(tf.stack([whole] * 3), offsets, flipped, 227)
+    for index, image in enumerate(tf.data.Dataset.from_tensor_slices((offsets, flipped)).map(one)):
         np.testing.assert_allclose(image.numpy().astype(int), expected[index].numpy().astype(int), atol=1)
-        np.testing.assert_array_equal(image, one(offsets[index], mirrored[index]))
+        np.testing.assert_array_equal(image, one(offsets[index], flipped[index]))
 
     def finish(image: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-        return image_ops.shift_colours(image, shift, (120.0, 110.0, 100.0), 1.1)
+        return image_ops.shift_colors(image, shift, (120.0, 110.0, 100.0), 1.1)
 
     dataset = tf.data.Dataset.from_tensor_slices((expected, shifts)).batch(2).map(finish)
     for result, eager in zip(dataset.unbatch(), finish(expected, shifts), strict=True):

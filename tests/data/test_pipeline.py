@@ -31,7 +31,7 @@ def batches(split, epochs=1, seed=0, batch_size=4, **options):
     return [(images, labels) for images, labels in dataset.as_numpy_iterator()]
 
 
-def test_every_picture_once_an_epoch_with_its_own_label(split):
+def test_every_image_once_an_epoch_with_its_own_label(split):
     result = batches(split, epochs=3)
     assert [len(labels) for _, labels in result] == [4, 4, 2] * 3
     orders = []
@@ -70,7 +70,7 @@ def test_threads_change_nothing(source, folder):
         split = dataclasses.replace(
             split, read=stored.__getitem__, read_batch=lambda indices: tf.gather(stored, indices)
         )
-    noise = augmentation.colour_noise("original", reading.colour_statistics(split))
+    noise = augmentation.pca_noise("original", reading.color_statistics(split))
     dataset = pipeline.train_dataset(
         split, input_size=200, batch_size=5, epochs=tf.data.Dataset.range(2), seed=4, noise=noise
     )
@@ -144,7 +144,7 @@ def test_hosts_share_the_evaluation(split):
         np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
 
 
-def test_memory_holds_the_same_pictures(folder):
+def test_memory_holds_the_same_images(folder):
     split = open_dataset(str(folder)).train
     held = reading.in_memory(split, "colours")
     assert held.read(tf.constant(0, tf.int64)).dtype == tf.uint8
@@ -160,17 +160,17 @@ def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
     assert reading.in_memory(split, "colours") is split
 
 
-def test_colour_statistics_are_mean_and_covariance(folder):
+def test_color_statistics_are_mean_and_covariance(folder):
     split = reading.in_memory(open_dataset(str(folder)).train, "colours")
     pictures = np.stack([reading.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
-    statistics = reading.colour_statistics(split)
+    statistics = reading.color_statistics(split)
     np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
 
 
-def test_colours_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
+def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
     monkeypatch.setattr(reading, "COLOUR_SAMPLE", 4)
-    assert reading.colour_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
+    assert reading.color_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
 
 
 def truncated(path):
@@ -196,7 +196,7 @@ def dangling(path):
 
 @pytest.mark.parametrize("damage", [truncated, text, empty, dangling])
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_a_bad_picture_is_named(damage, in_memory, tmp_path):
+def test_a_bad_image_is_named(damage, in_memory, tmp_path):
     root = draw_folder(tmp_path / "d")
     message = damage(root / "train" / "green" / "0.jpg")
     split = open_dataset(str(root)).train

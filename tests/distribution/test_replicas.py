@@ -50,7 +50,7 @@ def test_two_devices_equal_one_after_150_steps(nine, tmp_path):
     ("devices", "precision"),
     [("cpu:3", "mixed_bfloat16"), pytest.param("cpu:2", "mixed_float16", marks=pytest.mark.slow)],
 )
-def test_devices_without_a_picture_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
+def test_devices_without_a_image_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
     result = train(nine, tmp_path / "run", devices, precision=precision, dropout=0.5, epochs=1)
     assert all(math.isfinite(value) for row in result["history"] for value in row.values())
     assert result["evaluation"]["num_images"] == 7
@@ -80,7 +80,7 @@ def test_a_batch_that_is_normalized_as_a_whole_is_not_shared_out():
 
 def test_one_device_gets_its_batches_as_they_are():
     batches = tf.data.Dataset.range(3)
-    assert Replicas(["CPU:0"]).deal_out(batches) is batches
+    assert Replicas(["CPU:0"]).distribute(batches) is batches
 
 
 @pytest.mark.parametrize(

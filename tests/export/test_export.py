@@ -13,7 +13,7 @@ from support import CLASS_NAMES, cli, draw_folder, only_error
 
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import compare, export
-from alexnet_keras.export.compare import BOUNDS, Measurement, Proof
+from alexnet_keras.export.compare import BOUNDS, Measurement, Parity
 from alexnet_keras.export.export import Target
 from alexnet_keras.inference.predictor import Predictor, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
@@ -65,7 +65,7 @@ def test_a_damaged_report_is_refused(model, dataset):
         export.export(model, Target(format="tflite"), model.with_suffix(".tflite"), dataset)
 
 
-def test_a_bad_picture_is_named(model, tmp_path):
+def test_a_bad_image_is_named(model, tmp_path):
     root = draw_folder(tmp_path / "colours")
     (root / "val" / "red" / "0.jpg").write_text("no picture")
     with pytest.raises(InputError, match="val/red/0.jpg is not a complete"):
@@ -79,7 +79,7 @@ def constant(*probabilities):
 
 
 def test_the_proof_sees_a_difference(dataset):
-    result = compare.prove(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), dataset.validation)
+    result = compare.check_parity(constant(0.5, 0.3, 0.2), constant(0.3, 0.5, 0.2), dataset.validation)
     assert result.num_images == 9
     assert result.max_abs_difference == pytest.approx(0.2)
     assert result.top1_agreement == 0
@@ -87,7 +87,7 @@ def test_the_proof_sees_a_difference(dataset):
 
 
 SAME = Measurement(top1_error=0.2, top5_error=0.05, milliseconds=10, images_per_second=100)
-GOOD = Proof(500, 0.0, 1.0, SAME, SAME)
+GOOD = Parity(500, 0.0, 1.0, SAME, SAME)
 
 
 @pytest.mark.parametrize(

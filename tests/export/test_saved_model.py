@@ -35,7 +35,7 @@ def signatures(served):
     return tf.saved_model.load(str(served)).signatures
 
 
-def picture(kind="JPEG", size=(90, 300), mode="RGB"):
+def image(kind="JPEG", size=(90, 300), mode="RGB"):
     pixels = np.random.RandomState(0).randint(0, 256, (*size[::-1], 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).convert(mode).save(file, kind)
@@ -59,13 +59,13 @@ def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained
 
 @pytest.mark.parametrize(
     "encoded",
-    [picture(), picture(size=(1000, 333)), picture("PNG"), picture("PNG", mode="RGBA"), picture("JPEG", mode="CMYK")],
+    [image(), image(size=(1000, 333)), image("PNG"), image("PNG", mode="RGBA"), image("JPEG", mode="CMYK")],
     ids=["wide", "large", "png", "transparent", "cmyk"],
 )
-def test_encoded_pictures_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
+def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
     (tmp_path / "picture").write_bytes(encoded)
     expected = classify(load_predictor(trained), tmp_path / "picture", top=5)["predictions"]
-    result = signatures["serve_jpeg"](encoded=tf.constant([picture(), encoded]))
+    result = signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
     assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
     probabilities = [item["probability"] for item in expected]
@@ -76,20 +76,20 @@ def test_no_more_than_five_classes(tiny, tmp_path):
     names = tuple("abcdefg")
     saved_model.write(AlexNet(tiny, classes=7, input_shape=(67, 67, 3), class_names=names), tmp_path / "model")
     serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_jpeg"]
-    result = serve(encoded=tf.constant([picture()]))
+    result = serve(encoded=tf.constant([image()]))
     assert result["classes"].shape == (1, 5)
     assert np.all(np.diff(result["probabilities"]) <= 0)
 
 
-@pytest.mark.parametrize("encoded", [b"", b"no picture", picture()[:500], picture("PNG")[:-300]])
-def test_what_is_no_picture_fails_its_request_and_no_other(encoded, signatures):
+@pytest.mark.parametrize("encoded", [b"", b"no picture", image()[:500], image("PNG")[:-300]])
+def test_what_is_no_image_fails_its_request_and_no_other(encoded, signatures):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        signatures["serve_jpeg"](encoded=tf.constant([picture(), encoded]))
-    assert signatures["serve_jpeg"](encoded=tf.constant([picture()]))["classes"].shape == (1, 3)
+        signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
+    assert signatures["serve_jpeg"](encoded=tf.constant([image()]))["classes"].shape == (1, 3)
 
 
 def test_it_serves_where_this_package_cannot_be_imported(served, tmp_path):
-    (tmp_path / "p.jpg").write_bytes(picture())
+    (tmp_path / "p.jpg").write_bytes(image())
     code = (
         "import sys\n"
         "sys.modules['alexnet_keras'] = sys.modules['keras'] = None\n"
@@ -118,7 +118,7 @@ def decode_rest(body, signature):
 
 
 def test_the_rest_requests_of_the_readme(signatures):
-    encoded = base64.b64encode(picture()).decode()
+    encoded = base64.b64encode(image()).decode()
     bodies = [
         json.loads(body.replace("'\"$(base64 -w0 photo.jpg)\"'", encoded))
         for body in re.findall(r"-d '(\{.*\})'$", README, re.MULTILINE)
@@ -135,20 +135,20 @@ def test_the_rest_requests_of_the_readme(signatures):
 
 def fields(message):
     """Number and content of the length-delimited fields of a protocol buffer."""
-    found, place = {}, 0
-    while place < len(message):
-        assert message[place] & 7 == 2
-        number, place = message[place] >> 3, place + 1
+    found, index = {}, 0
+    while index < len(message):
+        assert message[index] & 7 == 2
+        number, index = message[index] >> 3, index + 1
         length = shift = 0
         while True:
-            byte, place = message[place], place + 1
+            byte, index = message[index], index + 1
             length |= (byte & 127) << shift
             shift += 7
             if byte < 128:
                 break
-        found[number] = message[place : place + length]
-        place += length
-    assert place == len(message)
+        found[number] = message[index : index + length]
+        index += length
+    assert index == len(message)
     return found
 
 

@@ -82,7 +82,7 @@ def test_each_quantization_is_smaller_and_near(files, trained, dataset):
         np.testing.assert_array_equal(result.argmax(axis=1), expected.argmax(axis=1))
 
 
-def test_uint8_means_what_it_does_in_a_picture(files):
+def test_uint8_means_what_it_does_in_a_image(files):
     interpreter = Interpreter(model_path=str(files["int8-only"]))
     (source,) = interpreter.get_input_details()
     assert source["dtype"] == np.uint8

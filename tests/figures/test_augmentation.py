@@ -10,7 +10,7 @@ from support import cli, only_error
 from alexnet_keras.figures import augmentation
 
 
-def test_augmentation_of_one_picture(folder, tmp_path):
+def test_augmentation_of_one_image(folder, tmp_path):
     output = tmp_path / "new" / "figure.png"
     result = cli("figures", "augmentation", "--data", folder, "--output", output, "--image", 5)
     assert result.code == 0, result.err

@@ -31,7 +31,7 @@ def test_errors_from_ranks():
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
-def test_every_picture_counts_once(batch_size, monkeypatch):
+def test_every_image_counts_once(batch_size, monkeypatch):
     """Pictures whose colour is their number; a model that knows the even ones."""
     monkeypatch.setattr(evaluation, "BATCH_SIZE", batch_size)
     count = 7
@@ -50,7 +50,7 @@ def test_every_picture_counts_once(batch_size, monkeypatch):
     assert result.top5_error == 0
 
 
-def test_ten_views_average_probabilities():
+def test_ten_crops_average_probabilities():
     """A model that is sure of the wrong class in one view, and leans to the right one in nine."""
     pictures = np.zeros((3, 256, 256, 3), np.uint8)
     pictures[:, 120:130, 120:130] = 255  # in the middle of the central crop alone

@@ -19,7 +19,7 @@ def model(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("part", "count"), [("both", 21), ("train", 12), ("validation", 9)])
-def test_every_picture_once_with_its_name_and_label(part, count, model, folder, tmp_path):
+def test_every_image_once_with_its_name_and_label(part, count, model, folder, tmp_path):
     path = tmp_path / "f.npz"
     arguments = ["features", model, "--data", folder, "--output", path]
     result = cli(*arguments, "--part", part, "--json")
@@ -43,12 +43,12 @@ def test_every_picture_once_with_its_name_and_label(part, count, model, folder, 
 def test_both_towers_and_maps(model, folder, tmp_path):
     network = keras.models.load_model(model)
     split = open_dataset(str(folder)).validation
-    ((pictures, _),) = pipeline.eval_dataset(split, input_size=67, batch_size=9)
+    ((images, _),) = pipeline.eval_dataset(split, input_size=67, batch_size=9)
     for layer, names in (("fc6", ("fc6a", "fc6b")), ("pool2b", ("pool2b",)), ("predictions", ("predictions",))):
         path = tmp_path / f"{layer}.npz"
         result = cli("features", model, "--data", folder, "--layer", layer, "--part", "validation", "--output", path)
         assert f"of {layer}" in result.out, result.err
-        expected = [keras.Model(network.input, network.get_layer(name).output)(pictures) for name in names]
+        expected = [keras.Model(network.input, network.get_layer(name).output)(images) for name in names]
         with np.load(path) as file:
             np.testing.assert_allclose(file["features"], np.concatenate(expected, axis=-1), rtol=1e-5, atol=1e-6)
 
@@ -70,7 +70,7 @@ def test_what_is_refused(arguments, code, message, model, folder, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["there.npz"]
 
 
-def test_a_bad_picture_or_a_model_of_another_form_leaves_no_file(model, tmp_path):
+def test_a_bad_image_or_a_model_of_another_form_leaves_no_file(model, tmp_path):
     from support import draw_folder
 
     root = draw_folder(tmp_path / "colours")

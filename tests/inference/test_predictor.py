@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_keras.inference.classify import classify, read_picture
+from alexnet_keras.inference.classify import classify, read_image
 from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
@@ -38,7 +38,7 @@ def test_logits_become_probabilities(tiny, tmp_path):
         ({"classifier_activation": "sigmoid"}, "ends in neither softmax nor logits, so it gives no probabilities"),
     ],
 )
-def test_a_model_that_gives_no_probabilities_of_pictures_is_refused(arguments, message, tiny):
+def test_a_model_that_gives_no_probabilities_of_images_is_refused(arguments, message, tiny):
     with pytest.raises(InputError, match=message):
         from_keras(AlexNet(tiny, **{"classes": 2, **arguments}))
 
@@ -53,22 +53,22 @@ def test_predictions_are_in_order_and_readable(tmp_path):
     assert result["predictions"][0] == {"class": "n01440764", "label": "tench", "probability": 0.3}
 
 
-def test_a_picture_is_the_central_crop(tmp_path):
+def test_a_image_is_the_central_crop(tmp_path):
     pixels = np.zeros((256, 256, 3), np.uint8)
     pixels[14:241, 14:241] = 200
     Image.fromarray(pixels).save(tmp_path / "p.png")
-    picture = read_picture(tmp_path / "p.png", 227)
-    assert picture.shape == (227, 227, 3)
-    assert np.all(picture == 200)
+    image = read_image(tmp_path / "p.png", 227)
+    assert image.shape == (227, 227, 3)
+    assert np.all(image == 200)
 
 
 @pytest.mark.parametrize(
     ("content", "message"), [(b"", "is empty"), (b"plain text", "is not a complete JPEG, PNG, GIF or BMP picture")]
 )
-def test_a_file_that_is_no_picture_is_named(content, message, tmp_path):
+def test_a_file_that_is_no_image_is_named(content, message, tmp_path):
     (tmp_path / "p.jpg").write_bytes(content)
     with pytest.raises(InputError, match=rf"p.jpg {message}\.$"):
-        read_picture(tmp_path / "p.jpg", 227)
+        read_image(tmp_path / "p.jpg", 227)
 
 
 def test_files_that_are_no_model_are_named(tmp_path):

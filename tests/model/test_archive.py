@@ -77,11 +77,11 @@ def test_the_coder_comes_near_the_entropy():
 
 
 @pytest.mark.parametrize("place", [0, 8, 20, 41, 45, 200, -1])
-def test_one_wrong_byte_is_refused(place, model, tmp_path):
+def test_one_wrong_byte_is_refused(index, model, tmp_path):
     path = tmp_path / "model.alexnet"
     archive.write(model, path)
     content = bytearray(path.read_bytes())
-    content[place] ^= 1
+    content[index] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"model.alexnet is (damaged: its checksum|no archive of this package)"):
         archive.read(path)

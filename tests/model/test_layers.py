@@ -52,12 +52,12 @@ def test_lrn_equals_the_oracle(constants, channels, training):
 def lrn_gradient_oracle(x, upstream, *constants):
     """Central differences of the oracle in float64, its outputs weighted by `upstream`."""
     result = np.empty(x.shape)
-    for place in np.ndindex(x.shape):
+    for index in np.ndindex(x.shape):
         shifted = [x.astype(np.float64), x.astype(np.float64)]
-        shifted[0][place] -= 1e-4
-        shifted[1][place] += 1e-4
+        shifted[0][index] -= 1e-4
+        shifted[1][index] += 1e-4
         low, high = ((lrn_oracle(value, *constants) * upstream).sum() for value in shifted)
-        result[place] = (high - low) / 2e-4
+        result[index] = (high - low) / 2e-4
     return result
 
 
@@ -87,7 +87,7 @@ def spatial_oracle(x, size, k, alpha, beta):
     x = x.astype(np.float64)
     result = np.empty_like(x)
     for i, j in np.ndindex(x.shape[1:3]):
-        rows, columns = (slice(max(0, place - size // 2), place + size // 2 + 1) for place in (i, j))
+        rows, columns = (slice(max(0, index - size // 2), index + size // 2 + 1) for index in (i, j))
         energy = (x[:, rows, columns] ** 2).sum(axis=(1, 2))
         result[:, i, j] = x[:, i, j] / (k + alpha / size**2 * energy) ** beta
     return result
@@ -104,12 +104,12 @@ def test_spatial_normalization_and_its_gradient_equal_the_oracle(constants, trai
         result = layer(x, training=training)
     np.testing.assert_allclose(result, spatial_oracle(x.numpy(), *constants), rtol=2e-6)
     gradient = tape.gradient(result, x, output_gradients=tf.cast(upstream, "float32")).numpy()
-    for place in [(0, 0, 0, 0), (1, 3, 3, 1), (1, 5, 6, 2), (0, 2, 5, 1)]:
+    for index in [(0, 0, 0, 0), (1, 3, 3, 1), (1, 5, 6, 2), (0, 2, 5, 1)]:
         shifted = [x.numpy().astype(np.float64) for _ in range(2)]
-        shifted[0][place] -= 1e-4
-        shifted[1][place] += 1e-4
+        shifted[0][index] -= 1e-4
+        shifted[1][index] += 1e-4
         low, high = ((spatial_oracle(value, *constants) * upstream).sum() for value in shifted)
-        assert gradient[place] == pytest.approx((high - low) / 2e-4, rel=1e-4, abs=1e-6)
+        assert gradient[index] == pytest.approx((high - low) / 2e-4, rel=1e-4, abs=1e-6)
 
 
 @FORMS

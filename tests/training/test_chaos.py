@@ -107,7 +107,7 @@ def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
     whole_seconds = time.monotonic() - began_at
     moments = random.Random(0)
     run, process = tmp_path / "killed", None
-    places = []
+    indices = []
     while True:
         lives += 1
         process = start(run, folder, "--epochs", epochs)
@@ -122,9 +122,11 @@ def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
         process.kill()
         process.communicate()
         kills += 1
-        places.append(max((path.name for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")), default="nothing"))
+        indices.append(
+            max((path.name for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")), default="nothing")
+        )
     finish(process)
-    print(f"{kills} kills in {lives} lives; the newest checkpoint at each: {', '.join(places)}")
+    print(f"{kills} kills in {lives} lives; the newest checkpoint at each: {', '.join(indices)}")
     assert kills == 10
     assert_equal(run, tmp_path / "whole", epochs)
 

@@ -116,7 +116,7 @@ def test_features_that_do_not_fit_into_memory_are_computed_anew(config, tmp_path
     assert "The features of the frozen layers do not fit into memory and are computed anew." in capsys.readouterr().err
 
 
-def test_features_are_of_the_central_crop_and_its_mirror_image(folder):
+def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
     model = AlexNet(narrow(), classes=3, input_shape=(67, 67, 3))
     feature_cache.freeze(model, "conv5")
     trunk, _ = feature_cache.cut(model)
@@ -211,7 +211,7 @@ def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
     ("changes", "message"),
     [
         ({"freeze": "fc6"}, "freeze must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
-        ({"colour_noise": "paper"}, "Features cannot be computed once with colour_noise 'paper'; choose None"),
+        ({"pca_noise": "paper"}, "Features cannot be computed once with pca_noise 'paper'; choose None"),
         ({"freeze_epochs": 0}, "freeze_epochs must be at least 1, got 0"),
         ({"freeze": "none", "freeze_epochs": 2}, "freeze_epochs 2 needs layers to freeze; name the last of them"),
     ],

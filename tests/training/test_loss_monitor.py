@@ -5,11 +5,11 @@ import math
 import pytest
 
 from alexnet_keras.system.errors import RunError
-from alexnet_keras.training.loss_monitor import FLAT_STEPS, MANY_FLAT_STEPS, Health
+from alexnet_keras.training.loss_monitor import FLAT_STEPS, MANY_FLAT_STEPS, LossMonitor
 
 
 def health(policy="float32", initializer="paper", classes=1000):
-    return Health(classes, initializer, policy, 0.1)
+    return LossMonitor(classes, initializer, policy, 0.1)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])

@@ -92,15 +92,15 @@ def killed(config, run, batches, stop_after, monkeypatch, **options):
         pytest.param(7, "epoch 2, step 2", id="in the last epoch", marks=pytest.mark.slow),
     ],
 )
-def test_it_goes_on_from_every_place(batches, place, config, whole, stop_after, monkeypatch, tmp_path, capsys):
+def test_it_goes_on_from_every_place(batches, index, config, whole, stop_after, monkeypatch, tmp_path, capsys):
     stop_after(batches)
-    with pytest.raises(Interrupted, match=f"Stopped by SIGTERM at {place}. Go on with: .*--resume") as stopped:
+    with pytest.raises(Interrupted, match=f"Stopped by SIGTERM at {index}. Go on with: .*--resume") as stopped:
         train(config, tmp_path)
     assert stopped.value.signal == signal.SIGTERM
     monkeypatch.undo()
     capsys.readouterr()
     train(config, tmp_path, resume=True)
-    assert f"Going on at {place}.\n" in capsys.readouterr().err
+    assert f"Going on at {index}.\n" in capsys.readouterr().err
     assert_same(tmp_path, whole)
     assert not (tmp_path / run_folder.CHECKPOINTS).exists()
 
@@ -108,7 +108,7 @@ def test_it_goes_on_from_every_place(batches, place, config, whole, stop_after, 
 def test_events_are_functions_of_the_epoch(config, stop_after, monkeypatch, tmp_path):
     """Colour noise off after an epoch, conv1 slow then frozen, biases at their own rate: as if nothing had stopped."""
     rates = (LayerRate(epoch=1.5, layer="conv1", rate=1e-5), LayerRate(epoch=2, layer="conv1", rate=0.0))
-    changes = {"epochs": 3, "layer_rates": rates, "colour_noise": "original", "colour_noise_epochs": 1}
+    changes = {"epochs": 3, "layer_rates": rates, "pca_noise": "original", "pca_noise_epochs": 1}
     config = dataclasses.replace(config, biases_follow_schedule=False, **changes)
     train(config, tmp_path / "whole")
     run = killed(config, tmp_path / "run", 7, stop_after, monkeypatch)  # at epoch 2, step 2

@@ -35,10 +35,10 @@ def test_scalars_filters_and_histograms(tiny, tmp_path):
     for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
         assert train[name] == (4, np.float32(ROW[name]))
     assert {name: value for name, (_, value) in validation.items()} == {"loss": 2.5, "top1_error": 0.75}
-    step, (width, height, picture) = train["conv1"]
+    step, (width, height, image) = train["conv1"]
     assert step == 4
     assert (int(width), int(height)) == (4 * 45 - 1, 2 * 45 - 1)  # 8 filters of 11 pixels, four times as large
-    assert tf.io.decode_png(picture).shape == (89, 179, 3)
+    assert tf.io.decode_png(image).shape == (89, 179, 3)
     _, histogram = train["conv1a/kernel"]
     assert histogram[:, 2].sum() == 11 * 11 * 3 * 4
     assert "fc8/bias" in train

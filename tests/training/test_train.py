@@ -59,7 +59,7 @@ def test_a_run_holds_everything(run, folder):
 
     model = load_model(run / "model.keras")
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    assert model.get_layer("mean").mean == reading.colour_statistics(open_dataset(str(folder)).train).mean
+    assert model.get_layer("mean").mean == reading.color_statistics(open_dataset(str(folder)).train).mean
     assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
 
 
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_weights(folder, tiny, tmp_path):
     assert not np.allclose(results[0][0], results[2][0])
 
 
-def test_it_learns_colours(tmp_path, tiny):
+def test_it_learns_colors(tmp_path, tiny):
     root = draw_folder(tmp_path / "colours", train=20, val=5)
     wide = dataclasses.replace(tiny, filters=(16, 16, 16, 16, 16), hidden_units=(64, 64))
     evaluation = train(config(root, wide, epochs=15, batch_size=10, learning_rate=0.03), tmp_path / "run")
@@ -134,7 +134,7 @@ def test_what_cannot_be_leaves_no_folder(changes, message, folder, tiny, tmp_pat
 
 @pytest.mark.parametrize("split", ["train", "val"])
 @pytest.mark.parametrize("memory", [None, 1000])
-def test_a_bad_picture_leaves_no_folder(split, memory, tiny, tmp_path, monkeypatch):
+def test_a_bad_image_leaves_no_folder(split, memory, tiny, tmp_path, monkeypatch):
     """Whether the pictures are decoded beforehand or, for want of memory, as they come."""
     if memory:
         monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))

@@ -147,13 +147,13 @@ def test_opencv_computes_the_same(variant, tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", given, order=order)
     (tmp_path / "deploy.prototxt").write_text(prototxt(given, pool_first=variant == "caffenet"))
     network = cv2.dnn.readNetFromCaffe(str(tmp_path / "deploy.prototxt"), str(path))
-    pictures = np.random.RandomState(5).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
-    network.setInput((pictures[..., ::-1] - np.array([104.0, 117.0, 123.0])).transpose(0, 3, 1, 2).astype("float32"))
+    images = np.random.RandomState(5).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
+    network.setInput((images[..., ::-1] - np.array([104.0, 117.0, 123.0])).transpose(0, 3, 1, 2).astype("float32"))
     model = AlexNet(
         variant, classes=3, input_shape=(131, 131, 3), weights=path, filters=(8, 16, 12, 12, 8), hidden_units=(10, 12)
     )
     stages = keras.Model(model.input, [model.get_layer(name).output for name in ("norm2", "conv5a", "conv5b", "fc8")])
-    ours = [np.asarray(value) for value in stages(pictures)]
+    ours = [np.asarray(value) for value in stages(images)]
     theirs = network.forward(["norm2", "relu5", "fc8"])
     maps = [np.concatenate(ours[1:3], axis=-1), ours[0]]
     for value, expected in zip(maps, (theirs[1], theirs[0]), strict=True):
@@ -260,9 +260,9 @@ def test_torchvisions_file_becomes_ours(suffix, tmp_path):
     assert list(read.layers) == list(given)
     assert read.variants == ("owt",)
     # For every colour x: (x / 255 - mean) / stddev * weight = (x - our mean) / our stddev * our weight.
-    for colour, mean, stddev in zip(range(3), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True):
-        ours = (200 - read.mean[colour]) / read.stddev * read.layers["conv1"]["kernel"][4, 5, colour, 2]
-        assert ours == pytest.approx((200 / 255 - mean) / stddev * given["conv1"][0][2, colour, 4, 5], rel=1e-6)
+    for color, mean, stddev in zip(range(3), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True):
+        ours = (200 - read.mean[color]) / read.stddev * read.layers["conv1"]["kernel"][4, 5, color, 2]
+        assert ours == pytest.approx((200 / 255 - mean) / stddev * given["conv1"][0][2, color, 4, 5], rel=1e-6)
     np.testing.assert_array_equal(read.layers["conv3"]["kernel"], given["conv3"][0].transpose(2, 3, 1, 0))
 
 
@@ -629,9 +629,9 @@ def test_pytorch_computes_the_same_network(tmp_path):
 
     network = Network().eval()
     torch.save(network.state_dict(), tmp_path / "a.pth")
-    pictures = np.random.RandomState(6).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
+    images = np.random.RandomState(6).randint(0, 256, (2, 131, 131, 3), dtype=np.uint8)
     mean, stddev = (torch.tensor(values) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    inputs = ((torch.tensor(pictures) / 255 - mean) / stddev).permute(0, 3, 1, 2)
+    inputs = ((torch.tensor(images) / 255 - mean) / stddev).permute(0, 3, 1, 2)
     model = AlexNet(
         "owt",
         classes=3,
@@ -641,4 +641,4 @@ def test_pytorch_computes_the_same_network(tmp_path):
         hidden_units=(10, 12),
         classifier_activation=None,
     )
-    np.testing.assert_allclose(model(pictures), network(inputs).detach().numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model(images), network(inputs).detach().numpy(), rtol=1e-4, atol=1e-5)

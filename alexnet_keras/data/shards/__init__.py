@@ -9,10 +9,10 @@ from alexnet_keras.data.shards.format import (
     SPLITS,
     checksum,
     describe,
+    images_file,
     index_file,
     is_prepared,
     manifest,
-    pictures_file,
     sources_file,
 )
 from alexnet_keras.data.shards.reader import Reader, Sources, load
@@ -30,10 +30,10 @@ __all__ = [
     "Sources",
     "checksum",
     "describe",
+    "images_file",
     "index_file",
     "is_prepared",
     "load",
     "manifest",
-    "pictures_file",
     "sources_file",
 ]

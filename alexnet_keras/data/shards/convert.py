@@ -75,16 +75,16 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
         image = decode(picture) if picture.dtype == tf.string else picture
         square = image_ops.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
-        colours = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
-        return name, label, square, record, tf.matmul(colours, colours, transpose_a=True)
+        colors = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
+        return name, label, square, record, tf.matmul(colors, colors, transpose_a=True)
 
-    for place, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
+    for index, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
         if parts is None:
-            yield Stored(stream.name(place), reason=why_unreadable(stream, place))
+            yield Stored(stream.name(index), reason=why_unreadable(stream, index))
             continue
         name, label, square, record, products = parts
         data = record if settings.encoding == "jpeg" else square.tobytes()
-        yield Stored(name.decode() or stream.name(place), int(label), data, square, products)
+        yield Stored(name.decode() or stream.name(index), int(label), data, square, products)
 
 
 def in_threads(
@@ -101,21 +101,21 @@ def in_threads(
     options.autotune.enabled = False  # whose end takes up to as long again as all of the work: data.untuned
     dataset = stream.elements(start, stop).map(function, num_parallel_calls=jobs, deterministic=True)
     elements = iter(dataset.prefetch(2).with_options(options))
-    for place in range(start, stop):
+    for index in range(start, stop):
         try:
             parts = next(elements)
         except StopIteration as error:
-            raise InputError(f"{stream.name(place)} is missing: the data set ends before it.") from error
+            raise InputError(f"{stream.name(index)} is missing: the data set ends before it.") from error
         except tf.errors.OpError:  # of this picture alone: the next call gives the next one
             yield None
         else:
             yield tuple(part.numpy() for part in parts)
 
 
-def why_unreadable(stream: Stream, place: int) -> str:
+def why_unreadable(stream: Stream, index: int) -> str:
     """What is wrong with the picture at a place, to follow its name in a message."""
     try:
-        for element in stream.elements(place, place + 1):
+        for element in stream.elements(index, index + 1):
             picture, _, _ = stream.load(*(element if isinstance(element, tuple) else (element,)))
             return why_refused(picture.numpy())
     except tf.errors.OpError:

@@ -40,7 +40,7 @@ INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("chec
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
 
 
-def pictures_file(shard: str) -> str:
+def images_file(shard: str) -> str:
     return f"{shard}.npy"
 
 
@@ -87,17 +87,17 @@ def read_index(folder: Path, entry: dict[str, Any]) -> np.ndarray:
     Raises:
         InputError: they are not.
     """
-    path, pictures = folder / index_file(entry["name"]), folder / pictures_file(entry["name"])
+    path, images = folder / index_file(entry["name"]), folder / images_file(entry["name"])
     try:
         content = path.read_bytes()
-        size = pictures.stat().st_size
+        size = images.stat().st_size
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read ({error.strerror}); prepare the data set again.") from error
     if xxhash.xxh3_64_hexdigest(content) != entry["index_checksum"]:
         raise InputError(f"{path} is damaged (checksum); remove it and prepare the data set again.")
     if size != entry["bytes"]:
         raise InputError(
-            f"{pictures} is damaged: {size:,} bytes instead of {entry['bytes']:,}; "
+            f"{images} is damaged: {size:,} bytes instead of {entry['bytes']:,}; "
             "remove it and prepare the data set again."
         )
     index: np.ndarray = np.load(io.BytesIO(content))
@@ -109,7 +109,7 @@ def describe(folder: Path, shard: str) -> dict[str, Any]:
     return {
         "name": shard,
         "images": len(np.load(folder / index_file(shard))),
-        "bytes": (folder / pictures_file(shard)).stat().st_size,
+        "bytes": (folder / images_file(shard)).stat().st_size,
         "index_checksum": checksum(folder / index_file(shard)),
         "sources_checksum": checksum(folder / sources_file(shard)),
     }

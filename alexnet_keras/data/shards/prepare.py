@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras.data.colour_statistics import Moments
+from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import (
     FORMAT,
@@ -35,10 +35,10 @@ from alexnet_keras.data.shards import (
     Sources,
     checksum,
     describe,
+    images_file,
     index_file,
     is_prepared,
     manifest,
-    pictures_file,
     sources_file,
 )
 from alexnet_keras.data.shards.convert import QUALITY, Settings, store
@@ -245,7 +245,7 @@ def _notes(output: Path, job: _Job) -> Path:
 
 
 def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
-    parts = (pictures_file, sources_file, index_file)
+    parts = (images_file, sources_file, index_file)
     if not all((output / part(job.shard)).is_file() for part in parts):
         return False
     try:

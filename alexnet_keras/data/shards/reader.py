@@ -16,9 +16,9 @@ import xxhash
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.colour_statistics import ColourStatistics
+from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.data.shards.format import INDEX, MANIFEST, manifest, pictures_file, read_index, sources_file
+from alexnet_keras.data.shards.format import INDEX, MANIFEST, images_file, manifest, read_index, sources_file
 from alexnet_keras.system.errors import InputError
 
 ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
@@ -36,7 +36,7 @@ def load(folder: Path) -> DataSet:
             values["name"],
             tuple(values["class_names"]),
             lambda split: open_split(folder, values, split),
-            statistics=ColourStatistics.from_dict(values["statistics"]),
+            statistics=ColorStatistics.from_dict(values["statistics"]),
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / MANIFEST} is missing or damaged; prepare the data set again.") from error
@@ -53,8 +53,8 @@ def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
         return tf.ensure_shape(tf.numpy_function(reader.raw, [indices], tf.uint8), (None, size, size, 3))
 
     def read(index: tf.Tensor) -> tf.Tensor:
-        picture = read_batch(tf.reshape(index, (1,)))[0]
-        return picture if values["encoding"] == "jpeg" or size == STORED_SIZE else image_ops.resize_and_crop(picture)
+        image = read_batch(tf.reshape(index, (1,)))[0]
+        return image if values["encoding"] == "jpeg" or size == STORED_SIZE else image_ops.resize_and_crop(image)
 
     batch = read_batch if size == STORED_SIZE else None
     return Split(Sources(folder, reader), reader.index["label"], read, batch, reader.problems)
@@ -86,7 +86,7 @@ class Reader:
     def _file(self, number: int) -> int:
         """A descriptor of a shard's pictures, which lives as long as this reader."""
         if number not in self._files:
-            file = os.open(self.folder / pictures_file(self.shards[number]), os.O_RDONLY)
+            file = os.open(self.folder / images_file(self.shards[number]), os.O_RDONLY)
             weakref.finalize(self, os.close, file)
             self._files[number] = file
         return self._files[number]
@@ -115,10 +115,10 @@ class Reader:
         length = self.size * self.size * 3
         memory = np.empty(len(places) * length + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
-        pictures = memory[start : start + len(places) * length].reshape(len(places), length)
-        for picture, place in zip(pictures, places.tolist(), strict=True):
-            self._fill(picture, place)
-        return pictures.reshape(len(places), self.size, self.size, 3)
+        images = memory[start : start + len(places) * length].reshape(len(places), length)
+        for image, place in zip(images, places.tolist(), strict=True):
+            self._fill(image, place)
+        return images.reshape(len(places), self.size, self.size, 3)
 
     def _encoded(self, places: np.ndarray) -> np.ndarray:
         records = np.empty(len(places), object)
@@ -140,7 +140,7 @@ class Reader:
 
     def _damaged(self, number: int, within: int, reason: str) -> InputError:
         return InputError(
-            f"{self.folder / pictures_file(self.shards[number])} is damaged: picture {within} {reason}; "
+            f"{self.folder / images_file(self.shards[number])} is damaged: picture {within} {reason}; "
             "remove the shard and prepare the data set again."
         )
 

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from alexnet_keras.data.shards.format import HEADER_BYTES, INDEX, index_file, pictures_file, sources_file
+from alexnet_keras.data.shards.format import HEADER_BYTES, INDEX, images_file, index_file, sources_file
 from alexnet_keras.system import atomic_files
 
 
@@ -30,7 +30,7 @@ class ShardWriter:
         self._offset = HEADER_BYTES
 
     def __enter__(self) -> Self:
-        self._appearing = atomic_files.appear_whole(self.folder / pictures_file(self.shard))
+        self._appearing = atomic_files.appear_whole(self.folder / images_file(self.shard))
         self._file = self._appearing.__enter__().open("wb")
         self._file.write(bytes(HEADER_BYTES))
         return self

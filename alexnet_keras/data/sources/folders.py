@@ -75,13 +75,13 @@ def _complete(folder: Path, class_names: Sequence[str]) -> Iterable[Files]:
             raise InputError(
                 f"{folder / class_name} is missing; every class needs pictures for training and validation."
             )
-        names = pictures(folder / class_name)
+        names = images(folder / class_name)
         if not len(names):
             raise InputError(f"{folder / class_name} holds no picture ({', '.join(SUFFIXES)}); add some or remove it.")
         yield Files(folder / class_name, names, np.full(len(names), label, np.int64))
 
 
-def pictures(folder: Path) -> np.ndarray:
+def images(folder: Path) -> np.ndarray:
     """Names of the pictures in a folder, `(N,)` bytes, sorted; file names are bytes, and need not be UTF-8."""
     with os.scandir(os.fsencode(folder)) as entries:
         names = [entry.name for entry in entries]

@@ -27,7 +27,7 @@ SIZES = {TRAIN_TAR: 147_897_477_120, VAL_TAR: 6_744_924_160}  # bytes
 SITE = "https://image-net.org/download-images"
 TREES = (".", "imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC", "imagenet/ILSVRC/Data/CLS-LOC")  # the last as on Kaggle
 GROUND_TRUTH = "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt"
-VAL_PICTURE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+VAL_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 CLASS_TAR = re.compile(r"(n\d{8})\.tar")
 
 
@@ -112,7 +112,7 @@ def is_whole(root: Path) -> bool:
 
 def _is_flat(val: Path) -> bool:
     with os.scandir(val) as entries:
-        return any(VAL_PICTURE.fullmatch(entry.name) for entry in entries)
+        return any(VAL_IMAGE.fullmatch(entry.name) for entry in entries)
 
 
 def from_tree(root: Path) -> DataSet:
@@ -139,12 +139,12 @@ def _by_synset(folder: Path, names: tuple[str, ...]) -> Iterable[folders.Files]:
     for synset in folders.subfolders(folder):
         if synset not in labels:
             raise InputError(f"{folder / synset} is none of the 1,000 classes of ILSVRC2012; move it away.")
-        found = folders.pictures(folder / synset)
+        found = folders.images(folder / synset)
         yield folders.Files(folder / synset, found, np.full(len(found), labels[synset], np.int64))
 
 
 def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
-    found = folders.pictures(root / "val")
+    found = folders.images(root / "val")
     devkits = [folder / GROUND_TRUTH for folder in (root, *root.absolute().parents[:3])]
     devkit = next((path for path in devkits if path.is_file()), None)
     if devkit is None:
@@ -152,16 +152,16 @@ def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
         source = "the list in TensorFlow Datasets"
     else:
         truth, source = _devkit_synsets(devkit), str(devkit)
-    places = {name: label for label, name in enumerate(names)}
+    indices = {name: label for label, name in enumerate(names)}
     labels = np.empty(len(found), np.int64)
     for row, name in enumerate(map(os.fsdecode, found.tolist())):
-        match = VAL_PICTURE.fullmatch(name)
+        match = VAL_IMAGE.fullmatch(name)
         if match is None:
             raise InputError(f"{root / 'val' / name} is not named as ILSVRC2012's validation pictures; move it away.")
         number = int(match[1])
         if not 1 <= number <= len(truth):
             raise InputError(f"{root / 'val' / name} has no label: {source} has {len(truth):,} of them.")
-        labels[row] = places[truth[number - 1]]
+        labels[row] = indices[truth[number - 1]]
     return folders.Files(root / "val", found, labels)
 
 
@@ -190,10 +190,10 @@ def check_train_tar(path: Path) -> None:
                 raise InputError(f"{path} holds {member.name!r}, which is no class of ILSVRC2012; download it again.")
             content = outer.extractfile(member)
             with tarfile.open(fileobj=content, mode="r:") as inner:
-                for picture in inner:
-                    if not re.fullmatch(rf"{match[1]}_\d+\.JPEG", picture.name) or not picture.isfile():
+                for image in inner:
+                    if not re.fullmatch(rf"{match[1]}_\d+\.JPEG", image.name) or not image.isfile():
                         raise InputError(
-                            f"{path} holds {picture.name!r} in {member.name}, which is no picture of that class; "
+                            f"{path} holds {image.name!r} in {member.name}, which is no picture of that class; "
                             "download it again."
                         )
                 if not _ends(inner):
@@ -210,7 +210,7 @@ def check_val_tar(path: Path) -> None:
     with _Tar(path) as outer:
         members = outer.getmembers()
     for member in members:
-        if not VAL_PICTURE.fullmatch(member.name) or not member.isfile():
+        if not VAL_IMAGE.fullmatch(member.name) or not member.isfile():
             raise InputError(
                 f"{path} holds {member.name!r}, which is no validation picture of ILSVRC2012; download it again."
             )

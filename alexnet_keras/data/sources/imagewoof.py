@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from alexnet_keras.data.sources.folders import pictures
+from alexnet_keras.data.sources.folders import images
 
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2.tgz"  # of github.com/fastai/imagenette
 SYNSETS = (
@@ -33,5 +33,5 @@ class Imagewoof(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, folder: Path) -> Any:
         for synset in SYNSETS:
-            for name in map(bytes.decode, pictures(folder / synset).tolist()):
+            for name in map(bytes.decode, images(folder / synset).tolist()):
                 yield name, {"image": str(folder / synset / name), "label": synset, "file_name": name}

@@ -55,12 +55,12 @@ def absolute_source(source: str) -> str:
 
 def _draw(split: str) -> Split:
     count = shapes.NUM_IMAGES[split]
-    pictures = np.empty((count, 256, 256, 3), np.uint8)
+    images = np.empty((count, 256, 256, 3), np.uint8)
     labels = np.empty(count, np.int64)
     with Progress(f"Drawing shapes for {split}", count) as progress:
         for index in range(count):
-            pictures[index], labels[index] = shapes.draw(split, index)
+            images[index], labels[index] = shapes.draw(split, index)
             progress.advance(1)
     names = [f"shapes {split} {index}" for index in range(count)]
-    held = tf.constant(pictures)
+    held = tf.constant(images)
     return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices))

@@ -94,11 +94,11 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     label = index % len(CLASS_NAMES)
     name = CLASS_NAMES[label]
 
-    ground, form = _two_colours(random)
+    ground, form = _two_colors(random)
     drift = random.randint(-40, 41, size=(2, 3)).astype(np.int16)  # colour change from one border to the other
     place = np.arange(STORED_SIZE, dtype=np.int16)
-    picture = (place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8  # / 256
-    picture += ground.astype(np.int16)
+    image = (place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8  # / 256
+    image += ground.astype(np.int16)
 
     # A form of this area everywhere: covered pixels = side ** 2 * share of the unit square, side = 2 * half.
     covered = random.randint(7_000, 12_000)
@@ -111,14 +111,14 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     offset = np.arange(-reach, reach + 1, dtype=np.int32)
     x = (offset[None, :] * cosine + offset[:, None] * sine) >> FRACTION
     y = (offset[:, None] * cosine - offset[None, :] * sine) >> FRACTION
-    window = picture[centre_y - reach : centre_y + reach + 1, centre_x - reach : centre_x + reach + 1]
+    window = image[centre_y - reach : centre_y + reach + 1, centre_x - reach : centre_x + reach + 1]
     window[FORMS[name](x, y)] = form
 
-    picture += random.randint(-20, 21, size=(STORED_SIZE, STORED_SIZE, 1), dtype=np.int8)
-    return np.clip(picture, 0, 255).astype(np.uint8), label
+    image += random.randint(-20, 21, size=(STORED_SIZE, STORED_SIZE, 1), dtype=np.int8)
+    return np.clip(image, 0, 255).astype(np.uint8), label
 
 
-def _two_colours(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+def _two_colors(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """RGB of a ground and of a brighter form: forms are light on dark, as signs at night are."""
     while True:
         ground, form = random.randint(0, 256, size=(2, 3))

@@ -179,7 +179,7 @@ def _stream(builder: Any, expression: str) -> Stream:
     def load_example(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return example["image"], example["label"], example.get("file_name", tf.constant(""))
 
-    return Stream(count, lambda place: f"{builder.name} {expression} {place}", elements, load_example)
+    return Stream(count, lambda index: f"{builder.name} {expression} {index}", elements, load_example)
 
 
 def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
@@ -194,16 +194,16 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
             "--output DIR', and give --data DIR.",
             prepared_folder(source),
         )
-    pictures, labels, names = [], [], []
+    images, labels, names = [], [], []
     with Progress(f"Reading {name} {expression}", stream.count) as progress:
         for example in stream.elements(0, stream.count):
-            picture, label, file_name = (part.numpy() for part in stream.load(example))
-            pictures.append(picture)
+            image, label, file_name = (part.numpy() for part in stream.load(example))
+            images.append(image)
             labels.append(label)
             names.append(file_name.decode())
             progress.advance(1)
     if not labels:
         raise InputError(f"--data {name} has no picture in its split {expression!r}.")
-    held = tf.constant(pictures)
-    split_names = [name or stream.name(place) for place, name in enumerate(names)]
+    held = tf.constant(images)
+    split_names = [name or stream.name(index) for index, name in enumerate(names)]
     return Split(split_names, np.array(labels, np.int64), held.__getitem__)

@@ -27,7 +27,7 @@ def small_shards(monkeypatch):
 
 
 @pytest.fixture
-def colours(tmp_path):
+def colors(tmp_path):
     return draw_folder(tmp_path / "colours")
 
 
@@ -39,12 +39,12 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
 
-def test_every_picture_once_with_its_label_and_source(colours, tmp_path):
-    result = run(colours, tmp_path / "out")
+def test_every_image_once_with_its_label_and_source(colors, tmp_path):
+    result = run(colors, tmp_path / "out")
     assert result.images == {"train": 12, "validation": 9}
     assert (result.shards, result.resumed_shards, result.bad) == (6, 0, [])
     assert result.bytes == sum(path.stat().st_size for path in (tmp_path / "out").glob("*-0000?.npy"))
-    source, stored = open_dataset(str(colours)), open_dataset(str(tmp_path / "out"))
+    source, stored = open_dataset(str(colors)), open_dataset(str(tmp_path / "out"))
     assert list(stored.train.names) == list(source.train.names)
     np.testing.assert_array_equal(stored.validation.labels, source.validation.labels)
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if "train" in path.name) == sorted(
@@ -55,30 +55,30 @@ def test_every_picture_once_with_its_label_and_source(colours, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
-def test_the_bytes_do_not_depend_on_the_threads(colours, tmp_path, encoding):
-    run(colours, tmp_path / "one", encoding=encoding, jobs=1)
-    run(colours, tmp_path / "five", encoding=encoding, jobs=5)
+def test_the_bytes_do_not_depend_on_the_threads(colors, tmp_path, encoding):
+    run(colors, tmp_path / "one", encoding=encoding, jobs=1)
+    run(colors, tmp_path / "five", encoding=encoding, jobs=5)
     assert contents(tmp_path / "one") == contents(tmp_path / "five")
 
 
-def test_a_second_call_makes_nothing_again(colours, tmp_path):
-    run(colours, tmp_path / "out")
+def test_a_second_call_makes_nothing_again(colors, tmp_path):
+    run(colors, tmp_path / "out")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")}
-    result = run(colours, tmp_path / "out")
+    result = run(colors, tmp_path / "out")
     assert (result.shards, result.resumed_shards, result.images_per_second) == (6, 6, 0)
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")}
 
 
-def test_a_shard_that_lacks_a_picture_is_named(colours, tmp_path):
+def test_a_shard_that_lacks_a_image_is_named(colors, tmp_path):
     out = tmp_path / "out"
-    run(colours, out)
+    run(colors, out)
     (out / "dataset.json").unlink()  # as if it had been killed before its end
     index = out / "train-00001.index.npy"
     np.save(index, np.load(index)[:-1])
     with pytest.raises(
         InputError, match="train-00001 lacks 1 of 4 pictures; remove .* and call the same 'data prepare'"
     ):
-        run(colours, out)
+        run(colors, out)
 
 
 KILLED = """
@@ -110,87 +110,87 @@ prepare.prepare(open_dataset(sys.argv[1]), Path(sys.argv[2]), Settings())
     ("moment", "finished"),
     [(("write", "11"), 2), (("rename", "8"), 1)],  # within the third shard; between a shard's pictures and its index
 )
-def test_a_killed_one_goes_on(colours, tmp_path, moment, finished):
+def test_a_killed_one_goes_on(colors, tmp_path, moment, finished):
     out = tmp_path / "out"
-    killed = subprocess.run([sys.executable, "-c", KILLED, colours, out, *moment], capture_output=True, cwd=ROOT)
+    killed = subprocess.run([sys.executable, "-c", KILLED, colors, out, *moment], capture_output=True, cwd=ROOT)
     assert killed.returncode == -signal.SIGKILL
     assert not (out / "dataset.json").exists()
     with pytest.raises(InputError, match=r"out holds shards that are not finished; call the same 'data prepare' again"):
         open_dataset(str(out))
-    result = run(colours, out)
+    result = run(colors, out)
     assert (result.shards, result.resumed_shards) == (6, finished)
     assert not list(out.glob(".partial-*"))
-    run(colours, tmp_path / "whole")
+    run(colors, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_two_at_once_are_refused(colours, tmp_path):
+def test_two_at_once_are_refused(colors, tmp_path):
     (tmp_path / "out").mkdir()
     with (tmp_path / "out" / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="Another process is preparing .*out; wait for it, or choose another"):
-            run(colours, tmp_path / "out")
+            run(colors, tmp_path / "out")
 
 
-def test_other_settings_or_data_do_not_mix(colours, tmp_path):
-    run(colours, tmp_path / "out")
+def test_other_settings_or_data_do_not_mix(colors, tmp_path):
+    run(colors, tmp_path / "out")
     with pytest.raises(InputError, match=r"other data or settings \(encoding 'jpeg', now 'raw'\); choose another"):
-        run(colours, tmp_path / "out", encoding="raw")
+        run(colors, tmp_path / "out", encoding="raw")
     with pytest.raises(InputError, match=r"other data or settings \(name 'colours', now 'more'\)"):
         run(draw_folder(tmp_path / "more", train=5), tmp_path / "out")
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "thesis.tex").touch()
     with pytest.raises(InputError, match=r"strange holds 'thesis.tex'; --output must be a new or empty folder"):
-        run(colours, tmp_path / "strange")
+        run(colors, tmp_path / "strange")
     assert [path.name for path in (tmp_path / "strange").iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
 
-def test_other_pictures_of_the_same_number_do_not_mix(colours, tmp_path):
-    run(colours, tmp_path / "out")
-    picture = sorted((colours / "train").glob("*/*"))[5]
-    picture.rename(picture.with_stem("another"))
+def test_other_images_of_the_same_number_do_not_mix(colors, tmp_path):
+    run(colors, tmp_path / "out")
+    image = sorted((colors / "train").glob("*/*"))[5]
+    image.rename(image.with_stem("another"))
     with pytest.raises(InputError, match=r"out holds shards of other data or settings \(checksum of names"):
-        run(colours, tmp_path / "out")
+        run(colors, tmp_path / "out")
 
 
-def test_a_data_set_may_be_moved_meanwhile(colours, tmp_path):
-    run(colours, tmp_path / "out")
+def test_a_data_set_may_be_moved_meanwhile(colors, tmp_path):
+    run(colors, tmp_path / "out")
     (tmp_path / "elsewhere").mkdir()
-    moved = colours.rename(tmp_path / "elsewhere" / "colours")
+    moved = colors.rename(tmp_path / "elsewhere" / "colours")
     assert run(moved, tmp_path / "out").resumed_shards == 6
 
 
 @pytest.mark.parametrize(
     ("name", "resumed"), [("mean_image.npy", 6), ("train-00001.sources.json", 5), ("train-00001.notes.npz", 5)]
 )
-def test_what_is_damaged_is_named_and_made_again_once_removed(colours, tmp_path, name, resumed):
-    run(colours, tmp_path / "out")
+def test_what_is_damaged_is_named_and_made_again_once_removed(colors, tmp_path, name, resumed):
+    run(colors, tmp_path / "out")
     whole, path = contents(tmp_path / "out"), tmp_path / "out" / name
     path.write_bytes(path.read_bytes()[:-4] + b"!!!!")
     if not name.endswith(".notes.npz"):  # which are nobody's but its own
         with pytest.raises(InputError, match=rf"{name} is damaged .*; remove it and prepare the data set again"):
-            run(colours, tmp_path / "out")
+            run(colors, tmp_path / "out")
         path.unlink()
-    assert run(colours, tmp_path / "out").resumed_shards == resumed
+    assert run(colors, tmp_path / "out").resumed_shards == resumed
     assert contents(tmp_path / "out") == whole
 
 
-def test_a_damaged_shard_is_named_and_made_again_once_removed(colours, tmp_path):
-    run(colours, tmp_path / "out")
+def test_a_damaged_shard_is_named_and_made_again_once_removed(colors, tmp_path):
+    run(colors, tmp_path / "out")
     whole = contents(tmp_path / "out")
     path = tmp_path / "out" / "train-00001.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(InputError, match=r"train-00001.npy is damaged: picture 3 does not match its checksum; remove"):
-        run(colours, tmp_path / "out")
+        run(colors, tmp_path / "out")
     path.unlink()
-    result = run(colours, tmp_path / "out")
+    result = run(colors, tmp_path / "out")
     assert result.resumed_shards == 5
     assert contents(tmp_path / "out") == whole
 
 
-def spoil(colours):
+def spoil(colors):
     """One picture of every bad kind, and the reason that is to be given for it."""
-    red, green = colours / "train" / "red", colours / "train" / "green"
+    red, green = colors / "train" / "red", colors / "train" / "green"
     reasons = {
         red / "a.jpg": "is not a complete JPEG, PNG, GIF or BMP picture",
         red / "b.jpg": "is empty",
@@ -218,18 +218,18 @@ def spoil(colours):
     return {str(path): reason for path, reason in reasons.items()}
 
 
-def unusual(colours):
+def unusual(colors):
     """Pictures of kinds that are rare but good."""
-    blue, noise = colours / "train" / "blue", np.random.RandomState(0).randint(0, 256, (90, 70, 3), dtype=np.uint8)
+    blue, noise = colors / "train" / "blue", np.random.RandomState(0).randint(0, 256, (90, 70, 3), dtype=np.uint8)
     Image.fromarray(noise).convert("CMYK").save(blue / "cmyk.jpg")
     Image.fromarray(noise).save(blue / "really_a_png.JPEG", "PNG")
     Image.fromarray(noise[..., 0].astype(np.uint16) << 8).save(blue / "sixteen_bits.png")
     return {str(blue / name) for name in ("cmyk.jpg", "really_a_png.JPEG", "sixteen_bits.png")}
 
 
-def test_bad_pictures_are_listed_and_left_out_if_one_says_so(colours, tmp_path, capsys):
-    reasons, kinds = spoil(colours), unusual(colours)
-    result = run(colours, tmp_path / "out", skip_bad=True, jobs=3)
+def test_bad_images_are_listed_and_left_out_if_one_says_so(colors, tmp_path, capsys):
+    reasons, kinds = spoil(colors), unusual(colors)
+    result = run(colors, tmp_path / "out", skip_bad=True, jobs=3)
     assert {entry["picture"]: entry["reason"] for entry in result.bad} == reasons
     assert result.images == {"train": 12 + 3, "validation": 9}
     listed = capsys.readouterr().err.splitlines()
@@ -242,24 +242,24 @@ def test_bad_pictures_are_listed_and_left_out_if_one_says_so(colours, tmp_path, 
     assert json.loads((tmp_path / "out" / "dataset.json").read_text())["bad_pictures"] == result.bad
 
 
-def test_bad_pictures_stop_it_otherwise(colours, tmp_path, capsys):
-    reasons = spoil(colours)
-    run(colours, tmp_path / "out", skip_bad=True)
+def test_bad_images_stop_it_otherwise(colors, tmp_path, capsys):
+    reasons = spoil(colors)
+    run(colors, tmp_path / "out", skip_bad=True)
     capsys.readouterr()
     message = (
         r"of 4 pictures for train cannot be used, the first of them .*f.png, which has 1 x 1 pixels.*--on-error skip"
     )
     with pytest.raises(InputError, match=message):
-        run(colours, tmp_path / "out")  # also where an earlier call was allowed to skip them
+        run(colors, tmp_path / "out")  # also where an earlier call was allowed to skip them
     assert not (tmp_path / "out" / "dataset.json").exists()
     assert "f.png has 1 x 1 pixels" in capsys.readouterr().err
     for name in reasons:
         Path(name).unlink()
     shutil.rmtree(tmp_path / "out")
-    assert run(colours, tmp_path / "out").images["train"] == 12
+    assert run(colors, tmp_path / "out").images["train"] == 12
 
 
-def test_a_huge_picture_takes_no_memory(tmp_path):
+def test_a_huge_image_takes_no_memory(tmp_path):
     """Its 2.7 GB would not fit into the address space that this process leaves itself."""
     root = draw_folder(tmp_path / "d")
     spoil(root)
@@ -281,8 +281,8 @@ def test_a_huge_picture_takes_no_memory(tmp_path):
     assert result.stdout.count("has 30,000 x 30,000 pixels") == 2
 
 
-def test_labels_out_of_range_are_named(colours, tmp_path):
-    dataset = open_dataset(str(colours))
+def test_labels_out_of_range_are_named(colors, tmp_path):
+    dataset = open_dataset(str(colors))
     dataset.train.labels[5] = 3
     with pytest.raises(InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; mend its"):
         prepare.prepare(dataset, tmp_path / "out", Settings())
@@ -292,7 +292,7 @@ def test_labels_out_of_range_are_named(colours, tmp_path):
         _ = again.train
 
 
-def test_a_full_disk_leaves_nothing_half_written(colours, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_nothing_half_written(colors, tmp_path, monkeypatch):
     out, replace, calls = tmp_path / "out", os.replace, []
 
     def full(*names):
@@ -305,19 +305,19 @@ def test_a_full_disk_leaves_nothing_half_written(colours, tmp_path, monkeypatch)
     with pytest.raises(
         InputError, match=r"out cannot be written \(No space left on device\); finished shards are kept"
     ):
-        run(colours, out)
+        run(colors, out)
     assert not list(out.rglob(".partial-*"))
     assert not (out / "dataset.json").exists()
     monkeypatch.undo()
     monkeypatch.setattr(prepare, "IMAGES_PER_SHARD", 4)
-    assert run(colours, out).images == {"train": 12, "validation": 9}
+    assert run(colors, out).images == {"train": 12, "validation": 9}
 
 
-def test_a_disk_too_small_for_raw_pictures_is_found_before(colours, tmp_path, monkeypatch):
+def test_a_disk_too_small_for_raw_images_is_found_before(colors, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 4_000_000}))
     message = r"out has 4.0 MB free and 4.1 MB are needed; choose another --output, or --encoding jpeg"
     with pytest.raises(InputError, match=message):
-        run(colours, tmp_path / "out", encoding="raw")
+        run(colors, tmp_path / "out", encoding="raw")
 
 
 @pytest.mark.parametrize(
@@ -334,18 +334,18 @@ def test_settings_check_themselves(options, message):
 
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
-def test_other_sizes_are_resized_when_they_are_read(colours, tmp_path, encoding):
+def test_other_sizes_are_resized_when_they_are_read(colors, tmp_path, encoding):
     from alexnet_keras.data import reading
 
-    run(colours, tmp_path / "out", size=64, encoding=encoding)
+    run(colors, tmp_path / "out", size=64, encoding=encoding)
     split = open_dataset(str(tmp_path / "out")).train
     assert split.read_batch is None
     assert reading.pixels(split, np.int64(3)).shape == (256, 256, 3)
     assert np.load(tmp_path / "out" / "mean_image.npy").shape == (64, 64, 3)
 
 
-def test_a_pass_over_the_command_line(colours, tmp_path):
-    arguments = ["data", "prepare", "--data", colours, "--output", tmp_path / "out"]
+def test_a_pass_over_the_command_line(colors, tmp_path):
+    arguments = ["data", "prepare", "--data", colors, "--output", tmp_path / "out"]
     estimate = cli(*arguments, "--dry-run", "--json").json
     assert not (tmp_path / "out").exists()
     assert estimate["images"] == {"train": 12, "validation": 9}
@@ -360,11 +360,11 @@ def test_a_pass_over_the_command_line(colours, tmp_path):
     assert estimate["bytes"] == pytest.approx(stored, rel=0.02)
 
 
-def test_a_bad_picture_is_one_line_on_the_command_line(colours, tmp_path):
-    (colours / "val" / "red" / "0.jpg").write_text("x")
-    result = cli("data", "prepare", "--data", colours, "--output", tmp_path / "out")
+def test_a_bad_image_is_one_line_on_the_command_line(colors, tmp_path):
+    (colors / "val" / "red" / "0.jpg").write_text("x")
+    result = cli("data", "prepare", "--data", colors, "--output", tmp_path / "out")
     assert result.code == 1
-    name = colours / "val" / "red" / "0.jpg"
+    name = colors / "val" / "red" / "0.jpg"
     reason = "is not a complete JPEG, PNG, GIF or BMP picture"
     first, last = result.err.splitlines()
     assert first == f"{name} {reason}"
@@ -372,11 +372,11 @@ def test_a_bad_picture_is_one_line_on_the_command_line(colours, tmp_path):
         f"Error: 1 of 4 pictures for validation cannot be used, the first of them {name}, which {reason};"
     )
     assert result.out == ""
-    estimate = cli("data", "prepare", "--data", colours, "--output", tmp_path / "out", "--dry-run")
+    estimate = cli("data", "prepare", "--data", colors, "--output", tmp_path / "out", "--dry-run")
     assert "cannot be used" in estimate.out
 
 
-def test_dry_run_needs_a_picture(tmp_path):
+def test_dry_run_needs_a_image(tmp_path):
     root = draw_folder(tmp_path / "d")
     for path in root.rglob("*.*"):
         path.write_text("x")

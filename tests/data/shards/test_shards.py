@@ -34,7 +34,7 @@ def copy(prepared, encoding, tmp_path):
 
 
 @pytest.mark.parametrize(("encoding", "tolerance"), [("raw", 0), ("jpeg", 24)])  # the colours are noise, hard on JPEG
-def test_shards_hold_the_pictures_of_their_source(prepared, encoding, tolerance):
+def test_shards_hold_the_images_of_their_source(prepared, encoding, tolerance):
     source, stored = open_dataset(str(prepared / "colours")), open_dataset(str(prepared / encoding))
     assert stored.name == "colours"
     assert stored.class_names == source.class_names
@@ -50,31 +50,31 @@ def test_shards_hold_the_pictures_of_their_source(prepared, encoding, tolerance)
 
 
 @pytest.mark.parametrize("encoding", shards.ENCODINGS)
-def test_a_batch_is_its_pictures_in_any_order(prepared, encoding):
+def test_a_batch_is_its_images_in_any_order(prepared, encoding):
     split = open_dataset(str(prepared / encoding)).train
     order = [7, 0, 11, 7, 3]
     (batch,) = tf.data.Dataset.from_tensors(tf.constant(order, tf.int64)).map(split.read_batch)
     assert batch.shape[1:] == (() if encoding == "jpeg" else (256, 256, 3))
-    for index, picture in zip(order, batch, strict=True):
-        assert np.all(picture.numpy() == split.read(tf.constant(index, tf.int64)).numpy())
+    for index, image in zip(order, batch, strict=True):
+        assert np.all(image.numpy() == split.read(tf.constant(index, tf.int64)).numpy())
 
 
 def test_raw_shards_are_plain_numpy_files(prepared):
-    pictures = np.load(prepared / "raw" / "train-00000.npy", mmap_mode="r")
+    images = np.load(prepared / "raw" / "train-00000.npy", mmap_mode="r")
     split = open_dataset(str(prepared / "raw")).train
-    assert pictures.shape == (12, 256, 256, 3)
-    np.testing.assert_array_equal(pictures[5], split.read(tf.constant(5, tf.int64)))
+    assert images.shape == (12, 256, 256, 3)
+    np.testing.assert_array_equal(images[5], split.read(tf.constant(5, tf.int64)))
     encoded = np.load(prepared / "jpeg" / "train-00000.npy")
     assert encoded.ndim == 1
     assert bytes(encoded[:2]) == b"\xff\xd8"
 
 
-def test_statistics_are_those_of_the_training_pictures(prepared):
+def test_statistics_are_those_of_the_training_images(prepared):
     dataset = open_dataset(str(prepared / "raw"))
-    pictures = np.load(prepared / "raw" / "train-00000.npy").astype(np.float64)
-    np.testing.assert_allclose(dataset.statistics.mean, pictures.mean(axis=(0, 1, 2)), rtol=1e-12)
-    np.testing.assert_allclose(dataset.statistics.covariance, np.cov(pictures.reshape(-1, 3).T, bias=True), rtol=1e-9)
-    np.testing.assert_allclose(np.load(prepared / "raw" / "mean_image.npy"), pictures.mean(axis=0), rtol=1e-12)
+    images = np.load(prepared / "raw" / "train-00000.npy").astype(np.float64)
+    np.testing.assert_allclose(dataset.statistics.mean, images.mean(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(dataset.statistics.covariance, np.cov(images.reshape(-1, 3).T, bias=True), rtol=1e-9)
+    np.testing.assert_allclose(np.load(prepared / "raw" / "mean_image.npy"), images.mean(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("encoding", shards.ENCODINGS)

@@ -26,13 +26,13 @@ SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the 
 TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation pictures 1, 2 and 3
 
 
-def colour(label: int) -> tuple[int, int, int]:
+def color(label: int) -> tuple[int, int, int]:
     return 20 + label // 5, label % 200, 90
 
 
 def jpeg(label: int) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (50, 40), colour(label)).save(buffer, "JPEG", quality=95)
+    Image.new("RGB", (50, 40), color(label)).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
 
 
@@ -90,8 +90,8 @@ def check_labels(dataset: DataSet) -> None:
     ) == sorted(label_of(synset) for synset in TRUTH)
     for split in (dataset.train, dataset.validation):
         for index, label in enumerate(split.labels):
-            picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64))).numpy().astype(int)
-            assert np.abs(picture[20, 20] - colour(label)).max() <= 4
+            image = tf.io.decode_image(split.read(tf.constant(index, tf.int64))).numpy().astype(int)
+            assert np.abs(image[20, 20] - color(label)).max() <= 4
 
 
 def test_labels_are_in_the_order_of_the_synsets_and_have_words():

@@ -29,7 +29,7 @@ from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.train import train
 
 
-def test_a_folder_lists_its_classes_and_pictures(folder):
+def test_a_folder_lists_its_classes_and_images(folder):
     dataset = open_dataset(str(folder))
     assert dataset.name == "colours"
     assert dataset.class_names == CLASS_NAMES
@@ -42,7 +42,7 @@ def test_a_folder_lists_its_classes_and_pictures(folder):
             assert dataset.train.read(tf.constant(index, tf.int64)).numpy() == file.read()
 
 
-def test_a_folder_ignores_what_is_no_picture(tmp_path):
+def test_a_folder_ignores_what_is_no_image(tmp_path):
     root = draw_folder(tmp_path / "d")
     (root / "train" / "red" / "notes.txt").write_text("x")
     (root / "train" / "red" / "._0.jpg").write_text("x")
@@ -59,7 +59,7 @@ def test_file_names_need_not_be_utf8(tmp_path):
     assert all(len(split.read(tf.constant(index, tf.int64)).numpy()) > 100 for index in range(12))
 
 
-def test_shapes_are_the_embedded_pictures(monkeypatch):
+def test_shapes_are_the_embedded_images(monkeypatch):
     monkeypatch.setitem(shapes.NUM_IMAGES, "train", 20)
     monkeypatch.setitem(shapes.NUM_IMAGES, "validation", 10)
     dataset = open_dataset("shapes")
@@ -69,7 +69,7 @@ def test_shapes_are_the_embedded_pictures(monkeypatch):
     np.testing.assert_array_equal(dataset.validation.labels, np.arange(10))
 
 
-def test_shapes_have_two_thousand_and_five_hundred_pictures():
+def test_shapes_have_two_thousand_and_five_hundred_images():
     assert shapes.NUM_IMAGES == {"train": 2000, "validation": 500}
 
 
@@ -127,7 +127,7 @@ def test_an_unknown_name_says_what_can_be_given(name):
         open_dataset(name)
 
 
-class TinyColours(tfds.core.GeneratorBasedBuilder):
+class TinyColors(tfds.core.GeneratorBasedBuilder):
     """A real TFDS builder that downloads nothing."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -145,11 +145,11 @@ class TinyColours(tfds.core.GeneratorBasedBuilder):
             yield index, {"image": np.full((20, 30, 3), 250 * (index % 2), np.uint8), "label": index % 2}
 
 
-class TinyUnsplit(TinyColours):
+class TinyUnsplit(TinyColors):
     SPLITS = {"train": 20}  # noqa: RUF012
 
 
-class TinyBroken(TinyColours):
+class TinyBroken(TinyColors):
     def _split_generators(self, dl_manager):
         raise OSError("the server is away\nsecond line")
 
@@ -181,9 +181,9 @@ def test_a_tfds_name_is_prepared_and_read():
     assert (len(dataset.train), len(dataset.validation)) == (6, 4)
     for split in (dataset.train, dataset.validation):
         for index, label in enumerate(split.labels):
-            picture = tf.io.decode_image(split.read(tf.constant(index, tf.int64)))
-            assert picture.shape == (20, 30, 3)
-            assert np.all(picture == 250 * label)
+            image = tf.io.decode_image(split.read(tf.constant(index, tf.int64)))
+            assert image.shape == (20, 30, 3)
+            assert np.all(image == 250 * label)
 
 
 @pytest.mark.usefixtures("tfds_folder")
@@ -264,8 +264,8 @@ def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
         for split in (dataset.train, dataset.validation):
             assert 0 < len(split) <= 20
             for index in range(len(split)):
-                picture = reading.pixels(split, tf.constant(index, tf.int64))
-                assert picture.shape == (256, 256, 3)
+                image = reading.pixels(split, tf.constant(index, tf.int64))
+                assert image.shape == (256, 256, 3)
 
 
 def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
@@ -340,14 +340,14 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
         train(dataclasses.replace(whole, split="train[:3],train[3:]"), tmp_path / "split")
 
 
-class TinyUnlabelled(TinyColours):
+class TinyUnlabelled(TinyColors):
     def _generate_examples(self, count):
         for index in range(count):
             yield index, {"image": np.full((20, 30, 3), 7, np.uint8), "label": -1}
 
 
 @pytest.mark.usefixtures("tfds_folder")
-def test_pictures_without_a_label_are_named(tmp_path):
+def test_images_without_a_label_are_named(tmp_path):
     dataset = open_dataset("tiny_unlabelled")
     message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; mend its labels"
     with pytest.raises(InputError, match=message):
@@ -380,8 +380,8 @@ def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
     assert [class_labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
     assert (len(dataset.train), len(dataset.validation)) == (20, 10)
     for index, label in enumerate(dataset.train.labels):
-        picture = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
-        assert abs(picture[5, 5, 0] - 20 * label) <= 3
+        image = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
+        assert abs(image[5, 5, 0] - 20 * label) <= 3
         assert dataset.train.names[index].startswith(dataset.class_names[label])
 
 
@@ -410,5 +410,5 @@ def test_real_photographs(shared_data):
     dataset = open_dataset(str(shared_data / "imagenette"))
     assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
     assert [class_labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
-    with Image.open(dataset.train.names[0]) as picture:
-        assert picture.size == (224, 224)
+    with Image.open(dataset.train.names[0]) as image:
+        assert image.size == (224, 224)

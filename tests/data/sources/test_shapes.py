@@ -8,14 +8,14 @@ import pytest
 from alexnet_keras.data.sources import shapes
 
 
-def test_pictures_are_the_same_on_every_machine():
+def test_images_are_the_same_on_every_machine():
     digest = hashlib.sha256()
     for split, index in [("train", 0), ("train", 1999), ("validation", 0), *(("train", i) for i in range(20, 30))]:
-        picture, label = shapes.draw(split, index)
-        assert picture.shape == (256, 256, 3)
-        assert picture.dtype == np.uint8
+        image, label = shapes.draw(split, index)
+        assert image.shape == (256, 256, 3)
+        assert image.dtype == np.uint8
         assert label == index % 10
-        digest.update(picture.tobytes())
+        digest.update(image.tobytes())
     assert digest.hexdigest() == "db4b11dc1053185b1eaec11b269e25449a70e91b3ceee343a9d1c6aa2f187c02"
 
 
@@ -34,20 +34,20 @@ def test_a_form_is_one_piece_of_its_unit_square(name):
     assert not border.any()
 
 
-def test_a_colour_histogram_cannot_tell_the_classes_apart():
+def test_a_color_histogram_cannot_tell_the_classes_apart():
     """Nearest neighbours in joint colour histograms, the amounts of the two main colours included: near chance."""
 
-    def histogram(picture: np.ndarray) -> np.ndarray:
-        bins = (picture // 43).astype(int)  # six bins a channel, 216 in all
+    def histogram(image: np.ndarray) -> np.ndarray:
+        bins = (image // 43).astype(int)  # six bins a channel, 216 in all
         counts = np.bincount((bins @ [36, 6, 1]).ravel(), minlength=216) / bins[..., 0].size
         return np.concatenate([np.sqrt(counts), np.sort(counts)[::-1][:8]])
 
     train = [shapes.draw("train", index) for index in range(1000)]
     test = [shapes.draw("validation", index) for index in range(200)]
-    known = np.stack([histogram(picture) for picture, _ in train])
+    known = np.stack([histogram(image) for image, _ in train])
     labels = np.array([label for _, label in train])
     correct = 0
-    for picture, label in test:
-        nearest = np.argsort(np.abs(known - histogram(picture)).sum(axis=1))[:5]
+    for image, label in test:
+        nearest = np.argsort(np.abs(known - histogram(image)).sum(axis=1))[:5]
         correct += np.bincount(labels[nearest], minlength=10).argmax() == label
     assert correct / len(test) < 0.2  # chance is 0.1, its standard deviation 0.02

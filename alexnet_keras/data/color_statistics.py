@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class ColourStatistics:
+class ColorStatistics:
     """Red, green and blue over all pixels of the training pictures, in units of 0..255.
 
     Attributes:
@@ -28,7 +28,7 @@ class ColourStatistics:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ColourStatistics":
+    def from_dict(cls, values: Mapping[str, Any]) -> "ColorStatistics":
         return cls(
             tuple(values["mean"]),
             tuple(map(tuple, values["covariance"])),
@@ -49,11 +49,11 @@ class Moments:
         self.total = np.zeros((size, size, 3), np.int64)
         self.products = np.zeros((3, 3), np.int64)  # of ImageNet: 1.28e6 * 65,536 * 255 ** 2 = 5.5e15 < 2 ** 63
 
-    def add(self, picture: np.ndarray, products: np.ndarray | None = None) -> None:
+    def add(self, image: np.ndarray, products: np.ndarray | None = None) -> None:
         """Count one picture, `(size, size, 3)` uint8; `products` are its own, if somebody computed them already."""
         self.count += 1
-        self.total += picture
-        self.products += (colour_products(picture) if products is None else products).astype(np.int64)
+        self.total += image
+        self.products += (color_products(image) if products is None else products).astype(np.int64)
 
     def merge(self, other: "Moments") -> None:
         self.count += other.count
@@ -64,7 +64,7 @@ class Moments:
         """`(size, size, 3)` float64, 0..255."""
         return self.total / self.count
 
-    def statistics(self) -> ColourStatistics:
+    def statistics(self) -> ColorStatistics:
         pixels = self.count * self.total.shape[0] * self.total.shape[1]
         sums = [int(value) for value in self.total.sum(axis=(0, 1))]
         # Python's integers: the products of the sums have 26 digits, of which floats would lose the last ten.
@@ -74,7 +74,7 @@ class Moments:
         values, columns = np.linalg.eigh(covariance)
         rows = columns.T[::-1]
         rows = rows * np.sign(rows[np.arange(3), np.abs(rows).argmax(axis=1)])[:, None]
-        return ColourStatistics(
+        return ColorStatistics(
             tuple(value / pixels for value in sums),
             tuple(map(tuple, covariance.tolist())),
             tuple(np.maximum(values[::-1], 0.0).tolist()),
@@ -82,7 +82,7 @@ class Moments:
         )
 
 
-def colour_products(picture: np.ndarray) -> np.ndarray:
+def color_products(image: np.ndarray) -> np.ndarray:
     """Sums of red * red, red * green, ... over a picture, `(3, 3)` float64: integers below 2 ** 53, so exact."""
-    pixels = picture.reshape(-1, 3).astype(np.float64)
+    pixels = image.reshape(-1, 3).astype(np.float64)
     return pixels.T @ pixels

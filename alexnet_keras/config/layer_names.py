@@ -1,0 +1,20 @@
+"""The names of the network's layers: conv1 to conv5 and fc6 to fc8, with the suffix a or b in one of two towers."""
+
+import re
+
+CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
+LAYERS = (*CONVOLUTIONS, "fc6", "fc7", "fc8")
+TOWERS = ("a", "b")  # as in layers-145.cfg of the 2012 code: conv1a, conv1b
+
+_IN_TOWER = re.compile(rf"(.*\d)([{''.join(TOWERS)}])")
+
+
+def in_tower(layer: str, tower: int) -> str:
+    """The name of a layer in tower 0 or 1: `conv1` in tower 1 is `conv1b`."""
+    return f"{layer}{TOWERS[tower]}"
+
+
+def split_tower(name: str) -> tuple[str, int | None]:
+    """The layer and the tower of a name: `conv1b` is (`conv1`, 1), and `fc8`, which sees both towers, (`fc8`, None)."""
+    found = _IN_TOWER.fullmatch(name)
+    return (found[1], TOWERS.index(found[2])) if found else (name, None)
