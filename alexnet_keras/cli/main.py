@@ -13,6 +13,7 @@ from alexnet_keras.cli.export import export
 from alexnet_keras.cli.features import features
 from alexnet_keras.cli.figures import figures
 from alexnet_keras.cli.info import info
+from alexnet_keras.cli.messages import in_options
 from alexnet_keras.cli.predict import predict
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
@@ -28,14 +29,19 @@ class Commands(click.Group):
         try:
             result = super().main(*args, **{**kwargs, "standalone_mode": False})
         except (click.UsageError, OptionError) as error:
-            _fail(error.format_message() if isinstance(error, click.UsageError) else str(error), code=2)
+            _fail(
+                error.format_message() if isinstance(error, click.UsageError) else in_options(str(error), self), code=2
+            )
         except Interrupted as error:
-            click.echo(str(error), err=True)
+            click.echo(in_options(str(error), self), err=True)
             sys.exit(128 + error.signal)
         except click.Abort:
             _fail("Interrupted.", code=INTERRUPTED)
         except (click.ClickException, InputError, RunError, OSError) as error:
-            _fail(error.format_message() if isinstance(error, click.ClickException) else str(error), code=1)
+            _fail(
+                error.format_message() if isinstance(error, click.ClickException) else in_options(str(error), self),
+                code=1,
+            )
         sys.exit(result if isinstance(result, int) else 0)
 
 

@@ -1,7 +1,7 @@
 """Messages of the library in the words of the command line.
 
 The library speaks of its arguments, in backticks: "`batch_size` 500 is larger than the 300 training images". A user of
-the command line has options instead, so the same message says "--batch-size 500". This is the only place that knows both.
+the command line has options instead, so there the message says "--batch-size 500". Only this module knows both.
 """
 
 import dataclasses
