@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -23,6 +22,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
 # Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
@@ -220,11 +220,8 @@ def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str
     policy = choose_precision("auto").policy
     shape = tuple(images_.shape[1:])
     model = AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
-    optimizer: keras.optimizers.Optimizer = KrizhevskySGD(1e-4)
-    if policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=choose_jit("auto").compile)
+    optimizer = scale_loss(KrizhevskySGD(1e-4), policy)
+    compile_for_training(model, optimizer, jit_compile=choose_jit("auto").compile)
     model.make_train_function()
 
     def steps(batches: Any) -> Work:

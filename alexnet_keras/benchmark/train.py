@@ -14,6 +14,7 @@ from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import training_operations
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
 CLASSES = 1000
@@ -112,10 +113,7 @@ def training_steps(
     model: keras.Model, optimizer: Any, *, batch_size: int, input_size: int, count: int, jit: bool
 ) -> Work:
     """Work that is `count` steps of `fit` on random images and labels, in memory."""
-    if model.dtype_policy.name == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=jit)
+    compile_for_training(model, scale_loss(optimizer, model.layers[1].dtype_policy.name), jit_compile=jit)
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (batch_size, input_size, input_size, 3), np.uint8)
     labels = random.randint(0, model.output_shape[-1], batch_size)

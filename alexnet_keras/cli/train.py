@@ -23,7 +23,7 @@ from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import SCHEDULES, schedule
 from alexnet_keras.config.training import FREEZES, JITS, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, parse_changes
-from alexnet_keras.distribution.cluster import find
+from alexnet_keras.distribution.cluster import find_cluster
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
 
@@ -69,7 +69,6 @@ from alexnet_keras.system.progress import duration
     show_default=True,
     help="Save so often within an epoch; at its end too.",
 )
-@click.option("--histograms", is_flag=True, help="Show TensorBoard the distributions of the weights.")
 @click.option(
     "--devices", default="auto", show_default=True, help="auto (all GPUs, else the CPU), gpu:2, gpu:0,1, or cpu:2."
 )
@@ -90,7 +89,6 @@ def train(
     dry_run: bool,
     overwrite: bool,
     checkpoint_minutes: float,
-    histograms: bool,
     devices: str,
     layout: str,
     as_json: bool,
@@ -131,11 +129,10 @@ def train(
         resume=resume,
         overwrite=overwrite,
         checkpoint_minutes=checkpoint_minutes,
-        histograms=histograms,
         devices=devices,
         layout=layout,
     )
-    cluster = find()
+    cluster = find_cluster()
     if cluster is not None and cluster.index > 0:
         return  # the chief says it
     if as_json:

@@ -32,7 +32,8 @@ from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.training import learning_rates, loop, run_folder
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.compile import compile_for_training, update_rule
 from alexnet_keras.training.loss_monitor import LossMonitor
 
 REPORT = "compression.json"
@@ -252,14 +253,9 @@ def retrain(
         dtype=policy,
     )
     freeze_zeros(network)
-    learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
-    optimizer = loop.update_rule(config, policy, learning_rate, steps)
-    network.compile(
-        optimizer,
-        loss=loop.smoothed_crossentropy(config.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=choose_jit(config.jit).compile,
-    )
+    optimizer = update_rule(config, policy, steps)
+    jit = choose_jit(config.jit).compile
+    compile_for_training(network, optimizer, jit_compile=jit, label_smoothing=config.label_smoothing)
     optimizer.iterations.assign(first_epoch * steps)
     batches = pipeline.train_dataset(
         training,

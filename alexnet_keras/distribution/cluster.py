@@ -29,7 +29,7 @@ class Cluster:
         return self.index == 0
 
 
-def find(environment: Mapping[str, str] = os.environ) -> Cluster | None:
+def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     """The hosts that the environment tells of: by TF_CONFIG, else by a Slurm step of several tasks.
 
     Returns:
@@ -127,7 +127,7 @@ def expand_nodes(nodes: str) -> list[str]:
     return found
 
 
-def check(cluster: Cluster, batch_size: int, devices: str, layout: str) -> None:
+def check_cluster(cluster: Cluster, batch_size: int, devices: str, layout: str) -> None:
     """Whether the hosts can train so.
 
     Raises:

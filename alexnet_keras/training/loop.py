@@ -21,10 +21,9 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import feature_cache, learning_rates, run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State
+from alexnet_keras.training.compile import compile_for_training, update_rule
 from alexnet_keras.training.feature_cache import Features
-from alexnet_keras.training.learning_rates import LearningRate
 from alexnet_keras.training.loss_monitor import LossMonitor
-from alexnet_keras.training.optimizer import KrizhevskySGD
 from alexnet_keras.training.recorder import Recorder
 from alexnet_keras.training.run_folder import Measured
 from alexnet_keras.training.tensorboard import Board
@@ -44,7 +43,6 @@ def fit(
     jit_compile: bool,
     signals: Signals,
     checkpoint_minutes: float,
-    histograms: bool,
 ) -> None:
     """Train a network to its end, from the newest checkpoint of its run where there is one.
 
@@ -59,7 +57,6 @@ def fit(
         jit_compile: whether XLA compiles the whole step.
         signals: asked after every step.
         checkpoint_minutes: minutes between checkpoints within an epoch.
-        histograms: whether TensorBoard gets the distributions of the weights.
 
     Raises:
         InputError: a picture cannot be read, the batch does not fit, or a checkpoint is missing.
@@ -68,14 +65,14 @@ def fit(
     """
     keras.utils.set_random_seed(config.seed)
     with replicas.strategy.scope():
-        learning_rate = learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps)
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
         if config.freeze_epochs is None:  # else the optimizer needs a place for what is frozen at first, too
             feature_cache.freeze(model, config.freeze)
         accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        optimizer = update_rule(config, measured.policy, learning_rate, steps)
-        loss = smoothed_crossentropy(config.label_smoothing)
-        model.compile(optimizer, loss=loss, metrics=[accuracy], jit_compile=jit_compile)
+        optimizer = update_rule(config, measured.policy, steps)
+        compile_for_training(
+            model, optimizer, jit_compile=jit_compile, label_smoothing=config.label_smoothing, accuracy=accuracy
+        )
         optimizer.build(model.trainable_variables)
     if replicas.two_towers:
         print(replicas.held(model), file=sys.stderr)
@@ -92,11 +89,11 @@ def fit(
         blank=_network(config, measured, dtype="float32"),
         metrics=[next(metric for metric in model.metrics if metric.name == "loss"), accuracy],
         images_per_epoch=min(steps * config.batch_size, len(training)),
-        learning_rate=learning_rate,
+        learning_rate=learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         health=LossMonitor(
             len(measured.class_names), config.architecture.initializer, measured.policy, config.learning_rate
         ),
-        board=Board(run / run_folder.TENSORBOARD, histograms) if replicas.is_chief else None,
+        board=Board(run / run_folder.TENSORBOARD) if replicas.is_chief else None,
         signals=signals,
         checkpoint_minutes=checkpoint_minutes,
         synchronize=replicas.synchronize,
@@ -125,27 +122,6 @@ def _network(config: TrainConfig, measured: Measured, **how: Any) -> keras.Model
         allow_missing=True,
         **how,
     )
-
-
-def update_rule(
-    config: TrainConfig, policy: str, learning_rate: LearningRate, steps: int
-) -> keras.optimizers.Optimizer:
-    """The optimizer of a run, for a learning rate and a dtype policy."""
-    optimizer = KrizhevskySGD(
-        learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
-        bias_learning_rate=learning_rates.bias_learning_rate(
-            config.schedule,
-            config.learning_rate * config.bias_learning_rate_multiplier,
-            config.biases_follow_schedule,
-            config.epochs,
-            steps,
-        ),
-        layer_rates=learning_rates.layer_rates(config.layer_rates, steps),
-    )
-    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
 
 
 def _newest(checkpoints: Checkpoints, replicas: Replicas, run: Path) -> State | None:
@@ -269,7 +245,13 @@ def _stage(
     if config.freeze != "none":
         accuracy = recorder.metrics[-1]
         with replicas.strategy.scope():
-            part.compile(model.optimizer, loss=model.loss, metrics=[accuracy], jit_compile=model.jit_compile)
+            compile_for_training(
+                part,
+                model.optimizer,
+                jit_compile=model.jit_compile,
+                label_smoothing=config.label_smoothing,
+                accuracy=accuracy,
+            )
         recorder.metrics = [next(metric for metric in part.metrics if metric.name == "loss"), accuracy]
     if features is not None:
         return Stage(held, part, features, features.eval_dataset(config.batch_size))
@@ -313,13 +295,3 @@ def _naming_batch_size(batch_size: int) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise InputError(f"--batch-size {batch_size} does not fit into the device's memory; choose less.") from error
-
-
-def smoothed_crossentropy(smoothing: float) -> Any:
-    """Cross-entropy of integer labels `(B,)` and logits `(B, classes)`, with part of the target spread over all."""
-
-    def loss(labels: Any, logits: Any) -> Any:
-        targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), logits.shape[-1])
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
-
-    return loss

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: scalars, the filters of the first layer, histograms of weights on request."""
+"""What TensorBoard shows of a run: scalars, the filters of the first layer."""
 
 import math
 from collections.abc import Mapping
@@ -17,14 +17,12 @@ class Board:
     Args:
         folder: where they go: a subfolder for what was measured in training, and one for validation, so that
             TensorBoard draws both into one diagram.
-        histograms: whether every weight's distribution is drawn. It takes a second an epoch for 61 million weights.
     """
 
-    def __init__(self, folder: Path, histograms: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         self.train, self.validation = (
             tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
         )
-        self.histograms = histograms
 
     def write(self, epoch: int, row: Mapping[str, float], model: keras.Model) -> None:
         """Draw an epoch.
@@ -40,10 +38,6 @@ class Board:
             kernels = [layer.kernel for layer in model.layers if layer.name in ("conv1", "conv1a", "conv1b")]
             grid = filter_grid(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
             tf.summary.image("conv1", grid[None])
-            if self.histograms:
-                for layer in model.layers:
-                    for weight in layer.weights:
-                        tf.summary.histogram(f"{layer.name}/{weight.name}", weight.numpy())
         with self.validation.as_default(epoch):
             for name in ("loss", "top1_error"):
                 tf.summary.scalar(name, row[f"validation_{name}"])

@@ -20,7 +20,7 @@ from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.distribution import rendezvous, two_tower
-from alexnet_keras.distribution.cluster import check, find
+from alexnet_keras.distribution.cluster import check_cluster, find_cluster
 from alexnet_keras.distribution.devices import claim
 from alexnet_keras.distribution.precision import Precision, choose_jit, choose_precision
 from alexnet_keras.distribution.replicas import Replicas
@@ -46,7 +46,6 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
-    histograms: bool = False,
     devices: str = "auto",
     layout: str = "replicas",
 ) -> Evaluation:
@@ -61,7 +60,6 @@ def train(
         resume: go on where the run's newest checkpoint is.
         overwrite: replace the run that is there.
         checkpoint_minutes: minutes between checkpoints within an epoch; there is one at each epoch's end besides.
-        histograms: whether TensorBoard gets the distributions of the weights.
         devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Several of them share
             every batch out among themselves, and take the step that one of them would take.
         layout: `replicas`, a whole network on each device, or `two-tower`, each tower on one of two devices.
@@ -79,9 +77,9 @@ def train(
         raise OptionError(f"checkpoint_minutes must be 0 or more, got {checkpoint_minutes}.")
     if not resume:
         initial_weights.check(config)
-    cluster = find()
+    cluster = find_cluster()
     if cluster is not None:
-        check(cluster, config.batch_size, devices, layout)
+        check_cluster(cluster, config.batch_size, devices, layout)
     claimed = claim(devices)  # before TensorFlow computes anything
     check_batch(config.architecture, claimed, cluster is not None, layout)
     if layout == "two-tower":
@@ -92,7 +90,7 @@ def train(
         with (
             run_folder.claim(run, resume=resume, overwrite=overwrite) if replicas.is_chief else contextlib.nullcontext()
         ):
-            return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes, histograms)
+            return _claimed(config, run, replicas, claimed, resume, checkpoint_minutes)
 
 
 def check_batch(network: Architecture, devices: Sequence[str], many_hosts: bool, layout: str) -> None:
@@ -118,7 +116,6 @@ def _claimed(
     devices: tuple[str, ...],
     resume: bool,
     checkpoint_minutes: float,
-    histograms: bool,
 ) -> Evaluation:
     """`train` in a folder that belongs to the chief's process."""
     with Signals() as signals:
@@ -131,7 +128,7 @@ def _claimed(
             return Evaluation.from_dict(atomic_files.read_json(run / run_folder.EVALUATION))
         try:
             with rendezvous.noticing_loss(replicas.cluster):
-                return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes, histograms)
+                return _train(config, run, replicas, devices, signals, resume, checkpoint_minutes)
         except BaseException as error:
             if not resume and replicas.is_chief:
                 run_folder.discard_if_empty_handed(run)
@@ -163,7 +160,6 @@ def _train(
     signals: Signals,
     resume: bool,
     checkpoint_minutes: float,
-    histograms: bool,
 ) -> Evaluation:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -219,7 +215,6 @@ def _train(
         jit_compile=jit.compile,
         signals=signals,
         checkpoint_minutes=checkpoint_minutes,
-        histograms=histograms,
     )
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # until the chief has done the rest

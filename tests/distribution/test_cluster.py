@@ -15,7 +15,7 @@ from support.processes import assert_same_training
 from support.processes import train as train_alone
 
 from alexnet_keras.distribution import rendezvous
-from alexnet_keras.distribution.cluster import Cluster, check, expand_nodes, find
+from alexnet_keras.distribution.cluster import Cluster, check_cluster, expand_nodes, find_cluster
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.training import run_folder
 
@@ -148,7 +148,7 @@ TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'
     ],
 )
 def test_tf_config_is_read(text, cluster):
-    assert find({"TF_CONFIG": text}) == cluster
+    assert find_cluster({"TF_CONFIG": text}) == cluster
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_tf_config_is_read(text, cluster):
 )
 def test_tf_config_that_makes_no_sense_is_refused(text, message):
     with pytest.raises(OptionError, match=message):
-        find({"TF_CONFIG": text})
+        find_cluster({"TF_CONFIG": text})
 
 
 SLURM = {
@@ -181,10 +181,10 @@ SLURM = {
 
 
 def test_slurm_is_read():
-    assert find(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
-    assert find({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
-    assert find({}) is None
-    assert find({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
+    assert find_cluster(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
+    assert find_cluster({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
+    assert find_cluster({}) is None
+    assert find_cluster({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
 
 
 @pytest.mark.parametrize(
@@ -198,12 +198,12 @@ def test_slurm_is_read():
 )
 def test_slurm_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(OptionError, match=message):
-        find({**SLURM, **changes})
+        find_cluster({**SLURM, **changes})
 
 
 def test_slurm_without_srun_is_refused():
     with pytest.raises(OptionError, match="Slurm has not set SLURM_PROCID; start the tasks with srun"):
-        find({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
+        find_cluster({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_lists_of_nodes_are_expanded(nodes, names):
 )
 def test_what_hosts_cannot_do_is_refused(batch_size, devices, layout, message):
     with pytest.raises(OptionError, match=message):
-        check(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)
+        check_cluster(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)

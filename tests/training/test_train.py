@@ -17,7 +17,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import run_folder
-from alexnet_keras.training.loop import smoothed_crossentropy
+from alexnet_keras.training.compile import smoothed_crossentropy
 from alexnet_keras.training.recorder import COLUMNS, Recorder
 from alexnet_keras.training.train import train
 

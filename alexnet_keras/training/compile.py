@@ -1,0 +1,70 @@
+"""Compile a network for training: the update rule of 2012 and a cross-entropy with label smoothing."""
+
+from typing import Any
+
+import keras
+
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.training import learning_rates
+from alexnet_keras.training.optimizer import KrizhevskySGD
+
+
+def compile_for_training(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    *,
+    jit_compile: bool,
+    label_smoothing: float = 0.0,
+    accuracy: keras.metrics.Metric | None = None,
+) -> None:
+    """Compile a network that ends in logits.
+
+    Args:
+        model: a network `(B, H, W, 3)` -> `(B, classes)` whose last activation is linear, or the last part of one.
+        optimizer: the update rule.
+        jit_compile: whether XLA compiles the whole step.
+        label_smoothing: the fraction of the target that is spread over all classes.
+        accuracy: the accuracy metric to use; `None` for a new one.
+    """
+    accuracy = accuracy or keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(optimizer, loss=smoothed_crossentropy(label_smoothing), metrics=[accuracy], jit_compile=jit_compile)
+
+
+def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:
+    """The optimizer of a run.
+
+    Args:
+        config: the configuration of the run.
+        policy: the Keras dtype policy of the network; `mixed_float16` needs a scaled loss.
+        steps: the steps of an epoch, which place the events of the schedule.
+    """
+    length = (config.epochs, steps)
+    optimizer = KrizhevskySGD(
+        learning_rates.learning_rate(config.schedule, config.learning_rate, *length),
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
+        bias_learning_rate=learning_rates.bias_learning_rate(
+            config.schedule,
+            config.learning_rate * config.bias_learning_rate_multiplier,
+            config.biases_follow_schedule,
+            *length,
+        ),
+        layer_rates=learning_rates.layer_rates(config.layer_rates, steps),
+    )
+    return scale_loss(optimizer, policy)
+
+
+def scale_loss(optimizer: keras.optimizers.Optimizer, policy: str) -> keras.optimizers.Optimizer:
+    """Wrap an optimizer so that small gradients survive in float16; other policies need no scaling."""
+    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+
+
+def smoothed_crossentropy(smoothing: float) -> Any:
+    """Cross-entropy of integer labels `(B,)` and logits `(B, classes)`, with part of the target spread over all."""
+
+    def loss(labels: Any, logits: Any) -> Any:
+        targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), logits.shape[-1])
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
+
+    return loss
