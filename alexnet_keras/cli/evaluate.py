@@ -21,14 +21,14 @@ from alexnet_keras.cli.options import (
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @data_options("The data set whose validation pictures count.  [default: the run's]")
 @click.option(
-    "--views",
+    "--crops",
     type=click.Choice(["1", "10"]),
     default="1",
     show_default=True,
-    help="The central crop, or the paper's average over corners, centre and their mirror images.",
+    help="1 for the centre crop; 10 for the paper's corners and centre with their horizontal flips.",
 )
 @json_option
-def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> None:
+def evaluate(model: Path | None, crops: str, as_json: bool, **where: Any) -> None:
     """Top-1 and top-5 error of MODEL: a run, .keras, SavedModel, .tflite, .onnx or .alexnet; else the newest run."""
     from alexnet_keras.cli.find_model import data_of, find_model
 
@@ -39,7 +39,7 @@ def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> Non
     from alexnet_keras.inference.predictor import load_predictor
 
     predictor = load_predictor(path)
-    result = evaluate_on(predictor, source, int(views))
+    result = evaluate_on(predictor, source, int(crops))
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -47,7 +47,7 @@ def evaluate(model: Path | None, views: str, as_json: bool, **where: Any) -> Non
         ("model", str(path)),
         ("data", str(source)),
         ("images", f"{result.num_images:,}"),
-        ("views", str(result.views)),
+        ("crops", str(result.crops)),
     ]
     rows += [("top-1 error", percent(result.top1_error))]
     if len(predictor.class_names) > 5:  # else nothing can be wrong

@@ -1,40 +1,20 @@
-"""What classes are called, for people."""
+"""Readable labels for class names that are WordNet synsets."""
 
 import ast
 import functools
 import importlib.util
+import re
 from pathlib import Path
-
-# The synsets of Imagenette and Imagewoof, whose folders are named after WordNet and not after what they show.
-SYNSET_WORDS = {
-    "n01440764": "tench",
-    "n02102040": "English springer",
-    "n02979186": "cassette player",
-    "n03000684": "chain saw",
-    "n03028079": "church",
-    "n03394916": "French horn",
-    "n03417042": "garbage truck",
-    "n03425413": "gas pump",
-    "n03445777": "golf ball",
-    "n03888257": "parachute",
-    "n02086240": "Shih-Tzu",
-    "n02087394": "Rhodesian ridgeback",
-    "n02088364": "beagle",
-    "n02089973": "English foxhound",
-    "n02093754": "Border terrier",
-    "n02096294": "Australian terrier",
-    "n02099601": "golden retriever",
-    "n02105641": "Old English sheepdog",
-    "n02111889": "Samoyed",
-    "n02115641": "dingo",
-}
 
 
 @functools.cache
 def imagenet_words() -> dict[str, str]:
-    """The words of ImageNet's 1,000 synsets, which are WordNet's, as TensorFlow Datasets (Apache 2.0) ships them.
+    """Read the words of ImageNet's 1,000 synsets from the files of TensorFlow Datasets (Apache 2.0).
 
-    They are read from its files, since importing it takes a second. Empty where it has none.
+    The files are read without an import of TensorFlow Datasets, which takes a second.
+
+    Returns:
+        A mapping such as `{"n01440764": "tench, Tinca tinca", ...}`, empty if the installed version has no such files.
     """
     found = importlib.util.find_spec("tensorflow_datasets")
     if found is None or not found.submodule_search_locations:
@@ -53,11 +33,9 @@ def imagenet_words() -> dict[str, str]:
 
 
 def readable(class_name: str) -> str:
-    """The first words of a known synset, else the name itself."""
-    if class_name in SYNSET_WORDS:
-        return SYNSET_WORDS[class_name]
-    return imagenet_words().get(class_name, class_name).split(",")[0] if _is_synset(class_name) else class_name
+    """The first word of a class that is a synset of ImageNet, else the class name itself.
 
-
-def _is_synset(name: str) -> bool:
-    return len(name) == 9 and name[0] == "n" and name[1:].isdecimal()
+    Imagenette and Imagewoof name their classes after synsets: `n01440764` is `tench`.
+    """
+    is_synset = re.fullmatch(r"n\d{8}", class_name)
+    return imagenet_words().get(class_name, class_name).split(",")[0] if is_synset else class_name

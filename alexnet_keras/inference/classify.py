@@ -1,4 +1,4 @@
-"""inference.classify."""
+"""The most probable classes of an image file."""
 
 from pathlib import Path
 from typing import Any
@@ -14,32 +14,50 @@ from alexnet_keras.system.errors import InputError
 
 
 def read_image(path: Path, input_size: int) -> np.ndarray:
-    """The central crop of a picture file, `(input_size, input_size, 3)` uint8, 0..255.
+    """Read the centre crop of a JPEG, PNG, GIF or BMP file, as evaluation crops it.
+
+    Returns:
+        `(input_size, input_size, 3)` uint8 RGB, 0..255.
 
     Raises:
-        InputError: it is no picture, or a truncated one.
+        InputError: the file cannot be read, is no image, or is truncated.
     """
     try:
         encoded = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its name and permissions.") from error
     try:
         image = decode(tf.constant(encoded))
     except tf.errors.OpError as error:
-        raise InputError(f"{path} {why_refused(encoded)}.") from error
+        raise InputError(f"{path} {why_refused(encoded)}; replace it.") from error
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
 
 
-def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
-    """The `top` most probable classes of a picture, as `predict --json` prints them.
+def most_probable(probabilities: np.ndarray, class_names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
+    """The `top` most probable classes, most probable first; of equal probabilities the lower index comes first.
 
-    Raises:
-        InputError: the file is no picture, or a truncated one.
+    Args:
+        probabilities: `(classes,)`.
+        class_names: one name for each probability.
+        top: how many classes to return; all of them if there are fewer.
+
+    Returns:
+        A dictionary for each class: `class`, its name; `label`, its readable name; `probability`, a float.
     """
-    probabilities = predictor.predict(read_image(path, predictor.input_size)[None])[0]
-    names = predictor.class_names
-    predictions = [
-        {"class": names[i], "label": readable(names[i]), "probability": float(probabilities[i])}
+    return [
+        {"class": class_names[i], "label": readable(class_names[i]), "probability": float(probabilities[i])}
         for i in np.argsort(-probabilities, kind="stable")[:top]
     ]
-    return {"file": str(path), "predictions": predictions}
+
+
+def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
+    """Predict the most probable classes of an image file.
+
+    Returns:
+        `file`, the path, and `predictions`, as `most_probable` returns them.
+
+    Raises:
+        InputError: the file cannot be read, is no image, or is truncated.
+    """
+    (probabilities,) = predictor.predict(read_image(path, predictor.input_size)[None])
+    return {"file": str(path), "predictions": most_probable(probabilities, predictor.class_names, top)}

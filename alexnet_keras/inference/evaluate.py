@@ -1,4 +1,4 @@
-"""Errors of any function from images to probabilities."""
+"""Top-1 and top-5 errors of a predictor on a data set."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,82 +15,95 @@ from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
-BATCH_SIZE = 64  # views a call of the model
-VIEWS = {1: image_ops.centre_crop, 10: image_ops.ten_crops}
+BATCH_SIZE = 64  # crops in one call of the predictor
+CROPS = {1: image_ops.centre_crop, 10: image_ops.ten_crops}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors over a set of images, as fractions.
+    """Errors of a model on a data set split.
 
     Attributes:
-        top1_error: share of images whose class is not the most probable one.
-        top5_error: share of images whose class is not among the five most probable ones.
-        num_images: images that were counted, each once.
-        views: crops of each image whose probabilities were averaged.
+        top1_error: fraction of images whose class is not the most probable one, 0 to 1.
+        top5_error: fraction of images whose class is not among the five most probable ones, 0 to 1.
+        num_images: number of images; each is counted once.
+        crops: number of crops of each image whose probabilities were averaged, 1 or 10.
     """
 
     top1_error: float
     top5_error: float
     num_images: int
-    views: int = 1
+    crops: int = 1
 
     def to_dict(self) -> dict[str, Any]:
+        """The attributes by their names, ready for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """What `to_dict` gave; other keys, as evaluation.json has, are left out."""
+        """Restore what `to_dict` returned, also from an evaluation.json, which has more keys.
+
+        Version 0.1.0 called the crops `views`.
+        """
+        if "views" in values:
+            values = {"crops": values["views"], **values}
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
 
-def evaluate(predictor: Predictor, split: Split, views: int = 1) -> Evaluation:
-    """Measure a predictor on every picture of a split, each counted once.
+def evaluate(predictor: Predictor, split: Split, crops: int = 1) -> Evaluation:
+    """Measure a predictor on every image of a split.
 
     Args:
         predictor: a model of any format.
-        split: the pictures.
-        views: 1 for the central crop; 10 for the mean of the probabilities of the ten views of section 4.1.
+        split: the images and their labels.
+        crops: 1 for the centre crop; 10 for ten-crop evaluation (section 4.1): the probabilities of four corners and
+            the centre, each with its horizontal flip, are averaged.
 
     Raises:
-        OptionError: `views` is another number.
-        InputError: a picture cannot be read.
+        OptionError: `crops` is neither 1 nor 10.
+        InputError: an image cannot be read.
     """
-    if views not in VIEWS:
-        raise OptionError(f"views must be {' or '.join(map(str, VIEWS))}, got {views}.")
-    view, batch_size = VIEWS[views], max(1, BATCH_SIZE // views)
-    dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=view)
+    if crops not in CROPS:
+        raise OptionError(f"`crops` must be {' or '.join(map(str, CROPS))}, got {crops}.")
+    batch_size = max(1, BATCH_SIZE // crops)
+    dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=CROPS[crops])
     ranks = []
     with Progress("Evaluating", len(split)) as progress, reading.naming_unreadable(split):
         for images, labels in dataset.as_numpy_iterator():
             probabilities = predictor.predict(images.reshape(-1, *images.shape[-3:]))
-            ranks.append(rank(probabilities.reshape(len(labels), views, -1).mean(axis=1), labels))
+            ranks.append(rank(probabilities.reshape(len(labels), crops, -1).mean(axis=1), labels))
             progress.advance(len(labels))
-    return from_ranks(np.concatenate(ranks), views)
+    return from_ranks(np.concatenate(ranks), crops)
 
 
-def evaluate_on(predictor: Predictor, source: str | DataSource, views: int = 1) -> Evaluation:
-    """Measure a predictor on the validation pictures of a data set.
+def evaluate_on(predictor: Predictor, source: str | DataSource, crops: int = 1) -> Evaluation:
+    """Measure a predictor on the validation images of a data set, as `evaluate` does.
+
+    Args:
+        predictor: a model of any format.
+        source: the name or folder of a data set, or a `DataSource`.
+        crops: 1 or 10.
 
     Raises:
-        InputError: the data set has other classes than the model.
+        OptionError: `crops` is neither 1 nor 10, or there is no such data set.
+        InputError: the data set cannot be read, or it has other classes than the model.
     """
     dataset = open_dataset(source)
     check_classes(predictor, dataset)
-    return evaluate(predictor, dataset.validation, views)
+    return evaluate(predictor, dataset.validation, crops)
 
 
 def check_classes(predictor: Predictor, dataset: DataSet) -> None:
-    """Refuse to compare what has other classes.
+    """Refuse a data set whose classes differ from the model's; indices as class names match any names.
 
     Raises:
         InputError: the data set has other classes than the model.
     """
-    known, asked = predictor.class_names, dataset.class_names
-    if known != asked and known != tuple(map(str, range(len(asked)))):
+    known, given = predictor.class_names, dataset.class_names
+    if known != given and known != tuple(map(str, range(len(given)))):
         raise InputError(
-            f"The model knows {len(known)} classes ({_excerpt(known)}), {dataset.name} has {len(asked)} "
-            f"({_excerpt(asked)}); use data with the classes it was trained on."
+            f"The model has {len(known)} classes ({_excerpt(known)}), but {dataset.name} has {len(given)} "
+            f"({_excerpt(given)}); use data with the classes that the model was trained on."
         )
 
 
@@ -98,22 +111,24 @@ def _excerpt(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def from_ranks(ranks: np.ndarray, views: int = 1) -> Evaluation:
-    """Errors from the place of each image's class among the probabilities, 0 the most probable."""
-    return Evaluation(float((ranks >= 1).mean()), float((ranks >= 5).mean()), len(ranks), views)
+def from_ranks(ranks: np.ndarray, crops: int = 1) -> Evaluation:
+    """Count errors from the ranks `(N,)` of the true classes, as `rank` returns them."""
+    return Evaluation(float((ranks >= 1).mean()), float((ranks >= 5).mean()), len(ranks), crops)
 
 
 def rank(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many classes come before the right one; a tie goes to the lower index, NaN before everything.
+    """Count the classes that are predicted before the true one.
+
+    Of equal probabilities the lower index comes first. NaN comes before everything, so a broken model is always wrong.
 
     Args:
         probabilities: `(B, classes)`.
-        labels: `(B,)` integers.
+        labels: `(B,)` integers, the true classes.
 
     Returns:
-        `(B,)` integers from 0.
+        `(B,)` integers; 0 if the true class is the most probable one.
     """
-    right = np.take_along_axis(probabilities, labels[:, None], axis=1)
-    before = np.arange(probabilities.shape[1]) < labels[:, None]
-    ahead = ~(probabilities <= right) | (probabilities == right) & before
+    true = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    lower_index = np.arange(probabilities.shape[1]) < labels[:, None]
+    ahead = ~(probabilities <= true) | (probabilities == true) & lower_index
     return ahead.sum(axis=1)

@@ -1,4 +1,4 @@
-"""Any model file -> a function from images to probabilities."""
+"""Load a model file of any format as a function from images to probabilities."""
 
 import json
 import zipfile
@@ -12,7 +12,7 @@ import psutil
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.model.archive import SUFFIX, read
+from alexnet_keras.model import archive
 from alexnet_keras.model.layers import Predictions
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import native_stderr
@@ -23,12 +23,12 @@ LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zi
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model of any format.
+    """A model of any format, ready to predict.
 
     Attributes:
-        predict: `(B, input_size, input_size, 3)` uint8, 0..255 -> `(B, classes)` float32 probabilities.
+        predict: `(B, input_size, input_size, 3)` uint8 RGB, 0..255 -> `(B, classes)` float32 probabilities.
         input_size: side of the images in pixels.
-        class_names: one name a class, in order; the numbers of the classes where the model has no names.
+        class_names: one name for each class, in order; the indices "0", "1", ... if the model has no names.
     """
 
     predict: Callable[[np.ndarray], np.ndarray]
@@ -36,24 +36,46 @@ class Predictor:
     class_names: tuple[str, ...]
 
 
-def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """`(B, H, W, 3)` float32, 0..255 -> `(B, classes)` float32 probabilities, from a model of either activation.
+def input_size(model: keras.Model) -> int:
+    """The side in pixels of the images that a model takes.
 
     Raises:
-        InputError: the model has no classifier, one of another activation, or inputs that no picture is cropped to.
+        InputError: images cannot be cropped to this size: it is no square of at most 256 pixels.
     """
-    last, (_, height, width, _) = model.layers[-1], model.input_shape
-    if not isinstance(last, Predictions):
-        raise InputError(
-            f"The model {model.name!r} ends in {last.name!r} and not in a classifier; give one with its top."
-        )
+    _, height, width, _ = model.input_shape
     if height != width or height > STORED_SIZE:
         raise InputError(
-            f"The model {model.name!r} takes images of {height} x {width}; "
-            f"pictures are cropped to squares of at most {STORED_SIZE}."
+            f"The model {model.name!r} takes images of {height} x {width} pixels, but images are cropped to squares of "
+            f"at most {STORED_SIZE}; use a model with such an input."
         )
+    return height
+
+
+def class_names(model: keras.Model) -> tuple[str, ...]:
+    """The names of a classifier's classes, or their indices if it has no names."""
+    return model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
+
+
+def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return a function from images to probabilities for a classifier that ends in softmax or in logits.
+
+    The function takes `(B, H, W, 3)` float32 RGB, 0..255, and returns `(B, classes)` float32.
+
+    Raises:
+        InputError: the model has no classifier, one with another activation, or an input of unsupported size.
+    """
+    last = model.layers[-1]
+    if not isinstance(last, Predictions):
+        raise InputError(
+            f"The model {model.name!r} ends in the layer {last.name!r}, which is no classifier; "
+            "build it with `include_top=True`."
+        )
+    input_size(model)
     if last.activation not in (keras.activations.linear, keras.activations.softmax):
-        raise InputError(f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities.")
+        raise InputError(
+            f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities; "
+            "build it with `classifier_activation='softmax'`."
+        )
     logits = last.activation is keras.activations.linear
 
     def serve(images: tf.Tensor) -> tf.Tensor:
@@ -64,52 +86,46 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def from_keras(model: keras.Model) -> Predictor:
-    """A Keras model of this package, as it computes in the inference mode.
+    """A predictor that reads the weights of a Keras model anew in each call.
 
     Raises:
-        InputError: it is no classifier of pictures.
+        InputError: as `serving_function`.
     """
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     call = tf.function(serving_function(model), input_signature=[signature])
-    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), model.input_shape[1], class_names(model))
+    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), input_size(model), class_names(model))
 
 
-def class_names(model: keras.Model) -> tuple[str, ...]:
-    """The names of a classifier's classes, in order, or else their numbers."""
-    return model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
-
-
-def from_saved_model(path: Path) -> Predictor:
-    """A SavedModel that `export` wrote."""
+def _from_saved_model(path: Path) -> Predictor:
     try:
         loaded = tf.saved_model.load(str(path))
         signature = loaded.signatures["serving_default"]
         (shape,) = [spec.shape for spec in signature.structured_input_signature[1].values()]
         names = tuple((path / "assets" / LABELS).read_text().splitlines())
-    except Exception as error:  # TensorFlow raises OSError, KeyError, ValueError and its own kinds
-        raise InputError(f"{path} is not a SavedModel of this package, or a damaged one; export it again.") from error
+    except Exception as error:  # TensorFlow raises OSError, KeyError, ValueError and errors of its own
+        raise _foreign(path, "a SavedModel") from error
     return Predictor(
         lambda batch: signature(images=tf.cast(batch, tf.float32))["probabilities"].numpy(), shape[1], names
     )
 
 
-def from_tflite(path: Path) -> Predictor:
-    """A TFLite file that `export` wrote, run by LiteRT, as many images at a time as the file is made for."""
-    from ai_edge_litert.interpreter import Interpreter  # only this format needs it
+def _from_tflite(path: Path) -> Predictor:
+    """Run a TFLite file with LiteRT, which takes as many images in one call as the file was written for."""
+    from ai_edge_litert.interpreter import Interpreter  # loads a native library that other formats do without
 
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = tuple(archive.read(LABELS).decode().splitlines())
+        with zipfile.ZipFile(path) as file:
+            names = tuple(file.read(LABELS).decode().splitlines())
         with native_stderr.silenced():
             interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
             interpreter.allocate_tensors()
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a TFLite file of this package, or a damaged one; export it again.") from error
+        raise _foreign(path, "a TFLite file") from error
     source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     size = int(source["shape"][0])
 
     def call(images: np.ndarray) -> np.ndarray:
-        batch = np.zeros(source["shape"], source["dtype"])  # of integers, uint8 with a scale of 1: pictures as they are
+        batch = np.zeros(source["shape"], source["dtype"])  # a uint8 input has the scale 1, so it takes images as is
         batch[: len(images)] = images
         interpreter.set_tensor(source["index"], batch)
         interpreter.invoke()
@@ -123,26 +139,22 @@ def from_tflite(path: Path) -> Predictor:
     return Predictor(predict, int(source["shape"][1]), names)
 
 
-def from_onnx(path: Path) -> Predictor:
-    """An ONNX file that `export` wrote, run by onnxruntime.
-
-    Raises:
-        OptionError: onnxruntime is not installed.
-        InputError: it is no file of this package.
-    """
+def _from_onnx(path: Path) -> Predictor:
     try:
-        import onnxruntime  # only this format needs it
+        import onnxruntime  # an optional dependency
     except ImportError as error:
-        raise OptionError(f"{path} needs onnxruntime; pip install 'alexnet-keras[onnx]'.") from error
+        raise OptionError(
+            f"{path} needs the package onnxruntime; install it with `pip install 'alexnet-keras[onnx]'`."
+        ) from error
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = psutil.cpu_count()
-    options.log_severity_level = 3  # errors, which come as exceptions too
+    options.log_severity_level = 3  # errors only; they are raised as exceptions, too
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = tuple(json.loads(session.get_modelmeta().custom_metadata_map["class_names"]))
-    except Exception as error:  # onnxruntime raises its own kinds
-        raise InputError(f"{path} is not an ONNX file of this package, or a damaged one; export it again.") from error
+    except Exception as error:  # onnxruntime raises errors of its own
+        raise _foreign(path, "an ONNX file") from error
     (source,) = session.get_inputs()
 
     def predict(batch: np.ndarray) -> np.ndarray:
@@ -151,31 +163,35 @@ def from_onnx(path: Path) -> Predictor:
     return Predictor(predict, source.shape[1], names)
 
 
+def _foreign(path: Path, kind: str) -> InputError:
+    return InputError(f"{path} is not {kind} that `alexnet-keras export` wrote, or it is damaged; export it again.")
+
+
+LOADERS: dict[str, Callable[[Path], Predictor]] = {
+    ".keras": lambda path: from_keras(load_model(path)),
+    archive.SUFFIX: lambda path: from_keras(archive.read(path)),
+    ".tflite": _from_tflite,
+    ".onnx": _from_onnx,
+}
+
+
 def load_predictor(path: Path) -> Predictor:
-    """A model file of any format: `.keras`, a SavedModel's folder, `.tflite`, `.onnx` or `.alexnet`.
+    """Load a model file: `.keras`, `.tflite`, `.onnx`, `.alexnet`, or the folder of a SavedModel.
 
     Raises:
-        OptionError: there is no such file.
-        InputError: it holds no model of this package.
+        OptionError: there is no such file, or it is an ONNX file and onnxruntime is not installed.
+        InputError: the file holds no model of this package.
     """
     if not path.exists():
-        raise OptionError(f"There is no model {path}.")
-    if path.suffix == ".tflite":
-        return from_tflite(path)
-    if path.suffix == ".onnx":
-        return from_onnx(path)
-    if path.is_dir() and (path / "saved_model.pb").is_file():
-        return from_saved_model(path)
-    if path.suffix == ".keras":
-        return from_keras(load_model(path))
-    if path.suffix == SUFFIX:
-        return from_keras(read(path))
-    raise InputError(
-        f"{path} is no model; give a run, a .keras, a SavedModel's folder, a .tflite, an .onnx or an .alexnet."
-    )
+        raise OptionError(f"There is no model {path}; check its name.")
+    if (path / "saved_model.pb").is_file():
+        return _from_saved_model(path)
+    if path.suffix not in LOADERS:
+        raise InputError(f"{path} is no model; use a run, the folder of a SavedModel, or {', '.join(LOADERS)}.")
+    return LOADERS[path.suffix](path)
 
 
 def bytes_of(path: Path) -> int:
-    """Bytes of a model: of its file, or of all files in its folder."""
+    """The size in bytes of a model's file, or of all files in its folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -97,7 +97,7 @@ def test_info_of_a_run_is_a_table(run):
 def test_evaluate_and_predict_are_readable(run, folder):
     result = cli("evaluate", run)
     assert result.code == 0
-    assert f"data         {folder}\nimages       9\nviews        1\ntop-1 error  " in result.out
+    assert f"data         {folder}\nimages       9\ncrops        1\ntop-1 error  " in result.out
     assert "top-5" not in result.out  # of three classes all are among the first five
     result = cli("predict", run, run / "example.png", folder / "val" / "red" / "0.jpg", "--top", 2)
     assert result.code == 0
@@ -115,9 +115,9 @@ def test_the_newest_run_is_the_default(run, monkeypatch, tmp_path):
     result = cli("predict", run / "example.png", "--json")
     assert len(result.json[0]["predictions"]) == 3
     result = cli("evaluate", "--json")
-    assert set(result.json) == {"top1_error", "top5_error", "num_images", "views"}
-    result = cli("evaluate", "--views", 10, "--json")
-    assert (result.json["views"], result.json["num_images"]) == (10, 9)
+    assert set(result.json) == {"top1_error", "top5_error", "num_images", "crops"}
+    result = cli("evaluate", "--crops", 10, "--json")
+    assert (result.json["crops"], result.json["num_images"]) == (10, 9)
 
 
 def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
@@ -171,7 +171,7 @@ USAGE = [
     (["flatten"], "No such command 'flatten'"),
     (["evaluate", "absent.keras", "--data", "shapes"], "There is no model absent.keras"),
     (["evaluate"], "There is no run in saved_models; name a model, or make one with 'alexnet-keras train'"),
-    (["evaluate", "--views", 5], "'5' is not one of '1', '10'"),
+    (["evaluate", "--crops", 5], "'5' is not one of '1', '10'"),
     (["predict"], "Missing argument"),
     (["predict", "photo.jpg"], "There is no run in saved_models"),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
@@ -241,7 +241,7 @@ def break_photo(root):
 
 def break_format(root):
     (root / "model.txt").write_text("")
-    return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; give a run"
+    return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; use a run"
 
 
 BREAKS = [break_nothing, break_class, break_image, break_run, break_run_path, break_model, break_photo, break_format]

@@ -182,7 +182,7 @@ def test_a_calibration_that_cannot_be_is_refused(model, dataset, folder, tmp_pat
 def test_other_classes_are_refused(tiny, dataset, tmp_path):
     AlexNet(tiny, classes=2, input_shape=(67, 67, 3), class_names=("a", "b")).save(tmp_path / "m.keras")
     with pytest.raises(
-        InputError, match=r"The model knows 2 classes \(a, b\), .* has 3 \(blue, green, red\); use data"
+        InputError, match=r"The model has 2 classes \(a, b\), but .* has 3 \(blue, green, red\); use data"
     ):
         export.export(tmp_path / "m.keras", Target(format="tflite"), tmp_path / "o.tflite", dataset)
 
@@ -231,7 +231,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
     assert re.search(r"^top-1 error +0.00% +0.00%$", result.out, re.MULTILINE)
     assert re.search(r"^images a second, by 32 +[\d,]+ +[\d,]+$", result.out, re.MULTILINE)
     evaluation = cli("evaluate", path, "--data", data_folder, "--json").json
-    assert evaluation == {"top1_error": 0.0, "top5_error": 0.0, "num_images": 9, "views": 1}
+    assert evaluation == {"top1_error": 0.0, "top5_error": 0.0, "num_images": 9, "crops": 1}
     (result,) = cli("predict", path, data_folder / "val" / "red" / "1.png", "--json").json
     assert result["predictions"][0]["class"] == "red"
 

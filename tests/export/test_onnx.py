@@ -104,11 +104,13 @@ def test_a_missing_package_is_one_line(monkeypatch):
 
 def test_a_missing_runtime_is_one_line(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(OptionError, match=r"needs onnxruntime; pip install 'alexnet-keras\[onnx\]'"):
+    with pytest.raises(
+        OptionError, match=r"needs the package onnxruntime; install it with .pip install 'alexnet-keras\[onnx\]'"
+    ):
         load_predictor(files["none"])
 
 
 def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
-    with pytest.raises(InputError, match=r"m.onnx is not an ONNX file of this package, or a damaged one"):
+    with pytest.raises(InputError, match=r"m.onnx is not an ONNX file that .* wrote, or it is damaged"):
         load_predictor(tmp_path / "m.onnx")

@@ -1,4 +1,4 @@
-"""Errors are counted exactly, whatever the batches."""
+"""Errors are counted exactly for every batch size and for both kinds of crops."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 
 
-def test_rank_is_the_place_among_the_probabilities():
+def test_rank_counts_the_classes_before_the_true_one():
     probabilities = np.array([[0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2]])
     np.testing.assert_array_equal(rank(probabilities, np.array([1, 2, 0])), [0, 1, 2])
 
@@ -26,22 +26,28 @@ def test_rank_counts_a_broken_model_as_wrong():
 
 def test_errors_from_ranks():
     result = from_ranks(np.array([0, 0, 0, 1, 4, 5, 9, 0]))
-    assert result == Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, views=1)
-    assert result.to_dict() == {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "views": 1}
+    assert result == Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, crops=1)
+    assert result.to_dict() == {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "crops": 1}
+    assert Evaluation.from_dict({**result.to_dict(), "data": "shapes"}) == result
+
+
+def test_an_evaluation_of_version_0_1_0_can_be_read():
+    values = {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "views": 10}
+    assert Evaluation.from_dict(values) == Evaluation(0.5, 0.25, 8, crops=10)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
 def test_every_image_counts_once(batch_size, monkeypatch):
-    """Pictures whose colour is their number; a model that knows the even ones."""
+    """The colour of an image is its index, and the model is right about the even ones."""
     monkeypatch.setattr(evaluation, "BATCH_SIZE", batch_size)
     count = 7
-    pictures = np.repeat(np.arange(count, dtype=np.uint8), 256 * 256 * 3).reshape(count, 256, 256, 3)
-    split = Split([""] * count, np.arange(count) % 2, tf.constant(pictures).__getitem__)
+    images = np.repeat(np.arange(count, dtype=np.uint8), 256 * 256 * 3).reshape(count, 256, 256, 3)
+    split = Split([""] * count, np.arange(count) % 2, tf.constant(images).__getitem__)
     seen = []
 
-    def predict(images):
-        seen.extend(images[:, 0, 0, 0])
-        return np.tile([0.9, 0.1], (len(images), 1))
+    def predict(batch):
+        seen.extend(batch[:, 0, 0, 0])
+        return np.tile([0.9, 0.1], (len(batch), 1))
 
     result = evaluate(Predictor(predict, 227, ("even", "odd")), split)
     assert seen == list(range(count))
@@ -51,27 +57,29 @@ def test_every_image_counts_once(batch_size, monkeypatch):
 
 
 def test_ten_crops_average_probabilities():
-    """A model that is sure of the wrong class in one view, and leans to the right one in nine."""
-    pictures = np.zeros((3, 256, 256, 3), np.uint8)
-    pictures[:, 120:130, 120:130] = 255  # in the middle of the central crop alone
-    split = Split([""] * 3, np.ones(3, np.int64), tf.constant(pictures).__getitem__)
+    """The model is sure of the wrong class in the centre crop, and leans towards the right one in the other nine."""
+    images = np.zeros((3, 256, 256, 3), np.uint8)
+    images[:, 120:130, 120:130] = 255  # in the middle of the centre crop alone
+    split = Split([""] * 3, np.ones(3, np.int64), tf.constant(images).__getitem__)
     calls = []
 
-    def predict(images):
-        calls.append(len(images))
-        central = images[:, 107:115, 107:115].mean(axis=(1, 2, 3)) > 200
+    def predict(batch):
+        calls.append(len(batch))
+        central = batch[:, 107:115, 107:115].mean(axis=(1, 2, 3)) > 200
         return np.where(central[:, None], [0.9, 0.1], [0.3, 0.7])
 
     predictor = Predictor(predict, 227, ("wrong", "right"))
-    assert evaluate(predictor, split, views=1).top1_error == 1
-    with pytest.raises(OptionError, match="views must be 1 or 10, got 5"):
-        evaluate(predictor, split, views=5)
-    result = evaluate(predictor, split, views=10)
-    assert result == Evaluation(top1_error=0, top5_error=0, num_images=3, views=10)
+    assert evaluate(predictor, split, crops=1).top1_error == 1
+    with pytest.raises(OptionError, match="`crops` must be 1 or 10, got 5"):
+        evaluate(predictor, split, crops=5)
+    result = evaluate(predictor, split, crops=10)
+    assert result == Evaluation(top1_error=0, top5_error=0, num_images=3, crops=10)
     assert sum(calls[1:]) == 30
 
 
 def test_a_model_of_other_classes_is_refused(folder):
     predictor = Predictor(lambda images: images, 227, ("a", "b", "c", "d"))
-    with pytest.raises(InputError, match=r"The model knows 4 classes \(a, b, c, ...\), .* has 3 \(blue, green, red\)"):
+    with pytest.raises(
+        InputError, match=r"The model has 4 classes \(a, b, c, ...\), but .* has 3 \(blue, green, red\)"
+    ):
         evaluate_on(predictor, str(folder))

@@ -1,9 +1,9 @@
-"""Features in an .npz: values, names and labels that belong together."""
+"""The .npz of features holds values, names and labels that belong together."""
 
 import keras
 import numpy as np
 import pytest
-from support import cli, only_error
+from support import cli, draw_folder, only_error
 
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -40,7 +40,7 @@ def test_every_image_once_with_its_name_and_label(part, count, model, folder, tm
         assert (folder / str(name)).is_file()
 
 
-def test_both_towers_and_maps(model, folder, tmp_path):
+def test_both_towers_and_feature_maps(model, folder, tmp_path):
     network = keras.models.load_model(model)
     split = open_dataset(str(folder)).validation
     ((images, _),) = pipeline.eval_dataset(split, input_size=67, batch_size=9)
@@ -56,7 +56,11 @@ def test_both_towers_and_maps(model, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--layer", "fc9", "--output", "f.npz"), 2, "alexnet_paper has no layer 'fc9'; it has images, mean, conv1, "),
+        (
+            ("--layer", "fc9", "--output", "f.npz"),
+            2,
+            "alexnet_paper has no layer 'fc9'; choose from images, mean, conv1, ",
+        ),
         (("--output", "f.h5"), 2, "--output must end in .npz, got 'f.h5'"),
         (("--output", "there.npz"), 1, "The output there.npz exists; choose another --output, or remove it"),
     ],
@@ -71,14 +75,12 @@ def test_what_is_refused(arguments, code, message, model, folder, tmp_path, monk
 
 
 def test_a_bad_image_or_a_model_of_another_form_leaves_no_file(model, tmp_path):
-    from support import draw_folder
-
     root = draw_folder(tmp_path / "colours")
-    (root / "val" / "red" / "1.png").write_text("no picture")
+    (root / "val" / "red" / "1.png").write_text("no image")
     result = cli("features", model, "--data", root, "--output", tmp_path / "f.npz")
     assert "val/red/1.png is not a complete" in only_error(result)
     wide = tmp_path / "wide.keras"
     AlexNet("paper", classes=3, input_shape=(67, 71, 3), filters=(8,) * 5, hidden_units=(16, 12)).save(wide)
     result = cli("features", wide, "--data", root, "--output", tmp_path / "f.npz")
-    assert "takes images of 67 x 71; pictures are cropped to squares of at most 256" in only_error(result)
+    assert "takes images of 67 x 71 pixels, but images are cropped to squares of at most 256" in only_error(result)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["colours", "wide.keras"]

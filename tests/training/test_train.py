@@ -52,7 +52,7 @@ def test_a_run_holds_everything(run, folder):
 
     evaluation = json.loads((run / "evaluation.json").read_text())
     assert evaluation["num_images"] == 9
-    assert evaluation["views"] == 1
+    assert evaluation["crops"] == 1
     best = min(float(row["validation_top1_error"]) for row in rows)
     assert abs(evaluation["top1_error"] - best) <= 1 / 9 + 1e-6  # the run may have trained in bfloat16
     assert evaluation["provenance"]["versions"]["keras"]

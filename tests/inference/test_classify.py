@@ -1,0 +1,43 @@
+"""Classification of image files."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alexnet_keras.inference.classify import classify, read_image
+from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.system.errors import InputError
+
+
+def test_predictions_are_in_order_and_readable(tmp_path):
+    Image.new("RGB", (300, 200), (10, 20, 30)).save(tmp_path / "p.png")
+    probabilities = np.array([[0.1, 0.3, 0.3, 0.3]])
+    predictor = Predictor(lambda images: probabilities, 227, ("a", "n01440764", "c", "d"))
+    result = classify(predictor, tmp_path / "p.png", top=3)
+    assert result["file"] == str(tmp_path / "p.png")
+    assert [item["class"] for item in result["predictions"]] == ["n01440764", "c", "d"]
+    assert result["predictions"][0] == {"class": "n01440764", "label": "tench", "probability": 0.3}
+
+
+def test_an_image_is_the_centre_crop(tmp_path):
+    pixels = np.zeros((256, 256, 3), np.uint8)
+    pixels[14:241, 14:241] = 200
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    image = read_image(tmp_path / "p.png", 227)
+    assert image.shape == (227, 227, 3)
+    assert np.all(image == 200)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"plain text", "is not a complete JPEG, PNG, GIF or BMP (picture|image)")],
+)
+def test_a_file_that_is_no_image_is_named(content, message, tmp_path):
+    (tmp_path / "p.jpg").write_bytes(content)
+    with pytest.raises(InputError, match=rf"p.jpg {message}; replace it"):
+        read_image(tmp_path / "p.jpg", 227)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InputError, match="absent.jpg cannot be read .No such file or directory.; check its name"):
+        read_image(tmp_path / "absent.jpg", 227)
