@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, print_pairs
-from alexnet_keras.config.training import JITS, PCA_NOISES, PRECISIONS, DataSource
+from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 
 
@@ -20,15 +20,14 @@ def benchmark() -> None:
 @click.option("--variant", type=click.Choice(list(ARCHITECTURES)), default="paper", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
-@click.option("--jit", type=click.Choice(JITS), default="auto", show_default=True, help="XLA for the whole step.")
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
 @json_option
-def train(variant: str, batch_size: int, precision: str, jit: str, rounds: int, as_json: bool) -> None:
+def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: bool) -> None:
     """Images a second of the training step, beside the obvious Keras code and the machine's matrix product."""
     load_tensorflow()
     from alexnet_keras.benchmark.train import measure
 
-    result = measure(variant, batch_size, precision, jit, rounds)
+    result = measure(variant, batch_size, precision, rounds=rounds)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return

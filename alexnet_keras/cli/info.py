@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from alexnet_keras.cli.options import change_option, example, json_option, load_tensorflow
+from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.citations import COLUMNS, constants, row
-from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
+from alexnet_keras.config.variants import ARCHITECTURES, architecture
 
 
 @click.command(epilog=example("alexnet-keras info --variant original"))

@@ -1,7 +1,7 @@
 """Messages of the library in the words of the command line.
 
-The library speaks of its arguments, in backticks: "`batch_size` 500 is larger than the 300 training images". A user of
-the command line has options instead, so there the message says "--batch-size 500". Only this module knows both.
+The library names its arguments in backticks: "`batch_size` 500 is larger than the 300 training images". A user of the
+command line has options instead, so the command line prints "--batch-size 500 is larger than ...".
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import click
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.training import TrainConfig
 
-_ARGUMENT = re.compile(r"`(\w+)(?:=True)?`")
+_ARGUMENT = re.compile(r"`(\w+)(?:=([^`]+))?`")
 
 
 def in_options(message: str, program: click.Group) -> str:
@@ -21,27 +21,36 @@ def in_options(message: str, program: click.Group) -> str:
 
     Args:
         message: a message of the library.
-        program: the command line, whose commands' options are known by their arguments' names.
+        program: the command line, whose commands define the options.
 
     Returns:
-        The message; a field of the configuration without an option of its own becomes `--set NAME`, and words in
-        backticks that are neither stay.
+        The message, where `` `batch_size` `` is `--batch-size`, `` `devices="cpu:2"` `` is `--devices cpu:2` and
+        `` `resume=True` `` is `--resume`. A field of `TrainConfig` without an option becomes `--set NAME`, one of
+        `Architecture` becomes `--change NAME`. Other words in backticks stay.
     """
     options = dict(_options(program))
-    fields = {field.name for kind in (TrainConfig, Architecture) for field in dataclasses.fields(kind)}
+    fields = {
+        **{field.name: "--change" for field in dataclasses.fields(Architecture) if field.name != "name"},
+        **{field.name: "--set" for field in dataclasses.fields(TrainConfig)},
+    }
 
     def replace(found: re.Match[str]) -> str:
-        name = found[1]
+        name, value = found[1], (found[2] or "").strip("\"'")
         if name in options:
-            return options[name]
-        return f"--set {name}" if name in fields else found[0]
+            return f"{options[name]} {value}" if value and value != "True" else options[name]
+        if name in fields:
+            return f"{fields[name]} {name}={value}" if value else f"{fields[name]} {name}"
+        return found[0]
 
     return _ARGUMENT.sub(replace, message)
 
 
 def _options(command: click.Command) -> Iterator[tuple[str, str]]:
+    """Yield (argument, option) of a command and of its subcommands."""
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name:
-            yield parameter.name, max(parameter.opts, key=len)
+        if isinstance(parameter, click.Option):
+            option = max(parameter.opts, key=len)
+            yield option.removeprefix("--").replace("-", "_"), option
+            yield str(parameter.name), option
     for child in command.commands.values() if isinstance(command, click.Group) else ():
         yield from _options(child)

@@ -19,10 +19,11 @@ from alexnet_keras.cli.options import (
     print_pairs,
     size_of,
 )
+from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import SCHEDULES, schedule
-from alexnet_keras.config.training import FREEZES, JITS, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
-from alexnet_keras.config.variants import ARCHITECTURES, parse_changes
+from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.cluster import find_cluster
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
@@ -57,7 +58,6 @@ from alexnet_keras.system.progress import duration
 @click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="How the rate changes.  [default: the recipe's]")
 @click.option("--learning-rate", type=float, help="The schedule's highest.  [default: the recipe's]")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="What to multiply in.  [default: the recipe's, auto]")
-@click.option("--jit", type=click.Choice(JITS), help="XLA for the whole step.  [default: the recipe's, auto]")
 @click.option("--deterministic", is_flag=True, default=None, help="The same bits from every repetition; slower.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run where its newest checkpoint is.")
 @click.option("--dry-run", is_flag=True, help="Train nothing: say how much there is to do, and how long it takes here.")

@@ -254,7 +254,7 @@ def retrain(
     )
     freeze_zeros(network)
     optimizer = update_rule(config, policy, steps)
-    jit = choose_jit(config.jit).compile
+    jit = choose_jit("auto").compile
     compile_for_training(network, optimizer, jit_compile=jit, label_smoothing=config.label_smoothing)
     optimizer.iterations.assign(first_epoch * steps)
     batches = pipeline.train_dataset(

@@ -1,5 +1,6 @@
 """How the learning rate changes over a run, as data. Standard library only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -47,9 +48,12 @@ class Plateau:
         check(0 <= self.threshold < 1, f"threshold must be in [0, 1), got {self.threshold}.")
 
 
+BOUNDARIES_2012 = (25.0, 51.0, 79.0)  # layer-params-145.cfg: of a run of 91 epochs
+
+
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """Divided at given epochs; the defaults are those of the 2012 run of 91 epochs.
+    """Divided at given epochs.
 
     Attributes:
         boundaries: epochs, rising, whose first step has the lower rate; 25 means after 25 epochs.
@@ -57,7 +61,7 @@ class Steps:
     """
 
     name: ClassVar[str] = "steps"
-    boundaries: tuple[float, ...] = (25.0, 51.0, 79.0)
+    boundaries: tuple[float, ...]
     divide_by: float = 10.0
 
     def __post_init__(self) -> None:
@@ -76,34 +80,8 @@ class Linear:
     name: ClassVar[str] = "linear"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Geometric:
-    """Equal parts of the run whose rates are a geometric series, as in the 2012 code's later networks.
-
-    The defaults are those of network 170 (`layer-params-170.cfg`: `schedW=dexp[tgtFactor=250,numSteps=4]`,
-    `schedB=dexp[tgtFactor=10,numSteps=2]`; `src/lr.cu`, `DiscreteExpLRS`).
-
-    Attributes:
-        divide_by: rate of the first part over the rate of the last.
-        parts: how many there are.
-        bias_divide_by, bias_parts: the same for biases, which have a series of their own.
-    """
-
-    name: ClassVar[str] = "geometric"
-    divide_by: float = 250.0
-    parts: int = 4
-    bias_divide_by: float = 10.0
-    bias_parts: int = 2
-
-    def __post_init__(self) -> None:
-        for divisor in (self.divide_by, self.bias_divide_by):
-            check(divisor >= 1, f"divide_by must be at least 1, got {divisor}.")
-        for parts in (self.parts, self.bias_parts):
-            check(parts >= 2, f"parts must be at least 2, the first and the last, got {parts}.")
-
-
-Schedule = Cosine | Plateau | Steps | Linear | Geometric
-SCHEDULES: dict[str, type[Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Linear, Geometric)}
+Schedule = Cosine | Plateau | Steps | Linear
+SCHEDULES: dict[str, Callable[..., Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Linear)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,5 +111,5 @@ def schedule(name: str, epochs: int) -> Schedule:
     """
     check(name in SCHEDULES, f"There is no schedule {name!r}; choose from {', '.join(SCHEDULES)}.")
     if name == Steps.name:
-        return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in Steps.boundaries))
+        return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in BOUNDARIES_2012))
     return SCHEDULES[name]()

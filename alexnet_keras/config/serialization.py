@@ -11,6 +11,7 @@ from alexnet_keras.system.errors import check
 
 # Fields of earlier versions and the names that they have now.
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
+REMOVED = ("jit",)  # fields of earlier versions that decide nothing any more
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
     Raises:
         OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
     """
+    values = {key: value for key, value in values.items() if key not in REMOVED}
     config: TrainConfig = build(TrainConfig, values, "config")
     return config
 

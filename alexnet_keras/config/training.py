@@ -16,7 +16,6 @@ LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on ea
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 FREEZES = ("none", "conv1", "conv2", "conv3", "conv4", "conv5")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-JITS = ("auto", "on", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +66,6 @@ class TrainConfig:
             that what these make of them is computed once.
         seed: of initial weights, order, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
-        jit: `auto`, `on` or `off`: whether XLA compiles the whole step.
         deterministic: the same bits whenever the run is repeated or resumed on this hardware; slower.
     """
 
@@ -97,7 +95,6 @@ class TrainConfig:
     cache_features: bool = False
     seed: int = 0
     precision: str = "auto"
-    jit: str = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
@@ -109,6 +106,10 @@ class TrainConfig:
             math.isfinite(self.learning_rate) and self.learning_rate > 0,
             f"learning_rate must be positive and finite, got {self.learning_rate}.",
         )
+        check(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}.")
+        for name in ("weight_decay", "bias_learning_rate_multiplier"):
+            value = getattr(self, name)
+            check(0 <= value < math.inf, f"{name} must not be negative or infinite, got {value}.")
         check(0 <= self.label_smoothing < 1, f"label_smoothing must be in [0, 1), got {self.label_smoothing}.")
         check(
             self.pca_noise in (None, *PCA_NOISES),
@@ -133,7 +134,6 @@ class TrainConfig:
         check(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
         )
-        check(self.jit in JITS, f"jit must be one of {', '.join(JITS)}, got {self.jit!r}.")
 
     def frozen(self, epoch: int) -> str:
         """The last convolution that keeps its weights in an epoch, counted from 0, or `none`."""

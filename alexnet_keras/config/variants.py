@@ -1,19 +1,16 @@
-"""config.variants."""
+"""The named variants of AlexNet; `config.citations` says where each of their numbers comes from."""
 
 import dataclasses
-import typing
-from collections.abc import Sequence
 from typing import Any
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.system.errors import OptionError, check
+from alexnet_keras.system.errors import check
 
 _PAPER = Architecture(name="paper")
 _CAFFE = Architecture(
     name="caffe", lrn_k=1.0, lrn_divide_alpha_by_size=True, lrn_across_towers=True, initializer="caffe"
 )
 
-# sources.py says where each number comes from.
 ARCHITECTURES = {
     variant.name: variant
     for variant in (
@@ -66,32 +63,3 @@ def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
         name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
     }
     return dataclasses.replace(variant, **values)
-
-
-def parse_changes(words: Sequence[str]) -> dict[str, Any]:
-    """Changes to fields of `Architecture` as a command line has them: `activation=tanh`, `lrn_layers=1,2` or `none`.
-
-    Raises:
-        OptionError: a word is no `NAME=VALUE`, there is no such field, or the value is not of its type.
-    """
-    kinds = typing.get_type_hints(Architecture)
-    changes = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        check(bool(equals), f"A change is NAME=VALUE, such as activation=tanh, got {word!r}.")
-        architecture("paper", **{name: getattr(ARCHITECTURES["paper"], name, None)})  # refuses names that are none
-        changes[name] = _parse(name, kinds[name], text)
-    return changes
-
-
-def _parse(name: str, kind: Any, text: str) -> Any:
-    if typing.get_origin(kind) is tuple:
-        (member, _) = typing.get_args(kind)
-        return tuple(_parse(name, member, part) for part in text.split(",")) if text != "none" else ()
-    if kind is bool:
-        check(text in ("yes", "no"), f"{name} must be yes or no, got {text!r}.")
-        return text == "yes"
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise OptionError(f"{name} must be of type {kind.__name__}, got {text!r}.") from error

@@ -38,18 +38,14 @@ def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizer
         policy: the Keras dtype policy of the network; `mixed_float16` needs a scaled loss.
         steps: the steps of an epoch, which place the events of the schedule.
     """
-    length = (config.epochs, steps)
     optimizer = KrizhevskySGD(
-        learning_rates.learning_rate(config.schedule, config.learning_rate, *length),
+        learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         momentum=config.momentum,
         weight_decay=config.weight_decay,
         bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
-        bias_learning_rate=learning_rates.bias_learning_rate(
-            config.schedule,
-            config.learning_rate * config.bias_learning_rate_multiplier,
-            config.biases_follow_schedule,
-            *length,
-        ),
+        bias_learning_rate=None
+        if config.biases_follow_schedule
+        else config.learning_rate * config.bias_learning_rate_multiplier,
         layer_rates=learning_rates.layer_rates(config.layer_rates, steps),
     )
     return scale_loss(optimizer, policy)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.config.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Schedule, Steps
+from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Schedule, Steps
 
 LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSchedule
 
@@ -40,39 +40,11 @@ def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -
             return piecewise([boundary * steps for boundary in schedule.boundaries], divided)
         case Linear():
             return keras.optimizers.schedules.PolynomialDecay(highest, max(1, total), end_learning_rate=0.0)
-        case Geometric():
-            return _series(highest, schedule.divide_by, schedule.parts, total)
-
-
-def bias_learning_rate(
-    schedule: Schedule, highest: float, follows: bool, epochs: int, steps: int
-) -> LearningRate | None:
-    """What to give `KrizhevskySGD` for the rate of the biases.
-
-    Args:
-        schedule: of the weights.
-        highest: the biases' rate at its highest.
-        follows: whether the biases follow the weights' schedule.
-        epochs, steps: as for `learning_rate`.
-
-    Returns:
-        `None` where the multiplier says it all; else a number, or a function of the number of steps done: `geometric`
-        has a series for biases, whatever `follows` says.
-    """
-    if isinstance(schedule, Geometric):
-        return _series(highest, schedule.bias_divide_by, schedule.bias_parts, epochs * steps)
-    return None if follows else highest
 
 
 def layer_rates(rates: Sequence[LayerRate], steps: int) -> list[tuple[str, int, float]]:
     """What to give `KrizhevskySGD` for the rates of single layers."""
     return [(rate.layer, round(rate.epoch * steps), rate.rate) for rate in rates]
-
-
-def _series(highest: float, divide_by: float, parts: int, total: int) -> LearningRate:
-    """Equal parts of the run, part i of n has highest * divide_by^(-i / (n - 1))."""
-    rates = [highest * divide_by ** (-part / (parts - 1)) for part in range(parts)]
-    return piecewise([total * part / parts for part in range(1, parts)], rates)
 
 
 def piecewise(first_steps: list[float], rates: list[float]) -> keras.optimizers.schedules.LearningRateSchedule:

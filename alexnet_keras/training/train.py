@@ -163,7 +163,7 @@ def _train(
 ) -> Evaluation:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    jit = choose_jit(config.jit, max(len(devices), replicas.count), config.deterministic)
+    jit = choose_jit("auto", max(len(devices), replicas.count), config.deterministic)
     dataset = _open(config, alone=replicas.cluster is None)
     training, validation = dataset.train, dataset.validation
     steps = _steps(config, len(training))

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from alexnet_keras.config.recipes import RECIPES, recipe
-from alexnet_keras.config.schedules import SCHEDULES, Cosine, Geometric, LayerRate, Plateau, Steps, schedule
+from alexnet_keras.config.schedules import SCHEDULES, Cosine, LayerRate, Plateau, Steps, schedule
 from alexnet_keras.config.serialization import from_dict, to_dict
 from alexnet_keras.system.errors import OptionError
 
@@ -33,7 +33,9 @@ def test_an_unknown_recipe_is_an_error():
         ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, got nan"),
         ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
         ({"seed": -1}, "seed must not be negative"),
-        ({"jit": "maybe"}, "jit must be one of auto, on, off, got 'maybe'"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -0.1}, "weight_decay must not be negative or infinite, got -0.1"),
+        ({"bias_learning_rate_multiplier": float("inf")}, "bias_learning_rate_multiplier must not be .*, got inf"),
         ({"precision": "int8"}, "precision must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
     ],
 )
@@ -53,9 +55,7 @@ def test_every_schedule_travels_through_json(name):
 def test_steps_by_name_are_those_of_2012_stretched_to_the_run():
     assert schedule("steps", 91).boundaries == (25, 51, 79)
     assert schedule("steps", 182).boundaries == (50, 102, 158)
-    with pytest.raises(
-        OptionError, match="There is no schedule 'line'; choose from cosine, plateau, steps, linear, geometric"
-    ):
+    with pytest.raises(OptionError, match="There is no schedule 'line'; choose from cosine, plateau, steps, linear"):
         schedule("line", 91)
 
 
@@ -90,7 +90,7 @@ def damaged(values, key, value):
         (
             "schedule.name",
             "line",
-            "config.schedule.name is 'line', not one of cosine, plateau, steps, linear, geometric",
+            "config.schedule.name is 'line', not one of cosine, plateau, steps, linear",
         ),
         ("schedule.patience", 2, "config.schedule has an unknown key 'patience'"),
     ],
@@ -98,6 +98,13 @@ def damaged(values, key, value):
 def test_a_damaged_configuration_is_refused(key, value, message):
     with pytest.raises(OptionError, match=message):
         from_dict(damaged(to_dict(recipe("quickstart")), key, value))
+
+
+def test_fields_of_earlier_versions_are_renamed_or_dropped():
+    values = to_dict(recipe("original"))
+    for old, new in (("colour_noise", "pca_noise"), ("colour_noise_epochs", "pca_noise_epochs")):
+        values[old] = values.pop(new)
+    assert from_dict({**values, "jit": "on"}) == recipe("original")
 
 
 def test_a_run_from_before_a_switch_existed_has_its_default():
@@ -115,11 +122,9 @@ def test_a_run_from_before_a_switch_existed_has_its_default():
         (Plateau, {"patience": 0}, "patience must be at least 1, got 0"),
         (Plateau, {"threshold": 1.0}, r"threshold must be in \[0, 1\), got 1.0"),
         (Steps, {"boundaries": (3, 2)}, r"boundaries must be rising numbers of epochs, got \(3, 2\)"),
-        (Steps, {"divide_by": 0.1}, "divide_by must be larger than 1, got 0.1"),
-        (Geometric, {"divide_by": 0.5}, "divide_by must be at least 1, got 0.5"),
+        (Steps, {"boundaries": (1,), "divide_by": 0.1}, "divide_by must be larger than 1, got 0.1"),
         (LayerRate, {"epoch": -1, "layer": "conv1", "rate": 0.0}, "The epoch of a layer's rate must not be negative"),
         (LayerRate, {"epoch": 1, "layer": "conv1", "rate": -0.1}, "A layer's rate must not be negative, got -0.1 for"),
-        (Geometric, {"bias_parts": 1}, "parts must be at least 2, the first and the last, got 1"),
     ],
 )
 def test_schedules_refuse_what_cannot_be(kind, values, message):

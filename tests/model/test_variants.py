@@ -11,7 +11,7 @@ from support import alexnets
 
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.citations import constants
-from alexnet_keras.config.variants import ARCHITECTURES, architecture, parse_changes
+from alexnet_keras.config.variants import ARCHITECTURES, architecture
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import summarize
 from alexnet_keras.system.errors import OptionError
@@ -230,34 +230,3 @@ def test_every_number_of_a_variant_has_its_source(variant):
     assert all(len(source) > 5 and source != "changed" for _, source in rows.values())
     changed = {name: source for name, _, source in constants(dataclasses.replace(spec, dropout=0.25))}
     assert [name for name, source in changed.items() if source == "changed"] == ["dropout"]
-
-
-@pytest.mark.parametrize(
-    ("words", "changes"),
-    [
-        (["activation=tanh", "lrn_layers=1,2,3"], {"activation": "tanh", "lrn_layers": (1, 2, 3)}),
-        (
-            ["lrn_layers=none", "towers_meet=no", "dropout=0.3"],
-            {"lrn_layers": (), "towers_meet": False, "dropout": 0.3},
-        ),
-        (["dropout_layers=pool5,fc6", "pool_size=2"], {"dropout_layers": ("pool5", "fc6"), "pool_size": 2}),
-    ],
-)
-def test_changes_on_a_command_line(words, changes):
-    assert parse_changes(words) == changes
-    assert architecture("paper", **parse_changes(words)) == dataclasses.replace(ARCHITECTURES["paper"], **changes)
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [
-        ("tanh", "A change is NAME=VALUE, such as activation=tanh, got 'tanh'"),
-        ("depth=8", "A network has no 'depth'; what can be changed is"),
-        ("towers=two", "towers must be of type int, got 'two'"),
-        ("lrn_layers=1,b", "lrn_layers must be of type int, got 'b'"),
-        ("towers_meet=0", "towers_meet must be yes or no, got '0'"),
-    ],
-)
-def test_changes_that_cannot_be_are_refused(word, message):
-    with pytest.raises(OptionError, match=message):
-        parse_changes([word])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.config.schedules import Cosine, Geometric, LayerRate, Linear, Plateau, Steps
-from alexnet_keras.training.learning_rates import PlateauTracker, bias_learning_rate, layer_rates, learning_rate
+from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
+from alexnet_keras.training.learning_rates import PlateauTracker, layer_rates, learning_rate
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):
@@ -24,21 +24,6 @@ def test_steps_begin_with_the_first_step_of_an_epoch():
     found = rates(Steps(boundaries=(2, 5.5), divide_by=10))
     np.testing.assert_allclose(found, [0.2] * 20 + [0.02] * 35 + [0.002] * 46, rtol=1e-6)
     np.testing.assert_allclose(rates(Steps(boundaries=())), 0.2)
-
-
-def test_geometric_is_the_series_of_network_170():
-    schedule = Geometric()
-    found = rates(schedule, highest=0.01, epochs=8)
-    series = [0.01, 0.0015874011, 0.00025198421, 0.00004]  # as its log in layer-params-170.cfg has them
-    np.testing.assert_allclose(found[:80], np.repeat(series, 20), rtol=1e-6)
-
-    biases = bias_learning_rate(schedule, 0.02, True, 8, 10)
-    np.testing.assert_allclose([biases(step) for step in range(80)], np.repeat([0.02, 0.002], 40), rtol=1e-5)
-
-
-def test_biases_follow_the_schedule_or_keep_their_rate():
-    assert bias_learning_rate(Cosine(), 0.02, True, 8, 10) is None
-    assert bias_learning_rate(Steps(), 0.02, False, 8, 10) == 0.02
 
 
 def test_linear_falls_to_0():

@@ -14,6 +14,7 @@ from support import draw_folder
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.distribution.precision import Jit
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import run_folder
@@ -81,10 +82,12 @@ def test_it_learns_colors(tmp_path, tiny):
     assert evaluation.num_images == 15
 
 
-def test_xla_trains_to_the_same_weights(folder, tiny, tmp_path):
+def test_xla_trains_to_the_same_weights(folder, tiny, tmp_path, monkeypatch):
     tiny = dataclasses.replace(tiny, dropout=0.0)
     for jit in ("on", "off"):
-        train(config(folder, tiny, jit=jit, precision="float32"), tmp_path / jit)
+        choice = Jit(jit == "on", "for this test")
+        monkeypatch.setattr("alexnet_keras.training.train.choose_jit", lambda *_, choice=choice, **__: choice)
+        train(config(folder, tiny, precision="float32"), tmp_path / jit)
     compiled, plain = (load_model(tmp_path / jit / "model.keras").get_weights() for jit in ("on", "off"))
     for one, other in zip(compiled, plain, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
