@@ -34,7 +34,7 @@ SHAPES = [(375, 500), (500, 333), (256, 256), (257, 300), (90, 61), (1000, 281),
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("offset", "mirrored"), [((0, 0), False), ((29, 29), True), ((7, 20), False), ((29, 0), True)])
+@pytest.mark.parametrize(("offset", "flipped"), [((0, 0), False), ((29, 29), True), ((7, 20), False), ((29, 0), True)])
 def test_a_square_is_that_of_the_rescaled_image(shape, offset, flipped):
     image, (top, left) = noise(*shape), offset
     expected = reference(image, 256)[top : top + 227, left : left + 227]

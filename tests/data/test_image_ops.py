@@ -86,7 +86,7 @@ def test_crop_cuts_at_its_offset():
         np.testing.assert_array_equal(square, PIXELS[top : top + 20, left : left + 20])
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("flipped", [False, True])
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (0, 29), (7, 10), (16, 1), (3, 15)])
 def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_image(offset, flipped):
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
@@ -96,7 +96,7 @@ def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_image(offset, flipped):
     np.testing.assert_array_equal(square, expected[:, ::-1] if flipped else expected)
 
 
-@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("flipped", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (7, 10)])
 def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, flipped):

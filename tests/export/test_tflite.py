@@ -27,7 +27,7 @@ def files(trained, dataset, tmp_path_factory):
     folder, network = tmp_path_factory.mktemp("tflite"), load_model(trained)
     paths = {quantize: folder / f"{quantize}.tflite" for quantize in tflite.QUANTIZATIONS}
     for quantize, path in paths.items():
-        tflite.write(network, path, quantize, pictures=dataset.train)
+        tflite.write(network, path, quantize, images=dataset.train)
     return paths
 
 
@@ -94,7 +94,7 @@ def test_uint8_means_what_it_does_in_a_image(files):
 
 def test_the_batch_size_is_fixed_and_the_last_batch_filled(trained, dataset, tmp_path):
     path = tmp_path / "model.tflite"
-    tflite.write(load_model(trained), path, "int8", batch_size=4, pictures=dataset.train)
+    tflite.write(load_model(trained), path, "int8", batch_size=4, images=dataset.train)
     assert tuple(Interpreter(model_path=str(path)).get_input_details()[0]["shape"]) == (4, 67, 67, 3)
     images = pictures(dataset)
     predictor = load_predictor(path)
@@ -166,7 +166,7 @@ def test_variants_in_floats_and_in_integers(variant, dataset, tmp_path):
     for name in ("model.tflite", "model.onnx"):
         np.testing.assert_allclose(load_predictor(tmp_path / name).predict(images), expected, atol=1e-5)
     path = tmp_path / "integers.tflite"
-    tflite.write(model, path, "int8-only", pictures=dataset.train)
+    tflite.write(model, path, "int8-only", images=dataset.train)
     assert tensors(path)[1] == {"UINT8", "INT8", "INT32"}
     assert np.abs(load_predictor(path).predict(images) - expected).mean() < 0.05
 

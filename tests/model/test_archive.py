@@ -76,7 +76,7 @@ def test_the_coder_comes_near_the_entropy():
     assert 0.99 * entropy < len(archive._huffman(numbers.tobytes())) < 1.02 * entropy
 
 
-@pytest.mark.parametrize("place", [0, 8, 20, 41, 45, 200, -1])
+@pytest.mark.parametrize("index", [0, 8, 20, 41, 45, 200, -1])
 def test_one_wrong_byte_is_refused(index, model, tmp_path):
     path = tmp_path / "model.alexnet"
     archive.write(model, path)

@@ -84,7 +84,7 @@ def killed(config, run, batches, stop_after, monkeypatch, **options):
 
 
 @pytest.mark.parametrize(
-    ("batches", "place"),
+    ("batches", "index"),
     [
         pytest.param(2, "epoch 1, step 2", id="within an epoch"),
         pytest.param(3, "epoch 1, step 3", id="after its last step", marks=pytest.mark.slow),

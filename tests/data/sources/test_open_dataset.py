@@ -176,7 +176,7 @@ def tfds_folder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_tfds_name_is_prepared_and_read():
-    dataset = open_dataset("tiny_colours")
+    dataset = open_dataset("tiny_colors")
     assert dataset.class_names == ("dark", "light")
     assert (len(dataset.train), len(dataset.validation)) == (6, 4)
     for split in (dataset.train, dataset.validation):
@@ -188,9 +188,9 @@ def test_a_tfds_name_is_prepared_and_read():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_dry_run_downloads_nothing(tmp_path):
-    message = "--data tiny_colours is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
+    message = "--data tiny_colors is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
     for arguments in (("train",), ("data", "prepare", "--output", tmp_path / "out")):
-        result = cli(*arguments, "--data", "tiny_colours", "--dry-run")
+        result = cli(*arguments, "--data", "tiny_colors", "--dry-run")
         assert result.code == 1
         assert message in only_error(result)
     assert list(tmp_path.iterdir()) == []
@@ -210,10 +210,10 @@ def test_a_broken_tfds_says_what_mends_it(monkeypatch):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
-    with pytest.raises(OptionError, match="--data tiny_colours:9.9.9: TensorFlow Datasets says: .*9.9.9"):
-        open_dataset("tiny_colours:9.9.9")
-    with pytest.raises(OptionError, match="--data tiny_colours/foo: TensorFlow Datasets says: "):
-        open_dataset("tiny_colours/foo")
+    with pytest.raises(OptionError, match="--data tiny_colors:9.9.9: TensorFlow Datasets says: .*9.9.9"):
+        open_dataset("tiny_colors:9.9.9")
+    with pytest.raises(OptionError, match="--data tiny_colors/foo: TensorFlow Datasets says: "):
+        open_dataset("tiny_colors/foo")
     with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
         open_dataset("tiny_text")
     with pytest.raises(
@@ -222,7 +222,7 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
         open_dataset("tiny_broken")
     monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
     with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
-        _ = open_dataset("tiny_colours").train
+        _ = open_dataset("tiny_colors").train
 
 
 NAMED = {
@@ -313,7 +313,7 @@ def test_a_stream_gives_any_part_in_order():
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp_path):
     monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
-    dataset = open_dataset("tiny_colours")
+    dataset = open_dataset("tiny_colors")
     result = prepare(dataset, tmp_path / "shards", Settings(encoding="raw"))
     assert result.images == {"train": 6, "validation": 4}
     split = open_dataset(str(tmp_path / "shards")).train
@@ -326,11 +326,11 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
     little = types.SimpleNamespace(virtual_memory=lambda: types.SimpleNamespace(available=10))
     monkeypatch.setattr(tfds_builders, "psutil", little)
     whole = dataclasses.replace(
-        recipe("quickstart"), architecture=tiny, data="tiny_colours", input_size=67, batch_size=3, epochs=1
+        recipe("quickstart"), architecture=tiny, data="tiny_colors", input_size=67, batch_size=3, epochs=1
     )
     assert train(whole, tmp_path / "run").num_images == 4
     shards = tfds_builders.prepared_folder(whole.source)
-    assert f"tiny_colours is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
+    assert f"tiny_colors is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
         capfd.readouterr().err
     )
     written = (shards / "dataset.json").stat().st_mtime_ns
