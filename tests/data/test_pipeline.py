@@ -169,7 +169,7 @@ def test_color_statistics_are_mean_and_covariance(folder):
 
 
 def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
-    monkeypatch.setattr(reading, "COLOUR_SAMPLE", 4)
+    monkeypatch.setattr(reading, "COLOR_SAMPLE", 4)
     assert reading.color_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
 
 

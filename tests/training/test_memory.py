@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from alexnet_keras.callbacks import Recorder
+from alexnet_keras.training.recorder import Recorder
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.training.train import train
