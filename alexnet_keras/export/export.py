@@ -83,17 +83,7 @@ def check_paths(model: Path, target: Target, output: Path) -> None:
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
     suffix = SUFFIXES[target.format]
-    if output.suffix != suffix and suffix:
-        raise OptionError(
-            f"A file of the format {target.format} must end in {suffix!r}, got {output.name!r}; "
-            f"try {output.stem + suffix!r}."
-        )
-    if output.exists():
-        raise InputError(f"The output {output} exists; choose another --output, or remove it.")
-    try:
-        atomic_files.probe(output.parent)
-    except OSError as error:
-        raise _unwritable(output, error) from error
+    atomic_files.check_output(output, (suffix,) if suffix else ())
     _read_report(output.parent)
 
 
@@ -105,11 +95,6 @@ def check_calibration(target: Target, calibration: str | None) -> None:
     """
     if calibration is not None and not target.calibrated:
         raise OptionError(f"--calibration {calibration}: only --quantize {' and '.join(tflite.CALIBRATED)} use it.")
-
-
-def _unwritable(output: Path, error: Exception) -> InputError:
-    reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-    return InputError(f"The output {output} cannot be written ({reason}); choose another --output.")
 
 
 def export(
@@ -181,7 +166,7 @@ def export(
         }
         atomic_files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
-        raise _unwritable(output, error) from error
+        raise atomic_files.unwritable(output, error) from error
     return {"path": str(output), **entry}
 
 

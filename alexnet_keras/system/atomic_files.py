@@ -71,10 +71,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def probe(folder: Path) -> None:
-    """Make a folder if need be, and see whether a file can be written into it.
+    """Create a folder unless it exists, and check that files can be written into it.
 
     Raises:
-        OSError: not so.
+        OSError: the folder cannot be created or written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f".probe-{uuid.uuid4().hex[:8]}"
@@ -82,18 +82,30 @@ def probe(folder: Path) -> None:
     file.unlink()
 
 
-def check_output(path: Path, suffixes: Sequence[str]) -> None:
-    """Refuse a file that cannot be written, before the work that it is for.
+def check_output(output: Path, suffixes: Sequence[str] = ()) -> None:
+    """Check that an output can be written, before the long work that produces it.
+
+    Args:
+        output: the file or folder to write.
+        suffixes: the allowed suffixes; `()` allows any.
 
     Raises:
-        OptionError: it has another suffix than these.
-        InputError: it exists, or its folder cannot be written.
+        OptionError: the output has another suffix.
+        InputError: the output exists, or its folder cannot be written to.
     """
-    if path.suffix not in suffixes:
-        raise OptionError(f"--output must end in {' or '.join(suffixes)}, got {path.name!r}.")
-    if path.exists():
-        raise InputError(f"The output {path} exists; choose another --output, or remove it.")
+    if suffixes and output.suffix not in suffixes:
+        raise OptionError(
+            f"`output` must end in {' or '.join(suffixes)}, got {output.name!r}; try {output.stem + suffixes[0]!r}."
+        )
+    if output.exists():
+        raise InputError(f"The output {output} exists; choose another `output`, or remove it.")
     try:
-        probe(path.parent)
+        probe(output.parent)
     except OSError as error:
-        raise InputError(f"The output {path} cannot be written ({error.strerror}); choose another --output.") from error
+        raise unwritable(output, error) from error
+
+
+def unwritable(output: Path, error: Exception) -> InputError:
+    """The error of an output that cannot be written, for example because the disk is full."""
+    reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+    return InputError(f"The output {output} cannot be written ({reason}); choose another `output`.")

@@ -35,7 +35,7 @@ def test_an_export_equals_the_model(model, dataset):
     assert predictor.input_size == 67
     images = np.random.RandomState(0).randint(0, 256, (5, 67, 67, 3), dtype=np.uint8)
     np.testing.assert_allclose(predictor.predict(images), original.predict(images), atol=1e-5)
-    with pytest.raises(InputError, match="exists; choose another --output, or remove it"):
+    with pytest.raises(InputError, match="exists; choose another `output`, or remove it"):
         export.export(model, target, output, dataset)
 
 
@@ -134,13 +134,9 @@ def test_an_export_out_of_bounds_leaves_nothing_unless_forced(model, dataset, mo
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        (
-            "tflite",
-            "model.lite",
-            "A file of the format tflite must end in '.tflite', got 'model.lite'; try 'model.tflite'",
-        ),
-        ("keras", "model.h5", "A file of the format keras must end in '.keras', got 'model.h5'; try 'model.keras'"),
-        ("onnx", "model", "A file of the format onnx must end in '.onnx', got 'model'; try 'model.onnx'"),
+        ("tflite", "model.lite", "`output` must end in .tflite, got 'model.lite'; try 'model.tflite'"),
+        ("keras", "model.h5", "`output` must end in .keras, got 'model.h5'; try 'model.keras'"),
+        ("onnx", "model", "`output` must end in .onnx, got 'model'; try 'model.onnx'"),
         ("saved_model", "file/inside", "cannot be written"),
     ],
 )
@@ -249,7 +245,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
             "--calibration nonsense: no such",
         ),
         (["--format", "tflite", "--output", "there.tflite"], 1, "there.tflite exists; choose another --output"),
-        (["--format", "onnx", "--output", "model.tflite"], 2, "A file of the format onnx must end in '.onnx'"),
+        (["--format", "onnx", "--output", "model.tflite"], 2, "--output must end in .onnx, got 'model.tflite'"),
         (["--format", "tflite", "--output", "there.tflite/m.tflite"], 1, "cannot be written"),
     ],
 )

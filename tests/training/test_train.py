@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import draw_folder
+from tensorflow.python.util import _pywrap_determinism
 
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import reading
@@ -83,6 +84,7 @@ def test_it_learns_colors(tmp_path, tiny):
 
 
 def test_xla_trains_to_the_same_weights(folder, tiny, tmp_path, monkeypatch):
+    _pywrap_determinism.enable(False)  # an earlier deterministic run forbids XLA in this process
     tiny = dataclasses.replace(tiny, dropout=0.0)
     for jit in ("on", "off"):
         choice = Jit(jit == "on", "for this test")
