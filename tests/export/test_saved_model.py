@@ -1,6 +1,7 @@
-"""A SavedModel serves as TensorFlow Serving would ask it to, in a process that cannot import this package."""
+"""A SavedModel answers the requests of TensorFlow Serving in a process that cannot import this package."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -63,8 +64,8 @@ def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained
     ids=["wide", "large", "png", "transparent", "cmyk"],
 )
 def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
-    (tmp_path / "picture").write_bytes(encoded)
-    expected = classify(load_predictor(trained), tmp_path / "picture", top=5)["predictions"]
+    (tmp_path / "image").write_bytes(encoded)
+    expected = classify(load_predictor(trained), tmp_path / "image", top=5)["predictions"]
     result = signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
     assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
@@ -81,8 +82,8 @@ def test_no_more_than_five_classes(tiny, tmp_path):
     assert np.all(np.diff(result["probabilities"]) <= 0)
 
 
-@pytest.mark.parametrize("encoded", [b"", b"no picture", image()[:500], image("PNG")[:-300]])
-def test_what_is_no_image_fails_its_request_and_no_other(encoded, signatures):
+@pytest.mark.parametrize("encoded", [b"", b"no image", image()[:500], image("PNG")[:-300]])
+def test_bytes_that_are_no_image_fail_only_their_own_request(encoded, signatures):
     with pytest.raises(tf.errors.InvalidArgumentError):
         signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
     assert signatures["serve_jpeg"](encoded=tf.constant([image()]))["classes"].shape == (1, 3)
@@ -133,41 +134,25 @@ def test_the_rest_requests_of_the_readme(signatures):
     assert signature(**decode_rest({"instances": images}, signature))["probabilities"].shape == (2, 3)
 
 
-def fields(message):
-    """Number and content of the length-delimited fields of a protocol buffer."""
-    found, index = {}, 0
-    while index < len(message):
-        assert message[index] & 7 == 2
-        number, index = message[index] >> 3, index + 1
-        length = shift = 0
-        while True:
-            byte, index = message[index], index + 1
-            length |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
-        found[number] = message[index : index + length]
-        index += length
-    assert index == len(message)
-    return found
-
-
 def test_warm_up_requests_fit_their_signatures(served, signatures):
-    asked = set()
+    found = set()
     for record in tf.data.TFRecordDataset(str(served / "assets.extra" / "tf_serving_warmup_requests")):
-        request = fields(fields(fields(record.numpy())[6])[1])
-        name, entry = fields(request[1])[3].decode(), fields(request[2])
-        tensor = tf.make_ndarray(TensorProto.FromString(entry[2]))
-        assert len(signatures[name](**{entry[1].decode(): tf.constant(tensor)})["probabilities"]) == 1
-        asked.add(name)
-    assert asked == {"serving_default", "serve_uint8", "serve_jpeg"}
+        (predict_log,) = saved_model.SERVING["PredictionLog"].FromString(record.numpy()).predict_log
+        (request,) = predict_log.request
+        (model_spec,), (entry,) = request.model_spec, request.inputs
+        tensor = tf.make_ndarray(TensorProto.FromString(*entry.value))
+        result = signatures[model_spec.signature_name](**{entry.key: tf.constant(tensor)})
+        assert len(result["probabilities"]) == 1
+        found.add(model_spec.signature_name)
+    assert found == {"serving_default", "serve_uint8", "serve_jpeg"}
 
 
 def test_warm_up_requests_are_those_of_the_serving_api():
-    log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="tensorflow-serving-api is no need")
-    tensor = tf.make_tensor_proto(np.arange(300, dtype=np.float32))
-    expected = log.PredictionLog()
-    expected.predict_log.request.model_spec.signature_name = "serving_default"
-    expected.predict_log.request.inputs["images"].CopyFrom(tensor)
-    written = log.PredictionLog.FromString(saved_model.prediction_log("serving_default", "images", tensor))
-    assert written == expected
+    """The bytes that `PredictionLog` of tensorflow-serving-api has for the same request."""
+    short = saved_model.prediction_log("serving_default", "images", tf.make_tensor_proto(np.zeros(2, np.float32)))
+    request = b"\x0a\x11\x1a\x0fserving_default" + b"\x12\x1c\x0a\x06images\x12\x12"
+    assert short == b"\x32\x33\x0a\x31" + request + bytes.fromhex("080112041202080222080000000000000000")
+    long = saved_model.prediction_log(
+        "serving_default", "images", tf.make_tensor_proto(np.arange(300, dtype=np.float32))
+    )
+    assert hashlib.sha256(long).hexdigest() == "8a55eaf6ddc391eacf391d1070810931acb2ffa7d8a4bccbf171f13a2fe81d53"

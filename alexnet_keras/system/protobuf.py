@@ -1,0 +1,34 @@
+"""Classes of protocol buffer messages that no installed package has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+_FIELD = descriptor_pb2.FieldDescriptorProto
+INT64, STRING, BYTES = _FIELD.TYPE_INT64, _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES
+
+
+def message_classes(schema: Mapping[str, Mapping[str, tuple[int, Any]]]) -> dict[str, Any]:
+    """Make a class for each message of a schema.
+
+    Args:
+        schema: message -> field -> number and type: `INT64`, `STRING`, `BYTES` or the name of a message of the schema.
+            Strings are optional fields. All others are repeated fields, which look the same as single ones on the wire.
+
+    Returns:
+        A class for each message, by its name.
+    """
+    file = descriptor_pb2.FileDescriptorProto(name="schema.proto", package="schema")
+    for name, fields in schema.items():
+        message = file.message_type.add(name=name)
+        for field, (number, kind) in fields.items():
+            added = message.field.add(name=field, number=number)
+            added.label = _FIELD.LABEL_OPTIONAL if kind == STRING else _FIELD.LABEL_REPEATED
+            if isinstance(kind, str):
+                added.type, added.type_name = _FIELD.TYPE_MESSAGE, f".schema.{kind}"
+            else:
+                added.type = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"schema.{name}")) for name in schema}
