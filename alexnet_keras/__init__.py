@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alexnet_keras.data.load_data import load_data
     from alexnet_keras.model.alexnet import AlexNet
-    from alexnet_keras.model.layers import LocalResponseNormalization
     from alexnet_keras.model.loading import load_model
+    from alexnet_keras.model.response_normalization import LocalResponseNormalization
     from alexnet_keras.training.optimizer import KrizhevskySGD
 
 __all__ = ["AlexNet", "KrizhevskySGD", "LocalResponseNormalization", "load_data", "load_model"]
@@ -18,7 +18,7 @@ __all__ = ["AlexNet", "KrizhevskySGD", "LocalResponseNormalization", "load_data"
 _ROOMS = {
     "AlexNet": "model.alexnet",
     "KrizhevskySGD": "training.optimizer",
-    "LocalResponseNormalization": "model.layers",
+    "LocalResponseNormalization": "model.response_normalization",
     "load_data": "data.load_data",
     "load_model": "model.loading",
 }

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from alexnet_keras.config.layer_names import split_tower
+
 # Share of the weights that the paper keeps of AlexNet (Han, Mao and Dally 2015, table 4).
 PAPER_KEPT = {
     "conv1": 0.84,
@@ -24,7 +26,7 @@ def kernels(model: keras.Model) -> dict[str, tuple[str, Any]]:
     """Layer -> its name in the paper and its kernel; the towers' `conv2a` and `conv2b` are both the paper's `conv2`."""
     found = {}
     for layer in model.layers:
-        stem = layer.name.rstrip("ab")
+        stem, _ = split_tower(layer.name)
         if stem in PAPER_KEPT:
             found[layer.name] = (stem, layer.kernel)
     return found

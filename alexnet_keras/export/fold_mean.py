@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras.model.layers import MeanSubtraction, SpaceToDepthConv2D, TowerMaps
+from alexnet_keras.model.layers import MeanSubtraction, TowerChannels
+from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 
 
 def folded(model: keras.Model) -> keras.Model:
@@ -35,7 +36,7 @@ def folded(model: keras.Model) -> keras.Model:
         maps[:] = maps or [conv1(args[0])]
         if len(convolutions) == 1:
             return maps[0]
-        return TowerMaps(convolutions.index(layer), name=f"{layer.name}_maps")(maps[0])
+        return TowerChannels(convolutions.index(layer), name=f"{layer.name}_maps")(maps[0])
 
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 

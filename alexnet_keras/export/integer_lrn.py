@@ -3,11 +3,14 @@
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
-from alexnet_keras.model.response_normalization import Formula
+from alexnet_keras.model.response_normalization import (
+    Formula,
+    LocalResponseNormalization,
+    SpatialResponseNormalization,
+    window_weights,
+)
 
 
 class IntegerNormalization(keras.layers.Layer):
@@ -31,13 +34,10 @@ class IntegerNormalization(keras.layers.Layer):
         return inputs * tf.exp(-self.formula.beta * tf.math.log(energy))
 
     def _window(self, squares: Any) -> Any:
-        size, scale, channels = self.formula.size, self.formula.scale, squares.shape[-1]
+        weights = window_weights(self.formula, squares.shape[-1])
         if self.formula.spatial:
-            ones = np.full((size, size, channels, 1), scale, np.float32)
-            return tf.nn.depthwise_conv2d(squares, ones, (1, 1, 1, 1), "SAME")
-        index = np.arange(channels)
-        band = scale * (np.abs(index[:, None] - index) <= size // 2)
-        return tf.matmul(squares, band.astype(np.float32))
+            return tf.nn.depthwise_conv2d(squares, weights, (1, 1, 1, 1), "SAME")
+        return tf.matmul(squares, weights)
 
 
 def with_integer_operators(model: keras.Model) -> keras.Model:

@@ -13,12 +13,11 @@ import numpy as np
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.inference.predictor import class_names
-from alexnet_keras.model.layers import (
+from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
+from alexnet_keras.model.response_normalization import (
     LocalResponseNormalization,
-    MeanSubtraction,
-    Predictions,
     SpatialResponseNormalization,
-    TowerMaps,
+    window_weights,
 )
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -186,17 +185,15 @@ def _normalization(graph: Graph, layer: Any, inputs: list[str]) -> str:
     The window's sum is a 1x1 convolution of the squares with ones along the diagonal or, within a map, a convolution of
     each map with ones; its bias is k.
     """
-    formula, maps = layer.formula, layer.input.shape[-1]
+    formula, channels = layer.formula, layer.input.shape[-1]
+    window = window_weights(formula, channels)
     if formula.spatial:
-        window = np.full((maps, 1, formula.size, formula.size), formula.scale)
-        options = {"pads": [formula.size // 2] * 4, "group": maps}
+        window, options = window.transpose(2, 3, 0, 1), {"pads": [formula.size // 2] * 4, "group": channels}
     else:
-        index = np.arange(maps)
-        window = formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)[..., None, None]
-        options = {}
+        window, options = window[..., None, None], {}  # the matrix is symmetric
     constants = [
         graph.constant(window, f"{layer.name}/window"),
-        graph.constant(np.full(maps, formula.k), f"{layer.name}/k"),
+        graph.constant(np.full(channels, formula.k), f"{layer.name}/k"),
     ]
     square = graph.add("Mul", [*inputs, *inputs], f"{layer.name}/square")
     energy = graph.add("Conv", [square, *constants], f"{layer.name}/energy", **options)
@@ -226,7 +223,7 @@ def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, inputs: list[
     return graph.add("Pad", [*inputs, graph.integers([0, 0, top, left, 0, 0, bottom, right], layer.name)], layer.name)
 
 
-def _tower_maps(graph: Graph, layer: TowerMaps, inputs: list[str]) -> str:
+def _tower_channels(graph: Graph, layer: TowerChannels, inputs: list[str]) -> str:
     half = layer.output.shape[-1]
     indices = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
     bounds = [graph.integers(value, f"{layer.name}/{name}") for name, value in indices.items()]
@@ -261,7 +258,7 @@ FORMS: dict[type, Callable[[Graph, Any, list[str]], str]] = {
     keras.layers.BatchNormalization: _batch_normalization,
     keras.layers.Activation: _activation,
     keras.layers.ZeroPadding2D: _zero_padding,
-    TowerMaps: _tower_maps,
+    TowerChannels: _tower_channels,
     keras.layers.MaxPooling2D: _max_pool,
     keras.layers.Concatenate: _concatenate,
     keras.layers.Flatten: _flatten,

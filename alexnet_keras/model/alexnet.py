@@ -10,16 +10,10 @@ import keras
 from alexnet_keras.config.architecture import BIASED, GAUSSIANS, SCALED, STDDEV, Architecture
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import architecture
-from alexnet_keras.model.layers import (
-    LocalResponseNormalization,
-    MeanSubtraction,
-    Predictions,
-    SpaceToDepthConv2D,
-    SpatialResponseNormalization,
-    TowerMaps,
-    batch_normalization,
-)
+from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
 from alexnet_keras.model.loading import read_weights
+from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.weights.trained_weights import Weights, assign, missing_layers
 
@@ -95,7 +89,9 @@ def AlexNet(
         """Each tower's own maps, where a normalization across towers has joined them."""
         if len(x) == spec.towers:
             return x
-        return [TowerMaps(tower, name=f"maps{number}{'ab'[tower]}", dtype=dtype)(x[0]) for tower in range(spec.towers)]
+        return [
+            TowerChannels(tower, name=f"maps{number}{'ab'[tower]}", dtype=dtype)(x[0]) for tower in range(spec.towers)
+        ]
 
     def conv(number: int, size: int, x: Tensors, **options: Any) -> Tensors:
         """A convolution in each tower, from what that tower sees, and what follows it."""

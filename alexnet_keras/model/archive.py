@@ -23,7 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras.model.layers import MeanSubtraction
+from alexnet_keras.model.loading import check_is_alexnet
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
 
@@ -101,8 +101,7 @@ def read(path: Path) -> keras.Model:
         model = _decoded(content)
     except Exception as error:  # Keras raises its own kinds, and what JSON may hold is anybody's guess
         raise InputError(f"{path} is of another version of this package; make it again.") from error
-    if not any(isinstance(layer, MeanSubtraction) for layer in model.layers):
-        raise InputError(f"{path} holds the model {model.name!r}, which is no AlexNet of this package.")
+    check_is_alexnet(model, path)
     return model
 
 

@@ -1,17 +1,19 @@
-"""The arithmetic of local response normalization and of its gradient, for any backend and compiled for TensorFlow's.
+"""Response normalization: two layers, and the arithmetic of both and of their gradient.
 
-`b_i = a_i * s_i ** -beta` with `s_i = k + scale * (sum of a_j ** 2 over the window around i)`, and
-`d b_j / d a_i = [i = j] * s_j ** -beta - 2 * beta * scale * a_i * a_j * s_j ** (-beta - 1)` within the window. The
-window spans neighbouring maps or, `spatial`, neighbouring places of one map; the arithmetic is the same, since in both
-`j` sees `i` where `i` sees `j`.
-The ready-made operator's gradient costs as much as all convolutions of the network together on a CPU.
+Both layers compute `b = a * s ** -beta` with `s = k + scale * (sum of a ** 2 over a window)`. The gradient is
+
+    d b[j] / d a[i] = [i = j] * s[j] ** -beta - 2 * beta * scale * a[i] * a[j] * s[j] ** (-beta - 1)
+
+where `i` and `j` share a window, and 0 elsewhere. Windows are symmetric: `j` is in the window of `i` if `i` is in the
+window of `j`. Therefore one sum over the window gives the output, and a second one gives the gradient.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -21,9 +23,9 @@ class Formula:
     """Constants of the formula above.
 
     Attributes:
-        size: width of the window, odd: in maps, or in rows and in columns of one map.
-        k, scale, beta: as in the formula.
-        spatial: whether the window lies within a map.
+        size: width of the window, odd: in channels or, if `spatial`, in rows and in columns.
+        k, scale, beta: the constants with these names in the formula.
+        spatial: whether the window spans positions of one channel, instead of channels at one position.
     """
 
     size: int
@@ -33,33 +35,182 @@ class Formula:
     spatial: bool = False
 
 
+class _ResponseNormalization(keras.layers.Layer):
+    """The part that both response normalizations share; a subclass says which `formula` it computes."""
+
+    def __init__(self, size: int, k: float, alpha: float, beta: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"`size` must be an odd number, so that the window has a centre, got {size!r}; pass 5.")
+        if k <= 0 or beta <= 0 or alpha < 0:
+            raise ValueError(
+                f"`k` and `beta` must be positive and `alpha` must not be negative, got {k=}, {beta=}, {alpha=}."
+            )
+        self.size = size
+        self.k = k
+        self.alpha = alpha
+        self.beta = beta
+
+    @property
+    def formula(self) -> Formula:
+        raise NotImplementedError
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        if input_shape[-1] is None:
+            raise ValueError(
+                f"{self.name} needs a known number of channels, got the input shape {input_shape}; "
+                "give the last axis a size."
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        # The compiled form is faster in training, but an exported model must not contain it.
+        if training and keras.backend.backend() == "tensorflow":
+            return normalize_compiled(inputs, self.formula)
+        return ops.cast(normalize(ops.cast(inputs, "float32"), self.formula), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "k": self.k, "alpha": self.alpha, "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class LocalResponseNormalization(_ResponseNormalization):
+    """Local response normalization across channels (LRN, section 3.3 of the paper).
+
+    At every position, each channel is divided by the energy of the channels next to it, so that a strong response
+    inhibits its neighbors::
+
+        b[i] = a[i] / (k + scale * sum(a[j] ** 2)) ** beta        j = i - size // 2, ..., i + size // 2
+
+    The sum leaves out channels that do not exist. There are two conventions for `scale`:
+
+    * `scale = alpha` in the formula of the paper and in `tf.nn.local_response_normalization`.
+    * `scale = alpha / size` in the source code of 2012, Caffe, PyTorch and ONNX: pass `divide_alpha_by_size=True`.
+
+    `tf.nn.local_response_normalization` computes the first one. Its `depth_radius` is half of the window,
+    `size // 2`, its `bias` is `k`, and its defaults (11 channels, `k` and `alpha` 1, `beta` 0.5) are not the paper's.
+
+    Args:
+        size: number of channels in the window, odd; n in the paper.
+        k: constant that is added to the energy, positive.
+        alpha: factor of the energy, not negative.
+        beta: exponent, positive.
+        divide_alpha_by_size: whether `scale` is `alpha / size` instead of `alpha`.
+        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Input and output: `(..., channels)`, of the same shape, in the compute dtype of the layer. Sum and power are
+    computed in float32: squares overflow in float16 above 255, and bfloat16 is too coarse for their sum.
+
+    Raises:
+        ValueError: `size` is not odd and positive, `k` or `beta` is not positive, `alpha` is negative, or the number
+            of channels is unknown.
+
+    Example::
+
+        layer = LocalResponseNormalization(size=5, k=2.0, alpha=1e-4, beta=0.75)  # the constants of the paper
+        layer(np.ones((1, 55, 55, 96), "float32"))  # 1 / (2 + 5e-4) ** 0.75 = 0.5945 where the window is complete
+    """
+
+    def __init__(
+        self,
+        size: int = 5,
+        k: float = 2.0,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        divide_alpha_by_size: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(size, k, alpha, beta, **kwargs)
+        self.divide_alpha_by_size = divide_alpha_by_size
+
+    @property
+    def formula(self) -> Formula:
+        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
+        return Formula(self.size, self.k, scale, self.beta)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "divide_alpha_by_size": self.divide_alpha_by_size}
+
+
+@keras.saving.register_keras_serializable(package="alexnet_keras")
+class SpatialResponseNormalization(_ResponseNormalization):
+    """Response normalization within each channel: `rnorm` of the source code of 2012.
+
+    Each value is divided by the energy of the `size` x `size` positions around it in its own channel::
+
+        b = a / (k + alpha / size ** 2 * sum(a ** 2)) ** beta
+
+    The sum leaves out positions outside the image. The paper does not mention this layer; `layers-145.cfg` has it in
+    layer 2 (`cnorm2a`) with `scale=0.001`, which `layer.py` divides by 25, and `pow=0.75`. `k` is 1, because
+    `convResponseNorm` in `src/layer.cu`, unlike the normalization across channels, does not take the `minDiv` (2 in
+    the configuration) that would change it.
+
+    Args:
+        size: rows and columns of the window, odd.
+        k: constant that is added to the energy, positive.
+        alpha: factor of the energy, not negative.
+        beta: exponent, positive.
+        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Input and output: `(B, H, W, channels)` in the compute dtype of the layer; sum and power are computed in float32.
+
+    Raises:
+        ValueError: as in `LocalResponseNormalization`.
+    """
+
+    def __init__(self, size: int = 5, k: float = 1.0, alpha: float = 1e-3, beta: float = 0.75, **kwargs: Any) -> None:
+        super().__init__(size, k, alpha, beta, **kwargs)
+
+    @property
+    def formula(self) -> Formula:
+        return Formula(self.size, self.k, self.alpha / self.size**2, self.beta, spatial=True)
+
+
+def window_weights(formula: Formula, channels: int) -> np.ndarray:
+    """The weights with which a linear operator computes `scale * sum` over the window of squares.
+
+    Args:
+        formula: the constants.
+        channels: number of channels of the squares.
+
+    Returns:
+        Across channels, a band matrix `(channels, channels)` float32 that multiplies the squares: `scale` where two
+        channels share a window. If `spatial`, the kernel `(size, size, channels, 1)` float32 of a depthwise
+        convolution.
+    """
+    if formula.spatial:
+        return np.full((formula.size, formula.size, channels, 1), formula.scale, "float32")
+    index = np.arange(channels)
+    return (formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)).astype("float32")
+
+
 def normalize(inputs: Any, formula: Formula) -> Any:
-    """Normalize `(..., channels)` float32, `(B, H, W, channels)` if spatial, into the same shape, in any backend."""
+    """Normalize `(..., channels)` float32, `(B, H, W, channels)` if `spatial`, into the same shape on any backend."""
     return _plain(formula, int(inputs.shape[-1]))(inputs)
 
 
 def normalize_compiled(inputs: Any, formula: Formula) -> Any:
-    """The same for TensorFlow's tensors of any floating point dtype, compiled by XLA; float32 inside.
+    """Normalize a TensorFlow tensor of any floating point dtype, compiled by XLA; float32 inside.
 
-    One pass over memory instead of one an operator: a step of the paper's network, 128 images on two cores, takes 9 to
-    12% less time in bfloat16 and 2 to 3% less in float32. The convolutions around it stay with TensorFlow's kernels,
-    which are twice as fast as XLA's on a CPU.
+    XLA reads and writes the tensor once instead of once for each operator: a training step of the paper's network with
+    128 images on two CPU cores takes 9 to 12% less time in bfloat16 and 2 to 3% less in float32. The convolutions
+    around it keep TensorFlow's kernels, which are twice as fast as XLA's on a CPU.
     """
     return _compiled(formula)(inputs)
 
 
 @functools.cache
 def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
-    # The window's sum is a product with a matrix of ones along the diagonal: a 1x1 convolution, whose gradient is
-    # another one with the same matrix. Within a map it is a convolution of each map with ones.
-    index = np.arange(channels)
-    band = (formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)).astype("float32")
-    square = np.full((formula.size, formula.size, channels, 1), formula.scale, "float32")
+    # On a CPU, the gradient of TensorFlow's own LRN operator takes as long as all convolutions of the network together.
+    weights = window_weights(formula, channels)
 
     def window(x: Any) -> Any:
         if formula.spatial:
-            return ops.depthwise_conv(x, square, padding="same", data_format="channels_last")
-        return ops.matmul(x, band)
+            return ops.depthwise_conv(x, weights, padding="same", data_format="channels_last")
+        return ops.matmul(x, weights)
 
     @ops.custom_gradient
     def function(x: Any) -> tuple[Any, Any]:
@@ -68,8 +219,8 @@ def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
 
         def gradient(*args: Any, upstream: Any = None) -> Any:
             upstream = args[0] if upstream is None else upstream
-            neighbours = window(upstream * outputs * reciprocal)
-            return upstream * power - 2 * formula.beta * x * neighbours
+            neighbors = window(upstream * outputs * reciprocal)
+            return upstream * power - 2 * formula.beta * x * neighbors
 
         return outputs, gradient
 
@@ -82,7 +233,7 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
 
     def window(x: Any) -> Any:
         for axis in (1, 2) if formula.spatial else (x.shape.rank - 1,):
-            x = _sum_of_neighbours(x, axis, formula.size)
+            x = _sum_of_neighbors(x, axis, formula.size)
         return x
 
     def powers(x: Any) -> tuple[Any, Any]:
@@ -98,8 +249,8 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
     def backward(inputs: Any, upstream: Any) -> Any:
         x, upstream = tf.cast(inputs, tf.float32), tf.cast(upstream, tf.float32)
         power, reciprocal = powers(x)
-        neighbours = formula.scale * window(upstream * x * power * reciprocal)
-        return tf.cast(upstream * power - 2 * formula.beta * x * neighbours, inputs.dtype)
+        neighbors = formula.scale * window(upstream * x * power * reciprocal)
+        return tf.cast(upstream * power - 2 * formula.beta * x * neighbors, inputs.dtype)
 
     @tf.custom_gradient
     def function(inputs: Any) -> tuple[Any, Callable[[Any], Any]]:
@@ -108,8 +259,8 @@ def _compiled(formula: Formula) -> Callable[[Any], Any]:
     return function
 
 
-def _sum_of_neighbours(x: Any, axis: int, size: int) -> Any:
-    """Sums of `size` neighbours along an axis, as many as exist; a tensor of TensorFlow's."""
+def _sum_of_neighbors(x: Any, axis: int, size: int) -> Any:
+    """Sum the `size` neighbors along an axis of a TensorFlow tensor, with zeros beyond its ends."""
     import tensorflow as tf
 
     padded = tf.pad(x, [[size // 2, size // 2] if number == axis else [0, 0] for number in range(x.shape.rank)])
@@ -118,7 +269,7 @@ def _sum_of_neighbours(x: Any, axis: int, size: int) -> Any:
 
 
 def _powers(energy: Any, beta: float) -> tuple[Any, Any]:
-    """`energy ** -beta` and `1 / energy`; a reciprocal root is several times cheaper than a power or a quotient."""
+    """Return `energy ** -beta` and `1 / energy`; reciprocal roots are several times cheaper than powers."""
     if beta == 0.75:
         root = ops.rsqrt(energy)
         return root * ops.sqrt(root), root * root  # s ** -1/2 * s ** -1/4

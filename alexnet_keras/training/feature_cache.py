@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.data import augmentation, image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.system.progress import Progress
@@ -27,7 +28,7 @@ def freeze(model: keras.Model, last: str) -> None:
     """
     number = 0 if last == "none" else int(last[-1])
     for layer in model.layers:
-        kind = layer.name.rstrip("ab")
+        kind, _ = split_tower(layer.name)
         layer.trainable = not (kind.startswith(("conv", "batchnorm")) and int(kind[-1]) <= number)
 
 

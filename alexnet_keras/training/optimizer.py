@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from alexnet_keras.config.layer_names import split_tower
+
 LayerRates = Sequence[tuple[str, int, float]]
 
 
@@ -70,7 +72,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         paths = [variable.path.split("/") for variable in variables]  # ..., conv1a, kernel
         self._are_biases = [path[-1] in ("bias", "beta") for path in paths]
         layers = [path[-2] if len(path) > 1 else "" for path in paths]
-        names = [{layer, layer.removesuffix("a"), layer.removesuffix("b")} for layer in layers]
+        names = [{layer, split_tower(layer)[0]} for layer in layers]
         for layer, *_ in self.layer_rates:
             if not any(layer in of_variable for of_variable in names):
                 raise ValueError(f"layer_rates names {layer!r}, and no layer of that name is trained.")

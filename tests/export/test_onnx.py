@@ -14,8 +14,9 @@ from alexnet_keras.export import onnx as exports
 from alexnet_keras.export.export import Target
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.layers import LocalResponseNormalization, Predictions
+from alexnet_keras.model.layers import Predictions
 from alexnet_keras.model.loading import load_model
+from alexnet_keras.model.response_normalization import LocalResponseNormalization
 from alexnet_keras.system.errors import InputError, OptionError
 
 

@@ -16,9 +16,12 @@ from alexnet_keras.data import pipeline
 from alexnet_keras.export import integer_lrn, onnx, tflite
 from alexnet_keras.inference.predictor import from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.layers import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.model.response_normalization import Formula
+from alexnet_keras.model.response_normalization import (
+    Formula,
+    LocalResponseNormalization,
+    SpatialResponseNormalization,
+)
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.model.layers import (
-    LocalResponseNormalization,
-    MeanSubtraction,
-    Predictions,
-    SpaceToDepthConv2D,
-    SpatialResponseNormalization,
-    TowerMaps,
-)
+from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
+from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 
 
 def lrn_oracle(x, size, k, alpha, beta, divide):
@@ -149,9 +144,9 @@ def test_the_compiled_form_trains_and_the_plain_form_is_exported():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": 4}, "size must be an odd number, such as 5, got 4"),
+        ({"size": 4}, "`size` must be an odd number, so that the window has a centre, got 4; pass 5"),
         ({"size": -1}, "got -1"),
-        ({"k": 0}, "k and beta must be positive and alpha not negative, got k=0"),
+        ({"k": 0}, "`k` and `beta` must be positive and `alpha` must not be negative, got k=0"),
         ({"beta": -0.75}, "beta=-0.75"),
         ({"alpha": -1.0}, "alpha=-1.0"),
     ],
@@ -219,12 +214,12 @@ def test_mean_subtraction_keeps_fractions_in_half_precision():
 
 @pytest.mark.parametrize("mean", [(1.0, 2.0), (0.0, 0.0, 256.0), (-1.0, 0.0, 0.0)])
 def test_mean_subtraction_refuses_other_means(mean):
-    with pytest.raises(ValueError, match="mean must be red, green and blue in 0..255, got"):
+    with pytest.raises(ValueError, match="`mean` must be red, green and blue from 0 to 255, got"):
         MeanSubtraction(mean)
 
 
 def test_mean_subtraction_refuses_a_stddev_of_zero():
-    with pytest.raises(ValueError, match=r"stddev must be positive, got 0"):
+    with pytest.raises(ValueError, match="`stddev` must be positive, because pixels are divided by it, got 0; pass 1"):
         MeanSubtraction((0, 0, 0), stddev=0)
 
 
@@ -239,7 +234,7 @@ def test_predictions_are_float32_and_keep_their_names():
 EXAMPLES = [
     (LocalResponseNormalization(3, 1.0, 0.1, 0.75, divide_alpha_by_size=True), (5, 5, 4)),
     (SpatialResponseNormalization(3, 1.0, 0.1), (5, 5, 4)),
-    (TowerMaps(1), (2, 2, 4)),
+    (TowerChannels(1), (2, 2, 4)),
     (SpaceToDepthConv2D(4, 5, strides=3), (14, 14, 3)),
     (MeanSubtraction((1.0, 2.0, 3.0), stddev=64.0), (4, 4, 3)),
     (Predictions(class_names=("x", "y", "z")), (3,)),
