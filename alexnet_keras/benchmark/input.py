@@ -221,7 +221,7 @@ def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str
     shape = tuple(images_.shape[1:])
     model = AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
     optimizer = scale_loss(KrizhevskySGD(1e-4), policy)
-    compile_for_training(model, optimizer, jit_compile=choose_jit("auto").compile)
+    compile_for_training(model, optimizer, jit_compile=choose_jit().compile)
     model.make_train_function()
 
     def steps(batches: Any) -> Work:

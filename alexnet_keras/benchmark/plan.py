@@ -148,7 +148,7 @@ def _training_rate(network: Any, config: TrainConfig) -> float:
         batch_size=config.batch_size,
         input_size=config.input_size,
         count=1,
-        jit=choose_jit("auto", deterministic=config.deterministic).compile,
+        jit=choose_jit(deterministic=config.deterministic).compile,
     )
     return alternate({"training": work}, ROUNDS, "Measuring the training step")["training"].median
 

@@ -84,7 +84,7 @@ def measure(
     spec = architecture(variant)
     input_size = input_size or spec.input_size
     policy = choose_precision(precision).policy
-    compiled = choose_jit(jit).compile
+    compiled = choose_jit().compile if jit == "auto" else jit == "on"
     ours = AlexNet(
         spec, classes=CLASSES, input_shape=(input_size, input_size, 3), classifier_activation=None, dtype=policy
     )

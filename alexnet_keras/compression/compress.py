@@ -33,8 +33,8 @@ from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
+from alexnet_keras.training.callbacks.loss_monitor import LossMonitor
 from alexnet_keras.training.compile import compile_for_training, update_rule
-from alexnet_keras.training.loss_monitor import LossMonitor
 
 REPORT = "compression.json"
 PRUNED = "model-pruned.keras"  # while the compression is not finished
@@ -254,7 +254,7 @@ def retrain(
     )
     freeze_zeros(network)
     optimizer = update_rule(config, policy, steps)
-    jit = choose_jit("auto").compile
+    jit = choose_jit(deterministic=config.deterministic).compile
     compile_for_training(network, optimizer, jit_compile=jit, label_smoothing=config.label_smoothing)
     optimizer.iterations.assign(first_epoch * steps)
     batches = pipeline.train_dataset(
@@ -264,14 +264,15 @@ def retrain(
         epochs=tf.data.Dataset.range(first_epoch, config.epochs),
         seed=config.seed + 1,  # other crops than those of the run's own epochs
     )
-    health = LossMonitor(model.output_shape[-1], config.architecture.initializer, policy, config.learning_rate)
+    epochs = _Epochs(model, config, len(training), done)
+    monitor = LossMonitor(config, policy, model.output_shape[-1], epochs.position)
     with reading.naming_unreadable(training):
         network.fit(
             batches,
             initial_epoch=first_epoch,
             epochs=config.epochs,
             steps_per_epoch=steps,
-            callbacks=[_Epochs(model, config, len(training), health, done)],
+            callbacks=[epochs, monitor],
             shuffle=False,  # train_dataset has shuffled
             verbose=0,
         )
@@ -280,11 +281,12 @@ def retrain(
 class _Epochs(keras.callbacks.Callback):
     """Looks at every step, and hands the weights over after each epoch."""
 
-    def __init__(
-        self, target: keras.Model, config: TrainConfig, images: int, health: LossMonitor, done: Callable[[int], None]
-    ) -> None:
+    def __init__(self, target: keras.Model, config: TrainConfig, images: int, done: Callable[[int], None]) -> None:
         super().__init__()
-        self.target, self.config, self.images, self.health, self.done = target, config, images, health, done
+        self.target, self.config, self.images, self.done = target, config, images, done
+
+    def position(self) -> str:
+        return f"step {self.step} of {self.label.lower()}"
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self.label = f"Retraining, epoch {epoch + 1}/{self.config.epochs}"
@@ -292,7 +294,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         assert logs is not None
-        self.health.check(logs["loss"], f"step {batch + 1} of {self.label.lower()}", False)
+        self.step = batch + 1
         note = f"loss {logs['loss']:.3f}  accuracy {logs['accuracy']:.1%}"
         self.progress.advance(min(self.config.batch_size, self.images - self.progress.done), note)
 

@@ -1,10 +1,9 @@
-"""distribution.precision."""
+"""Choose the numeric precision of the training step, and whether XLA compiles it."""
 
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.hardware import cpu_flags
 
 
@@ -47,23 +46,15 @@ class Jit:
     reason: str
 
 
-def choose_jit(jit: str, count: int = 1, deterministic: bool = False) -> Jit:
-    """Turn `auto` into what is faster here: XLA for one GPU, TensorFlow's own kernels for the rest.
+def choose_jit(num_devices: int = 1, deterministic: bool = False) -> Jit:
+    """Choose what is faster here: XLA for one GPU, TensorFlow's own kernels for everything else.
 
     Args:
-        jit: `auto`, `on` or `off`.
-        count: number of devices that the step is spread over.
-        deterministic: whether TensorFlow shall repeat itself to the bit, which it does not promise of XLA.
-
-    Raises:
-        OptionError: XLA is asked for on several devices.
+        num_devices: the number of devices that the step is computed on.
+        deterministic: whether TensorFlow must repeat every bit, which it does not promise for XLA.
     """
-    if jit == "on" and count > 1:
-        raise OptionError(f"--jit on compiles for one device, and the step is spread over {count}; leave it out.")
-    if jit != "auto":
-        return Jit(jit == "on", "as asked")
-    if count > 1:
-        return Jit(False, "Keras compiles no step that is spread over devices")
+    if num_devices > 1:
+        return Jit(False, "Keras does not compile a step on several devices")
     if deterministic:
         return Jit(False, "deterministic")
     if tf.config.get_visible_devices("GPU"):

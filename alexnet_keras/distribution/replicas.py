@@ -44,6 +44,11 @@ class Replicas:
         return self.strategy.num_replicas_in_sync
 
     @property
+    def num_devices(self) -> int:
+        """The devices that a step is computed on, of all workers."""
+        return max(len(self.devices), self.count)
+
+    @property
     def is_chief(self) -> bool:
         """Whether this process writes the run; of several hosts one does."""
         return self.worker_index == 0
@@ -90,16 +95,13 @@ class Replicas:
                 for number, replica in enumerate(self.strategy.experimental_local_results(variable.value)):
                     replica.assign_add([first + number, 0])
 
-    def describe(self) -> str:
-        """What there is besides this host's devices, for the line that begins a run."""
-        return "" if self.cluster is None else f"; {len(self.cluster.addresses)} hosts, {self.count} devices in all"
-
-    def held(self, model: keras.Model) -> str:
-        """What each device holds of two towers, for the line that begins a run."""
-        held = two_tower.bytes_per_device([*model.trainable_variables, *model.optimizer.variables])
-        return (
-            ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items()) + " of weights and velocities"
-        )
+    def describe(self, model: keras.Model) -> str:
+        """What there is besides the devices of this worker, and what each device holds of two towers."""
+        if self.two_towers:
+            held = two_tower.bytes_per_device([*model.trainable_variables, *model.optimizer.variables])
+            sizes = ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items())
+            return f"; {sizes} of weights and velocities"
+        return "" if self.cluster is None else f"; {self.num_workers} workers, {self.count} devices in all"
 
     def synchronize(self, due: bool, stop: int) -> tuple[bool, int]:
         """What all hosts do next: the chief knows when a checkpoint is due, and a signal to one stops all.

@@ -1,4 +1,4 @@
-"""All that a training needs to go on: written whole or not at all, checked when read, two of them kept."""
+"""Checkpoints: everything that a training needs to continue. They are written whole or not at all, and checked."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,17 @@ BEST = "best-{:05}.keras"
 
 @dataclass(kw_only=True)
 class State:
-    """Where a run is, besides its tensors. Everything is as JSON has it.
+    """The position and the records of a run, as JSON values; its variables are stored beside them.
 
     Attributes:
-        epoch: epochs that are over.
-        step: steps of the next one that are done; all of them means that only its validation is missing.
-        steps: steps of an epoch.
-        metrics: sums of the running epoch: name -> values of the metric's variables.
-        seconds, train_seconds: how long the running epoch has taken so far, with and without validation.
-        history: rows of history.csv, as text.
-        best: top-1 error and loss of the best epoch on the validation pictures, or `None`.
-        best_epoch: its number, from 1.
+        epoch: the number of finished epochs.
+        step: the finished steps of the next epoch; if it equals `steps`, only the validation is missing.
+        steps: the steps of an epoch.
+        metrics: the sums of the current epoch: name -> values of the variables of the metric.
+        seconds, train_seconds: how long the current epoch has taken so far, with and without validation.
+        history: the rows of history.csv, as text.
+        best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
+        best_epoch: the number of the best epoch, from 1.
         plateau: what the plateau schedule has counted.
         over: whether the schedule has ended the run.
     """
@@ -53,24 +53,60 @@ class State:
     plateau: dict[str, Any] = field(default_factory=dict)
     over: bool = False
 
+    def end_epoch(self) -> None:
+        """Count the current epoch as finished."""
+        self.epoch, self.step, self.metrics, self.seconds, self.train_seconds = self.epoch + 1, 0, {}, 0.0, 0.0
+
+    def last_row(self) -> dict[str, float]:
+        """The numbers of the epoch that ended last, to six digits."""
+        return {name: float(value) for name, value in self.history[-1].items()}
+
     def position(self) -> str:
+        """Where the run is, for messages."""
         return f"epoch {self.epoch + 1}, step {self.step:,}" if self.step else f"the end of epoch {self.epoch}"
+
+
+def newest_first(run: Path) -> list[Path]:
+    """The checkpoints of a run, from the newest to the oldest."""
+    return sorted((run / run_folder.CHECKPOINTS).glob("step-*.npz"), reverse=True)
 
 
 class DamageError(Exception):
     """A checkpoint that cannot be read; the message is the reason."""
 
 
-class Checkpoints:
-    """The checkpoints of one run, and the models of the epochs that they hold for the best.
+@contextlib.contextmanager
+def writing_epoch(epoch: int, run: Path) -> Iterator[None]:
+    """Explain what to do if the files of an epoch cannot be written.
 
-    A checkpoint is one .npz without pickles: a variable a member, and the state as JSON. Its ZIP container has a
-    CRC-32 of every member. It is the only file that a resumed run believes: history.csv and model.keras are made
-    from it. So each epoch that becomes the best has its model here first, and model.keras is another name for it.
+    Raises:
+        RunError: a file cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"The files of epoch {epoch} cannot be written to {run} ({reason_of(error)}), so the run stops before it "
+            "loses more than this epoch. Free some disk space and continue with `resume=True`."
+        ) from error
+
+
+def reason_of(error: OSError) -> str:
+    """Why a file cannot be written, on one line."""
+    return error.strerror or " ".join(str(error).split())
+
+
+class Checkpoints:
+    """The checkpoints of one run, and the models of their best epochs.
+
+    A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. Its ZIP
+    container has a CRC-32 of every member. A checkpoint is the only file that a resumed run trusts: history.csv and
+    model.keras are made from it. Therefore the model of an epoch that becomes the best is written here first, and
+    model.keras is another name for it.
 
     Args:
-        run: the run's folder.
-        variables: all of the training's variables, by names that are the same in every process.
+        run: the folder of the run.
+        variables: all variables of the training, by names that are the same in every process.
     """
 
     def __init__(self, run: Path, variables: Mapping[str, keras.Variable]) -> None:
@@ -78,11 +114,11 @@ class Checkpoints:
         self.last: Path | None = None  # the newest good one
 
     def write(self, state: State) -> Path:
-        """Write a checkpoint, and remove what nobody needs then.
+        """Write a checkpoint, and remove the files that are no longer needed.
 
         Raises:
             RunError: a variable is no longer finite; nothing was written.
-            OSError: the disk is full; what was there before is there still.
+            OSError: the disk is full; the earlier checkpoints are unchanged.
         """
         path = self.folder / NAME.format(state.epoch * state.steps + state.step)
         with atomic_files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
@@ -98,7 +134,7 @@ class Checkpoints:
         return path
 
     def read(self) -> tuple[State, dict[str, np.ndarray]] | None:
-        """Read the newest checkpoint that is whole, and say so if it is not the newest.
+        """Read the newest checkpoint that is not damaged; print a line for each that is.
 
         Returns:
             The state and the variables' values for `assign`, or `None` where there is no checkpoint.
@@ -106,7 +142,7 @@ class Checkpoints:
         Raises:
             InputError: there are checkpoints, and none can be used.
         """
-        found = sorted(self.folder.glob(NAME.format(0).replace("000000000", "*")), reverse=True)
+        found = newest_first(self.run)
         reasons = []
         for path in found:
             try:
@@ -115,17 +151,18 @@ class Checkpoints:
                 reasons.append(f"{path} {error}")
                 continue
             for reason, damaged in zip(reasons, found, strict=False):
-                print(f"{reason}; going back to {path.name}, {state.position()}.", file=sys.stderr)
+                print(f"{reason}; resuming from {path.name}, {state.position()}.", file=sys.stderr)
                 os.replace(damaged, damaged.with_name(f"damaged-{damaged.name}"))
             self.last = path
             return state, values
         if reasons:
             raise InputError(
-                f"No checkpoint can be used: {'; '.join(reasons)}. Restore one, or begin again with --overwrite."
+                f"No checkpoint can be used: {'; '.join(reasons)}. Restore one, or start again with `overwrite=True`."
             )
         return None
 
     def assign(self, values: Mapping[str, np.ndarray]) -> None:
+        """Set the variables to the values that `read` returned."""
         for name, value in values.items():
             self.variables[name].assign(value)
 
@@ -143,18 +180,18 @@ class Checkpoints:
             raise DamageError(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
         expected = {name: tuple(variable.shape) for name, variable in self.variables.items()}
         if {name: value.shape for name, value in values.items()} != expected:
-            raise DamageError("is of another network")
+            raise DamageError("belongs to another network")
         return state, values
 
     def best(self, epoch: int) -> Path:
-        """Where the model of an epoch, counted from 1, is while it is or may become again the best."""
+        """The file of the model of an epoch, counted from 1, as long as a checkpoint calls it the best."""
         return self.folder / BEST.format(epoch)
 
     def publish(self, state: State) -> None:
-        """Make model.keras the model of the best epoch, or remove it where no epoch is over.
+        """Make model.keras the model of the best epoch, or remove it if no epoch is finished.
 
         Raises:
-            InputError: somebody has removed the model.
+            InputError: the model of the best epoch is missing.
         """
         model = self.run / run_folder.MODEL
         if state.best_epoch is None:
@@ -162,12 +199,12 @@ class Checkpoints:
             return
         best = self.best(state.best_epoch)
         if not best.exists():
-            raise InputError(f"{best}, the model of the best epoch, is missing; begin again with --overwrite.")
+            raise InputError(f"{best}, the model of the best epoch, is missing; start again with `overwrite=True`.")
         atomic_files.link(best, model)
 
     def _prune(self, state: State) -> None:
-        """Keep the newest checkpoints, and the models that they hold for the best."""
-        found = sorted(self.folder.glob(NAME.format(0).replace("000000000", "*")), reverse=True)
+        """Keep the newest checkpoints and the models of their best epochs; remove the others."""
+        found = newest_first(self.run)
         needed = {self.best(state.best_epoch)} if state.best_epoch is not None else set()
         for path in found[:KEPT]:
             with (

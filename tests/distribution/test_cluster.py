@@ -64,7 +64,7 @@ def test_hosts_take_the_steps_of_one(count, batch_size, nine, tmp_path):
     results, errors = finish(start(nine, tmp_path / "two", count, batch_size=batch_size))
     for result in results:
         assert_same_training(tmp_path, one, result)
-    assert f"{count} hosts, {count} devices in all" in errors[0]
+    assert f"{count} workers, {count} devices in all" in errors[0]
     names = {path.name for path in (tmp_path / "two").iterdir()} - {run_folder.LOCK}
     assert names == {path.name for path in (tmp_path / "one").iterdir()} - {run_folder.LOCK}
     assert len(list((tmp_path / "two" / run_folder.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation

@@ -187,21 +187,14 @@ def test_logical_cpus_are_named_in_the_hardware():
 
 
 @pytest.mark.parametrize(
-    ("gpus", "jit", "count", "deterministic", "expected"),
+    ("gpus", "num_devices", "deterministic", "expected"),
     [
-        ([], "auto", 1, False, (False, "on a CPU, XLA's convolutions halve the speed of this network")),
-        (["gpu"], "auto", 1, False, (True, "XLA fuses the step on a GPU")),
-        (["gpu"], "auto", 1, True, (False, "deterministic")),
-        (["gpu"], "auto", 2, False, (False, "Keras compiles no step that is spread over devices")),
-        ([], "on", 1, False, (True, "as asked")),
-        (["gpu"], "off", 2, True, (False, "as asked")),
+        ([], 1, False, (False, "on a CPU, XLA's convolutions halve the speed of this network")),
+        (["gpu"], 1, False, (True, "XLA fuses the step on a GPU")),
+        (["gpu"], 1, True, (False, "deterministic")),
+        (["gpu"], 2, False, (False, "Keras does not compile a step on several devices")),
     ],
 )
-def test_xla_is_for_one_gpu(gpus, jit, count, deterministic, expected, monkeypatch):
+def test_xla_is_for_one_gpu(gpus, num_devices, deterministic, expected, monkeypatch):
     monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
-    assert choose_jit(jit, count, deterministic) == Jit(*expected)
-
-
-def test_xla_cannot_be_had_on_several_devices():
-    with pytest.raises(OptionError, match="--jit on compiles for one device, and the step is spread over 2; leave it"):
-        choose_jit("on", 2)
+    assert choose_jit(num_devices, deterministic) == Jit(*expected)

@@ -67,14 +67,14 @@ def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     assert "2 logical CPUs" in json.loads((run / run_folder.EVALUATION).read_text())["provenance"]["hardware"]
 
 
-def test_a_batch_that_is_normalized_as_a_whole_is_not_shared_out():
+def test_a_batch_that_is_normalized_as_a_whole_is_not_split():
     network = ARCHITECTURES["batchnorm"]
     check_batch(network, ["CPU:0"], False, "replicas")
     check_batch(network, ["CPU:0", "CPU:1"], False, "two-tower")  # each device has the whole batch
     check_batch(ARCHITECTURES["paper"], ["CPU:0", "CPU:1"], True, "replicas")
-    with pytest.raises(OptionError, match="'batchnorm' normalizes whole batches, .* not on CPU:0, CPU:1; give"):
+    with pytest.raises(OptionError, match="'batchnorm' normalizes whole batches, .* not on CPU:0, CPU:1; choose"):
         check_batch(network, ["CPU:0", "CPU:1"], False, "replicas")
-    with pytest.raises(OptionError, match="not on several hosts; give --devices gpu:1 or cpu:1"):
+    with pytest.raises(OptionError, match="not on several workers; choose the `devices` gpu:1 or cpu:1"):
         check_batch(network, ["CPU:0"], True, "replicas")
 
 

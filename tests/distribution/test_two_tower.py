@@ -122,7 +122,7 @@ def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):
         process.kill()
     other = {"layout": {"two-tower": "replicas", "replicas": "two-tower"}[first], "resume": True}
     two = train(nine, tmp_path / "two", "cpu:2", epochs=20, keywords={"devices": "cpu:2", **other})
-    assert "Going on at epoch " in two["errors"]
+    assert "Resuming at epoch " in two["errors"]
     assert_same_training(tmp_path, one, two)
 
 

@@ -94,7 +94,7 @@ def test_two_kills_leave_no_trace(folder, tmp_path):
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    assert "Going on at epoch " in finish(start(run, folder))
+    assert "Resuming at epoch " in finish(start(run, folder))
     finish(whole)
     assert_equal(run, tmp_path / "whole", EPOCHS)
 
@@ -141,4 +141,4 @@ def test_a_signal_saves_and_names_the_command(number, code, folder, tmp_path):
     assert process.returncode == code, output
     last = output.splitlines()[-1]
     assert last.startswith(f"Stopped by {number.name} at epoch "), output
-    assert last.endswith(f"Go on with:  alexnet-keras train --run {run} --resume")
+    assert last.endswith(f". To continue, train with the --run {run} and --resume.")

@@ -111,7 +111,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, cap
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "step-000000002.npz is damaged (" in said
-    assert "; going back to step-000000001.npz, epoch 1, step 1.\n" in said
+    assert "; resuming from step-000000001.npz, epoch 1, step 1.\n" in said
 
     made.assign(arrays)
     made.write(state(step=2))  # the same step again
@@ -151,7 +151,7 @@ def test_where_all_are_damaged_nothing_is_begun_again(tmp_path):
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     make(tmp_path).write(state())
     other = Checkpoints(tmp_path, {"model/dense/0": keras.Variable(np.zeros((3, 5), "float32"))})
-    with pytest.raises(InputError, match="step-000000001.npz is of another network"):
+    with pytest.raises(InputError, match="step-000000001.npz belongs to another network"):
         other.read()
 
 
@@ -192,5 +192,5 @@ def test_the_model_of_the_best_epoch_is_published(tmp_path):
 
 
 def test_a_missing_best_model_is_named(tmp_path):
-    with pytest.raises(InputError, match="best-00003.keras, the model of the best epoch, is missing; begin again with"):
+    with pytest.raises(InputError, match="best-00003.keras, the model of the best epoch, is missing; start again with"):
         make(tmp_path).publish(state(best_epoch=3))

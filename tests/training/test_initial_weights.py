@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,15 +9,13 @@ import pytest
 from support import cli, only_error
 from support.processes import history
 
-from alexnet_keras.config import recipes
 from alexnet_keras.config.variants import architecture
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model, weights_of
-from alexnet_keras.system.errors import InputError, Interrupted, OptionError
+from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import feature_cache, run_folder
-from alexnet_keras.training.recorder import Recorder
 from alexnet_keras.training.train import train
 from alexnet_keras.weights import trained_weights
 
@@ -43,12 +38,19 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def config(folder, file):
-    """Two epochs of three steps, the first with frozen convolutions."""
-    values = {"data": str(folder), "architecture": narrow(), "input_size": 67, "batch_size": 5, "epochs": 2}
-    values |= {"precision": "float32", "weights": str(file), "freeze": "conv5", "cache_features": True}
-    return dataclasses.replace(recipes.quickstart(), **values)
+@pytest.fixture(scope="module")
+def transfer(config, file):
+    """Two epochs with frozen convolutions."""
+    values = {"architecture": narrow(), "weights": str(file), "freeze": "conv5", "cache_features": True}
+    return dataclasses.replace(config, **values)
+
+
+@pytest.fixture(scope="module")
+def cached(transfer, tmp_path_factory):
+    """A run that was fitted to cached features."""
+    run = tmp_path_factory.mktemp("runs") / "cached"
+    train(transfer, run)
+    return run
 
 
 def trained(run):
@@ -81,39 +83,31 @@ def test_the_two_parts_compute_what_the_network_does(variant, last):
     np.testing.assert_allclose(head(trunk(pictures)), model(pictures), rtol=1e-5, atol=1e-6)
 
 
-def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(config, file, tmp_path, capsys):
-    train(config, tmp_path / "run")
-    message = (
-        f"Weights of conv1, conv2, conv3, conv4, conv5, fc6, fc7 from {file}; new: fc8; those up to conv5 are frozen\n"
-    )
-    assert message in capsys.readouterr().err
-    given, after = trained_weights.read(file), trained(tmp_path / "run")
+def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(cached, file):
+    given, after = trained_weights.read(file), trained(cached)
     assert_equal(given, after, CONVOLUTIONS)
     assert not np.array_equal(given.layers["fc6"]["kernel"], after.layers["fc6"]["kernel"])
     assert after.layers["fc8"]["bias"].shape == (3,)
     assert (after.mean, after.stddev) == ((100.0, 110.0, 120.0), 50.0)
-    values = json.loads((tmp_path / "run" / "config.json").read_text())
+    values = json.loads((cached / "config.json").read_text())
     assert values["weights"] == str(file)
     assert values["measured"]["weights"]["new_layers"] == ["fc8"]
 
 
-def test_cached_features_change_nothing(config, tmp_path, monkeypatch):
-    train(config, tmp_path / "cached")
-    computed = []
-    fits = feature_cache.fits
-    monkeypatch.setattr(feature_cache, "fits", lambda *arguments: computed.append(fits(*arguments)))
-    train(config, tmp_path / "anew")
-    assert computed == [True]
-    assert history(tmp_path / "cached")[-1]["loss"] == pytest.approx(history(tmp_path / "anew")[-1]["loss"], rel=1e-4)
-    one, other = trained(tmp_path / "cached"), trained(tmp_path / "anew")
+def test_features_that_do_not_fit_into_memory_are_computed_in_every_epoch(
+    cached, transfer, file, tmp_path, monkeypatch, capsys
+):
+    """And cached features change nothing."""
+    monkeypatch.setattr(feature_cache, "fits_in_memory", lambda num_bytes: False)
+    train(transfer, tmp_path / "run")
+    printed = capsys.readouterr().err
+    assert "The features of the frozen layers do not fit into memory and are computed in every epoch." in printed
+    layers = "conv1, conv2, conv3, conv4, conv5, fc6, fc7"
+    assert f"Weights of {layers} from {file}; new: fc8; those up to conv5 are frozen\n" in printed
+    assert history(cached)[-1]["loss"] == pytest.approx(history(tmp_path / "run")[-1]["loss"], rel=1e-4)
+    one, other = trained(cached), trained(tmp_path / "run")
     for layer in ("fc6", "fc7", "fc8"):
         np.testing.assert_allclose(one.layers[layer]["kernel"], other.layers[layer]["kernel"], rtol=1e-3, atol=1e-5)
-
-
-def test_features_that_do_not_fit_into_memory_are_computed_anew(config, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(feature_cache.psutil, "virtual_memory", lambda: SimpleNamespace(available=100, total=100))
-    train(dataclasses.replace(config, epochs=1), tmp_path / "run")
-    assert "The features of the frozen layers do not fit into memory and are computed anew." in capsys.readouterr().err
 
 
 def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
@@ -132,49 +126,40 @@ def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
         np.testing.assert_allclose(values, trunk(images), rtol=1e-5, atol=1e-5)
 
 
-def test_layers_learn_when_their_epochs_are_over(config, file, tmp_path):
-    train(dataclasses.replace(config, freeze="conv3", freeze_epochs=1), tmp_path / "run")
-    given, after = trained_weights.read(file), trained(tmp_path / "run")
+@pytest.fixture(scope="module")
+def thawed(transfer, tmp_path_factory):
+    """A run whose layers up to conv3 are frozen for the first of two epochs."""
+    run = tmp_path_factory.mktemp("runs") / "thawed"
+    train(dataclasses.replace(transfer, freeze="conv3", freeze_epochs=1), run)
+    return run
+
+
+def test_layers_learn_when_their_epochs_are_over(thawed, file):
+    given, after = trained_weights.read(file), trained(thawed)
     for layer in CONVOLUTIONS:
         assert not np.array_equal(given.layers[layer]["kernel"], after.layers[layer]["kernel"]), layer
-    assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
+    assert [row["epoch"] for row in history(thawed)] == [1, 2]
 
 
 @pytest.mark.parametrize(
     "batches", [pytest.param(2, marks=pytest.mark.slow), 5, pytest.param(7, marks=pytest.mark.slow)]
 )
-def test_it_goes_on_without_the_file(batches, config, file, tmp_path, monkeypatch):
-    """Within the frozen epoch, in its validation, and within the other."""
-    config = dataclasses.replace(config, freeze_epochs=1)
-    train(config, tmp_path / "whole")
-    left = [batches]
+def test_a_run_resumes_without_the_file(batches, transfer, thawed, stopped, file, tmp_path):
+    """Within the frozen epoch, in its validation, and within the other epoch."""
     copy = tmp_path / "copy.npz"
     copy.write_bytes(file.read_bytes())
-
-    def counting(original):
-        def batch_end(self, batch, logs=None):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
-            original(self, batch, logs)
-
-        return batch_end
-
-    with monkeypatch.context() as patch:
-        for name in ("on_train_batch_end", "on_test_batch_end"):
-            patch.setattr(Recorder, name, counting(getattr(Recorder, name)))
-        with pytest.raises(Interrupted):
-            train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
+    config = dataclasses.replace(transfer, weights=str(copy), freeze="conv3", freeze_epochs=1)
+    stopped(config, tmp_path / "run", batches)
     copy.unlink()
     resumed, _ = run_folder.read_config(tmp_path / "run")
     train(resumed, tmp_path / "run", resume=True)
-    assert history(tmp_path / "run") == history(tmp_path / "whole")
-    one, other = trained(tmp_path / "run"), trained(tmp_path / "whole")
+    assert history(tmp_path / "run") == history(thawed)
+    one, other = trained(tmp_path / "run"), trained(thawed)
     for layer, values in one.layers.items():
         np.testing.assert_allclose(values["kernel"], other.layers[layer]["kernel"], rtol=1e-5, atol=1e-7)
 
 
-def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_path, monkeypatch):
+def test_a_run_without_a_checkpoint_needs_its_file_unchanged(transfer, file, tmp_path, monkeypatch):
     copy = tmp_path / "copy.npz"
     copy.write_bytes(file.read_bytes())
 
@@ -185,7 +170,7 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_p
         patch.setattr("alexnet_keras.training.train.fit", killed)
         patch.setattr(run_folder, "discard_if_empty_handed", lambda run: None)
         with pytest.raises(KeyboardInterrupt):
-            train(dataclasses.replace(config, weights=str(copy)), tmp_path / "run")
+            train(dataclasses.replace(transfer, weights=str(copy)), tmp_path / "run")
     resumed, _ = run_folder.read_config(tmp_path / "run")
     found = trained_weights.read(copy)
     found.layers["fc7"]["bias"][0] += 1
@@ -194,16 +179,16 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(config, file, tmp_p
         train(resumed, tmp_path / "run", resume=True)
 
 
-def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
+def test_what_cannot_be_taken_over_leaves_no_folder(transfer, file, tmp_path):
     found = trained_weights.read(file)
     path = tmp_path / "lacking.npz"
     trained_weights.export(
         path, dataclasses.replace(found, layers={k: v for k, v in found.layers.items() if k != "conv2"})
     )
     with pytest.raises(InputError, match="lacking.npz lacks conv2, so --freeze conv5 cannot keep what it learnt"):
-        train(dataclasses.replace(config, weights=str(path)), tmp_path / "run")
+        train(dataclasses.replace(transfer, weights=str(path)), tmp_path / "run")
     with pytest.raises(InputError, match=r"has conv1/kernel of shape \(11, 11, 3, 8\), the model needs"):
-        train(dataclasses.replace(config, architecture=narrow(filters=(16, 8, 8, 8, 8))), tmp_path / "run")
+        train(dataclasses.replace(transfer, architecture=narrow(filters=(16, 8, 8, 8, 8))), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -216,9 +201,9 @@ def test_what_cannot_be_taken_over_leaves_no_folder(config, file, tmp_path):
         ({"freeze": "none", "freeze_epochs": 2}, "freeze_epochs 2 needs layers to freeze; name the last of them"),
     ],
 )
-def test_configurations_that_contradict_themselves(changes, message, config):
+def test_configurations_that_contradict_themselves(changes, message, transfer):
     with pytest.raises(OptionError, match=message):
-        dataclasses.replace(config, **changes)
+        dataclasses.replace(transfer, **changes)
 
 
 def test_the_recipe_on_the_command_line(tmp_path):

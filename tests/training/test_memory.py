@@ -21,9 +21,9 @@ from pathlib import Path
 
 import psutil
 
-from alexnet_keras.training.recorder import Recorder
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.recipes import recipe
+from alexnet_keras.training.callbacks.position import Position
 from alexnet_keras.training.train import train
 
 run, values = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -31,13 +31,13 @@ if "filters" in values:
     values["architecture"] = Architecture(
         name="tiny", towers=2, filters=tuple(values.pop("filters")), hidden_units=(16, 16), initializer="he_normal"
     )
-resident, process, step = [], psutil.Process(), Recorder.on_train_batch_end
+resident, process, step = [], psutil.Process(), Position.on_train_batch_end
 
 def watch(self, batch, logs=None):
     step(self, batch, logs)
     resident.append(process.memory_info().rss)
 
-Recorder.on_train_batch_end = watch
+Position.on_train_batch_end = watch
 train(dataclasses.replace(recipe("quickstart"), **values), run)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({"resident": resident, "peak": peak}))

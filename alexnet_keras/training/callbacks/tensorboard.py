@@ -1,44 +1,45 @@
-"""What TensorBoard shows of a run: scalars, the filters of the first layer."""
+"""Write what TensorBoard shows of a run: scalars and the filters of the first layer."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.training.checkpoints import State
+
 ENLARGE = 4  # a filter of 11 x 11 becomes 44 x 44 pixels
 
 
-class Board:
-    """Event files of one process; TensorBoard joins those of a resumed run.
+class TensorBoardLog(keras.callbacks.Callback):
+    """Write event files of each epoch; TensorBoard joins those of a resumed run.
 
     Args:
-        folder: where they go: a subfolder for what was measured in training, and one for validation, so that
+        folder: where the files go: the subfolder `train` for what training measures, `validation` for the rest, so that
             TensorBoard draws both into one diagram.
+        state: its last row of history is written.
+        network: the whole network that trains.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, state: State, network: keras.Model) -> None:
+        super().__init__()
+        self.state, self.network = state, network
         self.train, self.validation = (
             tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
         )
 
-    def write(self, epoch: int, row: Mapping[str, float], model: keras.Model) -> None:
-        """Draw an epoch.
-
-        Args:
-            epoch: its number, from 1.
-            row: as in history.csv.
-            model: with the epoch's weights.
-        """
-        with self.train.as_default(epoch):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = self.state.last_row()
+        with self.train.as_default(epoch + 1):
             for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
                 tf.summary.scalar(name, row[name])
-            kernels = [layer.kernel for layer in model.layers if layer.name in ("conv1", "conv1a", "conv1b")]
+            kernels = [layer.kernel for layer in self.network.layers if split_tower(layer.name)[0] == "conv1"]
             grid = filter_grid(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
             tf.summary.image("conv1", grid[None])
-        with self.validation.as_default(epoch):
+        with self.validation.as_default(epoch + 1):
             for name in ("loss", "top1_error"):
                 tf.summary.scalar(name, row[f"validation_{name}"])
         self.train.flush()
@@ -46,7 +47,7 @@ class Board:
 
 
 def filter_grid(kernels: np.ndarray) -> np.ndarray:
-    """The filters of a first layer as a picture, each stretched to its own range, as in figure 3 of the paper.
+    """Arrange the filters of a first layer in a grid, each stretched to its own range, as in figure 3 of the paper.
 
     Args:
         kernels: `(h, w, 3, filters)`.

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.training.tensorboard import Board, filter_grid
+from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog, filter_grid
+from alexnet_keras.training.checkpoints import State
 
 ROW = {
     "loss": 1.5,
@@ -30,7 +31,8 @@ def events(folder):
 
 def test_scalars_and_filters(tiny, tmp_path):
     model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
-    Board(tmp_path).write(4, ROW, model)
+    state = State(steps=1, history=[{name: str(value) for name, value in ROW.items()}])
+    TensorBoardLog(tmp_path, state, model).on_epoch_end(3)
     train, validation = events(tmp_path / "train"), events(tmp_path / "validation")
     for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
         assert train[name] == (4, np.float32(ROW[name]))

@@ -1,0 +1,39 @@
+"""Keep the model of the epoch with the lowest validation error."""
+
+from typing import Any
+
+import keras
+
+from alexnet_keras.system import atomic_files
+from alexnet_keras.training.checkpoints import Checkpoints, State, writing_epoch
+
+
+class BestModel(keras.callbacks.Callback):
+    """Save the model of an epoch that is better than all before, under a name that says its epoch.
+
+    Best is the lowest validation error; of equal errors, the lower validation loss. The loss alone is no measure of the
+    error, since it includes the label smoothing of training.
+
+    Args:
+        state: knows the best epoch so far; changed in place.
+        checkpoints: names the files.
+        network: the whole network that trains; what is fitted may be a part of it.
+        blank: a float32 network of the same architecture. It takes the weights and is saved, so that everything that is
+            made from the run computes in float32.
+    """
+
+    def __init__(self, state: State, checkpoints: Checkpoints, network: keras.Model, blank: keras.Model) -> None:
+        super().__init__()
+        self.state, self.checkpoints, self.network, self.blank = state, checkpoints, network, blank
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None
+        result = [1 - logs["val_accuracy"], logs["val_loss"]]
+        if self.state.best is not None and self.state.best <= result:
+            return
+        for source, target in zip(self.network.weights, self.blank.weights, strict=True):
+            target.assign(source)
+        path = self.checkpoints.best(epoch + 1)
+        with writing_epoch(epoch + 1, self.checkpoints.run), atomic_files.appear_whole(path) as partial:
+            self.blank.save(partial)
+        self.state.best, self.state.best_epoch = result, epoch + 1

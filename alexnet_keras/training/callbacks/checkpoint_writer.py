@@ -1,0 +1,116 @@
+"""Write checkpoints, so that a run can be resumed after any moment."""
+
+import signal
+import sys
+import time
+from typing import Any
+
+import keras
+
+from alexnet_keras.distribution.replicas import Replicas
+from alexnet_keras.system.errors import Interrupted, RunError
+from alexnet_keras.system.signals import Signals
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.callbacks.epoch_log import COLUMNS
+from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
+
+
+class CheckpointWriter(keras.callbacks.Callback):
+    """Write a checkpoint every few minutes, at the end of each epoch, and before a signal stops the run.
+
+    A checkpoint is what makes an epoch count. history.csv and model.keras are made from it afterwards, and made again
+    when the run is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is
+    kept, and the user may free some space.
+
+    Args:
+        state: what a checkpoint holds besides variables; its epoch ends here.
+        checkpoints: where the state goes.
+        accuracy: the accuracy metric; its sums and those of the loss are a part of the state.
+        replicas: only the chief writes, and all workers must stop at the same step.
+        signals: asked after every step.
+        minutes: minutes between checkpoints within an epoch.
+        cause: the likely cause if a weight is no longer finite.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        checkpoints: Checkpoints,
+        accuracy: keras.metrics.Metric,
+        replicas: Replicas,
+        signals: Signals,
+        minutes: float,
+        cause: str,
+    ) -> None:
+        super().__init__()
+        self.state, self.checkpoints, self.accuracy = state, checkpoints, accuracy
+        self.replicas, self.signals, self.seconds, self.cause = replicas, signals, 60 * minutes, cause
+        self.written = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for metric in self.metrics():  # Keras has just reset them, even if the epoch is entered in its middle
+            for variable, value in zip(metric.variables, self.state.metrics.get(metric.name, ()), strict=False):
+                variable.assign(value)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        last = self.state.step == self.state.steps
+        if last:
+            self._keep_sums()  # validation resets them
+        due = not last and time.monotonic() - self.written >= self.seconds
+        due, stop = self.replicas.synchronize(due, self.signals.received or 0)
+        if stop:
+            self._stop(stop)
+        if due:
+            self._write()
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        _, stop = self.replicas.synchronize(False, self.signals.received or 0)
+        if stop:
+            self._stop(stop)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.state.end_epoch()
+        self._write()
+        with writing_epoch(epoch + 1, self.checkpoints.run):
+            self.publish()
+
+    def publish(self) -> None:
+        """Make model.keras and history.csv agree with the state."""
+        if self.replicas.is_chief:
+            self.checkpoints.publish(self.state)
+            run_folder.write_history(self.checkpoints.run, COLUMNS, self.state.history)
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracy."""
+        return [next(metric for metric in self.model.metrics if metric.name == "loss"), self.accuracy]
+
+    def _keep_sums(self) -> None:
+        self.state.metrics = {
+            metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in self.metrics()
+        }
+
+    def _write(self) -> bool:
+        state = self.state
+        if 0 < state.step < state.steps:
+            self._keep_sums()
+        self.written = time.monotonic()
+        if not self.replicas.is_chief:
+            return True
+        try:
+            self.checkpoints.write(state)
+        except OSError as error:
+            last = self.checkpoints.last
+            print(
+                f"Warning: the checkpoint at {state.position()} cannot be written ({reason_of(error)}). Training "
+                f"continues{f', and {last.name} is kept' if last else ' without a checkpoint'}.",
+                file=sys.stderr,
+            )
+            return False
+        except RunError as error:
+            raise RunError(f"{error} This happened at {state.position()}. {self.cause}") from error
+        return True
+
+    def _stop(self, number: int) -> None:
+        saved = self._write()
+        name = signal.Signals(number).name
+        raise Interrupted(f"{name} at {self.state.position()}{'' if saved else ', which could not be saved'}", number)

@@ -1,0 +1,57 @@
+"""Record the numbers of every epoch."""
+
+from typing import Any
+
+import keras
+
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.training import learning_rates
+from alexnet_keras.training.checkpoints import State
+
+COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "loss",
+    "top1_error",
+    "validation_loss",
+    "validation_top1_error",
+    "images_per_second",
+    "seconds",
+)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Append a row to the history of the state, from which history.csv is made.
+
+    Args:
+        state: its history gets the rows.
+        config: the configuration of the run.
+        images_per_epoch: the training images of an epoch.
+    """
+
+    def __init__(self, state: State, config: TrainConfig, images_per_epoch: int) -> None:
+        super().__init__()
+        self.state, self.images_per_epoch = state, images_per_epoch
+        self.learning_rate = learning_rates.learning_rate(
+            config.schedule, config.learning_rate, config.epochs, state.steps
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None
+        values = (
+            self._last_learning_rate(),
+            logs["loss"],
+            1 - logs["accuracy"],
+            logs["val_loss"],
+            1 - logs["val_accuracy"],
+            self.images_per_epoch / self.state.train_seconds,
+            self.state.seconds,
+        )
+        row = (str(epoch + 1), *(f"{value:.6g}" for value in values))
+        self.state.history.append(dict(zip(COLUMNS, row, strict=True)))
+
+    def _last_learning_rate(self) -> float:
+        """The learning rate of the step that was done last: the optimizer's own is that of the next step."""
+        if callable(self.learning_rate):
+            return float(self.learning_rate(max(0, int(self.model.optimizer.iterations.numpy()) - 1)))
+        return float(self.model.optimizer.learning_rate.numpy())

@@ -1,0 +1,55 @@
+"""Print the progress of a training, and one line for each epoch."""
+
+import sys
+from typing import Any
+
+import keras
+
+from alexnet_keras.system.progress import Progress
+from alexnet_keras.training.checkpoints import State
+
+
+class ProgressLine(keras.callbacks.Callback):
+    """Show how far the run is, and print the numbers of each epoch when it has ended.
+
+    Args:
+        state: where the run is.
+        epochs: the epochs of the run.
+        images_per_epoch: the training images of an epoch.
+    """
+
+    def __init__(self, state: State, epochs: int, images_per_epoch: int) -> None:
+        super().__init__()
+        self.state, self.epochs, self.images_per_epoch = state, epochs, images_per_epoch
+        self.images = self._images_done()
+        self.progress = Progress("", epochs * images_per_epoch - self.images)
+
+    def _images_done(self) -> int:
+        state = self.state
+        return self.images_per_epoch * state.epoch + self.images_per_epoch * state.step // state.steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.progress.label = f"Epoch {epoch + 1}/{self.epochs}, of all"
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None
+        before, self.images = self.images, self._images_done()
+        self.progress.advance(self.images - before, f"loss {logs['loss']:.3f}  error {1 - logs['accuracy']:.1%}")
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.close()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row = self.state.last_row()
+        print(
+            f"Epoch {epoch + 1}/{self.epochs}  loss {row['loss']:.3f}  error {row['top1_error']:.1%}  "
+            f"val loss {row['validation_loss']:.3f}  val error {row['validation_top1_error']:.1%}  "
+            f"{row['images_per_second']:.0f} images/s  {row['seconds']:.0f} s"
+            f"{'  saved' if self.state.best_epoch == epoch + 1 else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def close(self) -> None:
+        """Clear the line of progress on a terminal."""
+        self.progress.close()

@@ -1,0 +1,97 @@
+"""Print what a run is about to do."""
+
+import dataclasses
+import math
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from alexnet_keras.config.recipes import RECIPES, recipe
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.distribution.replicas import Replicas
+from alexnet_keras.system.hardware import describe
+from alexnet_keras.training.build import TrainingNetwork
+from alexnet_keras.training.checkpoints import KEPT
+from alexnet_keras.training.inputs import Inputs
+
+COLUMNS = 100  # of a line
+ELSEWHERE = ("recipe", "architecture", "data", "data_dir", "manual_dir", "split")  # fields with a line of their own
+
+
+def print_plan(
+    config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNetwork, replicas: Replicas, policy: str
+) -> None:
+    """Print recipe, variant, data, run, hardware, precision and disk space on standard error, aligned."""
+    if not replicas.is_chief:
+        return
+    recipe_changes, network_changes = changes(config)
+    jit = choose_jit(replicas.num_devices, config.deterministic)
+    chosen = choose_precision(config.precision, deterministic=config.deterministic)
+    reason = chosen.reason if chosen.policy == policy else "as the run began"
+    dataset = inputs.dataset
+    rows = {
+        "recipe": config.recipe + recipe_changes,
+        "variant": config.architecture.name + network_changes,
+        "data": f"{dataset.name}: {len(inputs.training):,} training and {len(inputs.validation):,} validation images "
+        f"of {len(dataset.class_names):,} classes",
+        "run": str(run),
+        "hardware": describe(replicas.devices) + replicas.describe(network.model),
+        "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",
+        "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, "
+        f"{shutil.disk_usage(run).free / 1e9:,.2f} GB free",
+    }
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(
+            textwrap.fill(
+                f"{name:{width}}  {value}",
+                COLUMNS,
+                subsequent_indent=" " * (width + 2),
+                break_long_words=False,
+                break_on_hyphens=False,
+            ),
+            file=sys.stderr,
+        )
+
+
+def changes(config: TrainConfig) -> tuple[str, str]:
+    """What differs from the recipe, and what differs from the network of the recipe or the variant, for people."""
+    base = recipe(config.recipe) if config.recipe in RECIPES else None
+    network = base.architecture if base else None
+    if network is None or network.name != config.architecture.name:
+        network = ARCHITECTURES.get(config.architecture.name)
+    return _differences(config, base), _differences(config.architecture, network)
+
+
+def _differences(value: Any, base: Any) -> str:
+    if base is None:
+        return ""
+    names = [field.name for field in dataclasses.fields(value) if field.name not in ELSEWHERE]
+    changed = [name for name in names if getattr(value, name) != getattr(base, name)]
+    return " with " + ", ".join(f"{name}={_text(getattr(value, name))}" for name in changed) if changed else ""
+
+
+def _text(value: Any) -> str:
+    return getattr(value, "name", str(value))  # of a schedule, its name
+
+
+def bytes_needed(network: TrainingNetwork) -> int:
+    """The most disk space that a run takes, in bytes, without TensorBoard's files.
+
+    This is a checkpoint and a model for each checkpoint that is kept, and both once more while they are written;
+    model.keras is a second name of one of the models.
+    """
+    checkpoint = sum(_bytes(variable) for variable in network.checkpoints.variables.values())
+    model = sum(_bytes(variable) for variable in network.blank.variables)
+    return (KEPT + 1) * (checkpoint + model)
+
+
+def _bytes(variable: keras.Variable) -> int:
+    return math.prod(variable.shape) * tf.as_dtype(variable.dtype).size

@@ -1,0 +1,45 @@
+"""A short run of a narrow network, and a way to stop it after some batches."""
+
+import dataclasses
+import os
+import signal
+
+import pytest
+from support.train_tiny import NETWORK
+
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.system.errors import Interrupted
+from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
+from alexnet_keras.training.train import train
+
+
+@pytest.fixture(scope="session")
+def config(folder):
+    """Two epochs of three steps; two steps of validation follow each."""
+    values = {"data": str(folder), "architecture": NETWORK, "input_size": 67, "batch_size": 5, "epochs": 2}
+    return dataclasses.replace(recipe("quickstart"), **values, precision="float32")
+
+
+@pytest.fixture(scope="session")
+def stopped():
+    """Start a run, and stop it by SIGTERM after so many batches of training and validation."""
+
+    def run_and_stop(config, run, batches, **options):
+        left = [batches]
+
+        def counting(original):
+            def batch_end(self, batch, logs=None):
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                original(self, batch, logs)
+
+            return batch_end
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted) as error:
+            for name in ("on_train_batch_end", "on_test_batch_end"):
+                patch.setattr(CheckpointWriter, name, counting(getattr(CheckpointWriter, name)))
+            train(config, run, **options)
+        return error.value
+
+    return run_and_stop
