@@ -1,4 +1,4 @@
-"""Several hosts that train one network: who they are, by TF_CONFIG or Slurm, and how they agree."""
+"""The workers of a training on several hosts, as TF_CONFIG or Slurm describes them."""
 
 import json
 import os
@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from alexnet_keras.system.errors import OptionError
 
-PORTS = range(20_000, 30_000)  # above the well-known ones, below those that systems give out
-TASKS = ("chief", "worker")
+PORTS = range(20_000, 30_000)  # above the well-known ports, below those that systems assign
+JOBS = ("chief", "worker")
+FORM = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The hosts of a training. The first is the chief, the only one that writes.
+    """The workers of a training: one process on each host. The first is the chief, the only one that writes.
 
     Attributes:
-        addresses: `host:port` of each.
-        index: which of them this is.
+        addresses: `host:port` of each worker.
+        index: the index of this worker.
     """
 
     addresses: tuple[str, ...]
@@ -30,13 +31,13 @@ class Cluster:
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """The hosts that the environment tells of: by TF_CONFIG, else by a Slurm step of several tasks.
+    """Find the workers that the environment describes: by TF_CONFIG, else by a Slurm step of several tasks.
 
     Returns:
-        The hosts, or `None` where this one is alone.
+        The workers, or `None` if this process is the only one.
 
     Raises:
-        OptionError: what the environment tells makes no sense.
+        OptionError: the environment contradicts itself or cannot be read.
     """
     if environment.get("TF_CONFIG"):
         cluster = from_tf_config(environment["TF_CONFIG"])
@@ -53,35 +54,32 @@ def from_tf_config(text: str) -> Cluster:
     A job `chief` is one more worker, before the others.
 
     Raises:
-        OptionError: it is something else.
+        OptionError: the text has another form.
     """
-    shape = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
         values = json.loads(text)
-        jobs, task, index = values["cluster"], values["task"]["type"], int(values["task"]["index"])
-        addresses = {job: [str(address) for address in jobs[job]] for job in TASKS if job in jobs}
-        unknown = set(jobs) - set(TASKS)
+        jobs, job, index = values["cluster"], values["task"]["type"], int(values["task"]["index"])
+        addresses = {name: [str(address) for address in jobs[name]] for name in JOBS if name in jobs}
+        unknown = set(jobs) - set(JOBS)
     except (ValueError, KeyError, TypeError) as error:
-        raise OptionError(f"TF_CONFIG cannot be read; it must look like {shape}, got {text!r}.") from error
+        raise OptionError(f"TF_CONFIG cannot be read; it must look like {FORM}, got {text!r}.") from error
     if unknown:
-        raise OptionError(
-            f"TF_CONFIG has {', '.join(sorted(unknown))}; all hosts of a training are 'worker' or 'chief'."
-        )
-    together = [address for job in TASKS for address in addresses.get(job, [])]
-    for address in together:
+        raise OptionError(f"TF_CONFIG has the job {', '.join(sorted(unknown))}; use only 'worker' and 'chief'.")
+    workers = [address for name in JOBS for address in addresses.get(name, [])]
+    for address in workers:
         if not re.fullmatch(r"[^:/\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address):
             raise OptionError(f"TF_CONFIG has the address {address!r}; it must look like 'host:port'.")
-    if len(set(together)) < len(together):
-        raise OptionError(f"TF_CONFIG names an address twice: {', '.join(together)}.")
-    if task not in addresses or not 0 <= index < len(addresses[task]):
-        raise OptionError(f"TF_CONFIG says that this is {task} {index}, which its cluster does not have.")
-    return Cluster(tuple(together), together.index(addresses[task][index]))
+    if len(set(workers)) < len(workers):
+        raise OptionError(f"TF_CONFIG has an address twice: {', '.join(workers)}; each worker needs its own.")
+    if job not in addresses or not 0 <= index < len(addresses[job]):
+        raise OptionError(f"TF_CONFIG says that this is {job} {index}, which its cluster lacks; correct the task.")
+    return Cluster(tuple(workers), workers.index(addresses[job][index]))
 
 
 def from_slurm(environment: Mapping[str, str]) -> Cluster:
-    """The hosts of a Slurm step (`srun`), one task a node; a task uses all GPUs that it is given.
+    """The workers of a Slurm step (`srun`) with one task on each node; a task uses all GPUs that it is given.
 
-    `tf.distribute.cluster_resolver.SlurmClusterResolver` needs nvidia-smi, sorts node10 before node2 so that its ranks
+    `tf.distribute.cluster_resolver.SlurmClusterResolver` needs nvidia-smi, sorts node10 before node2, so that its ranks
     are not Slurm's, and gives every job the same port.
 
     Raises:
@@ -95,19 +93,22 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
     hosts = expand_nodes(nodes)
     if not re.fullmatch(r"1(\(x\d+\))?(,1(\(x\d+\))?)*", tasks):
         raise OptionError(
-            f"Slurm starts {tasks} tasks a node; start one, with srun --ntasks-per-node=1; it has all of its GPUs."
+            f"Slurm starts {tasks} tasks on the nodes; start one on each with srun --ntasks-per-node=1. "
+            "A task uses all GPUs of its node."
         )
     if not (rank.isdecimal() and job.isdecimal() and int(rank) < len(hosts)):
-        raise OptionError(f"Slurm says that this is task {rank!r} of job {job!r} on {nodes}, which cannot be.")
-    port = PORTS[int(job) % len(PORTS)]  # so that two jobs may share a node
+        raise OptionError(
+            f"Slurm says that this is task {rank!r} of job {job!r} on {nodes}, which is impossible; set TF_CONFIG."
+        )
+    port = PORTS[int(job) % len(PORTS)]  # so that two jobs can share a node
     return Cluster(tuple(f"{host}:{port}" for host in hosts), int(rank))
 
 
 def expand_nodes(nodes: str) -> list[str]:
-    """`a[1-2,05],b` as `a1, a2, a05, b`, in Slurm's order.
+    """Expand `a[1-2,05],b` to `a1, a2, a05, b`, in Slurm's order.
 
     Raises:
-        OptionError: it cannot be read.
+        OptionError: the text cannot be read.
     """
     found: list[str] = []
     for part in re.findall(r"(?:[^,\[\]]|\[[^\[\]]*\])+|.", nodes):
@@ -128,17 +129,17 @@ def expand_nodes(nodes: str) -> list[str]:
 
 
 def check_cluster(cluster: Cluster, batch_size: int, devices: str, layout: str) -> None:
-    """Whether the hosts can train so.
+    """Refuse what several workers cannot do.
 
     Raises:
-        OptionError: not so.
+        OptionError: the batch, the devices or the layout do not suit the workers.
     """
     count = len(cluster.addresses)
     if batch_size % count:
         raise OptionError(
-            f"--batch-size {batch_size} cannot be dealt out to {count} hosts; choose a multiple of {count}."
+            f"`batch_size` {batch_size} cannot be divided among {count} workers; choose a multiple of {count}."
         )
     if layout != "replicas":
-        raise OptionError(f"--layout {layout} is for one host, and there are {count}.")
+        raise OptionError(f"`layout` {layout} is for one worker, and there are {count}; choose replicas.")
     if devices.startswith("cpu:") and devices != "cpu:1":
-        raise OptionError(f"--devices {devices}: each of several hosts has one CPU; leave it out, or name GPUs.")
+        raise OptionError(f"`devices` {devices}: each of several workers has one CPU; leave it out, or name GPUs.")

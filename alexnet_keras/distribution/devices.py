@@ -1,4 +1,4 @@
-"""Where the network is computed, and in which precision."""
+"""The devices on which the network is computed."""
 
 import re
 from collections.abc import Callable
@@ -14,60 +14,64 @@ MOST_CPUS = 16  # logical CPUs share the same threads: they are for trying thing
 
 @dataclass(frozen=True)
 class Request:
-    """Devices that a user asks for: `auto`, or `gpu` or `cpu` with their numbers."""
+    """The devices that a user asks for: `auto`, or `gpu` or `cpu` with their numbers."""
 
     kind: str
     numbers: tuple[int, ...] = ()
 
 
 def parse(devices: str) -> Request:
-    """Read `auto`, `gpu:2`, `gpu:0,1` or `cpu:2`. A number is a count, numbers with a comma are names.
+    """Read `auto`, `gpu:2`, `gpu:0,1` or `cpu:2`. A single number is a count; numbers with a comma are names.
 
     Raises:
-        OptionError: it is none of these.
+        OptionError: the text has another form.
     """
     if devices == "auto":
         return Request("auto")
     match = re.fullmatch(r"(gpu|cpu):([0-9]+(?:,[0-9]+)*)", devices, re.ASCII)
     if match is None:
-        raise OptionError(f"--devices {devices!r} cannot be read; give {FORMS}.")
+        raise OptionError(f"`devices` {devices!r} cannot be read; choose {FORMS}.")
     kind, numbers = match[1], [int(number) for number in match[2].split(",")]
     if len(numbers) == 1:
         if numbers[0] < 1:
-            raise OptionError(f"--devices {devices} asks for no device: the number is how many; give {FORMS}.")
+            raise OptionError(f"`devices` {devices} asks for no device: the number is a count; choose {FORMS}.")
         if kind == "cpu" and numbers[0] > MOST_CPUS:
-            raise OptionError(f"--devices {devices}: at most cpu:{MOST_CPUS}, since logical CPUs share the same cores.")
+            raise OptionError(
+                f"`devices` {devices} asks for too many CPUs; choose at most cpu:{MOST_CPUS}, since logical CPUs share "
+                "the same cores."
+            )
         return Request(kind, tuple(range(numbers[0])))
     if kind == "cpu":
-        raise OptionError(f"--devices {devices}: logical CPUs have no names; say how many, as in cpu:{len(numbers)}.")
+        raise OptionError(f"`devices` {devices}: logical CPUs have no names; give a count, such as cpu:{len(numbers)}.")
     if len(set(numbers)) < len(numbers):
-        raise OptionError(f"--devices {devices} names a GPU twice; name each once.")
+        raise OptionError(f"`devices` {devices} names a GPU twice; name each once.")
     return Request(kind, tuple(numbers))
 
 
 def claim(devices: str) -> tuple[str, ...]:
-    """Make the devices that are asked for the only ones that TensorFlow sees.
+    """Make the requested devices the only ones that TensorFlow sees.
 
-    Call it before TensorFlow computes anything: which devices there are is settled then.
+    Call it before TensorFlow computes anything, because the first computation settles the devices.
 
     Args:
         devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs.
 
     Returns:
-        TensorFlow's names for them, such as `("GPU:0", "GPU:1")`.
+        TensorFlow's names of the devices, such as `("GPU:0", "GPU:1")`.
 
     Raises:
-        OptionError: this cannot be read, this machine has no such devices, or TensorFlow has computed already.
+        OptionError: the text cannot be read, this machine lacks the devices, or TensorFlow has already computed.
     """
     request = parse(devices)
     gpus = tf.config.list_physical_devices("GPU")
     if request.kind == "auto":
         return tuple(f"GPU:{number}" for number in range(len(gpus))) or ("CPU:0",)
     if request.kind == "gpu":
-        missing = [number for number in request.numbers if number >= len(gpus)]
-        if missing:
-            there = f"this machine has {len(gpus)}, gpu:0 to gpu:{len(gpus) - 1}" if gpus else "this machine has none"
-            raise OptionError(f"--devices {devices} asks for {_gpus(request)}, and TensorFlow says {there}.")
+        if max(request.numbers) >= len(gpus):
+            found = f"{len(gpus)}, gpu:0 to gpu:{len(gpus) - 1}" if gpus else "none"
+            raise OptionError(
+                f"`devices` {devices} asks for {_gpus(request)}, and TensorFlow finds {found}; choose other devices."
+            )
         _settle(devices, lambda: tf.config.set_visible_devices([gpus[number] for number in request.numbers], "GPU"))
         return tuple(f"GPU:{number}" for number in range(len(request.numbers)))
     cpu, count = tf.config.list_physical_devices("CPU")[0], len(request.numbers)
@@ -91,5 +95,6 @@ def _settle(devices: str, change: Callable[[], None]) -> None:
         change()
     except RuntimeError as error:
         raise OptionError(
-            f"--devices {devices} comes too late: TensorFlow has computed in this process; choose devices first."
+            f"`devices` {devices} comes too late: TensorFlow has already computed in this process; choose devices "
+            "first, in a new process."
         ) from error

@@ -1,4 +1,4 @@
-"""distribution.rendezvous."""
+"""Workers wait for each other before a training, and notice if one of them is lost."""
 
 import contextlib
 import re
@@ -11,33 +11,34 @@ from typing import Any
 from alexnet_keras.distribution.cluster import Cluster
 from alexnet_keras.system.errors import InputError, RunError
 
-WAIT_SECONDS = 600.0  # for other hosts to start
-POLL_SECONDS = 1.0  # in between, signals are heard
+WAIT_SECONDS = 600.0  # for other workers to start
+POLL_SECONDS = 1.0  # signals are handled in between
 GO = b"go"
 
 
 def gather(cluster: Cluster, seconds: float = WAIT_SECONDS) -> None:
-    """Wait until all hosts are there: the others report to the chief, at its address, and it sends them on together.
+    """Wait until all workers have started: the others report to the chief, which lets all of them start together.
 
-    TensorFlow waits by itself too, but for as long as it takes, and deaf to signals.
+    TensorFlow waits as well, but without a limit, and signals do not stop it.
 
     Raises:
-        InputError: the chief's port is taken.
-        RunError: somebody did not come in time.
+        InputError: the port of the chief is in use.
+        RunError: a worker did not start in time.
     """
+    count = len(cluster.addresses)
     print(
-        f"Host {cluster.index + 1} of {len(cluster.addresses)}, {cluster.addresses[cluster.index]}: waiting for others",
+        f"Worker {cluster.index + 1} of {count}, {cluster.addresses[cluster.index]}: waiting for others",
         file=sys.stderr,
     )
     deadline = time.monotonic() + seconds
     missing = _welcome(cluster, deadline) if cluster.is_chief else _report(cluster, deadline)
     if missing:
-        names = ", ".join(cluster.addresses[number] for number in missing)
-        raise RunError(f"Waited {seconds:.0f} seconds in vain for {names}; start all hosts at about the same time.")
+        names = ", ".join(cluster.addresses[index] for index in missing)
+        raise RunError(f"{names} did not start within {seconds:.0f} seconds; start all workers at about the same time.")
 
 
 def _welcome(cluster: Cluster, deadline: float) -> list[int]:
-    """Wait for the others' reports, then let all of them go; the numbers of those that did not come."""
+    """Collect the reports of the others, then let all of them start. Return the indices of the missing workers."""
     address = cluster.addresses[0]
     dual = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual else socket.AF_INET
@@ -50,25 +51,25 @@ def _welcome(cluster: Cluster, deadline: float) -> list[int]:
     with server, contextlib.ExitStack() as connections:
         server.settimeout(POLL_SECONDS)
         while set(waiting) != expected and time.monotonic() < deadline:
-            with contextlib.suppress(OSError, ValueError):  # nobody yet, or somebody else
+            with contextlib.suppress(OSError, ValueError):  # no connection yet, or one from another program
                 connection = connections.enter_context(server.accept()[0])
                 connection.settimeout(POLL_SECONDS)
-                number = int(connection.recv(16))
-                if number in expected:
-                    waiting[number] = connection  # the newest: a host may have been started again
+                index = int(connection.recv(16))
+                if index in expected:
+                    waiting[index] = connection  # the newest: a worker may have been started again
         if set(waiting) == expected:
             for connection in waiting.values():
                 with contextlib.suppress(OSError):
                     connection.sendall(GO)
-                    connection.recv(1)  # the other side closes first, and the port is free for TensorFlow
+                    connection.recv(1)  # the other side closes first, so that the port is free for TensorFlow
     return sorted(expected - set(waiting))
 
 
 def _report(cluster: Cluster, deadline: float) -> list[int]:
-    """Tell the chief that this host is there until it says go; the chief's number if it never does."""
+    """Report to the chief until it says go. Return the index of the chief if it never does."""
     while time.monotonic() < deadline:
         with (
-            contextlib.suppress(OSError),  # not there yet, or started again
+            contextlib.suppress(OSError),  # the chief has not started yet, or is started again
             socket.create_connection(_endpoint(cluster.addresses[0]), timeout=POLL_SECONDS) as connection,
         ):
             connection.sendall(str(cluster.index).encode())
@@ -76,7 +77,7 @@ def _report(cluster: Cluster, deadline: float) -> list[int]:
                 with contextlib.suppress(TimeoutError):
                     if connection.recv(len(GO)) == GO:
                         return []
-                    break  # the chief has gone
+                    break  # the chief has closed the connection
         time.sleep(POLL_SECONDS / 4)
     return [0]
 
@@ -87,15 +88,15 @@ def _endpoint(address: str) -> tuple[str, int]:
 
 
 def connect(cluster: Cluster) -> Any:
-    """TensorFlow's strategy of a cluster, as soon as all hosts are there.
+    """The `tf.distribute` strategy of a cluster, as soon as all workers have started.
 
     Call it before TensorFlow computes anything.
 
     Raises:
-        InputError: the chief's port is taken.
-        RunError: somebody did not come in time.
+        InputError: the port of the chief is in use.
+        RunError: a worker did not start in time.
     """
-    import tensorflow as tf  # the rest of this module answers before TensorFlow is imported
+    import tensorflow as tf  # the rest of this module is used before TensorFlow is imported
 
     gather(cluster)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -109,30 +110,30 @@ def connect(cluster: Cluster) -> Any:
 
 @contextlib.contextmanager
 def noticing_loss(cluster: Cluster | None) -> Iterator[None]:
-    """Say in one line that another host is gone, whatever TensorFlow calls it.
+    """Turn the errors of TensorFlow that mean the loss of a worker into one message.
 
     Raises:
-        RunError: a collective operation of the hosts failed.
+        RunError: a collective operation of the workers failed.
     """
     if cluster is None:
         yield
         return
-    import tensorflow as tf
+    from tensorflow import errors
 
     lost = (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.DeadlineExceededError,
-        tf.errors.FailedPreconditionError,
-        tf.errors.InternalError,
+        errors.UnavailableError,
+        errors.AbortedError,
+        errors.CancelledError,
+        errors.DeadlineExceededError,
+        errors.FailedPreconditionError,
+        errors.InternalError,
     )
     try:
         yield
     except lost as error:
-        named = {int(number) for number in re.findall(r"/task:(\d+)", str(error))} - {cluster.index}
-        addresses = " or ".join(address for number, address in enumerate(cluster.addresses) if number in named)
+        named = {int(index) for index in re.findall(r"/task:(\d+)", str(error))} - {cluster.index}
+        addresses = " or ".join(address for index, address in enumerate(cluster.addresses) if index in named)
         raise RunError(
-            f"Lost another host of this training{f' ({addresses})' if addresses else ''}; start all of them again with "
-            "--resume."
+            f"Another worker of this training is lost{f' ({addresses})' if addresses else ''}; start all workers again "
+            "with `resume=True`."
         ) from error

@@ -1,4 +1,4 @@
-"""One network on several devices or hosts, each with its part of every batch: exact steps, exact metrics."""
+"""One network on several devices or workers: each gets a part of every batch; steps and metrics are exact."""
 
 import json
 import signal
@@ -16,16 +16,16 @@ from alexnet_keras.distribution.replicated_model import ReplicatedModel
 
 
 class Replicas:
-    """Copies of one network, one a device, that share every batch out among themselves.
+    """The copies of one network, one on each device, among which every batch is divided.
 
     Args:
-        devices: TensorFlow's names for those of this host; a single one is TensorFlow's default, without any copying.
-        cluster: the hosts, where there are several. They are connected now, before TensorFlow computes anything.
-        layout: `replicas`, or `two-tower`: one copy, with each tower on one of two devices.
+        devices: TensorFlow's names of the devices of this worker; a single device needs no copies.
+        cluster: the workers, if there are several. They are connected now, before TensorFlow computes anything.
+        layout: `replicas`, or `two-tower` for one copy with each tower on one of two devices.
 
     Attributes:
-        strategy: in its scope everything with variables is created: network, metrics, optimizer.
-        worker_index, num_workers: which worker this is, and of how many; the chief has index 0.
+        strategy: everything with variables is created in its scope: network, metrics, optimizer.
+        worker_index, num_workers: the index of this worker, and their number; the chief has index 0.
     """
 
     def __init__(self, devices: Sequence[str], cluster: Cluster | None = None, layout: str = "replicas") -> None:
@@ -41,37 +41,38 @@ class Replicas:
 
     @property
     def count(self) -> int:
+        """The number of copies of the network, of all workers."""
         return self.strategy.num_replicas_in_sync
 
     @property
     def num_devices(self) -> int:
-        """The devices that a step is computed on, of all workers."""
+        """The number of devices that a step is computed on, of all workers."""
         return max(len(self.devices), self.count)
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run; of several hosts one does."""
+        """Whether this worker is the one that writes the run."""
         return self.worker_index == 0
 
     @property
     def is_single(self) -> bool:
-        """Whether one process trains one whole network on one device."""
-        return self.cluster is None and self.count == 1 and not self.two_towers
+        """Whether one worker trains one whole network on one device."""
+        return self.cluster is None and self.num_devices == 1
 
     def prepare(self, model: keras.Model) -> keras.Model:
-        """A functional model of the scope, ready for `compile` and `fit` in it."""
+        """Turn a functional model of the scope into one for `compile` and `fit` in it."""
         if self.two_towers:
             return two_tower.place(model, self.devices)
         return model if self.count == 1 else ReplicatedModel(model.inputs, model.outputs[0], name=model.name)
 
     def distribute(self, batches: tf.data.Dataset) -> Any:
-        """Deal every batch of this host out to its devices; parts differ by one image at most, and may be empty.
+        """Distribute every batch of this worker over its devices; parts differ by one image at most.
 
         Args:
-            batches: this host's share of every global batch, `(B, ...)` images with `(B,)` labels.
+            batches: the part of this worker of every global batch, `(B, ...)` images with `(B,)` labels.
 
         Returns:
-            What `fit` takes. Keras cannot tell how many batches it has, so tell `fit` the number of steps.
+            Batches for `fit`. Keras does not know their number, so pass the number of steps to `fit`.
         """
         if self.count == 1:
             return batches
@@ -83,9 +84,9 @@ class Replicas:
         return self.strategy.distribute_datasets_from_function(lambda _: batches.flat_map(parts).prefetch(devices))
 
     def separate_noise(self, model: keras.Model) -> None:
-        """Give each replica's dropout a stream of its own; call it once, before training.
+        """Give the dropout of each replica its own random stream; call it once, before training.
 
-        The first replica keeps the seed, and it is the one that is saved.
+        The first replica keeps the seed; it is the one that is saved.
         """
         if self.count == 1:
             return
@@ -104,27 +105,27 @@ class Replicas:
         return "" if self.cluster is None else f"; {self.num_workers} workers, {self.count} devices in all"
 
     def synchronize(self, due: bool, stop: int) -> tuple[bool, int]:
-        """What all hosts do next: the chief knows when a checkpoint is due, and a signal to one stops all.
+        """What all workers do next: the chief decides when a checkpoint is due, and a signal to one stops all.
 
         Args:
-            due: whether a checkpoint is due by this host's clock.
-            stop: number of the signal that this host has got, or 0.
+            due: whether a checkpoint is due by the clock of this worker.
+            stop: the number of the signal that this worker has received, or 0.
         """
         if self.cluster is None:
             return due, stop
-        known = np.zeros(signal.NSIG, np.int32)  # there is no signal 0
+        known = np.zeros(signal.NSIG, np.int32)  # no signal has the number 0
         known[stop] = 1
         known[0] = due and self.is_chief
-        known = self.add_up(known)
+        known = self.all_reduce(known)
         received = np.flatnonzero(known[1:]) + 1
         return bool(known[0]), int(received[0]) if len(received) else 0
 
-    def add_up(self, values: np.ndarray) -> np.ndarray:
-        """The sum of what all hosts give; each of them must call it."""
+    def all_reduce(self, values: np.ndarray) -> np.ndarray:
+        """The sum of the values of all workers; each of them must call it."""
         if self.cluster is None:
             return values
 
-        def of_replica(context: Any) -> tf.Tensor:  # a host gives its values once, by its first device
+        def of_replica(context: Any) -> tf.Tensor:  # a worker contributes its values once, by its first device
             mine = context.replica_id_in_sync_group % len(self.strategy.extended.worker_devices) == 0
             return tf.constant(values if mine else np.zeros_like(values))
 
@@ -132,16 +133,16 @@ class Replicas:
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None).numpy()
 
     def from_chief(self, value: Any) -> Any:
-        """What the chief gives, whatever the others do: anything that JSON can hold."""
+        """Broadcast the value of the chief, which JSON must be able to hold; the values of the others are ignored."""
         if self.cluster is None:
             return value
         text = json.dumps(value).encode() if self.is_chief else b""
-        (length,) = self.add_up(np.array([len(text)], np.int32))
+        (length,) = self.all_reduce(np.array([len(text)], np.int32))
         numbers = np.frombuffer(text, np.uint8).astype(np.int32) if self.is_chief else np.zeros(length, np.int32)
-        return json.loads(self.add_up(numbers).astype(np.uint8).tobytes())
+        return json.loads(self.all_reduce(numbers).astype(np.uint8).tobytes())
 
     def arrays_from_chief(self, variables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> None:
-        """Assign the chief's values to the variables of all hosts, one by one."""
+        """Assign the values of the chief to the variables of all workers."""
         for name, variable in variables.items():
             mine = values[name] if self.is_chief else np.zeros(variable.shape, variable.dtype)
-            variable.assign(self.add_up(mine))
+            variable.assign(self.all_reduce(mine))

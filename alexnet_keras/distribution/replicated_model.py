@@ -1,29 +1,28 @@
-"""distribution.replicated_model."""
+"""A Keras model whose training step is exact on several devices and workers."""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-pass
-
 
 class ReplicatedModel(keras.Model):
-    """A functional model whose `fit` and `evaluate` are exact under `tf.distribute`, whatever the parts of a batch.
+    """A functional model whose `fit` and `evaluate` are exact under `tf.distribute`, for any division of a batch.
 
-    Two things in Keras 3 are not, and are mended here:
+    This corrects two things in Keras 3:
 
-    - `fit` takes the mean over replicas of each replica's mean loss. Parts of 3 and 2 images, or of 1 and none, are
-      then weighted alike, and the step is not the one that a single device takes. Here a step follows the gradient of
+    - `fit` takes the mean over replicas of the mean loss of each replica. Parts of 3 and 2 images, or of 1 and none,
+      then have the same weight, and the step differs from that of a single device. Here a step follows the gradient of
       the sum of the losses over the number of images of the global batch.
-    - Under `MultiWorkerMirroredStrategy` it fails (keras-team/keras#20585), twice: `_maybe_symbolic_build` takes the
-      mean of a batch that lies on several replicas, which also fails for parts of different sizes, and the logs, which
-      are scalars, are reduced along an axis. The model is built from shapes alone, and many hosts' logs are vectors.
+    - Under `MultiWorkerMirroredStrategy` it fails (keras-team/keras#20585), in two places: `_maybe_symbolic_build`
+      takes the mean of a batch that lies on several replicas, which also fails for parts of different sizes; and the
+      logs, which are scalars, are reduced along an axis. Here the model is built from shapes, and the logs of several
+      workers are vectors.
 
-    Logs and metrics count every image of all replicas once. A part without images is padded with a black one whose
-    result is cut off, because kernels do not agree on what they do with nothing (tensorflow/tensorflow#48057).
+    Logs and metrics count every image of all replicas once. A part without images is padded with a black image whose
+    result is cut off, because not all kernels accept empty batches (tensorflow/tensorflow#48057).
 
-    Create and compile it in the strategy's scope, from the inputs and outputs of a functional model.
+    Create and compile it in the scope of the strategy, from the inputs and outputs of a functional model.
     """
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -33,28 +32,28 @@ class ReplicatedModel(keras.Model):
         total = replicas.all_reduce(tf.distribute.ReduceOp.SUM, count)
         with tf.GradientTape() as tape:
             outputs = self._forward(images, training=True)
-            # Keras divides a replica's mean loss by the number of replicas, for the gradients will be added up.
+            # Keras divides the mean loss of a replica by the number of replicas, because it adds up the gradients.
             mean = self.compute_loss(images, labels, outputs, training=True) * replicas.num_replicas_in_sync
             loss = mean * tf.cast(count / total, mean.dtype)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
-        return self._add_up(images, labels, outputs, mean, count)
+        return self._logs(images, labels, outputs, mean, count)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         images, labels = data
         outputs = self._forward(images, training=False)
         mean = self.compute_loss(images, labels, outputs, training=False)
         mean *= tf.distribute.get_replica_context().num_replicas_in_sync
-        return self._add_up(images, labels, outputs, mean, tf.shape(images)[0])
+        return self._logs(images, labels, outputs, mean, tf.shape(images)[0])
 
     def _forward(self, images: Any, training: bool) -> Any:
         count = tf.shape(images)[0]
         padded = tf.pad(images, [[0, tf.maximum(0, 1 - count)], [0, 0], [0, 0], [0, 0]])
         return self(padded, training=training)[:count]
 
-    def _add_up(self, images: Any, labels: Any, outputs: Any, mean: Any, count: Any) -> dict[str, Any]:
-        """Add a part to this replica's sums, and return the results of all replicas' sums."""
+    def _logs(self, images: Any, labels: Any, outputs: Any, mean: Any, count: Any) -> dict[str, Any]:
+        """Add a part to the sums of this replica, and return the results of the sums of all replicas."""
         self._loss_tracker.update_state(mean, sample_weight=count)
         self.compute_metrics(images, labels, outputs)
         replicas = tf.distribute.get_replica_context()
@@ -63,8 +62,8 @@ class ReplicatedModel(keras.Model):
         totals = replicas.all_reduce(tf.distribute.ReduceOp.SUM, mine)
         with keras.StatelessScope(state_mapping=list(zip(sums, tf.unstack(totals), strict=True))):
             logs = self.get_metrics_result()
-        many_hosts = isinstance(replicas.strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        return {name: tf.reshape(value, (1,)) if many_hosts else value for name, value in logs.items()}
+        many_workers = isinstance(replicas.strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        return {name: tf.reshape(value, (1,)) if many_workers else value for name, value in logs.items()}
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         with self.distribute_strategy.scope():

@@ -1,4 +1,4 @@
-"""The two towers of the paper on two devices, which talk where its two GPUs did (section 3.5). Experimental."""
+"""The two towers of the paper on two devices, which communicate where its two GPUs did (section 3.5). Experimental."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -7,31 +7,34 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.system.errors import OptionError
 
 
 def check(devices: Sequence[str], towers: int, policy: str) -> None:
-    """Whether there is a device for each tower.
+    """Refuse a network that cannot be divided between the devices.
 
     Raises:
-        OptionError: there are not two devices, or not two towers.
+        OptionError: there are not two devices or not two towers, or the policy is mixed_float16.
     """
     if len(devices) != 2:
         raise OptionError(
-            f"--layout two-tower needs two devices and has {len(devices)} ({', '.join(devices)}); "
-            "give --devices gpu:2, or cpu:2 to try it."
+            f"`layout` two-tower needs two devices and has {len(devices)} ({', '.join(devices)}); "
+            "choose the `devices` gpu:2, or cpu:2 to try it."
         )
     if towers != 2:
-        raise OptionError("--layout two-tower needs a network of two towers, and this one has a single tower.")
+        raise OptionError("`layout` two-tower needs a network of two towers; choose another `variant`.")
     if policy == "mixed_float16":  # scaling the loss looks at all gradients at once
-        raise OptionError("--layout two-tower computes in float32 or mixed_bfloat16, not in mixed_float16.")
+        raise OptionError(
+            "`layout` two-tower does not compute in mixed_float16; choose the `precision` float32 or mixed_bfloat16."
+        )
 
 
 class TwoTowerModel(keras.Model):
-    """A functional model whose layers lie on devices of their own, and whose gradients are computed where they lie.
+    """A functional model whose layers have their own devices, and whose gradients are computed on the same devices.
 
     A gradient tape leaves the devices of its operations to TensorFlow, which would put them all on the first one.
-    `tf.gradients` computes each where the operation lies that it is the gradient of.
+    `tf.gradients` computes each gradient on the device of the operation that it belongs to.
     """
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -41,12 +44,12 @@ class TwoTowerModel(keras.Model):
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(images)[0])
         weights = [weight.value for weight in self.trainable_weights]
         gradients = tf.gradients(self.optimizer.scale_loss(loss), weights)
-        # Outside of the replica's context, where Keras would pass all gradients through one operation on one device.
+        # Within the replica context, Keras would pass all gradients through one operation on one device.
         tf.distribute.get_replica_context().merge_call(self._update, args=(gradients,))
         return self.compute_metrics(images, labels, outputs)
 
     def compile(self, optimizer: keras.optimizers.Optimizer, **options: Any) -> None:
-        """As `keras.Model.compile`; the optimizer then works where its variables lie."""
+        """Compile as `keras.Model` does; the optimizer then updates each variable on the device of the variable."""
         step = optimizer.update_step
 
         def update_step(gradient: Any, variable: Any, *arguments: Any) -> None:
@@ -61,15 +64,15 @@ class TwoTowerModel(keras.Model):
 
 
 def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
-    """The same network with the same weights, each tower on a device of its own.
+    """Copy a network with its weights so that each tower is on its own device.
 
-    What both towers need but has no weights (the centred image, the maps of both towers side by side) is computed on
-    both devices, so that a device sends what it has made itself and nothing else. fc8 sees all of fc7 and lies on the
-    first device, with the loss.
+    Layers without weights that both towers need (the centred image, the feature maps of both towers side by side) are
+    computed on both devices, so that a device sends only what its own tower has computed. fc8 sees all of fc7 and is on
+    the first device, with the loss.
 
     Args:
         model: a functional AlexNet of two towers.
-        devices: two, as TensorFlow names them.
+        devices: two devices, as TensorFlow names them.
     """
     copies: dict[str, list[Any]] = {}  # name of a layer -> its output on each device
     for layer in model.layers:
@@ -78,7 +81,7 @@ def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
             copies[layer.name] = [inputs, inputs]
             continue
         tower = tower_of(layer)
-        sources = [tensor._keras_history.operation.name for tensor in _inputs(layer)]
+        sources = [tensor._keras_history.operation.name for tensor in tf.nest.flatten(layer.input)]
         outputs = []
         for number in (0, 1) if tower is None else (tower,):
             name = layer.name if number == 0 or tower is not None else f"{layer.name}_on_the_second"
@@ -94,19 +97,12 @@ def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
 
 
 def tower_of(layer: keras.layers.Layer) -> int | None:
-    """0 or 1; `None` for what both have. The classifier and what follows it belong to the first."""
-    if layer.name in ("fc8", "predictions"):
-        return 0
-    return {"a": 0, "b": 1}.get(layer.name[-1]) if layer.name[-2:-1].isdigit() else None
-
-
-def _inputs(layer: keras.layers.Layer) -> list[Any]:
-    inputs = layer.input
-    return list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    """0 or 1, or `None` for a layer of both towers. The classifier and what follows it belong to the first tower."""
+    return 0 if layer.name in ("fc8", "predictions") else split_tower(layer.name)[1]
 
 
 def _on_device(layer: keras.layers.Layer, name: str, device: str) -> keras.layers.Layer:
-    with tf.device(device):  # where dropout's seed is made
+    with tf.device(device):  # where the seed of dropout is created
         copy = type(layer).from_config({**layer.get_config(), "name": name})
 
     def within(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,7 +118,7 @@ def _on_device(layer: keras.layers.Layer, name: str, device: str) -> keras.layer
 
 
 def bytes_per_device(variables: Sequence[keras.Variable]) -> Mapping[str, int]:
-    """How much of the variables lies on each device, such as `{"CPU:0": 130_000_000, "CPU:1": 114_000_000}`."""
+    """The bytes of the variables on each device, such as `{"CPU:0": 130_000_000, "CPU:1": 114_000_000}`."""
     found: dict[str, int] = {}
     for variable in variables:
         for part in tf.distribute.get_strategy().experimental_local_results(variable.value):

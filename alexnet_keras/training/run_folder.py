@@ -1,4 +1,4 @@
-"""What lies in saved_models/<run>/: its names, who may write it, its configuration and history."""
+"""The folder of a run: the names of its files, who may write to it, its configuration and its history."""
 
 import contextlib
 import csv
@@ -14,21 +14,16 @@ from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
-
-try:
-    import fcntl
-except ImportError:  # Windows, where two processes on one run are not told apart
-    fcntl = None  # type: ignore[assignment]
+from alexnet_keras.system.lock import LOCK, lock_folder
 
 ROOT = Path("saved_models")
 CONFIG = "config.json"  # the whole configuration, and what was measured before training
-HISTORY = "history.csv"  # a row an epoch
+HISTORY = "history.csv"  # one row for each epoch
 MODEL = "model.keras"  # the best epoch, float32
-EVALUATION = "evaluation.json"  # its errors, with provenance
-EXAMPLE = "example.png"  # a validation picture, to try `predict` on
+EVALUATION = "evaluation.json"  # the errors of the model, with their provenance
+EXAMPLE = "example.png"  # a validation image, to try `predict` with
 TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"  # while the run is unfinished
-LOCK = ".lock"  # held by the process that trains
 OVERWRITTEN = (
     CONFIG,
     HISTORY,
@@ -45,20 +40,25 @@ OVERWRITTEN = (
 
 
 def default_path(config: TrainConfig) -> Path:
-    """A new name under saved_models/: time, recipe and data, so that names sort by age."""
+    """A new name in saved_models/: time, recipe and data, so that names sort by age.
+
+    The time has milliseconds, so that runs that start in the same second get different folders.
+    """
+    now = time.time()
+    start = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{int(now % 1 * 1000):03}"
     data = Path(config.data).name.replace("/", "-") or "data"
-    return ROOT / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.recipe}-{data}"
+    return ROOT / f"{start}-{config.recipe}-{data}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """The trained weights that a run began from.
+    """Where the trained weights come from that a run starts with.
 
     Attributes:
-        sha256: of their file.
-        layers: what was taken over.
-        new_layers: what was not.
-        mean, stddev: what they expect to be subtracted from pixels, and the difference to be divided by.
+        sha256: the checksum of their file.
+        layers: the layers that were taken from the file.
+        new_layers: the layers that were not.
+        mean, stddev: what the weights expect to be subtracted from pixels, and the difference to be divided by.
     """
 
     sha256: str
@@ -74,10 +74,10 @@ class Measured:
 
     Attributes:
         class_names: in the order of the labels.
-        train_images, validation_images: how many there are.
-        colours: mean and covariance of the training images' colours.
-        policy: the Keras dtype policy that `auto` became.
-        weights: where they come from, if not from the initializer.
+        train_images, validation_images: the numbers of images.
+        colors: the mean and the covariance of the colors of the training images.
+        policy: the Keras dtype policy; the configuration may say `auto`.
+        weights: where trained weights come from; `None` if the run starts from the initializer.
     """
 
     class_names: tuple[str, ...]
@@ -90,42 +90,38 @@ class Measured:
 
 @contextlib.contextmanager
 def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
-    """Hold a run's folder for this process, until the block ends or the process dies.
+    """Hold the folder of a run for this process until the block ends or the process dies. Nothing in it is changed.
 
     Args:
-        path: the folder; made if need be. It must be empty, or else a run and `resume` or `overwrite` be set. Neither
-            changes anything yet.
+        path: the folder, which is created if it does not exist. It must be empty unless it is a run and `resume` or
+            `overwrite` is set.
         resume: whether the folder must be a run.
-        overwrite: whether it may be one.
+        overwrite: whether the folder may be a run.
 
     Raises:
-        InputError: it cannot be claimed so, or another process holds it.
+        InputError: the folder cannot be used, or another process holds it.
     """
     if resume or (overwrite and (path / CONFIG).exists()):
         read_config(path)
     elif path.exists() and not (path.is_dir() and set(os.listdir(path)) <= {LOCK}):
-        remedy = "go on with --resume, or replace it with --overwrite" if (path / CONFIG).exists() else "or remove it"
-        raise InputError(f"The run folder {path} exists; choose another --run, {remedy}.")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = (path / LOCK).open("a")
-    except OSError as error:
-        raise InputError(
-            f"The run folder {path} cannot be written ({error.strerror}); choose another with --run."
-        ) from error
-    with lock:
-        if fcntl is not None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"Another process trains in {path}; wait for it, or choose another --run.") from error
-            except OSError:
-                pass  # a file system without locks
+        remedy = "or remove it"
+        if (path / CONFIG).exists():
+            remedy = "resume it with `resume=True`, or replace it with `overwrite=True`"
+        raise InputError(f"The run folder {path} exists; choose another `run`, {remedy}.")
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            busy = f"Another process trains in {path}; wait until it has finished, or choose another `run`."
+            stack.enter_context(lock_folder(path, busy))
+        except OSError as error:
+            raise InputError(
+                f"The run folder {path} cannot be written to ({error.strerror}); choose another `run`."
+            ) from error
         yield
 
 
 def clear(path: Path) -> None:
-    """Remove what a run and its exports have written; other files stay."""
+    """Remove the files of a run and of its exports; other files stay."""
     for file in {file for pattern in OVERWRITTEN for file in path.glob(pattern)}:
         if file.is_dir() and not file.is_symlink():
             shutil.rmtree(file)
@@ -134,24 +130,25 @@ def clear(path: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what a training that was killed was just writing."""
+    """Remove the files that a killed training was writing."""
     for name in (CONFIG, HISTORY, MODEL, EVALUATION, EXAMPLE):
         for partial in path.glob(f".partial-????????-{name}"):
             partial.unlink()
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
+    """Write config.json."""
     atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)})
 
 
 def read_config(run: Path) -> tuple[TrainConfig, Measured]:
-    """The configuration of a run, and what it had measured.
+    """The configuration of a run, and what the run has measured.
 
     Raises:
-        InputError: the folder is no run, or its configuration is damaged or another version's.
+        InputError: the folder is no run, or its configuration is damaged or of another version.
     """
     if not (run / CONFIG).is_file():
-        raise InputError(f"{run} is no run: it has no {CONFIG}. Without --resume, training begins there.")
+        raise InputError(f"{run} is no run: it has no {CONFIG}. To start a run there, train without `resume=True`.")
     values = atomic_files.read_json(run / CONFIG)
     try:
         measured = build(Measured, values.pop("measured", None), "measured")
@@ -161,7 +158,7 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
 
 
 def discard_if_empty_handed(path: Path) -> None:
-    """Remove the folder of a run that ended before it had anything to keep, and saved_models/ if it is empty then."""
+    """Remove the folder of a run that has neither a model nor a checkpoint, and saved_models/ if it is empty then."""
     if not (path / MODEL).exists() and not (path / CHECKPOINTS).exists():
         shutil.rmtree(path, ignore_errors=True)
         if path.parent == ROOT:
@@ -170,6 +167,7 @@ def discard_if_empty_handed(path: Path) -> None:
 
 
 def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    """Write history.csv."""
     with atomic_files.appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
@@ -177,31 +175,6 @@ def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str,
 
 
 def read_history(run: Path) -> list[dict[str, float]]:
-    """The rows of history.csv, one an epoch."""
+    """The rows of history.csv, one for each epoch."""
     with (run / HISTORY).open(newline="") as file:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-TABLE_HEADER = ("run", "data", "variant", "epochs", "top-1 error", "top-5 error", "images", "minutes", "hardware")
-
-
-def table(folders: Sequence[Path]) -> str:
-    """A Markdown table of finished runs, for saved_models/README.md."""
-    rows = [TABLE_HEADER, ("---",) * len(TABLE_HEADER), *(_row(folder) for folder in folders)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _row(run: Path) -> tuple[str, ...]:
-    config, evaluation = atomic_files.read_json(run / CONFIG), atomic_files.read_json(run / EVALUATION)
-    history = read_history(run)
-    return (
-        run.name,
-        Path(config["data"]).name,
-        config["architecture"]["name"],
-        str(len(history)),
-        f"{evaluation['top1_error']:.2%}",
-        f"{evaluation['top5_error']:.2%}",
-        f"{evaluation['num_images']:,}",
-        f"{sum(row['seconds'] for row in history) / 60:.0f}",
-        f"{evaluation['provenance']['hardware']}, {evaluation['provenance']['precision']}",
-    )

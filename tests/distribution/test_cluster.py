@@ -65,8 +65,8 @@ def test_hosts_take_the_steps_of_one(count, batch_size, nine, tmp_path):
     for result in results:
         assert_same_training(tmp_path, one, result)
     assert f"{count} workers, {count} devices in all" in errors[0]
-    names = {path.name for path in (tmp_path / "two").iterdir()} - {run_folder.LOCK}
-    assert names == {path.name for path in (tmp_path / "one").iterdir()} - {run_folder.LOCK}
+    names = {path.name for path in (tmp_path / "two").iterdir()}
+    assert names == {path.name for path in (tmp_path / "one").iterdir()}
     assert len(list((tmp_path / "two" / run_folder.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation
     assert all("Epoch" not in text for text in errors[1:])
 
@@ -89,7 +89,7 @@ def test_a_lost_host_ends_the_others_and_all_resume(victim, nine, tmp_path):
     )
     assert processes[1 - victim].returncode == 1
     assert seconds < BOUND_SECONDS
-    assert "Lost another host of this training" in errors.splitlines()[-1]
+    assert "Another worker of this training is lost" in errors.splitlines()[-1]
     results, _ = finish(start(nine, tmp_path / "two", 2, epochs=40, keywords={"resume": True, "checkpoint_minutes": 0}))
     assert_same_training(tmp_path, one, results[0])
 
@@ -109,7 +109,9 @@ def test_hosts_wait_for_each_other_in_any_order():
 def test_hosts_that_do_not_come_are_named(index, missing):
     ports = free_ports(3)
     cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in ports), index)
-    with pytest.raises(RunError, match=f"Waited 1 seconds in vain for {missing.format(*ports)}; start all hosts at"):
+    with pytest.raises(
+        RunError, match=f"{missing.format(*ports)} did not start within 1 seconds; start all workers at"
+    ):
         rendezvous.gather(cluster, 1)
 
 
@@ -158,10 +160,19 @@ def test_tf_config_is_read(text, cluster):
         ("[]", "TF_CONFIG cannot be read"),
         ('{"cluster": {"worker": ["a:1", "b:2"]}}', "TF_CONFIG cannot be read"),
         (TASK.format('{"worker": 3}', "worker", 0), "TF_CONFIG cannot be read"),
-        (TASK.format('{"worker": ["a:1"], "ps": ["b:2"]}', "worker", 0), "TF_CONFIG has ps; all hosts of a training"),
+        (
+            TASK.format('{"worker": ["a:1"], "ps": ["b:2"]}', "worker", 0),
+            "TF_CONFIG has the job ps; use only 'worker' and 'chief'",
+        ),
         (TASK.format('{"worker": ["a", "b:2"]}', "worker", 0), "TF_CONFIG has the address 'a'; it must look like"),
-        (TASK.format('{"worker": ["a:1", "a:1"]}', "worker", 0), "TF_CONFIG names an address twice: a:1, a:1"),
-        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", 2), "TF_CONFIG says that this is worker 2, which its"),
+        (
+            TASK.format('{"worker": ["a:1", "a:1"]}', "worker", 0),
+            "TF_CONFIG has an address twice: a:1, a:1; each worker needs",
+        ),
+        (
+            TASK.format('{"worker": ["a:1", "b:2"]}', "worker", 2),
+            "TF_CONFIG says that this is worker 2, which its cluster lacks; correct the task",
+        ),
         (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", -1), "TF_CONFIG says that this is worker -1"),
         (TASK.format('{"worker": ["a:1", "b:2"]}', "chief", 0), "TF_CONFIG says that this is chief 0"),
     ],
@@ -190,7 +201,10 @@ def test_slurm_is_read():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"SLURM_STEP_TASKS_PER_NODE": "2,1"}, "Slurm starts 2,1 tasks a node; start one, with srun --ntasks-per-node"),
+        (
+            {"SLURM_STEP_TASKS_PER_NODE": "2,1"},
+            "Slurm starts 2,1 tasks on the nodes; start one on each with srun --ntasks-per-node=1",
+        ),
         ({"SLURM_STEP_NODELIST": "node[9-"}, r"SLURM_STEP_NODELIST 'node\[9-' cannot be read; set TF_CONFIG instead"),
         ({"SLURM_PROCID": "3"}, "Slurm says that this is task '3' of job '1234567' on node"),
         ({"SLURM_JOB_ID": "x"}, "of job 'x'"),
@@ -223,9 +237,9 @@ def test_lists_of_nodes_are_expanded(nodes, names):
 @pytest.mark.parametrize(
     ("batch_size", "devices", "layout", "message"),
     [
-        (5, "auto", "replicas", "--batch-size 5 cannot be dealt out to 2 hosts; choose a multiple of 2"),
-        (4, "cpu:2", "replicas", "--devices cpu:2: each of several hosts has one CPU"),
-        (4, "auto", "two-tower", "--layout two-tower is for one host, and there are 2"),
+        (5, "auto", "replicas", "`batch_size` 5 cannot be divided among 2 workers; choose a multiple of 2"),
+        (4, "cpu:2", "replicas", "`devices` cpu:2: each of several workers has one CPU"),
+        (4, "auto", "two-tower", "`layout` two-tower is for one worker, and there are 2; choose replicas"),
     ],
 )
 def test_what_hosts_cannot_do_is_refused(batch_size, devices, layout, message):

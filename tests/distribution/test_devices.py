@@ -99,18 +99,18 @@ def test_devices_are_read(text, request_):
     ],
 )
 def test_what_cannot_be_read_is_refused(text):
-    with pytest.raises(OptionError, match=r"--devices .* cannot be read; give auto, gpu:2 \(that many\), gpu:0,1"):
+    with pytest.raises(OptionError, match=r"`devices` .* cannot be read; choose auto, gpu:2 \(that many\), gpu:0,1"):
         devices.parse(text)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gpu:0", "--devices gpu:0 asks for no device: the number is how many"),
-        ("cpu:0", "--devices cpu:0 asks for no device"),
-        ("cpu:17", "--devices cpu:17: at most cpu:16, since logical CPUs share the same cores"),
-        ("cpu:0,1", "--devices cpu:0,1: logical CPUs have no names; say how many, as in cpu:2"),
-        ("gpu:1,1", "--devices gpu:1,1 names a GPU twice"),
+        ("gpu:0", "`devices` gpu:0 asks for no device: the number is a count"),
+        ("cpu:0", "`devices` cpu:0 asks for no device"),
+        ("cpu:17", "`devices` cpu:17 asks for too many CPUs; choose at most cpu:16, since"),
+        ("cpu:0,1", "`devices` cpu:0,1: logical CPUs have no names; give a count, such as cpu:2"),
+        ("gpu:1,1", "`devices` gpu:1,1 names a GPU twice"),
     ],
 )
 def test_devices_that_make_no_sense_are_refused(text, message):
@@ -164,9 +164,13 @@ def test_devices_are_claimed(text, count, names, visible, gpus):
 @pytest.mark.parametrize(
     ("text", "count", "message"),
     [
-        ("gpu:1", 0, "--devices gpu:1 asks for 1 GPU, and TensorFlow says this machine has none"),
-        ("gpu:2", 1, "--devices gpu:2 asks for 2 GPUs, and TensorFlow says this machine has 1, gpu:0 to gpu:0"),
-        ("gpu:0,2", 2, "--devices gpu:0,2 asks for the GPUs 0, 2, and .* has 2, gpu:0 to gpu:1"),
+        ("gpu:1", 0, "`devices` gpu:1 asks for 1 GPU, and TensorFlow finds none"),
+        ("gpu:2", 1, "`devices` gpu:2 asks for 2 GPUs, and TensorFlow finds 1, gpu:0 to gpu:0"),
+        (
+            "gpu:0,2",
+            2,
+            "`devices` gpu:0,2 asks for the GPUs 0, 2, and TensorFlow finds 2, gpu:0 to gpu:1; choose other",
+        ),
     ],
 )
 def test_devices_that_are_not_there_are_refused(text, count, message, gpus):
@@ -178,7 +182,7 @@ def test_devices_that_are_not_there_are_refused(text, count, message, gpus):
 @pytest.mark.parametrize("text", ["cpu:2", "gpu:1"])
 def test_devices_are_settled_before_the_first_computation(text, gpus):
     gpus(2, initialized=True)
-    with pytest.raises(OptionError, match=f"--devices {text} comes too late: TensorFlow has computed"):
+    with pytest.raises(OptionError, match=f"`devices` {text} comes too late: TensorFlow has already computed"):
         devices.claim(text)
 
 

@@ -86,7 +86,7 @@ def test_one_device_gets_its_batches_as_they_are():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--devices", "gpu:64"], "--devices gpu:64 asks for 64 GPUs, and TensorFlow says this machine has"),
+        (["--devices", "gpu:64"], "--devices gpu:64 asks for 64 GPUs, and TensorFlow finds none"),
         (["--devices", "gpu"], "--devices 'gpu' cannot be read"),
         (["--devices", "cpu:1", "--layout", "two-tower"], "--layout two-tower needs two devices and has 1 (CPU:0)"),
     ],

@@ -129,10 +129,15 @@ def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):
 @pytest.mark.parametrize(
     ("devices", "count", "policy", "message"),
     [
-        (["CPU:0"], 2, "float32", r"--layout two-tower needs two devices and has 1 \(CPU:0\); give --devices gpu:2"),
+        (
+            ["CPU:0"],
+            2,
+            "float32",
+            r"`layout` two-tower needs two devices and has 1 \(CPU:0\); choose the `devices` gpu:2",
+        ),
         (["GPU:0", "GPU:1", "GPU:2"], 2, "float32", "needs two devices and has 3"),
         (["CPU:0", "CPU:1"], 1, "float32", "needs a network of two towers"),
-        (["CPU:0", "CPU:1"], 2, "mixed_float16", "computes in float32 or mixed_bfloat16, not in mixed_float16"),
+        (["CPU:0", "CPU:1"], 2, "mixed_float16", "does not compute in mixed_float16; choose the `precision` float32"),
     ],
 )
 def test_what_two_towers_cannot_be_is_refused(devices, count, policy, message):

@@ -36,10 +36,11 @@ def stopped():
 
             return batch_end
 
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted) as error:
+        with pytest.MonkeyPatch.context() as patch:
             for name in ("on_train_batch_end", "on_test_batch_end"):
                 patch.setattr(CheckpointWriter, name, counting(getattr(CheckpointWriter, name)))
-            train(config, run, **options)
+            with pytest.raises(Interrupted) as error:
+                train(config, run, **options)
         return error.value
 
     return run_and_stop

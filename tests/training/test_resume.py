@@ -80,7 +80,7 @@ def test_a_run_resumes_from_every_position(batches, position, config, whole, sto
 
 
 def test_events_are_functions_of_the_epoch(config, stopped, tmp_path):
-    """Noise off after an epoch, conv1 slow then frozen, biases at their own learning rate: as if nothing had stopped."""
+    """Noise ends after an epoch, conv1 slows down and freezes, and biases keep their learning rate."""
     rates = (LayerRate(epoch=1.5, layer="conv1", rate=1e-5), LayerRate(epoch=2, layer="conv1", rate=0.0))
     changes = {"epochs": 3, "layer_rates": rates, "pca_noise": "original", "pca_noise_epochs": 1}
     changes |= {"schedule": Steps(boundaries=(1, 2), divide_by=10), "learning_rate": 0.01}
@@ -253,9 +253,10 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
         r"The files of epoch 1 cannot be written to .*run \(No space left on device\), .* continue with `resume=True`. "
         "The last good checkpoint is .*2.npz"
     )
-    with monkeypatch.context() as patch, pytest.raises(RunError, match=message):
+    with monkeypatch.context() as patch:
         patch.setattr("keras.Model.save", full)
-        train(config, tmp_path / "run", checkpoint_minutes=0)
+        with pytest.raises(RunError, match=message):
+            train(config, tmp_path / "run", checkpoint_minutes=0)
     train(config, tmp_path / "run", resume=True)
     assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
 
@@ -280,9 +281,7 @@ def test_a_loss_that_is_no_number_is_exit_code_1(folder, tmp_path, monkeypatch, 
 
 
 def test_nothing_is_overwritten_unless_asked(config, run, tmp_path):
-    with pytest.raises(
-        InputError, match="exists; choose another --run, go on with --resume, or replace it with --over"
-    ):
+    with pytest.raises(InputError, match="exists; choose another `run`, resume it with `resume=True`, or replace it"):
         train(config, run)
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
@@ -306,7 +305,7 @@ def test_an_overwriting_run_that_cannot_begin_leaves_the_old_one(config, run, tm
 def test_what_is_no_run_is_not_overwritten(config, folder, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").touch()
-    with pytest.raises(InputError, match="home exists; choose another --run, or remove it"):
+    with pytest.raises(InputError, match="home exists; choose another `run`, or remove it"):
         train(config, tmp_path / "home", overwrite=True)
     atomic_files.write_json(tmp_path / "home" / run_folder.CONFIG, {"somebody": "else"})
     with pytest.raises(InputError, match="config.json is damaged, or of another version"):

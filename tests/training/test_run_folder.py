@@ -1,6 +1,7 @@
-"""Run folders: names, who may write, the newest one."""
+"""Run folders: names, who may write to them, the newest one."""
 
 import os
+import time
 
 import pytest
 
@@ -31,20 +32,23 @@ def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
     assert newest(tmp_path) == tmp_path / "a"
 
 
-def test_default_names_hold_recipe_and_data():
-    assert run_folder.default_path(recipe("quickstart")).match("saved_models/*-quickstart-shapes")
+def test_default_names_hold_recipe_and_data_and_differ():
+    first = run_folder.default_path(recipe("quickstart"))
+    assert first.match("saved_models/*-quickstart-shapes")
+    time.sleep(0.002)
+    assert first < run_folder.default_path(recipe("quickstart"))
 
 
 def test_a_folder_belongs_to_one_run(tmp_path):
     path = tmp_path / "a" / "run"
     with run_folder.claim(path):
         assert path.is_dir()
-        with pytest.raises(InputError, match="Another process trains in .*run; wait for it"), run_folder.claim(path):
+        with pytest.raises(InputError, match="Another process trains in .*run; wait until"), run_folder.claim(path):
             pass
     with run_folder.claim(path):  # nothing was written
         (path / "notes.txt").touch()
     with (
-        pytest.raises(InputError, match="The run folder .*run exists; choose another --run, or remove it"),
+        pytest.raises(InputError, match="The run folder .*run exists; choose another `run`, or remove it"),
         run_folder.claim(path),
     ):
         pass
@@ -52,7 +56,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
 
 def test_create_refuses_what_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    message = "The run folder .*file/run cannot be written .*; choose another with --run"
+    message = "The run folder .*file/run cannot be written to .*; choose another `run`"
     with pytest.raises(InputError, match=message), run_folder.claim(tmp_path / "file" / "run"):
         pass
 
@@ -60,7 +64,7 @@ def test_create_refuses_what_cannot_be_written(tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_create_refuses_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="cannot be written"), run_folder.claim(tmp_path / "run"):
+    with pytest.raises(InputError, match="cannot be written to"), run_folder.claim(tmp_path / "run"):
         pass
 
 
@@ -94,10 +98,3 @@ def test_what_lies_in_a_run_knows_its_data(tmp_path):
         atomic_files.write_json(tmp_path / run_folder.CONFIG, content)
         with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
             data_of(tmp_path / "alone.keras")
-
-
-def test_table_has_a_row_a_run(run):
-    header, rule, row = run_folder.table([run]).splitlines()
-    assert header.count("|") == rule.count("|") == row.count("|")
-    assert row.startswith("| colours | colours | paper | 2 | ")
-    assert "| 9 |" in row

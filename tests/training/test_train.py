@@ -27,7 +27,6 @@ from alexnet_keras.training.train import train
 def test_a_run_holds_everything(run, folder):
     names = {path.name for path in run.iterdir()}
     assert names == {
-        ".lock",
         "config.json",
         "history.csv",
         "model.keras",
@@ -173,7 +172,7 @@ def test_a_device_without_memory_names_the_batch_size(config, tmp_path, monkeypa
 def test_an_existing_run_is_left_alone(config, run):
     before = (run / "history.csv").read_bytes()
     with pytest.raises(
-        InputError, match="exists; choose another --run, go on with --resume, or replace it with --overwrite"
+        InputError, match="exists; choose another `run`, resume it with `resume=True`, or replace it with"
     ):
         train(config, run)
     assert (run / "history.csv").read_bytes() == before
