@@ -20,13 +20,13 @@ def check(devices: Sequence[str], towers: int, policy: str) -> None:
     if len(devices) != 2:
         raise OptionError(
             f"`layout` two-tower needs two devices and has {len(devices)} ({', '.join(devices)}); "
-            "choose the `devices` gpu:2, or cpu:2 to try it."
+            "choose `devices=gpu:2`, or cpu:2 to try it."
         )
     if towers != 2:
         raise OptionError("`layout` two-tower needs a network of two towers; choose another `variant`.")
     if policy == "mixed_float16":  # scaling the loss looks at all gradients at once
         raise OptionError(
-            "`layout` two-tower does not compute in mixed_float16; choose the `precision` float32 or mixed_bfloat16."
+            "`layout` two-tower does not compute in mixed_float16; choose `precision=float32` or mixed_bfloat16."
         )
 
 

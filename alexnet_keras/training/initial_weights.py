@@ -1,79 +1,81 @@
-"""Trained weights as the beginning of a run: which of them a network for other classes takes over."""
+"""Trained weights that a run starts from: a network for other classes takes all layers except the classifier."""
 
 import dataclasses
 import hashlib
 import sys
 from pathlib import Path
 
+from alexnet_keras.config.layer_names import CONVOLUTIONS
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import read_weights
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.training import run_folder
+from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.run_folder import Measured, Origin
 from alexnet_keras.weights.layouts import shapes_of_model
 from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
 
 
 def check(config: TrainConfig) -> None:
-    """Refuse what needs no look at data or weights.
+    """Refuse options that contradict each other, before data or weights are read.
 
     Raises:
-        OptionError: the recipe is about trained weights, or layers are to be frozen, and there are none, or there is no
-            such file.
+        OptionError: the recipe needs trained weights, or layers are frozen, and no weights are given; or the file does
+            not exist.
     """
     if config.weights is None and config.recipe == "transfer":
-        raise OptionError("The recipe transfer begins from trained weights; name their file with --weights.")
+        raise OptionError("The recipe transfer starts from trained weights; name their file with `weights`.")
     if config.weights is None and config.freeze != "none":
-        raise OptionError(
-            f"--freeze {config.freeze} keeps trained weights as they are; name their file with --weights."
-        )
+        raise OptionError(f"`freeze` {config.freeze} keeps trained weights; name their file with `weights`.")
     if config.weights is not None and not Path(config.weights).is_file():
-        raise OptionError(f"There is no file of weights {config.weights}; --weights must name one.")
+        raise OptionError(f"`weights` {config.weights} is not a file; name a file of trained weights.")
 
 
 def begin(
     config: TrainConfig, run: Path, measured: Measured | None, classes: int
 ) -> tuple[Weights | None, Origin | None]:
-    """The weights that a run begins from; only their origin where a checkpoint has them already.
+    """Read the weights that a run starts from; if a checkpoint has them already, return only their origin.
 
     Args:
-        config: the run's.
-        run: its folder.
-        measured: what it has measured, where it is resumed.
-        classes: of its data.
+        config: the configuration of the run.
+        run: the folder of the run.
+        measured: what the run measured when it began, if it is resumed.
+        classes: the number of classes of the data.
 
     Raises:
-        OptionError: there is no such file, or none of this kind.
+        OptionError: the file does not exist, or is of an unknown kind.
         InputError: the file cannot be used, or has changed since the run began.
     """
     if config.weights is None:
         return None, None
-    if measured is not None and any((run / run_folder.CHECKPOINTS).glob("step-*.npz")):
+    if measured is not None and newest_first(run):
         return None, measured.weights
     trained, origin = read(config, classes)
     if measured is not None and measured.weights != origin:
-        raise InputError(f"{config.weights} has changed since {run} began; bring it back, or start another run.")
+        raise InputError(f"{config.weights} has changed since {run} began; restore it, or start another run.")
     frozen = ""
     if config.freeze != "none":
         epochs = f" for {config.freeze_epochs} epochs" if config.freeze_epochs else ""
-        frozen = f"; those up to {config.freeze} are frozen{epochs}"
-    new = f"new: {', '.join(origin.new_layers)}"
-    print(f"Weights of {', '.join(origin.layers)} from {config.weights}; {new}{frozen}", file=sys.stderr)
+        frozen = f"; up to {config.freeze} they are frozen{epochs}"
+    print(
+        f"Weights of {', '.join(origin.layers)} are from {config.weights}{frozen}; "
+        f"{', '.join(origin.new_layers)} starts anew.",
+        file=sys.stderr,
+    )
     return trained, origin
 
 
 def read(config: TrainConfig, classes: int) -> tuple[Weights, Origin]:
-    """What a run takes over from its file of weights: all but the classifier.
+    """Read all layers that a run takes from its file of weights.
 
-    fc8 is always new. fc6 and fc7 are taken over where the file has them in the size of the run's network.
+    fc8 is always new. fc6 and fc7 are taken if the file has them in the size of the network.
 
     Args:
-        config: the run's, with `weights`.
-        classes: of its data.
+        config: the configuration of the run, with `weights`.
+        classes: the number of classes of the data.
 
     Raises:
-        OptionError: there is no such file, or none of this kind.
+        OptionError: the file does not exist, or is of an unknown kind.
         InputError: the file is damaged, is for another network, or lacks a layer that is to be frozen.
     """
     path = Path(str(config.weights))
@@ -89,9 +91,11 @@ def read(config: TrainConfig, classes: int) -> tuple[Weights, Origin]:
     taken = dataclasses.replace(given, layers={name: given.layers[name] for name in given.layers if fits(name)})
     assign(taken, config.architecture.name, network.layers, allow_missing=True)
     missing = missing_layers(taken, network.layers)
-    lacking = [name for name in missing if name[:4] == "conv" and name <= config.freeze != "none"]
+    lacking = [name for name in missing if name in CONVOLUTIONS and name <= config.freeze != "none"]
     if lacking:
-        raise InputError(f"{path} lacks {', '.join(lacking)}, so --freeze {config.freeze} cannot keep what it learnt.")
+        raise InputError(
+            f"{path} lacks {', '.join(lacking)}, so `freeze` {config.freeze} cannot keep them; freeze fewer layers."
+        )
     with path.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     pixels = network.get_layer("mean")

@@ -1,4 +1,4 @@
-"""How the learning rate changes: a schedule's data -> what the optimizer asks at every step."""
+"""Turn schedules into learning rates that the optimizer asks for at every step."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +11,17 @@ LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSche
 
 
 def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -> LearningRate:
-    """What to give an optimizer for its learning rate.
+    """The learning rate of a schedule, for an optimizer.
 
     Args:
-        schedule: which one.
-        highest: the rate at its highest.
-        epochs: epochs of the run.
-        steps: steps of an epoch.
+        schedule: the schedule.
+        highest: the highest learning rate.
+        epochs: the epochs of the run.
+        steps: the steps of an epoch.
 
     Returns:
-        A function of the number of steps done. For `plateau`, which depends on what is measured, the number to start
-        from; `PlateauTracker` says when to divide it.
+        A function of the number of finished steps. For `plateau`, which depends on the validation error, the learning
+        rate at the beginning; `PlateauTracker` says when to divide it.
     """
     total = epochs * steps
     match schedule:
@@ -43,27 +43,27 @@ def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -
 
 
 def layer_rates(rates: Sequence[LayerRate], steps: int) -> list[tuple[str, int, float]]:
-    """What to give `KrizhevskySGD` for the rates of single layers."""
+    """The learning rates of single layers as `KrizhevskySGD` takes them, with steps instead of epochs."""
     return [(rate.layer, round(rate.epoch * steps), rate.rate) for rate in rates]
 
 
 def piecewise(first_steps: list[float], rates: list[float]) -> keras.optimizers.schedules.LearningRateSchedule:
-    """One rate more than `first_steps`, each from its first step on; a first step is rounded to a whole one."""
+    """Constant learning rates, one more than `first_steps`; each begins at its first step, rounded to an integer."""
     if not first_steps:
-        return keras.optimizers.schedules.PiecewiseConstantDecay([1], rates * 2)  # Keras wants one boundary at least
-    # Keras keeps a rate up to and with its boundary, counted from 0.
+        return keras.optimizers.schedules.PiecewiseConstantDecay([1], rates * 2)  # Keras needs one boundary
+    # Keras keeps a learning rate up to and including its boundary, counted from 0.
     return keras.optimizers.schedules.PiecewiseConstantDecay([round(step) - 1 for step in first_steps], rates)
 
 
 class PlateauTracker:
-    """Says after each epoch whether the rate is to be divided, or the run is over.
+    """Decides after each epoch whether to divide the learning rate or to end the run.
 
     Args:
         schedule: patience, threshold and number of reductions.
-        state: what an earlier tracker's `state` held, to go on from there.
+        state: the `state` of an earlier tracker, to continue from.
 
     Attributes:
-        state: all it knows, as JSON has it: `best` error, `waited` epochs without improvement, `reductions` so far.
+        state: JSON values: the `best` error, the epochs `waited` without improvement, the `reductions` so far.
     """
 
     def __init__(self, schedule: Plateau, state: dict[str, Any] | None = None) -> None:
@@ -71,7 +71,7 @@ class PlateauTracker:
         self.state: dict[str, Any] = {"best": None, "waited": 0, "reductions": 0, **(state or {})}
 
     def update(self, error: float) -> str:
-        """Take an epoch's validation error, a fraction.
+        """Take the validation error of an epoch, a fraction.
 
         Returns:
             `"keep"`, `"divide"` or `"stop"`.

@@ -1,4 +1,4 @@
-"""The update rule of 2012."""
+"""The update rule of the 2012 code."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,27 +13,28 @@ LayerRates = Sequence[tuple[str, int, float]]
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
 class KrizhevskySGD(keras.optimizers.Optimizer):
-    """Stochastic gradient descent with decay and learning rate inside the velocity (section 5 of the paper).
+    """Stochastic gradient descent with weight decay and learning rate inside the velocity (section 5 of the paper).
 
-    `v = momentum * v - rate * (gradient + weight_decay * w)`, then `w = w + v`. Biases (and the shifts of batch
-    normalization) do not decay, and have a rate of their own, as in the 2012 source code (`layer-params-145.cfg`).
+    `v = momentum * v - learning_rate * (gradient + weight_decay * w)`, then `w = w + v`. Biases (and the shifts of
+    batch normalization) have no weight decay and their own learning rate, as in the 2012 code (`layer-params-145.cfg`).
 
-    `keras.optimizers.SGD(weight_decay=...)` is another rule: it shrinks the weight outside the velocity, which at a
-    momentum of 0.9 decays ten times less.
+    `keras.optimizers.SGD(weight_decay=...)` is another rule: it shrinks the weight outside the velocity. With a
+    momentum of 0.9, its decay is ten times weaker.
 
     Args:
         learning_rate: a number or a schedule.
         momentum: in [0, 1).
-        weight_decay: not negative.
-        bias_learning_rate_multiplier: rate of the biases over the rate of the weights.
-        bias_learning_rate: rate of the biases whatever that of the weights, a number or a schedule; `None` for the
-            multiplier. The 2012 code divided the weights' rate only.
-        layer_rates: `(layer, step, rate)`: from that step on, counted from 0, the layer's weights learn at that rate,
-            whatever the schedule; the last one that has begun counts. At a rate of 0 the layer is frozen, biases too,
-            and forgets its velocity. A layer is named with or without its tower: `conv1` means `conv1a` and `conv1b`.
+        weight_decay: at least 0.
+        bias_learning_rate_multiplier: the learning rate of the biases divided by that of the weights.
+        bias_learning_rate: a learning rate of the biases that does not depend on that of the weights, a number or a
+            schedule; `None` for the multiplier. The 2012 code divided only the learning rate of the weights.
+        layer_rates: `(layer, step, learning rate)`: from that step on, counted from 0, the weights of the layer have
+            that learning rate instead of the schedule's; a later entry replaces an earlier one. A learning rate of 0
+            freezes the layer with its biases and resets its velocity. A layer is named with or without its tower:
+            `conv1` means `conv1a` and `conv1b`.
 
     Raises:
-        ValueError: a number is out of its range, or, once the variables are known, there is no such layer.
+        ValueError: a number is out of its range, or, once the variables are known, a layer does not exist.
     """
 
     def __init__(
@@ -48,18 +49,20 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         **kwargs: Any,
     ) -> None:
         if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1), got {momentum}.")
+            raise ValueError(f"`momentum` must be in [0, 1), got {momentum}.")
         if weight_decay < 0:
-            raise ValueError(f"weight_decay must not be negative, got {weight_decay}.")
+            raise ValueError(f"`weight_decay` must be at least 0, got {weight_decay}.")
         for layer, step, rate in layer_rates:
             if step < 0 or rate < 0:
-                raise ValueError(f"A step and a rate must not be negative, got {(layer, step, rate)} in layer_rates.")
-        # The base class's own weight_decay is the decoupled rule: it must stay off.
+                raise ValueError(
+                    f"`layer_rates` has {(layer, step, rate)}; steps and learning rates must be at least 0."
+                )
+        # The weight_decay of the base class is the decoupled rule, so it must stay off.
         super().__init__(learning_rate=learning_rate, weight_decay=None, name=name, **kwargs)
         self.momentum = momentum
         self.coupled_weight_decay = weight_decay
         self.bias_learning_rate_multiplier = bias_learning_rate_multiplier
-        if isinstance(bias_learning_rate, dict):  # as get_config gave it
+        if isinstance(bias_learning_rate, dict):  # as get_config returns it
             bias_learning_rate = keras.saving.deserialize_keras_object(bias_learning_rate)
         self.bias_learning_rate = bias_learning_rate
         self.layer_rates = tuple(sorted(((layer, step, rate) for layer, step, rate in layer_rates), key=lambda x: x[1]))
@@ -75,7 +78,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         names = [{layer, split_tower(layer)[0]} for layer in layers]
         for layer, *_ in self.layer_rates:
             if not any(layer in of_variable for of_variable in names):
-                raise ValueError(f"layer_rates names {layer!r}, and no layer of that name is trained.")
+                raise ValueError(f"`layer_rates` names {layer!r}, which is no layer that is trained.")
         self._events = [[rate[1:] for rate in self.layer_rates if rate[0] in of_variable] for of_variable in names]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -85,7 +88,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         rate, momentum = self._rate_and_momentum(index, ops.cast(learning_rate, variable.dtype))
         decay = 0.0 if self._are_biases[index] else self.coupled_weight_decay
         if keras.backend.backend() == "tensorflow" and self.momentum:
-            # Decay is divided by the momentum that it is going to be multiplied by; at a rate of 0 there is none.
+            # The decay is divided by the momentum because the second pass multiplies it by the momentum.
             _tensorflow_step(variable, velocity, gradient, rate, decay / self.momentum, momentum)
             return
         step = momentum * velocity - rate * (gradient + decay * variable)
@@ -93,7 +96,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         self.assign_add(variable, step)
 
     def _rate_and_momentum(self, index: int, learning_rate: Any) -> tuple[Any, Any]:
-        """What a variable learns with in this step."""
+        """The learning rate and the momentum of a variable in this step."""
         own = learning_rate
         if self._are_biases[index]:
             own = own * self.bias_learning_rate_multiplier
@@ -121,13 +124,13 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
 
 
 def _tensorflow_step(variable: Any, velocity: Any, gradient: Any, rate: Any, decay: float, momentum: Any) -> None:
-    """The same in two passes over memory: 61 million weights are 244 MB, and the general form reads them often.
+    """Update in two passes over memory: 61 million weights are 244 MB, and the general form reads them often.
 
-    Decay, already divided by the momentum, goes into the velocity first, `v - rate * decay * w`, which the second pass
-    multiplies by the momentum. Together a step of 128 images takes 3% less time than with `gradient + decay * w` as a
+    The first pass adds the decay, already divided by the momentum, to the velocity: `v - rate * decay * w`. The second
+    pass multiplies it by the momentum. A step of 128 images takes 3% less time than with `gradient + decay * w` as a
     tensor.
     """
-    import tensorflow as tf  # only where it is Keras's backend
+    import tensorflow as tf  # only if it is the backend of Keras
 
     handle = velocity.value.handle
     if decay:

@@ -155,7 +155,7 @@ def check_batch(network: Architecture, devices: Sequence[str], many_workers: boo
     if network.batch_normalization and (many_workers or len(devices) > 1) and layout == "replicas":
         raise OptionError(
             f"The variant {network.name!r} normalizes whole batches, so it trains on one device and not on "
-            f"{'several workers' if many_workers else ', '.join(devices)}; choose the `devices` gpu:1 or cpu:1."
+            f"{'several workers' if many_workers else ', '.join(devices)}; choose `devices=gpu:1` or cpu:1."
         )
 
 
@@ -179,7 +179,7 @@ def _explain(error: BaseException, run: Path) -> None:
     if isinstance(error, RunError):
         message += f" The last good checkpoint is {kept[0]}." if kept else " There is no checkpoint yet."
     elif kept:
-        message = f"Stopped by {message}. To continue, train with the `run` {run} and `resume=True`."
+        message = f"Stopped by {message}. To continue, train with `run={run}` and `resume=True`."
     else:
         message = f"Stopped by {message} before the first step; nothing is kept."
     error.args = (message,)

@@ -1,4 +1,4 @@
-"""Two devices take the step that one takes, in processes of their own: logical CPUs need a fresh TensorFlow."""
+"""Two devices take the steps of one, in their own processes: logical CPUs need a new TensorFlow."""
 
 import json
 import math
@@ -17,24 +17,22 @@ from alexnet_keras.training import run_folder
 from alexnet_keras.training.train import check_batch
 
 
-def test_two_devices_take_the_steps_of_one(nine, tmp_path):
-    """With a last batch that leaves one of them without a picture, in training and in validation (7 = 4 + 3)."""
-    one = train(nine, tmp_path / "one", "cpu:1", epochs=3)
-    two = train(nine, tmp_path / "two", "cpu:2", epochs=3)
+def test_two_devices_take_the_steps_of_one(nine, one, tmp_path):
+    """The last batch leaves one device without an image, in training and in validation (7 = 4 + 3)."""
+    two = train(nine, tmp_path / "two", "cpu:2")
     assert one["evaluation"]["num_images"] == 7
-    assert_same_training(tmp_path, one, two)
+    assert_same_training(one, two)
 
 
 def test_two_devices_keep_to_the_events_of_a_run(nine, tmp_path):
     options = {
-        "epochs": 3,
         "network": {"lrn_across_towers": True},
         "biases_follow_schedule": False,
-        "layer_rates": [{"epoch": 1, "layer": "conv1", "rate": 0.003}, {"epoch": 2, "layer": "conv1", "rate": 0.0}],
+        "layer_rates": [{"epoch": 0.5, "layer": "conv1", "rate": 0.003}, {"epoch": 1, "layer": "conv1", "rate": 0.0}],
     }
     one = train(nine, tmp_path / "one", "cpu:1", **options)
     two = train(nine, tmp_path / "two", "cpu:2", **options)
-    assert_same_training(tmp_path, one, two)
+    assert_same_training(one, two)
 
 
 @pytest.mark.slow
@@ -43,14 +41,14 @@ def test_two_devices_equal_one_after_150_steps(nine, tmp_path):
     one = train(nine, tmp_path / "one", "cpu:1", epochs=50)
     two = train(nine, tmp_path / "two", "cpu:2", epochs=50)
     assert all(math.isfinite(value) for row in two["history"] for value in row.values())
-    assert_same_training(tmp_path, one, two)
+    assert_same_training(one, two)
 
 
 @pytest.mark.parametrize(
     ("devices", "precision"),
     [("cpu:3", "mixed_bfloat16"), pytest.param("cpu:2", "mixed_float16", marks=pytest.mark.slow)],
 )
-def test_devices_without_a_image_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
+def test_devices_without_an_image_in_half_precision_and_with_dropout(devices, precision, nine, tmp_path):
     result = train(nine, tmp_path / "run", devices, precision=precision, dropout=0.5, epochs=1)
     assert all(math.isfinite(value) for row in result["history"] for value in row.values())
     assert result["evaluation"]["num_images"] == 7
@@ -59,6 +57,7 @@ def test_devices_without_a_image_in_half_precision_and_with_dropout(devices, pre
 def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     run = tmp_path / "run"
     options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--steps-per-epoch", 1, "--run", run]
+    options += ["--change", "filters=8,8,8,8,8", "--change", "hidden_units=16,16"]
     command = [sys.executable, "cli.py", "train", "--data", folder, *options, "--json"]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stderr
@@ -74,7 +73,7 @@ def test_a_batch_that_is_normalized_as_a_whole_is_not_split():
     check_batch(ARCHITECTURES["paper"], ["CPU:0", "CPU:1"], True, "replicas")
     with pytest.raises(OptionError, match="'batchnorm' normalizes whole batches, .* not on CPU:0, CPU:1; choose"):
         check_batch(network, ["CPU:0", "CPU:1"], False, "replicas")
-    with pytest.raises(OptionError, match="not on several workers; choose the `devices` gpu:1 or cpu:1"):
+    with pytest.raises(OptionError, match="not on several workers; choose `devices=gpu:1` or cpu:1"):
         check_batch(network, ["CPU:0"], True, "replicas")
 
 

@@ -1,14 +1,13 @@
-"""Each tower on a device of its own: the same steps, half of the bytes each, and no talk but where the paper has it."""
+"""Each tower on its own device: the same steps, half of the bytes, and communication only where the paper has it."""
 
 import json
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from support import ROOT
-from support.processes import assert_same_training, train
+from support.processes import assert_same_training, command, train
 
 from alexnet_keras.distribution import two_tower
 from alexnet_keras.system.errors import OptionError
@@ -72,8 +71,8 @@ def test_each_device_holds_about_half(look):
     assert look["weights"] == look["velocities"]
 
 
-def test_towers_talk_only_into_conv3_fc6_fc7_and_fc8(look):
-    """Maps into the joins before them and their gradients back; besides, images and learning rate go to the second."""
+def test_towers_communicate_only_into_conv3_fc6_fc7_and_fc8(look):
+    """Feature maps go into the joins before them, and gradients back; images and learning rate go to the second."""
     kinds = {
         r"(pool2[ab]|pool5[ab]|drop6[ab]|drop7[ab])_": r"\1",
         r"gradients/.*(join[2567])(_on_the_second)?_": r"gradient of \1",
@@ -100,30 +99,25 @@ def test_towers_talk_only_into_conv3_fc6_fc7_and_fc8(look):
         assert {name for name, where in placed.items() if where != device and "/_" not in name} == set()
 
 
-def test_two_towers_take_the_steps_of_one_device(nine, tmp_path):
-    one = train(nine, tmp_path / "one", "cpu:1")
-    options = {"keywords": {"devices": "cpu:2", "layout": "two-tower"}}
-    two = train(nine, tmp_path / "two", "cpu:2", **options)
-    assert_same_training(tmp_path, one, two)
-    assert re.search(r"CPU:0: [\d.]+ MB, CPU:1: [\d.]+ MB of weights and velocities", two["errors"])
+def test_two_towers_take_the_steps_of_one_device(nine, one, tmp_path):
+    two = train(nine, tmp_path / "two", "cpu:2", keywords={"layout": "two-tower"})
+    assert_same_training(one, two)
+    assert re.search(r"CPU:0: [\d.]+ MB, CPU:1: [\d.]+ MB of weights\s+and velocities", two["errors"])
 
 
-@pytest.mark.parametrize("first", ["two-tower", pytest.param("replicas", marks=pytest.mark.slow)])
-def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("two-tower", "replicas"), pytest.param("replicas", "two-tower", marks=pytest.mark.slow)],
+)
+def test_each_layout_resumes_a_run_of_the_other(first, second, nine, one, tmp_path):
     """Their checkpoints are the same files: variables in the same order, under the same names."""
-    one = train(nine, tmp_path / "one", "cpu:1", epochs=20)
-    begun = {"run": str(tmp_path / "two"), "epochs": 20}
-    begun["keywords"] = {"devices": "cpu:2", "layout": first, "checkpoint_minutes": 0}
-    command = [sys.executable, ROOT / "tests" / "support" / "train_tiny.py", nine, json.dumps(begun)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not list((tmp_path / "two").glob("checkpoints/step-*.npz")):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.kill()
-    other = {"layout": {"two-tower": "replicas", "replicas": "two-tower"}[first], "resume": True}
-    two = train(nine, tmp_path / "two", "cpu:2", epochs=20, keywords={"devices": "cpu:2", **other})
-    assert "Resuming at epoch " in two["errors"]
-    assert_same_training(tmp_path, one, two)
+    run = tmp_path / "two"
+    stopped = command(nine, run, stop_after=4, keywords={"devices": "cpu:2", "layout": first})
+    result = subprocess.run(stopped, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "SIGTERM at epoch 2, step 1" in result.stderr
+    two = train(nine, run, "cpu:2", keywords={"layout": second, "resume": True})
+    assert "Resuming at epoch 2, step 1." in two["errors"]
+    assert_same_training(one, two)
 
 
 @pytest.mark.parametrize(
@@ -133,13 +127,13 @@ def test_either_layout_goes_on_with_a_run_of_the_other(first, nine, tmp_path):
             ["CPU:0"],
             2,
             "float32",
-            r"`layout` two-tower needs two devices and has 1 \(CPU:0\); choose the `devices` gpu:2",
+            r"`layout` two-tower needs two devices and has 1 \(CPU:0\); choose `devices=gpu:2`",
         ),
         (["GPU:0", "GPU:1", "GPU:2"], 2, "float32", "needs two devices and has 3"),
         (["CPU:0", "CPU:1"], 1, "float32", "needs a network of two towers"),
-        (["CPU:0", "CPU:1"], 2, "mixed_float16", "does not compute in mixed_float16; choose the `precision` float32"),
+        (["CPU:0", "CPU:1"], 2, "mixed_float16", "does not compute in mixed_float16; choose `precision=float32`"),
     ],
 )
-def test_what_two_towers_cannot_be_is_refused(devices, count, policy, message):
+def test_impossible_two_towers_are_refused(devices, count, policy, message):
     with pytest.raises(OptionError, match=message):
         two_tower.check(devices, count, policy)

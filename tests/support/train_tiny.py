@@ -1,13 +1,15 @@
-"""Train a network of a few maps in a process of its own, since devices are settled once a process.
+"""Train a narrow network in its own process, because TensorFlow settles the devices once for a process.
 
     python tests/support/train_tiny.py FOLDER '{"epochs": 2, "keywords": {"devices": "cpu:2"}, "run": ...}'
 
-Prints one line of JSON: losses and errors of the epochs, the evaluation, and the run.
+Prints one line of JSON: losses and errors of the epochs, the evaluation, and the run. With `stop_after`, the process
+stops itself with SIGTERM after so many training steps, and ends with exit code 143.
 """
 
 import dataclasses
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -32,8 +34,25 @@ def main(folder: str, options: str) -> None:
     network = {"dropout": changes.pop("dropout", 0.0), **changes.pop("network", {})}
     changes["architecture"] = architecture(NETWORK, **network)
     changes["layer_rates"] = tuple(LayerRate(**rate) for rate in changes.get("layer_rates", ()))
+    stop_after = changes.pop("stop_after", None)
+    if stop_after is not None:
+        stop_self_after(stop_after)
     evaluation = train(dataclasses.replace(recipe("quickstart"), **changes), run, **keywords)
-    print(json.dumps({"history": run_folder.read_history(run), "evaluation": evaluation.to_dict()}))
+    values = {"history": run_folder.read_history(run), "evaluation": evaluation.to_dict(), "run": str(run)}
+    print(json.dumps(values))
+
+
+def stop_self_after(steps: int) -> None:
+    from alexnet_keras.training.callbacks.position import Position
+
+    step = Position.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        step(self, batch, logs)
+        if self.state.epoch * self.state.steps + self.state.step == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    Position.on_train_batch_end = on_train_batch_end
 
 
 if __name__ == "__main__":

@@ -139,4 +139,4 @@ def test_a_signal_saves_and_names_the_command(number, code, folder, tmp_path):
     assert process.returncode == code, output
     last = output.splitlines()[-1]
     assert last.startswith(f"Stopped by {number.name} at epoch "), output
-    assert last.endswith(f". To continue, train with the --run {run} and --resume.")
+    assert last.endswith(f". To continue, train with --run {run} and --resume.")

@@ -103,7 +103,7 @@ def test_features_that_do_not_fit_into_memory_are_computed_in_every_epoch(
     printed = capsys.readouterr().err
     assert "The features of the frozen layers do not fit into memory and are computed in every epoch." in printed
     layers = "conv1, conv2, conv3, conv4, conv5, fc6, fc7"
-    assert f"Weights of {layers} from {file}; new: fc8; those up to conv5 are frozen\n" in printed
+    assert f"Weights of {layers} are from {file}; up to conv5 they are frozen; fc8 starts anew.\n" in printed
     assert history(cached)[-1]["loss"] == pytest.approx(history(tmp_path / "run")[-1]["loss"], rel=1e-4)
     one, other = trained(cached), trained(tmp_path / "run")
     for layer in ("fc6", "fc7", "fc8"):
@@ -175,7 +175,7 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(transfer, file, tmp
     found = trained_weights.read(copy)
     found.layers["fc7"]["bias"][0] += 1
     trained_weights.export(copy, found)
-    with pytest.raises(InputError, match="copy.npz has changed since .*run began; bring it back, or start another run"):
+    with pytest.raises(InputError, match="copy.npz has changed since .*run began; restore it, or start another run"):
         train(resumed, tmp_path / "run", resume=True)
 
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_taken_over_leaves_no_folder(transfer, file, tmp_path):
     trained_weights.export(
         path, dataclasses.replace(found, layers={k: v for k, v in found.layers.items() if k != "conv2"})
     )
-    with pytest.raises(InputError, match="lacking.npz lacks conv2, so --freeze conv5 cannot keep what it learnt"):
+    with pytest.raises(InputError, match="lacking.npz lacks conv2, so `freeze` conv5 cannot keep them; freeze fewer"):
         train(dataclasses.replace(transfer, weights=str(path)), tmp_path / "run")
     with pytest.raises(InputError, match=r"has conv1/kernel of shape \(11, 11, 3, 8\), the model needs"):
         train(dataclasses.replace(transfer, architecture=narrow(filters=(16, 8, 8, 8, 8))), tmp_path / "run")
@@ -209,10 +209,10 @@ def test_configurations_that_contradict_themselves(changes, message, transfer):
 def test_the_recipe_on_the_command_line(tmp_path):
     result = cli("train", "--recipe", "transfer", "--run", tmp_path / "run")
     assert result.code == 2
-    message = "The recipe transfer begins from trained weights; name their file with --weights."
+    message = "The recipe transfer starts from trained weights; name their file with --weights."
     assert message in only_error(result)
     frozen_nothing = cli("train", "--freeze", "conv5", "--run", tmp_path / "run")
-    assert "--freeze conv5 keeps trained weights as they are; name their file" in only_error(frozen_nothing)
+    assert "--freeze conv5 keeps trained weights; name their file" in only_error(frozen_nothing)
     assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
     without_layers = cli("train", "--freeze-epochs", 2, "--run", tmp_path / "run")
     assert without_layers.code == 2

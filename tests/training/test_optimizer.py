@@ -203,7 +203,7 @@ def test_biases_may_have_a_schedule_of_their_own():
 
 def test_a_layer_that_is_not_there_is_named():
     optimizer = KrizhevskySGD(layer_rates=[("conv6", 1, 0.0)])
-    with pytest.raises(ValueError, match="layer_rates names 'conv6', and no layer of that name is trained"):
+    with pytest.raises(ValueError, match="`layer_rates` names 'conv6', which is no layer that is trained"):
         optimizer.build(list(two_layers().values()))
 
 
@@ -230,9 +230,12 @@ def test_works_under_loss_scaling():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
-        ({"weight_decay": -1.0}, "weight_decay must not be"),
-        ({"layer_rates": [("conv1", 8, -0.1)]}, r"A step and a rate must not be negative, got \('conv1', 8, -0.1\)"),
+        ({"momentum": 1.0}, r"`momentum` must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -1.0}, "`weight_decay` must be at least 0, got -1.0"),
+        (
+            {"layer_rates": [("conv1", 8, -0.1)]},
+            r"`layer_rates` has \('conv1', 8, -0.1\); steps and learning rates must be at least 0",
+        ),
     ],
 )
 def test_constants_out_of_range_are_refused(arguments, message):

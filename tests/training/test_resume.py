@@ -69,7 +69,7 @@ def in_second_epoch(stopped_runs, tmp_path):
 def test_a_run_resumes_from_every_position(batches, position, config, whole, stopped, tmp_path, capsys):
     error = stopped(config, tmp_path, batches)
     assert re.fullmatch(
-        f"Stopped by SIGTERM at {position}. To continue, train with the `run` .*`resume=True`.", str(error)
+        f"Stopped by SIGTERM at {position}. To continue, train with `run=.*` and `resume=True`.", str(error)
     )
     assert error.signal == signal.SIGTERM
     capsys.readouterr()
@@ -277,7 +277,7 @@ def test_a_loss_that_is_no_number_is_exit_code_1(folder, tmp_path, monkeypatch, 
     result = cli("train", "--data", folder, "--run", tmp_path / "run", "--learning-rate", "1e30", "--schedule", "steps")
     assert result.code == 1
     assert "Error: " in result.err.splitlines()[-1]
-    assert "train with a --learning-rate of 0.01" in result.err.splitlines()[-1]
+    assert "train with --learning-rate 0.01" in result.err.splitlines()[-1]
 
 
 def test_nothing_is_overwritten_unless_asked(config, run, tmp_path):

@@ -65,12 +65,12 @@ class LossMonitor(keras.callbacks.Callback):
         initializer = self.config.architecture.initializer
         remedy = (
             f"The initializer {initializer!r} is not a likely cause: "
-            f"train with a `learning_rate` of {self.config.learning_rate / 4:g}, and check the labels."
+            f"train with `learning_rate={self.config.learning_rate / 4:g}`, and check the labels."
         )
         if initializer in GAUSSIANS:
             remedy = (
                 f"The initializer {initializer!r}, N(0, 0.01) in the first layers, needs epochs of a million images "
-                "before the loss falls; for less data choose the `initializer` 'he_normal', as quickstart does."
+                "before the loss falls; for less data choose `initializer=he_normal`, as quickstart does."
             )
         print(
             f"Warning: the loss has stayed at ln({self.classes}) = {self.random_guess:.3f} for {self.flat_steps:,} "
@@ -84,7 +84,7 @@ def likely_cause(policy: str, learning_rate: float) -> str:
     if policy == "mixed_float16":
         return (
             f"Probably an activation exceeded {FLOAT16_MAX:,}, the largest number of mixed_float16: "
-            "train with the `precision` mixed_bfloat16 or float32, or with a lower `learning_rate`."
+            "train with `precision=mixed_bfloat16` or float32, or with a lower `learning_rate`."
         )
     lower = min(learning_rate / 4, PAPER_LEARNING_RATE)
-    return f"Probably the learning rate of {learning_rate:g} is too high: train with a `learning_rate` of {lower:g}."
+    return f"Probably the learning rate of {learning_rate:g} is too high: train with `learning_rate={lower:g}`."

@@ -21,8 +21,11 @@ def monitor(policy="float32", initializer="paper", classes=1000):
 @pytest.mark.parametrize(
     ("policy", "cause"),
     [
-        ("float32", "Probably the learning rate of 0.1 is too high: train with a `learning_rate` of 0.01."),
-        ("mixed_float16", "Probably an activation exceeded 65,504, .*: train with the `precision` mixed_bfloat16 or"),
+        ("float32", "Probably the learning rate of 0.1 is too high: train with `learning_rate=0.01`."),
+        (
+            "mixed_float16",
+            "Probably an activation exceeded 65,504, .*: train with `precision=mixed_bfloat16` or float32",
+        ),
     ],
 )
 def test_a_loss_that_is_not_finite_names_step_and_cause(loss, policy, cause):
@@ -44,7 +47,7 @@ def feed(callback, losses, steps_per_epoch):
     [
         ("paper", "The initializer 'paper', N(0, 0.01) in the first layers, needs epochs of a million images before"),
         ("caffe", "The initializer 'caffe', N(0, 0.01) in the first layers, needs epochs of a million images before"),
-        ("he_normal", "The initializer 'he_normal' is not a likely cause: train with a `learning_rate` of 0.025"),
+        ("he_normal", "The initializer 'he_normal' is not a likely cause: train with `learning_rate=0.025`"),
     ],
 )
 def test_a_flat_loss_warns_once_and_names_the_initializer(initializer, remedy, capsys):
