@@ -29,8 +29,10 @@ class TrainingNetwork:
         model: the compiled network, on the devices of the run.
         blank: a float32 network of the same architecture, which takes the weights that are saved.
         accuracy: the accuracy metric.
-        checkpoints: of the run.
+        checkpoints: the checkpoints of the run.
         state: where the run continues.
+        measured: what the run measured before the first step.
+        replicas: the devices of the network.
     """
 
     model: keras.Model
@@ -38,6 +40,8 @@ class TrainingNetwork:
     accuracy: keras.metrics.Metric
     checkpoints: Checkpoints
     state: State
+    measured: Measured
+    replicas: Replicas
 
 
 def build_network(
@@ -66,7 +70,7 @@ def build_network(
         assign(inputs.weights, config.architecture.name, model.layers, allow_missing=True)
     blank = _network(config, measured, dtype="float32")
     replicas.separate_noise(model)
-    return TrainingNetwork(model, blank, accuracy, checkpoints, state)
+    return TrainingNetwork(model, blank, accuracy, checkpoints, state, measured, replicas)
 
 
 def _network(config: TrainConfig, measured: Measured, **options: Any) -> keras.Model:

@@ -3,61 +3,81 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import augmentation, pipeline, reading
 from alexnet_keras.distribution import rendezvous
-from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.training import feature_cache
+from alexnet_keras.training import feature_cache, run_folder
 from alexnet_keras.training.build import TrainingNetwork
-from alexnet_keras.training.callbacks import training_callbacks
-from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
+from alexnet_keras.training.callbacks.best_model import BestModel
+from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter, publish
+from alexnet_keras.training.callbacks.epoch_log import EpochLog
+from alexnet_keras.training.callbacks.loss_monitor import LossMonitor
+from alexnet_keras.training.callbacks.plateau import LowerOnPlateau
+from alexnet_keras.training.callbacks.position import Position
 from alexnet_keras.training.callbacks.progress_line import ProgressLine
+from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog
 from alexnet_keras.training.compile import compile_for_training
 from alexnet_keras.training.feature_cache import Features
 from alexnet_keras.training.inputs import Inputs
 from alexnet_keras.training.options import RunOptions
-from alexnet_keras.training.run_folder import Measured
 
 
-def fit(
-    config: TrainConfig,
-    run: Path,
-    options: RunOptions,
-    inputs: Inputs,
-    measured: Measured,
-    network: TrainingNetwork,
-    replicas: Replicas,
-    signals: Signals,
-) -> None:
+def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: TrainingNetwork, signals: Signals) -> None:
     """Train a network to the end of its run. The folder of the run gets checkpoints, history.csv and model.keras.
+
+    Keras calls the callbacks in the order of the list below, which matters for three reasons:
+
+    - `Position` updates the state that all others read.
+    - `LossMonitor` raises an error before anything of a loss that is not finite is written.
+    - A checkpoint holds everything that makes an epoch count, so the best model, the history and the learning rate come
+      before `CheckpointWriter`. What comes after it only shows what the checkpoint holds.
+
+    Only the chief of several workers writes and prints.
 
     Raises:
         InputError: an image cannot be read, or the batch does not fit into memory.
         RunError: the training cannot continue.
         Interrupted: a signal stopped it.
     """
-    callbacks = training_callbacks(
-        config, run, inputs, measured, network, replicas, signals, options.checkpoint_minutes
+    state, checkpoints, replicas = network.state, network.checkpoints, network.replicas
+    images = min(state.steps * config.batch_size, len(inputs.training))
+    monitor = LossMonitor(config, network.measured.policy, len(network.measured.class_names), state.position)
+    plateau: list[keras.callbacks.Callback] = []
+    if isinstance(config.schedule, Plateau):
+        plateau = [LowerOnPlateau(state, config.schedule, config.learning_rate, prints=replicas.is_chief)]
+    writer = CheckpointWriter(
+        state, checkpoints, network.accuracy, replicas, signals, options.checkpoint_minutes, monitor.cause
     )
-    with contextlib.ExitStack() as stack:
-        for callback in callbacks:
-            if isinstance(callback, CheckpointWriter):
-                callback.publish()
-            if isinstance(callback, ProgressLine):
-                stack.callback(callback.close)
-        stack.enter_context(reading.naming_unreadable(inputs.training, inputs.validation))
-        stack.enter_context(_naming_batch_size(config.batch_size))
-        stack.enter_context(signals.deferring())
-        stack.enter_context(rendezvous.noticing_loss(replicas.cluster))  # innermost: a lost worker is no bad image
-        _Epochs(config, inputs, measured, network, replicas, callbacks).run()
+    callbacks = [Position(state), monitor, *plateau, writer]
+    progress = ProgressLine(state, config.epochs, images)
+    if replicas.is_chief:
+        callbacks = [
+            Position(state),
+            monitor,
+            BestModel(state, checkpoints, network.model, network.blank),
+            EpochLog(state, config, images),
+            *plateau,
+            writer,
+            TensorBoardLog(checkpoints.run / run_folder.TENSORBOARD, state, network.model),
+            progress,
+        ]
+        publish(checkpoints, state)  # again, in case the process was killed before it could
+    with (
+        contextlib.closing(progress),
+        reading.naming_unreadable(inputs.training, inputs.validation),
+        _naming_batch_size(config.batch_size),
+        signals.deferring(),
+        rendezvous.noticing_loss(replicas.cluster),  # innermost: a lost worker is no bad image
+    ):
+        _Epochs(config, inputs, network, callbacks).run()
 
 
 @dataclass(frozen=True)
@@ -83,9 +103,7 @@ class _Epochs:
 
     config: TrainConfig
     inputs: Inputs
-    measured: Measured
     network: TrainingNetwork
-    replicas: Replicas
     callbacks: list[keras.callbacks.Callback]
 
     def run(self) -> None:
@@ -136,7 +154,7 @@ class _Epochs:
 
     def _batches(self, stage: Stage, last: int) -> Any:
         """The training batches of the epochs from the current one to before `last`."""
-        config, state, replicas = self.config, self.network.state, self.replicas
+        config, state, replicas = self.config, self.network.state, self.network.replicas
         where: dict[str, Any] = {
             "input_size": config.input_size,
             "batch_size": config.batch_size,
@@ -149,7 +167,7 @@ class _Epochs:
             return stage.features.train_dataset(**where)
         noise = None
         if self._adds_noise and config.pca_noise is not None:
-            noise = augmentation.pca_noise(config.pca_noise, self.measured.colors)
+            noise = augmentation.pca_noise(config.pca_noise, self.network.measured.colors)
         batches = pipeline.train_dataset(
             self.inputs.training,
             **where,
@@ -162,7 +180,7 @@ class _Epochs:
 
     def _stage(self) -> Stage:
         """The stage that the current epoch belongs to; its model is compiled."""
-        config, model, replicas = self.config, self.network.model, self.replicas
+        config, model, replicas = self.config, self.network.model, self.network.replicas
         training, validation = self.inputs.training, self.inputs.validation
         frozen = config.frozen(self.network.state.epoch)
         fitted, features = model, None

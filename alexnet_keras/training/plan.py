@@ -5,7 +5,6 @@ import math
 import shutil
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,7 +14,6 @@ from alexnet_keras.config.recipes import RECIPES, recipe
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
-from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.checkpoints import KEPT
@@ -25,10 +23,9 @@ COLUMNS = 100  # of a line
 ELSEWHERE = ("recipe", "architecture", "data", "data_dir", "manual_dir", "split")  # fields with a line of their own
 
 
-def print_plan(
-    config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNetwork, replicas: Replicas, policy: str
-) -> None:
+def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) -> None:
     """Print recipe, variant, data, run, hardware, precision and disk space on standard error, aligned."""
+    replicas, run, policy = network.replicas, network.checkpoints.run, network.measured.policy
     if not replicas.is_chief:
         return
     recipe_changes, network_changes = changes(config)

@@ -99,8 +99,8 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
     inputs = open_inputs(config, run, known, may_prepare=replicas.cluster is None)
     measured = _measure(config, run, inputs, known, replicas)
     network = build_network(config, run, inputs, measured, replicas)
-    print_plan(config, run, inputs, network, replicas, measured.policy)
-    fit(config, run, options, inputs, measured, network, replicas, signals)
+    print_plan(config, inputs, network)
+    fit(config, options, inputs, network, signals)
     return _report(config, run, inputs, measured, replicas)
 
 

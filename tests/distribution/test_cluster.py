@@ -89,9 +89,7 @@ def test_a_lost_worker_ends_the_others_and_all_resume(victim, nine, tmp_path):
     processes[victim].communicate()
     _, errors = processes[1 - victim].communicate(timeout=500)
     seconds = time.monotonic() - killed
-    print(
-        f"the other ended after {seconds:.1f} s with {processes[1 - victim].returncode}: {errors.splitlines()[-1]}"
-    )
+    print(f"the other ended after {seconds:.1f} s with {processes[1 - victim].returncode}: {errors.splitlines()[-1]}")
     assert processes[1 - victim].returncode == 1
     assert seconds < BOUND_SECONDS
     assert "Another worker of this training is lost" in errors.splitlines()[-1]
@@ -127,18 +125,22 @@ def test_a_port_that_is_taken_is_named():
             rendezvous.gather(cluster, 1)
 
 
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_signal_stops_a_waiting_worker(index, folder, tmp_path):
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    program = [sys.executable, ROOT / "cli.py", "train", "--data", folder, "--batch-size", "4", "--run", tmp_path / "r"]
-    environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-    with subprocess.Popen(program, env=environment, text=True, stderr=subprocess.PIPE) as process:
+def test_a_signal_stops_a_waiting_worker(folder, tmp_path):
+    """The chief and another worker, of two trainings that miss the other one."""
+    processes = []
+    for index in (0, 1):
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        options = ["--data", folder, "--batch-size", "4", "--run", tmp_path / str(index)]
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        program = [sys.executable, ROOT / "cli.py", "train", *options]
+        processes.append(subprocess.Popen(program, env=environment, text=True, stderr=subprocess.PIPE))
+    for process in processes:
         assert any("waiting for others" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
-    assert process.returncode in (143, -signal.SIGTERM)
-    assert not (tmp_path / "r").exists()
+        assert process.returncode in (143, -signal.SIGTERM)
+    assert not list(tmp_path.iterdir())
 
 
 TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'

@@ -71,14 +71,9 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.state.end_epoch()
         self._write()
-        with writing_epoch(epoch + 1, self.checkpoints.run):
-            self.publish()
-
-    def publish(self) -> None:
-        """Make model.keras and history.csv agree with the state."""
         if self.replicas.is_chief:
-            self.checkpoints.publish(self.state)
-            run_folder.write_history(self.checkpoints.run, COLUMNS, self.state.history)
+            with writing_epoch(epoch + 1, self.checkpoints.run):
+                publish(self.checkpoints, self.state)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracy."""
@@ -114,3 +109,9 @@ class CheckpointWriter(keras.callbacks.Callback):
         saved = self._write()
         name = signal.Signals(number).name
         raise Interrupted(f"{name} at {self.state.position()}{'' if saved else ', which could not be saved'}", number)
+
+
+def publish(checkpoints: Checkpoints, state: State) -> None:
+    """Make model.keras and history.csv agree with the state."""
+    checkpoints.publish(state)
+    run_folder.write_history(checkpoints.run, COLUMNS, state.history)
