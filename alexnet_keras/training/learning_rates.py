@@ -21,7 +21,7 @@ def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -
 
     Returns:
         A function of the number of finished steps. For `plateau`, which depends on the validation error, the learning
-        rate at the beginning; `PlateauTracker` says when to divide it.
+        rate at the beginning, which `callbacks.plateau` divides.
     """
     total = epochs * steps
     match schedule:
@@ -53,37 +53,3 @@ def piecewise(first_steps: list[float], rates: list[float]) -> keras.optimizers.
         return keras.optimizers.schedules.PiecewiseConstantDecay([1], rates * 2)  # Keras needs one boundary
     # Keras keeps a learning rate up to and including its boundary, counted from 0.
     return keras.optimizers.schedules.PiecewiseConstantDecay([round(step) - 1 for step in first_steps], rates)
-
-
-class PlateauTracker:
-    """Decides after each epoch whether to divide the learning rate or to end the run.
-
-    Args:
-        schedule: patience, threshold and number of reductions.
-        state: the `state` of an earlier tracker, to continue from.
-
-    Attributes:
-        state: JSON values: the `best` error, the epochs `waited` without improvement, the `reductions` so far.
-    """
-
-    def __init__(self, schedule: Plateau, state: dict[str, Any] | None = None) -> None:
-        self.schedule = schedule
-        self.state: dict[str, Any] = {"best": None, "waited": 0, "reductions": 0, **(state or {})}
-
-    def update(self, error: float) -> str:
-        """Take the validation error of an epoch, a fraction.
-
-        Returns:
-            `"keep"`, `"divide"` or `"stop"`.
-        """
-        state = self.state
-        if state["best"] is None or error < state["best"] - self.schedule.threshold:
-            state.update(best=error, waited=0)
-            return "keep"
-        state["waited"] += 1
-        if state["waited"] < self.schedule.patience:
-            return "keep"
-        if state["reductions"] == self.schedule.reductions:
-            return "stop"
-        state.update(waited=0, reductions=state["reductions"] + 1)
-        return "divide"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
-from alexnet_keras.training.learning_rates import PlateauTracker, layer_rates, learning_rate
+from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Steps
+from alexnet_keras.training.learning_rates import layer_rates, learning_rate
 
 
 def rates(schedule, highest=0.2, epochs=10, steps=10):
@@ -33,35 +33,3 @@ def test_linear_falls_to_0():
 def test_epochs_of_single_layers_become_steps():
     rates = (LayerRate(epoch=67, layer="conv1", rate=1e-5), LayerRate(epoch=72.5, layer="conv1", rate=0.0))
     assert layer_rates(rates, 10) == [("conv1", 670, 1e-5), ("conv1", 725, 0.0)]
-
-
-def test_plateau_divides_three_times_and_stops():
-    assert learning_rate(Plateau(), 0.01, 90, 100) == 0.01
-    tracker = PlateauTracker(Plateau(patience=2, threshold=0.01))
-    errors = [0.9, 0.5, 0.495, 0.6, 0.4, 0.4, 0.4, 0.3, 0.3, 0.3, 0.3, 0.3]
-    said = [tracker.update(error) for error in errors]
-    assert said == [
-        "keep",
-        "keep",
-        "keep",  # half a point is no improvement
-        "divide",
-        "keep",
-        "keep",
-        "divide",
-        "keep",
-        "keep",
-        "divide",
-        "keep",
-        "stop",
-    ]
-
-
-def test_a_plateau_goes_on_from_its_state():
-    errors = [0.9, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
-    whole = PlateauTracker(Plateau(patience=2))
-    expected = [whole.update(error) for error in errors]
-    for cut in range(len(errors)):
-        first = PlateauTracker(Plateau(patience=2))
-        before = [first.update(error) for error in errors[:cut]]
-        second = PlateauTracker(Plateau(patience=2), first.state)
-        assert before + [second.update(error) for error in errors[cut:]] == expected

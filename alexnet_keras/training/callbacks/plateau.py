@@ -7,14 +7,13 @@ import keras
 
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.training.checkpoints import State
-from alexnet_keras.training.learning_rates import PlateauTracker
 
 
 class LowerOnPlateau(keras.callbacks.Callback):
     """Divide the learning rate, or end the training, as the schedule `Plateau` demands.
 
     Args:
-        state: holds what the schedule has counted; changed in place.
+        state: its `plateau` counts the `best` error, the epochs `waited` without improvement, and the `reductions`.
         schedule: the schedule.
         highest: the learning rate at the beginning of the run.
         prints: whether this process prints what changes.
@@ -22,25 +21,25 @@ class LowerOnPlateau(keras.callbacks.Callback):
 
     def __init__(self, state: State, schedule: Plateau, highest: float, prints: bool) -> None:
         super().__init__()
-        self.state, self.highest, self.prints = state, highest, prints
-        self.tracker = PlateauTracker(schedule, state.plateau)
+        self.state, self.schedule, self.highest, self.prints = state, schedule, highest, prints
+        state.plateau = {"best": None, "waited": 0, "reductions": 0, **state.plateau}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
-        action = self.tracker.update(1 - logs["val_accuracy"])
-        self.state.plateau = self.tracker.state
-        if action == "keep":
+        schedule, counted, error = self.schedule, self.state.plateau, 1 - logs["val_accuracy"]
+        if counted["best"] is None or error < counted["best"] - schedule.threshold:
+            counted.update(best=error, waited=0)
             return
-        schedule = self.tracker.schedule
-        consequence = "training ends"
-        if action == "divide":
-            learning_rate = self.highest / schedule.divide_by ** self.tracker.state["reductions"]
+        counted["waited"] += 1
+        if counted["waited"] < schedule.patience:
+            return
+        if counted["reductions"] == schedule.reductions:
+            self.state.over = self.model.stop_training = True
+            consequence = "training ends"
+        else:
+            counted.update(waited=0, reductions=counted["reductions"] + 1)
+            learning_rate = self.highest / schedule.divide_by ** counted["reductions"]
             self.model.optimizer.learning_rate = learning_rate
             consequence = f"the learning rate becomes {learning_rate:g}"
-        else:
-            self.state.over = self.model.stop_training = True
         if self.prints:
-            print(
-                f"The val error has not improved for {schedule.patience} epochs: {consequence}.",
-                file=sys.stderr,
-            )
+            print(f"The val error has not improved for {schedule.patience} epochs: {consequence}.", file=sys.stderr)
