@@ -219,5 +219,5 @@ def test_the_recipe_on_the_command_line(tmp_path):
     assert "freeze_epochs 2 needs layers to freeze; name the last of them with freeze" in only_error(without_layers)
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
     assert result.code == 2
-    assert "There is no file of weights" in only_error(result)
+    assert "absent.npz is not a file; name a file of trained weights." in only_error(result)
     assert not (tmp_path / "run").exists()

@@ -29,7 +29,7 @@ class ProgressLine(keras.callbacks.Callback):
         return self.images_per_epoch * state.epoch + self.images_per_epoch * state.step // state.steps
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.progress.label = f"Epoch {epoch + 1}/{self.epochs}, of all"
+        self.progress.label = f"Epoch {epoch + 1}/{self.epochs}, total"
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None
