@@ -205,7 +205,7 @@ def test_what_lies_outside_a_run_needs_a_data_set(run, tmp_path, monkeypatch):
 
 
 def break_nothing(root):
-    return ["train", "--data", root, "--batch-size", 13], "Batches of 13 are larger than the 12 training images"
+    return ["train", "--data", root, "--batch-size", 13], "--batch-size 13 is larger than the 12 training images"
 
 
 def break_class(root):

@@ -330,7 +330,7 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
     )
     assert train(whole, tmp_path / "run").num_images == 4
     shards = tfds_builders.prepared_folder(whole.source)
-    assert f"tiny_colors is too large for memory: its pictures are stored once at 256 pixels in {shards}" in (
+    assert f"tiny_colors is too large for memory. Its images are now stored once at 256 pixels in {shards}" in (
         capfd.readouterr().err
     )
     written = (shards / "dataset.json").stat().st_mtime_ns
