@@ -1,18 +1,20 @@
-"""One line of progress on standard error for everything that takes longer than a moment."""
+"""Progress of long jobs, as one line on standard error."""
 
 import contextlib
+import shutil
 import sys
-import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-REFRESH_SECONDS = 0.2  # on a terminal, where the line is rewritten in place
+DELAY_SECONDS = 2.0  # shorter jobs print nothing
+REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn in place
 LOG_SECONDS = 15.0  # in a log, where each report is a line of its own
+WIDTH = 100  # columns
 
 
 def duration(seconds: float) -> str:
-    """`75.2` as `1:15`."""
+    """Format a time: 75.2 seconds are `1:15`."""
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
@@ -20,66 +22,61 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def stage(label: str) -> Iterator[None]:
-    """Say on a terminal what is being done where nothing can be counted; the line is gone at the end."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{label} ...")
-        sys.stderr.flush()
+    """Show on a terminal what is being done, for work whose progress cannot be counted."""
+    terminal = sys.stderr.isatty()
+    if terminal:
+        print(f"\r{label} ...", end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        if sys.stderr.isatty():
-            sys.stderr.write("\r" + " " * (len(label) + 4) + "\r")
-            sys.stderr.flush()
+        if terminal:
+            print("\r" + " " * (len(label) + 4), end="\r", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Reports how far a job has come, how fast it goes and how long it still takes.
+    """Report how many items of a job are done, how fast it is and how long it still takes.
 
-    A job that is over within two seconds prints nothing. Use it as a context manager; `advance` after each piece.
+    A terminal shows one line, which disappears at the end; a log gets a line every 15 seconds.
 
     Args:
-        label: what is being done, such as `"Reading imagenette"`.
-        total: number of items.
-        unit: what an item is, in the plural.
+        label: what is being done, such as `"Reading imagenette"`; may change during the job.
+        total: the number of items.
+        unit: the items, in the plural.
     """
 
     def __init__(self, label: str, total: int, unit: str = "images") -> None:
-        self.label, self.total, self.unit = label, total, unit
-        self.done = 0
-        self.start = time.monotonic()
-        self._last = self.start + 2.0 - REFRESH_SECONDS
-        self._terminal = sys.stderr.isatty()
-        self._width = 0
+        from tqdm import tqdm  # importing it takes longer than `--help` may take
+
+        self.label = label
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=total,
+            unit=unit,
+            file=sys.stderr if terminal else _Lines(),
+            leave=False,
+            delay=DELAY_SECONDS,
+            mininterval=REFRESH_SECONDS if terminal else LOG_SECONDS,
+            miniters=1,
+            smoothing=0,  # the speed since the start
+            ncols=min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH,
+            bar_format="{desc} "
+            + ("|{bar}| " if terminal else "")
+            + "{n:,}/{total:,} {unit}{postfix}, {rate_noinv:,.2f}/s, {remaining} left",
+        )
+
+    @property
+    def done(self) -> int:
+        return self._bar.n
 
     def advance(self, items: int, note: str = "") -> None:
-        """Count `items` more; `note` follows the rate on the line."""
-        self.done += items
-        now = time.monotonic()
-        if now - self._last >= (REFRESH_SECONDS if self._terminal else LOG_SECONDS):
-            self._last = now
-            self._write(self.line(now, note))
-
-    def line(self, now: float, note: str = "") -> str:
-        rate = self.done / max(now - self.start, 1e-9)
-        left = duration((self.total - self.done) / rate) if rate else "?"
-        speed = f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
-        parts = [f"{self.label}  {self.done:,}/{self.total:,} {self.unit}", note, f"{speed} {self.unit}/s"]
-        return "  ".join(part for part in (*parts, f"{left} left") if part)
-
-    def _write(self, line: str) -> None:
-        if self._terminal:
-            sys.stderr.write("\r" + line.ljust(self._width))
-            self._width = len(line)
-        else:
-            sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        """Count `items` more; the line shows the note."""
+        self._bar.set_description_str(self.label, refresh=False)
+        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(items)
 
     def close(self) -> None:
-        """Clear the line; what comes next starts at the left edge."""
-        if self._width:
-            sys.stderr.write("\r" + " " * self._width + "\r")
-            sys.stderr.flush()
-            self._width = 0
+        """Remove the line from the terminal."""
+        self._bar.close()
 
     def __enter__(self) -> Self:
         return self
@@ -88,3 +85,14 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Lines:
+    """A stream that writes each state of tqdm's line as a line of its own."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            print(text.strip(), file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        pass

@@ -1,4 +1,4 @@
-"""The line of progress."""
+"""The progress of long jobs on a terminal and in a log."""
 
 import io
 
@@ -14,6 +14,8 @@ def test_duration(seconds, text):
 
 
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self):
         return True
 
@@ -21,7 +23,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     return now
 
 
@@ -33,31 +35,44 @@ def test_a_short_job_prints_nothing(stream, clock, monkeypatch):
         clock[0] += 1.5
         bar.advance(10)
     assert error.getvalue() == ""
+    assert bar.done == 10
 
 
-def test_a_long_job_tells_rate_and_time_left(clock, monkeypatch):
+@pytest.mark.parametrize("columns", [200, 70])
+def test_a_terminal_shows_speed_and_time_left_in_one_line(columns, clock, monkeypatch):
     error = Terminal()
     monkeypatch.setattr(progress.sys, "stderr", error)
+    monkeypatch.setenv("COLUMNS", str(columns))
     with Progress("Reading", 1000) as bar:
         clock[0] += 4
         bar.advance(200, "loss 1.5")
-        assert error.getvalue() == "\rReading  200/1,000 images  loss 1.5  50 images/s  0:16 left"
-    assert error.getvalue().endswith("\r")
+        first = error.getvalue().strip("\r")
+        bar.label = "Reading more"
+        clock[0] += 1
+        bar.advance(50)
+    assert first.startswith("Reading |")
+    assert first.endswith("| 200/1,000 images, loss 1.5, 50.00/s, 00:16 left")
+    lines = error.getvalue().split("\r")
+    assert lines[2].startswith("Reading more |")
+    assert lines[-1] == lines[-2].strip() == ""  # the line is removed
+    assert max(map(len, lines)) == min(columns, progress.WIDTH)
 
 
-def test_a_log_gets_lines_and_few_of_them(clock, monkeypatch):
+def test_a_log_gets_a_line_every_15_seconds(clock, monkeypatch):
     error = io.StringIO()
     monkeypatch.setattr(progress.sys, "stderr", error)
-    with Progress("Reading", 1000) as bar:
+    with Progress("Reading", 1_000_000_000) as bar:
         for _ in range(100):
             clock[0] += 1
-            bar.advance(10)
-    lines = error.getvalue().splitlines()
-    assert 5 <= len(lines) <= 8
-    assert all(line.startswith("Reading  ") and line.endswith(" left") for line in lines)
+            bar.advance(10, "x" * 60)
+    lines = error.getvalue().split("\n")
+    assert len(lines) == 100 // 15 + 1
+    assert lines[0].startswith("Reading 150/1,000,000,000 images, xxx")
+    assert lines[-1] == ""
+    assert max(map(len, lines)) == progress.WIDTH
 
 
-def test_a_stage_is_on_a_terminal_and_only_while_it_lasts(monkeypatch):
+def test_a_stage_is_shown_on_a_terminal_while_it_lasts(monkeypatch):
     for error, during, after in ((Terminal(), "\rWriting ...", "\r"), (io.StringIO(), "", "")):
         monkeypatch.setattr(progress.sys, "stderr", error)
         with stage("Writing"):

@@ -1,0 +1,24 @@
+"""Names of layers and of their towers."""
+
+import pytest
+
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, in_tower, split_tower
+from alexnet_keras.model.alexnet import AlexNet
+
+
+@pytest.mark.parametrize("layer", [*LAYERS, "norm2"])
+def test_a_layer_of_a_tower(layer):
+    assert split_tower(layer) == (layer, None)
+    assert [split_tower(in_tower(layer, tower)) for tower in (0, 1)] == [(layer, 0), (layer, 1)]
+
+
+@pytest.mark.parametrize("name", ["mean", "data", "conv", "conv1c", "concatenate_a"])
+def test_a_name_without_a_tower(name):
+    assert split_tower(name) == (name, None)
+
+
+def test_the_names_of_a_model():
+    model = AlexNet("paper", classes=3, filters=(2,) * 5, hidden_units=(2, 2))
+    weighted = [split_tower(layer.name) for layer in model.layers if layer.weights]
+    assert {name for name, _ in weighted} == set(LAYERS)
+    assert [tower for name, tower in weighted if name in CONVOLUTIONS] == [0, 1] * 5
