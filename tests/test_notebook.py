@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "alexnet_keras.ipynb"
+NOTEBOOK = Path(__file__).parents[1] / "examples" / "alexnet_keras.ipynb"
 
 
 # Jupyter's own libraries: one announces its next version's folders, the other leaves a socket to the interpreter's end.

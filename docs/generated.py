@@ -1,0 +1,75 @@
+"""Tables that the documentation takes from the code.
+
+A line `<!-- generated: NAME -->` in a page is replaced by the table `TABLES[NAME]()` when the site is built.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from alexnet_keras.config import citations
+from alexnet_keras.config.recipes import RECIPES
+from alexnet_keras.config.variants import ARCHITECTURES
+
+MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+
+
+def fill(text: str) -> str:
+    """Replace every marker of a page by its table. Raises `KeyError` for a table that does not exist."""
+    return MARKER.sub(lambda match: TABLES[match[1]](), text)
+
+
+def variants() -> str:
+    """All variants, one row each."""
+    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.model.summary import summarize, totals
+
+    counted = {name: totals(summarize(AlexNet(name))) for name in ARCHITECTURES}
+    return table(citations.COLUMNS, (citations.row(ARCHITECTURES[name], *total) for name, total in counted.items()))
+
+
+def constants() -> str:
+    """Every constant of every variant with its source, one section a variant."""
+    sections = []
+    for name, architecture in ARCHITECTURES.items():
+        rows = [(f"`{field}`", _text(value), source) for field, value, source in citations.constants(architecture)]
+        sections.append(f"### {name}\n\n{table(('constant', 'value', 'source'), rows)}")
+    return "\n\n".join(sections)
+
+
+def recipes() -> str:
+    """Every recipe with its docstring and the fields that differ from the defaults of a configuration."""
+    sections = []
+    for name, function in RECIPES.items():
+        config = function()
+        rows = [
+            (f"`{field.name}`", _text(getattr(config, field.name)))
+            for field in dataclasses.fields(config)
+            if field.name not in ("recipe", "architecture")
+        ]
+        rows.insert(0, ("variant", f"`{config.architecture.name}`"))
+        words = "\n".join(line.strip() for line in (function.__doc__ or "").strip().splitlines())
+        sections.append(f"### {name}\n\n{words}\n\n{table(('field', 'value'), rows)}")
+    return "\n\n".join(sections)
+
+
+TABLES: dict[str, Callable[[], str]] = {"variants": variants, "constants": constants, "recipes": recipes}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value)) or "none"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (f"{field.name} {_text(getattr(value, field.name))}" for field in dataclasses.fields(value))
+        name = getattr(value, "name", "")
+        return f"{name} ({'; '.join(fields)})".replace(" ()", "") if name else "; ".join(fields)
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,135 @@
+"""Every command and every program on every page works, or its page says why it is not run."""
+
+import dataclasses
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from support import ROOT, cli, draw_folder
+
+from alexnet_keras.cli.main import main
+from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.data.sources import shapes
+
+PAGES = sorted(
+    {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")}
+    - {*(ROOT / "docs/_build").rglob("*")}
+)
+LANGUAGES = ("bash", "python")
+FENCE = re.compile(r"(?:^<!-- ([^\n]*?) -->\n+)?^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of code with the comment above it."""
+
+    mark: str
+    language: str
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    return [Block(mark, language, code) for mark, language, code in FENCE.findall(page.read_text())]
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def commands(code: str) -> list[list[str]]:
+    """The `alexnet-keras` commands of a script, also those behind `&&`, `srun` and the like."""
+    lines = code.replace("\\\n", " ").splitlines()
+    words = [shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\|\|?|;", line)]
+    return [line[line.index("alexnet-keras") + 1 :] for line in words if "alexnet-keras" in line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_block_is_run_or_says_why_not(page):
+    for block in blocks(page):
+        if block.language in LANGUAGES:
+            assert re.fullmatch(r"run|test command|not run here: \S.*", block.mark), (
+                f"{block.mark!r} above\n{block.code}"
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_can_be_parsed(page):
+    for block in blocks(page):
+        if block.language == "bash":
+            for arguments in commands(block.code):
+                parse(main, arguments)
+
+
+def parse(command: click.Command, arguments: list[str]) -> None:
+    """Parse a command line without running it. Raises `click.UsageError` for what the command does not know."""
+    eager = {"--help", "-h", "--version"}
+    context = command.make_context("alexnet-keras", [word for word in arguments if word not in eager])
+    if isinstance(command, click.Group) and context._protected_args + context.args:
+        name, subcommand, rest = command.resolve_command(context, context._protected_args + context.args)
+        assert subcommand is not None, name
+        parse(subcommand, rest)
+
+
+def test_a_wrong_option_does_not_parse():
+    with pytest.raises(click.UsageError, match="--colour"):
+        parse(main, ["train", "--colour", "red"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_program_compiles(page):
+    for block in blocks(page):
+        if block.language == "python":
+            compile(block.code, named(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert page.name != "README.md", f"{target}: a package index shows README.md, so its links are absolute"
+            assert (page.parent / target).exists(), target
+        elif "/alexnet-keras/alexnet-keras/" in target:
+            path = re.sub(r".*/(?:blob|tree|raw)/main/|.*\.com/alexnet-keras/alexnet-keras/main/", "", target)
+            assert "://" in path or (ROOT / path).exists(), target
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """An empty working folder in which every network is narrow and the shapes are few."""
+    for name, architecture in ARCHITECTURES.items():
+        narrow = dataclasses.replace(architecture, filters=(16,) * 5, hidden_units=(32, 32))
+        monkeypatch.setitem(ARCHITECTURES, name, narrow)
+    monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "photos")
+    shutil.copy(tmp_path / "photos" / "val" / "red" / "0.jpg", tmp_path / "photo.jpg")
+
+
+RUNNABLE = [page for page in PAGES if any(block.mark == "run" for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=named)
+@pytest.mark.usefixtures("small")
+def test_a_page_runs_from_top_to_bottom(page):
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        if block.mark != "run":
+            continue
+        if block.language == "python":
+            exec(compile(block.code, named(page), "exec"), names)
+            continue
+        for line in block.code.replace("\\\n", " ").splitlines():
+            if line.startswith("alexnet-keras "):
+                result = cli(*shlex.split(line, comments=True)[1:])
+                assert result.code == 0, f"{line}\n{result.out}\n{result.err}"
+            elif line.strip():
+                subprocess.run(
+                    ["bash", "-euc", line], check=True, env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+                )
