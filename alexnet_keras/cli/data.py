@@ -41,7 +41,6 @@ def data() -> None:
     show_default=True,
     help="What to do about a picture that cannot be used.",
 )
-@click.option("--dry-run", is_flag=True, help="Estimate time and bytes from a sample; write nothing.")
 @json_option
 def prepare(
     output: Path,
@@ -49,7 +48,6 @@ def prepare(
     encoding: str,
     jobs: int,
     on_error: str,
-    dry_run: bool,
     as_json: bool,
     data: str,
     **where: Any,
@@ -60,26 +58,19 @@ def prepare(
     """
     load_tensorflow()
     from alexnet_keras.data.shards.convert import Settings
-    from alexnet_keras.data.shards.estimate import estimate
     from alexnet_keras.data.shards.prepare import prepare as prepare_shards
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.system.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
-    dataset = open_dataset(DataSource(name=data, **where), build=not dry_run)
-    result: Any = estimate(dataset, output, settings) if dry_run else prepare_shards(dataset, output, settings)
+    result = prepare_shards(open_dataset(DataSource(name=data, **where)), output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
     rows = [("pictures", ", ".join(f"{count:,} for {split}" for split, count in result.images.items()))]
-    volume, total = size_of(result.bytes), sum(result.images.values())
-    if dry_run:
-        rows += [("sample", f"{result.sample:,} pictures")]
-        rows += [("bytes", f"{volume}, {result.bytes_per_image:,.0f} a picture")]
-        rows += [("free", f"{size_of(result.free_bytes)} on the disk of {output}")]
-    else:
-        rows += [("wrote", result.path), ("bytes", f"{volume}, {result.bytes / total:,.0f} a picture")]
-        rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
+    total = sum(result.images.values())
+    rows += [("wrote", result.path), ("bytes", f"{size_of(result.bytes)}, {result.bytes / total:,.0f} a picture")]
+    rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
     speed = f", {result.images_per_second:,.0f} pictures a second" if result.images_per_second else ""  # all were there
     rows += [("time", duration(result.seconds) + speed)]
     rows += [("cannot be used", f"{entry['picture']} {entry['reason']}") for entry in result.bad]
