@@ -1,4 +1,4 @@
-"""Means and covariances of colours, summed in integers, so that no order of the pictures changes a digit."""
+"""Mean and covariance of the colours of many images, summed in integers so that the order does not change a digit."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,13 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ColorStatistics:
-    """Red, green and blue over all pixels of the training pictures, in units of 0..255.
+    """Statistics of red, green and blue over all pixels of the training images, in units of 0..255.
 
     Attributes:
-        mean: of red, green and blue.
+        mean: `(3,)`.
         covariance: `(3, 3)`, divided by the number of pixels.
-        eigenvalues: of the covariance, the largest first.
-        eigenvectors: one a row, in the order of the eigenvalues; of unit length, the largest component positive.
+        eigenvalues: `(3,)`, of the covariance, the largest first.
+        eigenvectors: `(3, 3)`, one a row in the order of the eigenvalues, of unit length, the largest component
+            positive.
     """
 
     mean: tuple[float, ...]
@@ -38,51 +39,47 @@ class ColorStatistics:
 
 
 class Moments:
-    """Sums over pictures of one size, from which means and covariances are taken.
+    """Sums of colours and of their products over images, from which `ColorStatistics` follow.
 
-    Args:
-        size: side of the pictures in pixels.
+    Attributes:
+        sums: `(4, 4)` int64, the sum over all pixels of `v v^T` with `v = (red, green, blue, 1)`. The last column has
+            the sums of the colours and the number of pixels. ImageNet needs 1.28e6 * 65,536 * 255 ** 2 = 5.5e15, which
+            is less than 2 ** 63.
     """
 
-    def __init__(self, size: int) -> None:
-        self.count = 0
-        self.total = np.zeros((size, size, 3), np.int64)
-        self.products = np.zeros((3, 3), np.int64)  # of ImageNet: 1.28e6 * 65,536 * 255 ** 2 = 5.5e15 < 2 ** 63
+    def __init__(self) -> None:
+        self.sums = np.zeros((4, 4), np.int64)
 
-    def add(self, image: np.ndarray, products: np.ndarray | None = None) -> None:
-        """Count one picture, `(size, size, 3)` uint8; `products` are its own, if somebody computed them already."""
-        self.count += 1
-        self.total += image
-        self.products += (color_products(image) if products is None else products).astype(np.int64)
-
-    def merge(self, other: "Moments") -> None:
-        self.count += other.count
-        self.total += other.total
-        self.products += other.products
-
-    def mean_image(self) -> np.ndarray:
-        """`(size, size, 3)` float64, 0..255."""
-        return self.total / self.count
+    def add(self, sums: np.ndarray) -> None:
+        """Add the `color_sums` of an image, or the `sums` of other `Moments`."""
+        self.sums += sums.astype(np.int64)
 
     def statistics(self) -> ColorStatistics:
-        pixels = self.count * self.total.shape[0] * self.total.shape[1]
-        sums = [int(value) for value in self.total.sum(axis=(0, 1))]
-        # Python's integers: the products of the sums have 26 digits, of which floats would lose the last ten.
+        # Python's integers are exact: products of the sums have 26 digits, of which floats would lose the last ten.
+        *colors, pixels = [int(value) for value in self.sums[:, 3]]
         covariance = np.array(
-            [[(pixels * int(self.products[i, j]) - sums[i] * sums[j]) / pixels**2 for j in range(3)] for i in range(3)]
+            [[(pixels * int(self.sums[i, j]) - colors[i] * colors[j]) / pixels**2 for j in range(3)] for i in range(3)]
         )
         values, columns = np.linalg.eigh(covariance)
         rows = columns.T[::-1]
         rows = rows * np.sign(rows[np.arange(3), np.abs(rows).argmax(axis=1)])[:, None]
         return ColorStatistics(
-            tuple(value / pixels for value in sums),
+            tuple(value / pixels for value in colors),
             tuple(map(tuple, covariance.tolist())),
             tuple(np.maximum(values[::-1], 0.0).tolist()),
             tuple(map(tuple, rows.tolist())),
         )
 
 
-def color_products(image: np.ndarray) -> np.ndarray:
-    """Sums of red * red, red * green, ... over a picture, `(3, 3)` float64: integers below 2 ** 53, so exact."""
-    pixels = image.reshape(-1, 3).astype(np.float64)
+def color_sums(image: np.ndarray) -> np.ndarray:
+    """Sum `v v^T` with `v = (red, green, blue, 1)` over the pixels of one image.
+
+    Args:
+        image: `(H, W, 3)` uint8, 0..255.
+
+    Returns:
+        `(4, 4)` float64. The values are integers below 2 ** 53, so they are exact.
+    """
+    pixels = np.ones((image.shape[0] * image.shape[1], 4))
+    pixels[:, :3] = image.reshape(-1, 3)
     return pixels.T @ pixels

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.color_statistics import ColorStatistics, Moments
+from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.decode import why_refused
 from alexnet_keras.system.errors import InputError
@@ -112,9 +112,9 @@ def color_statistics(split: Split) -> ColorStatistics:
     """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
     places = np.linspace(0, len(split) - 1, min(len(split), COLOR_SAMPLE)).astype(np.int64)
     dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
-    moments = Moments(STORED_SIZE)
+    moments = Moments()
     with Progress("Measuring the colours", len(places)) as progress:
         for image in untuned(dataset).as_numpy_iterator():
-            moments.add(image)
+            moments.add(color_sums(image))
             progress.advance(1)
     return moments.statistics()

@@ -10,7 +10,7 @@ from support import cli
 
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import augmentation, image_ops, pipeline
-from alexnet_keras.data.color_statistics import ColorStatistics, Moments
+from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.system.errors import InputError, OptionError
@@ -31,9 +31,9 @@ def draws() -> augmentation.Draws:
 @pytest.fixture(scope="module")
 def statistics() -> ColorStatistics:
     """Colours that vary as photographs' do: together, with a little red against blue."""
-    moments = Moments(256)
+    moments = Moments()
     light = RANDOM.normal(120, 60, (256, 256, 1)) + RANDOM.normal(0, 12, (256, 256, 3)) + (15, 0, -15)
-    moments.add(light.clip(0, 255).astype(np.uint8))
+    moments.add(color_sums(light.clip(0, 255).astype(np.uint8)))
     return moments.statistics()
 
 

@@ -50,7 +50,7 @@ class Stored:
         label: its class.
         record: the bytes to store.
         pixels: `(size, size, 3)` uint8, 0..255.
-        products: sums of red * red, red * green, ... over the pixels, `(3, 3)` float64.
+        color_sums: `(4, 4)` float64, as `color_statistics.color_sums` computes them.
         reason: what is wrong with it, to follow its name in a message.
     """
 
@@ -58,7 +58,7 @@ class Stored:
     label: int = -1
     record: bytes = b""
     pixels: np.ndarray | None = None
-    products: np.ndarray | None = None
+    color_sums: np.ndarray | None = None
     reason: str | None = None
 
 
@@ -76,15 +76,16 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
         square = image_ops.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
         colors = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
+        colors = tf.pad(colors, [[0, 0], [0, 1]], constant_values=1)
         return name, label, square, record, tf.matmul(colors, colors, transpose_a=True)
 
     for index, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
         if parts is None:
             yield Stored(stream.name(index), reason=why_unreadable(stream, index))
             continue
-        name, label, square, record, products = parts
+        name, label, square, record, color_sums = parts
         data = record if settings.encoding == "jpeg" else square.tobytes()
-        yield Stored(name.decode() or stream.name(index), int(label), data, square, products)
+        yield Stored(name.decode() or stream.name(index), int(label), data, square, color_sums)
 
 
 def in_threads(

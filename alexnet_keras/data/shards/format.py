@@ -9,14 +9,13 @@ disk's error is then an exception and not a signal that ends the process, and th
 
     DIR/plan.json                data and settings; written first
     DIR/dataset.json             what is in it; written last, so a folder with it is complete
-    DIR/mean_image.npy           (256, 256, 3) float64, 0..255, of the training pictures
     DIR/train-00000.npy          pictures
     DIR/train-00000.index.npy    offset, length, label and checksum of each
     DIR/train-00000.sources.json where each came from
     DIR/train-00000.notes.npz    bad pictures, and sums from which the statistics are made
 
 Every picture has a 64-bit checksum (XXH3, 2 microseconds a raw picture), which is compared at every read, and
-dataset.json has one of every index, of every list of sources and of the mean image: neither a picture nor a label can
+dataset.json has one of every index and of every list of sources: neither a picture nor a label can
 change unseen.
 """
 
@@ -32,7 +31,6 @@ from alexnet_keras.system.errors import InputError
 
 FORMAT = 2
 MANIFEST = "dataset.json"
-MEAN_IMAGE = "mean_image.npy"
 PLAN = "plan.json"  # written first: what decides the bytes of all shards
 SPLITS = ("train", "validation")
 ENCODINGS = ("jpeg", "raw")

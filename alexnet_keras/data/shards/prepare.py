@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,11 @@ from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import (
     FORMAT,
     MANIFEST,
-    MEAN_IMAGE,
     PLAN,
     SPLITS,
     Reader,
     ShardWriter,
     Sources,
-    checksum,
     describe,
     images_file,
     index_file,
@@ -110,7 +108,7 @@ def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -
     _claim(output, plan)
     jobs = [job for split, stream in streams.items() for job in _jobs(split, stream.count)]
     missing = [job for job in jobs if not _is_done(output, job, settings.skip_bad)]
-    if finished and (missing or not (output / MEAN_IMAGE).is_file()):
+    if finished and missing:
         (output / MANIFEST).unlink()
         finished = False
     if settings.encoding == "raw":
@@ -157,9 +155,6 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
                     _ = names[reader.starts[number]]
                 for _ in reader.verify(number):
                     progress.advance(1)
-    mean_image = folder / MEAN_IMAGE
-    if checksum(mean_image) != values["mean_image_checksum"]:
-        raise InputError(f"{mean_image} is damaged (checksum); remove it and prepare the data set again.")
 
 
 @contextlib.contextmanager
@@ -268,7 +263,7 @@ def _make_shard(
     dataset: DataSet, stream: Stream, output: Path, job: _Job, settings: Settings, progress: Progress
 ) -> int:
     """Write one shard; returns the number of its pictures."""
-    moments, bad = Moments(settings.size), []
+    moments, bad = Moments(), []
     with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in store(stream, job.start, job.stop, settings):
             if stored.reason is not None:
@@ -278,10 +273,10 @@ def _make_shard(
             elif not 0 <= stored.label < len(dataset.class_names):
                 raise dataset.label_error(stored.name, stored.label)
             else:
-                assert stored.pixels is not None
                 writer.add(stored.name, stored.label, stored.record)
                 if job.split == "train":
-                    moments.add(stored.pixels, stored.products)
+                    assert stored.color_sums is not None
+                    moments.add(stored.color_sums)
             progress.advance(1)
         if bad and not settings.skip_bad:
             raise InputError(
@@ -290,25 +285,17 @@ def _make_shard(
                 "pictures by --on-error skip."
             )
         with atomic_files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
-            np.savez(
-                file,
-                count=moments.count,
-                total=moments.total.astype(np.uint32),  # of fewer than 2 ** 24 pictures
-                products=moments.products,
-                bad=json.dumps(bad),
-            )
+            np.savez(file, sums=moments.sums, bad=json.dumps(bad))
     return len(writer.index)
 
 
 def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Job]) -> None:
     """Write statistics and dataset.json, which makes a prepared data set of a folder of shards."""
-    moments, bad = Moments(plan["size"]), []
+    moments, bad = Moments(), []
     for job in jobs:
         with np.load(_notes(output, job)) as notes:
             bad += json.loads(str(notes["bad"]))
-            part = Moments(plan["size"])
-            part.count, part.total, part.products = int(notes["count"]), notes["total"], notes["products"]
-            moments.merge(part)
+            moments.add(notes["sums"] if "sums" in notes else _sums_before_0_2(notes, plan["size"]))
     entries: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     for job in jobs:
         entry = describe(output, job.shard)
@@ -324,8 +311,6 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             raise InputError(
                 f"No picture for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
             )
-    with atomic_files.appear_whole(output / MEAN_IMAGE) as partial:
-        np.save(partial, moments.mean_image())
     atomic_files.write_json(
         output / MANIFEST,
         {
@@ -335,8 +320,15 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
             "encoding": plan["encoding"],
             "class_names": dataset.class_names,
             "splits": entries,
-            "mean_image_checksum": checksum(output / MEAN_IMAGE),
             "statistics": moments.statistics().to_dict(),
             "bad_pictures": bad,
         },
     )
+
+
+def _sums_before_0_2(notes: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """The `Moments.sums` of notes of version 0.1.0, which kept a sum for each pixel of the mean image."""
+    colors = notes["total"].reshape(-1, 3).sum(axis=0, dtype=np.int64)
+    sums = np.empty((4, 4), np.int64)
+    sums[:3, :3], sums[:3, 3], sums[3, :3], sums[3, 3] = notes["products"], colors, colors, notes["count"] * size**2
+    return sums

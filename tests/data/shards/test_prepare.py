@@ -160,10 +160,8 @@ def test_a_data_set_may_be_moved_meanwhile(colors, tmp_path):
     assert run(moved, tmp_path / "out").resumed_shards == 6
 
 
-@pytest.mark.parametrize(
-    ("name", "resumed"), [("mean_image.npy", 6), ("train-00001.sources.json", 5), ("train-00001.notes.npz", 5)]
-)
-def test_what_is_damaged_is_named_and_made_again_once_removed(colors, tmp_path, name, resumed):
+@pytest.mark.parametrize("name", ["train-00001.sources.json", "train-00001.notes.npz"])
+def test_what_is_damaged_is_named_and_made_again_once_removed(colors, tmp_path, name):
     run(colors, tmp_path / "out")
     whole, path = contents(tmp_path / "out"), tmp_path / "out" / name
     path.write_bytes(path.read_bytes()[:-4] + b"!!!!")
@@ -171,8 +169,30 @@ def test_what_is_damaged_is_named_and_made_again_once_removed(colors, tmp_path, 
         with pytest.raises(InputError, match=rf"{name} is damaged .*; remove it and prepare the data set again"):
             run(colors, tmp_path / "out")
         path.unlink()
-    assert run(colors, tmp_path / "out").resumed_shards == resumed
+    assert run(colors, tmp_path / "out").resumed_shards == 5
     assert contents(tmp_path / "out") == whole
+
+
+def test_shards_of_version_0_1_0_are_read_and_finished(colors, tmp_path):
+    """That version wrote a mean image, its checksum in dataset.json, and a sum for each of its pixels in the notes."""
+    out = tmp_path / "out"
+    run(colors, out, size=64, encoding="raw")
+    manifest, whole = json.loads((out / "dataset.json").read_text()), contents(out)
+    for path in out.glob("*.notes.npz"):
+        images = np.load(out / path.name.replace(".notes.npz", ".npy")).astype(np.int64)
+        pixels = images.reshape(-1, 3)
+        if "validation" in path.name:
+            images, pixels = images[:0], pixels[:0]
+        total = images.sum(axis=0).astype(np.uint32)
+        np.savez(path, count=len(images), total=total, products=pixels.T @ pixels, bad="[]")
+    np.save(out / "mean_image.npy", np.zeros((64, 64, 3)))
+    (out / "dataset.json").write_text(json.dumps({**manifest, "mean_image_checksum": "0123456789abcdef"}))
+    assert len(open_dataset(str(out)).train) == 12
+    assert run(colors, out, size=64, encoding="raw").resumed_shards == 6  # finished: nothing is written
+    assert json.loads((out / "dataset.json").read_text())["mean_image_checksum"]
+    (out / "dataset.json").unlink()  # not finished
+    assert run(colors, out, size=64, encoding="raw").resumed_shards == 6
+    assert (out / "dataset.json").read_bytes() == whole["dataset.json"]
 
 
 def test_a_damaged_shard_is_named_and_made_again_once_removed(colors, tmp_path):
@@ -341,7 +361,6 @@ def test_other_sizes_are_resized_when_they_are_read(colors, tmp_path, encoding):
     split = open_dataset(str(tmp_path / "out")).train
     assert split.read_batch is None
     assert reading.pixels(split, np.int64(3)).shape == (256, 256, 3)
-    assert np.load(tmp_path / "out" / "mean_image.npy").shape == (64, 64, 3)
 
 
 def test_a_pass_over_the_command_line(colors, tmp_path):
