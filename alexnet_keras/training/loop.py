@@ -53,9 +53,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     plateau: list[keras.callbacks.Callback] = []
     if isinstance(config.schedule, Plateau):
         plateau = [LowerOnPlateau(state, config.schedule, config.learning_rate, prints=replicas.is_chief)]
-    writer = CheckpointWriter(
-        state, checkpoints, network.accuracy, replicas, signals, options.checkpoint_minutes, monitor.cause
-    )
+    writer = CheckpointWriter(network, signals, options.checkpoint_minutes, monitor.cause)
     callbacks = [Position(state), monitor, *plateau, writer]
     progress = ProgressLine(state, config.epochs, images)
     if replicas.is_chief:

@@ -15,9 +15,9 @@ class BestModel(keras.callbacks.Callback):
     error, since it includes the label smoothing of training.
 
     Args:
-        state: knows the best epoch so far; changed in place.
+        state: has the best epoch so far; changed in place.
         checkpoints: names the files.
-        network: the whole network that trains; what is fitted may be a part of it.
+        network: the whole network, even if only a part of it is fitted.
         blank: a float32 network of the same architecture. It takes the weights and is saved, so that everything that is
             made from the run computes in float32.
     """
@@ -26,8 +26,7 @@ class BestModel(keras.callbacks.Callback):
         super().__init__()
         self.state, self.checkpoints, self.network, self.blank = state, checkpoints, network, blank
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         result = [1 - logs["val_accuracy"], logs["val_loss"]]
         if self.state.best is not None and self.state.best <= result:
             return

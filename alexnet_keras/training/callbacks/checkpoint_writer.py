@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
+from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.epoch_log import COLUMNS
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
@@ -23,36 +23,25 @@ class CheckpointWriter(keras.callbacks.Callback):
     kept, and the user may free some space.
 
     Args:
-        state: what a checkpoint holds besides variables; its epoch ends here.
-        checkpoints: where the state goes.
-        accuracy: the accuracy metric; its sums and those of the loss are a part of the state.
-        replicas: only the chief writes, and all workers must stop at the same step.
+        network: its state is written, and the sums of its metrics with it.
         signals: asked after every step.
         minutes: minutes between checkpoints within an epoch.
         cause: the likely cause if a weight is no longer finite.
     """
 
-    def __init__(
-        self,
-        state: State,
-        checkpoints: Checkpoints,
-        accuracy: keras.metrics.Metric,
-        replicas: Replicas,
-        signals: Signals,
-        minutes: float,
-        cause: str,
-    ) -> None:
+    def __init__(self, network: TrainingNetwork, signals: Signals, minutes: float, cause: str) -> None:
         super().__init__()
-        self.state, self.checkpoints, self.accuracy = state, checkpoints, accuracy
-        self.replicas, self.signals, self.seconds, self.cause = replicas, signals, 60 * minutes, cause
+        self.state, self.checkpoints = network.state, network.checkpoints
+        self.accuracy, self.replicas = network.accuracy, network.replicas
+        self.signals, self.seconds, self.cause = signals, 60 * minutes, cause
         self.written = time.monotonic()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for metric in self.metrics():  # Keras has just reset them, even if the epoch is entered in its middle
             for variable, value in zip(metric.variables, self.state.metrics.get(metric.name, ()), strict=False):
                 variable.assign(value)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         last = self.state.step == self.state.steps
         if last:
             self._keep_sums()  # validation resets them
@@ -63,12 +52,12 @@ class CheckpointWriter(keras.callbacks.Callback):
         if due:
             self._write()
 
-    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         _, stop = self.replicas.synchronize(False, self.signals.received or 0)
         if stop:
             self._stop(stop)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         self._write()
         if self.replicas.is_chief:

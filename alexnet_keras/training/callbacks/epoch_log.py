@@ -21,13 +21,7 @@ COLUMNS = (
 
 
 class EpochLog(keras.callbacks.Callback):
-    """Append a row to the history of the state, from which history.csv is made.
-
-    Args:
-        state: its history gets the rows.
-        config: the configuration of the run.
-        images_per_epoch: the training images of an epoch.
-    """
+    """Append a row to the history of the state, from which history.csv is made."""
 
     def __init__(self, state: State, config: TrainConfig, images_per_epoch: int) -> None:
         super().__init__()
@@ -36,8 +30,7 @@ class EpochLog(keras.callbacks.Callback):
             config.schedule, config.learning_rate, config.epochs, state.steps
         )
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = (
             self._last_learning_rate(),
             logs["loss"],

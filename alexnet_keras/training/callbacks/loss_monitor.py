@@ -42,8 +42,7 @@ class LossMonitor(keras.callbacks.Callback):
         self.flat_steps = 0
         self.warned = False
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise RunError(f"The loss is {loss} at {self.position()}. {self.cause}")
@@ -51,8 +50,7 @@ class LossMonitor(keras.callbacks.Callback):
         self.flat_steps = self.flat_steps + 1 if is_flat else 0
         self._warn(MANY_FLAT_STEPS)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         loss = logs.get("val_loss", 0.0)
         if not math.isfinite(loss):
             raise RunError(f"The validation loss is {loss} at {self.position()}. {self.cause}")

@@ -24,8 +24,7 @@ class LowerOnPlateau(keras.callbacks.Callback):
         self.state, self.schedule, self.highest, self.prints = state, schedule, highest, prints
         state.plateau = {"best": None, "waited": 0, "reductions": 0, **state.plateau}
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         schedule, counted, error = self.schedule, self.state.plateau, 1 - logs["val_accuracy"]
         if counted["best"] is None or error < counted["best"] - schedule.threshold:
             counted.update(best=error, waited=0)

@@ -9,26 +9,22 @@ from alexnet_keras.training.checkpoints import State
 
 
 class Position(keras.callbacks.Callback):
-    """Keep the step and the clocks of the state up to date, for the callbacks that follow.
-
-    Args:
-        state: where the training begins; changed in place.
-    """
+    """Keep the step and the clocks of the state up to date, for the callbacks that follow."""
 
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.first_step = self.state.step  # Keras counts from 0 even if an epoch is entered in its middle
         self.start = time.monotonic() - self.state.seconds
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         state = self.state
         state.step = self.first_step + batch + 1
         state.seconds = time.monotonic() - self.start
         if state.step == state.steps:
             state.train_seconds = state.seconds
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.seconds = time.monotonic() - self.start  # with the validation

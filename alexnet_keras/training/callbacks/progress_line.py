@@ -10,13 +10,7 @@ from alexnet_keras.training.checkpoints import State
 
 
 class ProgressLine(keras.callbacks.Callback):
-    """Show how far the run is, and print the numbers of each epoch when it has ended.
-
-    Args:
-        state: where the run is.
-        epochs: the epochs of the run.
-        images_per_epoch: the training images of an epoch.
-    """
+    """Show how far the run is, and print the numbers of each epoch when it has ended."""
 
     def __init__(self, state: State, epochs: int, images_per_epoch: int) -> None:
         super().__init__()
@@ -28,18 +22,17 @@ class ProgressLine(keras.callbacks.Callback):
         state = self.state
         return self.images_per_epoch * state.epoch + self.images_per_epoch * state.step // state.steps
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.progress.label = f"Epoch {epoch + 1}/{self.epochs}, total"
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        assert logs is not None
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, self.images = self.images, self._images_done()
         self.progress.advance(self.images - before, f"loss {logs['loss']:.3f}  error {1 - logs['accuracy']:.1%}")
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Any = None) -> None:
         self.close()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.state.last_row()
         print(
             f"Epoch {epoch + 1}/{self.epochs}  loss {row['loss']:.3f}  error {row['top1_error']:.1%}  "

@@ -17,11 +17,8 @@ ENLARGE = 4  # a filter of 11 x 11 becomes 44 x 44 pixels
 class TensorBoardLog(keras.callbacks.Callback):
     """Write event files of each epoch; TensorBoard joins those of a resumed run.
 
-    Args:
-        folder: where the files go: the subfolder `train` for what training measures, `validation` for the rest, so that
-            TensorBoard draws both into one diagram.
-        state: its last row of history is written.
-        network: the whole network that trains.
+    The subfolders `train` and `validation` have scalars of the same names, so that TensorBoard draws both into one
+    diagram.
     """
 
     def __init__(self, folder: Path, state: State, network: keras.Model) -> None:
@@ -31,7 +28,7 @@ class TensorBoardLog(keras.callbacks.Callback):
             tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
         )
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.state.last_row()
         with self.train.as_default(epoch + 1):
             for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
