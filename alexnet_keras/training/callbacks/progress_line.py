@@ -15,15 +15,16 @@ class ProgressLine(keras.callbacks.Callback):
     def __init__(self, state: State, epochs: int, images_per_epoch: int) -> None:
         super().__init__()
         self.state, self.epochs, self.images_per_epoch = state, epochs, images_per_epoch
-        self.images = self._images_done()
-        self.progress = Progress("", epochs * images_per_epoch - self.images)
+        self.on_epoch_begin(state.epoch)
 
     def _images_done(self) -> int:
         state = self.state
         return self.images_per_epoch * state.epoch + self.images_per_epoch * state.step // state.steps
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.progress.label = f"Epoch {epoch + 1}/{self.epochs}, total"
+        self.images = self._images_done()
+        rest = self.epochs * self.images_per_epoch - self.images
+        self.progress = Progress(f"Epoch {epoch + 1}/{self.epochs}, rest of the run", rest)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, self.images = self.images, self._images_done()
