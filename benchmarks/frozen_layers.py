@@ -23,8 +23,8 @@ from alexnet_keras.training.train import train
 
 def measure(weights, data, epochs, cached, folder):
     config = dataclasses.replace(recipe("transfer"), weights=weights, data=data, epochs=epochs, freeze="conv5")
-    fits = feature_cache.fits
-    feature_cache.fits = lambda *arguments: cached and fits(*arguments)
+    fits = feature_cache.fits_in_memory
+    feature_cache.fits_in_memory = lambda num_bytes: cached and fits(num_bytes)
     compute, start = feature_cache.compute, time.monotonic()
     seconds = []
 
@@ -36,7 +36,7 @@ def measure(weights, data, epochs, cached, folder):
 
     feature_cache.compute = timed
     train(config, Path(folder) / str(cached))
-    feature_cache.fits, feature_cache.compute = fits, compute
+    feature_cache.fits_in_memory, feature_cache.compute = fits, compute
     history = run_folder.read_history(Path(folder) / str(cached))
     return {
         "features once": sum(seconds),
