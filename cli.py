@@ -1,4 +1,4 @@
-"""`python cli.py train ...` from a checkout."""
+"""Run the command line from a checkout: `python cli.py train ...`."""
 
 from alexnet_keras.cli.main import main
 

@@ -1,33 +1,70 @@
 """AlexNet (Krizhevsky, Sutskever and Hinton 2012) for Keras.
 
-The public names are loaded at first use: importing the package is quick and imports no TensorFlow.
+Public names are loaded when they are first used, so that importing the package is quick and imports no TensorFlow.
 """
 
 import importlib
+import sys
+from importlib import metadata
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from alexnet_keras.api import evaluate, export, predict, recipes, train
     from alexnet_keras.data.load_data import load_data
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import load_model
     from alexnet_keras.model.response_normalization import LocalResponseNormalization
+    from alexnet_keras.system.errors import InputError, OptionError, RunError
     from alexnet_keras.training.optimizer import KrizhevskySGD
 
-__all__ = ["AlexNet", "KrizhevskySGD", "LocalResponseNormalization", "load_data", "load_model"]
+    __version__: str
 
-_ROOMS = {
+__all__ = [
+    "AlexNet",
+    "InputError",
+    "KrizhevskySGD",
+    "LocalResponseNormalization",
+    "OptionError",
+    "RunError",
+    "__version__",
+    "evaluate",
+    "export",
+    "load_data",
+    "load_model",
+    "predict",
+    "recipes",
+    "train",
+]
+
+_MODULES = {
     "AlexNet": "model.alexnet",
     "KrizhevskySGD": "training.optimizer",
     "LocalResponseNormalization": "model.response_normalization",
     "load_data": "data.load_data",
     "load_model": "model.loading",
+    **dict.fromkeys(("evaluate", "export", "predict", "recipes", "train"), "api"),
+    **dict.fromkeys(("InputError", "OptionError", "RunError"), "system.errors"),
 }
 
 
+class _Package(ModuleType):
+    """The package, in which `export` is the function although a folder has the same name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "export":  # Python would set the name to the folder when a module in it is imported
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name == "__version__":
+        return metadata.version("alexnet-keras")
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

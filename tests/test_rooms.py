@@ -21,13 +21,13 @@ def table() -> dict[str, set[str]]:
     return {room: set(re.findall(r"`(\w+)`", names)) for room, names in rows}
 
 
-ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+ROOMS = sorted([*(path.parent.name for path in PACKAGE.glob("*/__init__.py")), "api"])
 
 
 def imports(room: str) -> set[str]:
     """The rooms that the modules of a room import, anywhere in their text."""
     found = set()
-    for path in (PACKAGE / room).rglob("*.py"):
+    for path in (PACKAGE / room).rglob("*.py") if (PACKAGE / room).is_dir() else [PACKAGE / f"{room}.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module == "alexnet_keras":
                 found |= {alias.name for alias in node.names}
@@ -66,7 +66,9 @@ def test_importing_the_package_imports_no_tensorflow():
 
 def test_public_names():
     for name in alexnet_keras.__all__:
-        assert callable(getattr(alexnet_keras, name))
+        value = getattr(alexnet_keras, name)
+        assert isinstance(value, str) if name == "__version__" else callable(value)
+        assert value.__doc__
         assert name in dir(alexnet_keras)
     with pytest.raises(AttributeError, match="module 'alexnet_keras' has no attribute 'VGG'"):
         _ = alexnet_keras.VGG

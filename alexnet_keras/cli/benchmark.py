@@ -1,4 +1,4 @@
-"""Benchmark: how fast the parts are on the machine at hand."""
+"""The commands `benchmark`."""
 
 import json
 from pathlib import Path
@@ -6,24 +6,51 @@ from typing import Any
 
 import click
 
-from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, print_pairs
+from alexnet_keras import api
+from alexnet_keras.cli.completion import complete_model
+from alexnet_keras.cli.options import (
+    data_options,
+    data_source,
+    example,
+    json_option,
+    load_tensorflow,
+    print_pairs,
+    variant_option,
+)
 from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
+
+batch_option = click.option(
+    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images in a batch."
+)
+rounds_option = click.option(
+    "--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Number of measurements of each subject."
+)
 
 
 @click.group(epilog=example("alexnet-keras benchmark train --json"))
 def benchmark() -> None:
-    """Measure speed as ratios of things that alternate in one run; medians, with the spread."""
+    """Measure the speed of training, of the input pipeline or of model files.
+
+    Each command also measures a reference and alternates between the two, because the speed of a machine drifts. It
+    prints the median of each and the range in parentheses.
+    """
 
 
 @benchmark.command(epilog=example("alexnet-keras benchmark train --variant paper --batch-size 128"))
-@click.option("--variant", type=click.Choice(list(ARCHITECTURES)), default="paper", show_default=True)
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a step.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True)
-@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@variant_option("The network.", default="paper", show_default=True)
+@batch_option
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="Numeric precision of the training step.",
+)
+@rounds_option
 @json_option
 def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: bool) -> None:
-    """Images a second of the training step, beside the obvious Keras code and the machine's matrix product."""
+    """Measure the training step against a plain Keras baseline and the peak of the machine."""
     load_tensorflow()
     from alexnet_keras.benchmark.train import measure
 
@@ -33,13 +60,13 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
         return
     print_pairs(
         [
-            ("variant", f"{result.variant}, batches of {result.batch_size}"),
+            ("variant", f"{result.variant}, batches of {result.batch_size} images"),
             ("hardware", result.hardware),
-            ("images a second", f"{result.images_per_second} in {result.precision}"),
-            ("the obvious code", f"{result.naive_images_per_second} in float32"),
-            ("times the obvious code", f"{result.times_naive:.1f}"),
-            ("matrix product", f"{result.matmul_gflops} GFLOP/s in the type that the step multiplies in"),
-            ("operations an image", f"{result.operations_per_image / 1e9:.2f} GFLOP"),
+            ("training step", f"{result.images_per_second} images/s in {result.precision}"),
+            ("baseline", f"{result.naive_images_per_second} images/s in float32"),
+            ("speed-up", f"{result.times_naive:.1f} times the baseline"),
+            ("peak", f"{result.matmul_gflops} GFLOP/s in a matrix multiplication of the same precision"),
+            ("operations", f"{result.operations_per_image / 1e9:.2f} GFLOP per image"),
             ("fraction of the peak", f"{result.fraction_of_peak:.2f}"),
         ]
     )
@@ -47,11 +74,22 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
 
 @benchmark.command("input", epilog=example("alexnet-keras benchmark input --data shards --json"))
 @data_options("A data set, as for train.  [default: shapes]")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images a batch.")
-@click.option("--pca-noise", type=click.Choice(["none", *PCA_NOISES]), default="original", show_default=True)
-@click.option("--train", "variant", type=click.Choice(list(ARCHITECTURES)), help="Train this variant beside it.")
-@click.option("--images", type=click.IntRange(min=1), help="Images a measurement.  [default: 2 to 4 seconds' worth]")
-@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@batch_option
+@click.option(
+    "--pca-noise",
+    type=click.Choice(["none", *PCA_NOISES]),
+    default="original",
+    show_default=True,
+    help="PCA colour augmentation.",
+)
+@click.option(
+    "--train",
+    "variant",
+    type=click.Choice(list(ARCHITECTURES)),
+    help="Also train this variant, on the pipeline and on one constant batch.",
+)
+@click.option("--images", type=click.IntRange(min=1), help="Images in a measurement.  [default: 2 to 4 seconds]")
+@rounds_option
 @json_option
 def input_(
     batch_size: int,
@@ -62,7 +100,7 @@ def input_(
     as_json: bool,
     **where: Any,
 ) -> None:
-    """Images a second of the training pipeline, read from where the data lies, beside the least that must be done."""
+    """Measure the training pipeline against the work that it cannot avoid, such as decoding."""
     source = data_source(lambda: DataSource(name="shapes"), **where)
     load_tensorflow()
     from alexnet_keras.benchmark.input import measure
@@ -74,32 +112,40 @@ def input_(
         return
     ratios = result.ratios
     rows = [
-        ("data", f"{result.data}: {result.images:,} {result.pictures}"),
+        ("data", f"{result.data}: {result.images:,} images, {result.pictures}"),
         ("hardware", result.hardware),
-        ("images a second", f"{result.images_per_second} with crop, mirror and {pca_noise} colour noise"),
-        (result.ceiling, str(result.ceiling_images_per_second)),
-        ("fraction of that", f"{ratios['fraction_of_ceiling']:.2f}"),
+        ("pipeline", f"{result.images_per_second} images/s with crops, flips and PCA noise {pca_noise}"),
+        ("ceiling", f"{result.ceiling_images_per_second} images/s, {result.ceiling}"),
+        ("fraction of ceiling", f"{ratios['fraction_of_ceiling']:.2f}"),
         ("first batch", f"after {result.first_batch_seconds:.2f} s"),
     ]
     if result.pillow_images_per_second:
-        rows += [("Pillow, two processes", str(result.pillow_images_per_second))]
-        rows += [("times Pillow", f"{ratios['times_pillow']:.2f}")]
+        rows += [("Pillow", f"{result.pillow_images_per_second} images/s in two processes")]
+        rows += [("speed-up", f"{ratios['times_pillow']:.2f} times Pillow")]
     if result.training_images_per_second:
-        rows += [("training on it", str(result.training_images_per_second))]
-        rows += [("on a constant batch", str(result.constant_batch_images_per_second))]
+        rows += [("training", f"{result.training_images_per_second} images/s on the pipeline")]
+        rows += [("constant batch", f"{result.constant_batch_images_per_second} images/s on one batch in memory")]
         rows += [("lost to input", f"{ratios['training_lost_to_input']:.1%}")]
     print_pairs(rows)
 
 
 @benchmark.command(epilog=example("alexnet-keras benchmark inference saved_models/RUN saved_models/RUN/model.tflite"))
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Measurements of each.")
+@click.argument(
+    "models",
+    metavar="MODEL...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_model,
+)
+@rounds_option
 @json_option
 def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
-    """Milliseconds an image and images a second in batches of 32, of each MODEL that predict takes, in turn."""
-    from alexnet_keras.cli.find_model import find_model
+    """Measure the latency and throughput of model files against the memory bandwidth.
 
-    paths = [find_model(model) for model in models]
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
+    """
+    paths = [api.find_model(model) for model in models]
     load_tensorflow()
     from alexnet_keras.benchmark.inference import measure
 
@@ -108,10 +154,14 @@ def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
         click.echo(json.dumps(result.to_dict()))
         return
     print_pairs([("hardware", result.hardware), ("memory", f"{result.read_bandwidth.scaled(1e-9)} GB/s read")])
-    width = max(len(speed.model) for speed in result.models)
-    click.echo(f"{'model':{width}}{'MB':>8}  {'ms, one image':26}{'images/s, 32 a call':32}of the bandwidth")
     for speed in result.models:
-        fraction = "" if speed.fraction_of_bandwidth is None else f"{speed.fraction_of_bandwidth:.2f}"
-        click.echo(
-            f"{speed.model:{width}}{speed.bytes / 1e6:8.1f}  {speed.milliseconds!s:26}{speed.batched!s:32}{fraction}"
-        )
+        rows = [
+            ("model", speed.model),
+            ("size", f"{speed.bytes / 1e6:,.1f} MB"),
+            ("one image", f"{speed.milliseconds} ms"),
+            ("32 images in a call", f"{speed.batched} images/s"),
+        ]
+        if speed.fraction_of_bandwidth is not None:
+            rows.append(("fraction of bandwidth", f"{speed.fraction_of_bandwidth:.2f}"))
+        click.echo()
+        print_pairs(rows)

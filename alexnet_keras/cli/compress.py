@@ -1,4 +1,4 @@
-"""Compress: Deep Compression of a run's network."""
+"""The command `compress`."""
 
 import json
 import shlex
@@ -7,37 +7,48 @@ from typing import Any
 
 import click
 
-from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow, percent
+from alexnet_keras import api
+from alexnet_keras.cli.completion import complete_run
+from alexnet_keras.cli.options import (
+    data_options,
+    data_source,
+    example,
+    json_option,
+    load_tensorflow,
+    percent,
+    print_table,
+)
 
-WHAT = {
+CONTENTS = {
     "dense": "float32",
-    "pruned": "what stays, and its distances",
-    "shared": "numbers of 256 and 32 values",
-    "coded": "the archive",
+    "pruned": "weights and positions",
+    "shared": "256 and 32 values",
+    "coded": ".alexnet archive",
     "tflite": "sparse float32",
 }
 
 
 @click.command(epilog=example("alexnet-keras compress saved_models/RUN"))
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path), shell_complete=complete_run)
 @click.option(
-    "--kept", type=float, default=0.12, show_default=True, help="Share of fc6 and fc7 to keep; the paper kept 0.09."
+    "--kept",
+    type=float,
+    default=0.12,
+    show_default=True,
+    help="Fraction of the weights of fc6 and fc7 to keep. Han et al. kept 0.09.",
 )
-@click.option("--epochs", type=int, default=5, show_default=True, help="Passes over the training images, to retrain.")
-@click.option("--overwrite", is_flag=True, help="Replace the compression that is there, or begin it again.")
-@data_options("The data set to retrain and measure on.  [default: the run's]")
+@click.option("--epochs", type=int, default=5, show_default=True, help="Passes over the training images to retrain.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing compression, or start an unfinished one again.")
+@data_options("The data set to retrain and evaluate on.  [default: the data set of the run]")
 @json_option
 def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_json: bool, **where: Any) -> None:
-    """Make the network of RUN many times smaller: prune by magnitude, retrain, share weights, code (Han et al. 2015).
+    """Compress the network of RUN: prune, retrain, cluster the weights and code them (Han et al. 2015).
 
-    Leaves model.alexnet, which predict and evaluate take, and a sparse model-pruned.tflite in the run. A compression
-    that was stopped goes on with the same command.
+    The run then also holds model.alexnet, which predict and evaluate read, and the sparse model-pruned.tflite. If the
+    compression was stopped, the same command continues it. If you omit RUN, the newest run in saved_models/.
     """
-    from alexnet_keras.cli.find_model import data_of, newest
-    from alexnet_keras.training import run_folder
-
-    run = run or newest()
-    source = data_source(lambda: data_of(run / run_folder.MODEL), **where)
+    run = run or api.newest_run()
+    source = data_source(lambda: api.data_of(run / "model.keras"), **where)
     load_tensorflow()
     from alexnet_keras.compression.compress import ARCHIVE, PAPER, Settings
     from alexnet_keras.compression.compress import compress as compress_run
@@ -46,16 +57,22 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     if as_json:
         click.echo(json.dumps({"run": str(run), **report}))
         return
-    click.echo(
-        f"{'stage':8}{'':32}{'bytes':>13}{'times':>8}{'top-1 error':>13}{'top-5 error':>13}  the paper on ImageNet"
-    )
-    dense = report["stages"]["dense"]["bytes"]
-    for name, stage in report["stages"].items():
+    stages, paper_bytes = report["stages"], PAPER["dense"][0]
+    rows: list[tuple[str, ...]] = [("stage", "bytes", "smaller", "val error", "top-5 val error", "paper", "error")]
+    for name, stage in stages.items():
         size, error = PAPER.get(name, (None, None))
-        paper = "" if size is None else f"{size / 1e6:5.1f} MB {PAPER['dense'][0] / size:4.0f}"
-        paper += "" if error is None else f"  {percent(error)}"
-        click.echo(
-            f"{name:8}{WHAT[name]:32}{stage['bytes']:13,}{dense / stage['bytes']:8.1f}"
-            f"{percent(stage['top1_error']):>13}{percent(stage['top5_error']):>13}  {paper}"
+        rows.append(
+            (
+                f"{name:8}{CONTENTS[name]}",
+                f"{stage['bytes']:,}",
+                f"{stages['dense']['bytes'] / stage['bytes']:.1f}x",
+                percent(stage["top1_error"]),
+                percent(stage["top5_error"]),
+                "" if size is None else f"{paper_bytes / size:.0f}x",
+                "" if error is None else percent(error),
+            )
         )
-    click.echo(f"Next:  alexnet-keras evaluate {shlex.quote(str(run / ARCHIVE))}")
+    print_table(rows)
+    click.echo("The columns 'paper' and 'error' are the results of Han et al. on ImageNet.")
+    click.echo("Next:")
+    click.echo(f"  alexnet-keras evaluate {shlex.quote(str(run / ARCHIVE))}")

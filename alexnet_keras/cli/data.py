@@ -1,4 +1,4 @@
-"""Data: prepare a data set once, and check what it holds."""
+"""The commands `data`."""
 
 import json
 import os
@@ -8,30 +8,43 @@ from typing import Any
 
 import click
 
-from alexnet_keras.cli.options import data_options, example, json_option, load_tensorflow, print_pairs, size_of
+from alexnet_keras.cli.options import (
+    data_options,
+    example,
+    json_option,
+    load_tensorflow,
+    print_pairs,
+    print_table,
+    size_of,
+)
 from alexnet_keras.config.training import DataSource
+
+LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
 
 data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=1), default=os.cpu_count(), help="Pictures at once.  [default: one a processor]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count(),
+    help="Images that are decoded at the same time.  [default: the number of processors]",
 )
 
 
 @click.group(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
 def data() -> None:
-    """Prepare a data set for training, and check it."""
+    """Prepare a data set for training, or check it."""
 
 
 @data.command(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
 @data_option
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@click.option("--size", type=int, default=256, show_default=True, help="Side of the pictures in pixels.")
+@click.option("--size", type=int, default=256, show_default=True, help="Side of the stored images in pixels.")
 @click.option(
     "--encoding",
     type=click.Choice(["jpeg", "raw"]),
     default="jpeg",
     show_default=True,
-    help="About 24 to 32 KB a picture, or 192 KB that need no decoding.",
+    help="JPEG takes 24 to 32 KB for each image; raw pixels take 192 KB and need no decoding.",
 )
 @jobs_option
 @click.option(
@@ -39,7 +52,7 @@ def data() -> None:
     type=click.Choice(["stop", "skip"]),
     default="stop",
     show_default=True,
-    help="What to do about a picture that cannot be used.",
+    help="What to do when an image cannot be used.",
 )
 @json_option
 def prepare(
@@ -52,9 +65,9 @@ def prepare(
     data: str,
     **where: Any,
 ) -> None:
-    """Store every picture at 256 pixels, once, in shards that are read fast.
+    """Store every image once at 256 pixels, in shards that training reads fast.
 
-    Killed at any moment, the same command goes on from the last finished shard.
+    If the command is stopped, call it again: it continues after the last finished shard.
     """
     load_tensorflow()
     from alexnet_keras.data.shards.convert import Settings
@@ -67,14 +80,18 @@ def prepare(
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
-    rows = [("pictures", ", ".join(f"{count:,} for {split}" for split, count in result.images.items()))]
-    total = sum(result.images.values())
-    rows += [("wrote", result.path), ("bytes", f"{size_of(result.bytes)}, {result.bytes / total:,.0f} a picture")]
-    rows += [("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were there before")]
-    speed = f", {result.images_per_second:,.0f} pictures a second" if result.images_per_second else ""  # all were there
-    rows += [("time", duration(result.seconds) + speed)]
-    rows += [("cannot be used", f"{entry['picture']} {entry['reason']}") for entry in result.bad]
-    print_pairs(rows)
+    bytes_per_image = result.bytes / sum(result.images.values())
+    speed = f", {result.images_per_second:,.0f} images/s" if result.images_per_second else ""
+    print_pairs(
+        [
+            ("images", ", ".join(f"{count:,} for {split}" for split, count in result.images.items())),
+            ("wrote", result.path),
+            ("bytes", f"{size_of(result.bytes)}, {bytes_per_image:,.0f} for each image"),
+            ("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were finished before"),
+            ("time", duration(result.seconds) + speed),
+            *(("skipped", f"{entry['picture']} {entry['reason']}") for entry in result.bad),
+        ]
+    )
 
 
 @data.command(epilog=example("alexnet-keras data check --data imagenette"))
@@ -82,30 +99,33 @@ def prepare(
 @jobs_option
 @json_option
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
-    """Count and read every picture; exit code 1 when training on them would go wrong."""
+    """Count and read every image. The exit code is 1 if training would fail or be wrong."""
     load_tensorflow()
     from alexnet_keras.data.check import check as check_images
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.class_labels import readable
 
     report = check_images(open_dataset(DataSource(name=data, **where)), jobs)
+    code = 1 if report.problems else 0
     if as_json:
         click.echo(json.dumps(report.to_dict()))
-        sys.exit(1 if report.problems else 0)
+        sys.exit(code)
     splits = (report.train, report.validation)
-    table: list[tuple[Any, ...]] = [("", "training", "validation")]
-    table.append(("pictures", *(f"{split.images:,}" for split in splits)))
-    table.append(("unreadable", *(f"{len(split.unreadable):,}" for split in splits)))
-    table.append(("in two classes", *(f"{split.contradictions:,}" for split in splits)))
-    for name in ("shorter_side", "longer_side"):
-        table.append((name.replace("_", " "), *(_range(getattr(split, name)) for split in splits)))
     classes = zip(map(readable, report.class_names), *(split.per_class for split in splits), strict=True)
     counts: list[tuple[Any, ...]] = sorted(classes, key=lambda row: -row[1])
-    shown = counts if len(counts) <= 20 else [*counts[:5], ("...", "", ""), *counts[-5:]]
-    table += shown
-    widths = [max(len(str(row[column])) for row in table) for column in range(3)]
-    for row in table:
-        click.echo(f"{row[0]:{widths[0]}}  {row[1]!s:>{widths[1]}}  {row[2]!s:>{widths[2]}}".rstrip())
+    if len(counts) > LISTED_CLASSES:
+        counts = [*counts[:5], ("...", "", ""), *counts[-5:]]
+    print_table(
+        [
+            ("", "training", "validation"),
+            ("images", *(f"{split.images:,}" for split in splits)),
+            ("unreadable", *(f"{len(split.unreadable):,}" for split in splits)),
+            ("in two classes", *(f"{split.contradictions:,}" for split in splits)),
+            ("shorter side", *(_range(split.shorter_side) for split in splits)),
+            ("longer side", *(_range(split.longer_side) for split in splits)),
+            *counts,
+        ]
+    )
     for split in splits:
         for entry in split.unreadable:
             click.echo(f"Unreadable: {entry['picture']} {entry['reason']}")
@@ -116,8 +136,8 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     for text in report.problems:
         click.echo(f"Problem: {text}.")
     if not report.problems:
-        click.echo("Nothing here would make training go wrong.")
-    sys.exit(1 if report.problems else 0)
+        click.echo("No problem found.")
+    sys.exit(code)
 
 
 def _range(spread: tuple[int, int, int]) -> str:

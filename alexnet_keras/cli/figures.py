@@ -1,4 +1,4 @@
-"""Figures: pictures that show what the code does."""
+"""The commands `figures`."""
 
 import json
 from pathlib import Path
@@ -12,17 +12,25 @@ from alexnet_keras.config.training import DataSource
 
 @click.group(epilog=example("alexnet-keras figures augmentation --data imagenette"))
 def figures() -> None:
-    """Draw what the code does, to look at (needs the extra 'figures')."""
+    """Draw figures that explain the code (needs the extra 'figures')."""
 
 
 @figures.command(epilog=example("alexnet-keras figures augmentation --data imagenette --output augmentation.png"))
 @data_options("A data set, as for train.  [default: shapes]")
-@click.option("--output", type=click.Path(path_type=Path), default=Path("augmentation.png"), show_default=True)
-@click.option("--image", "index", type=int, default=0, show_default=True, help="Which training picture.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Of the draws.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("augmentation.png"),
+    show_default=True,
+    help="The PNG file to write.",
+)
+@click.option("--image", "index", type=int, default=0, show_default=True, help="Index of the training image.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed of the augmentation."
+)
 @json_option
 def augmentation(output: Path, index: int, seed: int, as_json: bool, **where: Any) -> None:
-    """One training picture under many draws: crops, mirrors, and the colour noise of both conventions."""
+    """Draw random crops, flips and PCA colour augmentations of one training image."""
     source = data_source(lambda: DataSource(name="shapes"), **where)
     load_tensorflow()
     from alexnet_keras.figures.augmentation import augmentation_figure

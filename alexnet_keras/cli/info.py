@@ -1,4 +1,4 @@
-"""Info: what a network is made of and where that comes from, its layers, shapes, parameters and multiply-adds."""
+"""The command `info`."""
 
 import dataclasses
 import json
@@ -7,72 +7,87 @@ from typing import Any
 
 import click
 
-from alexnet_keras.cli.options import change_option, example, json_option, load_tensorflow
+from alexnet_keras import api
+from alexnet_keras.cli.options import (
+    change_option,
+    example,
+    json_option,
+    load_tensorflow,
+    model_argument,
+    print_pairs,
+    print_table,
+    variant_option,
+)
 from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.citations import COLUMNS, constants, row
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 
 
-@click.command(epilog=example("alexnet-keras info --variant original"))
-@click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help="A named network instead of a model.")
+@click.command(epilog=example("alexnet-keras info saved_models/RUN", "alexnet-keras info --variant original"))
+@model_argument
+@variant_option("A named network instead of a model.")
 @change_option
-@click.option("--variants", "all_of_them", is_flag=True, help="All named networks in one table.")
+@click.option("--variants", "all_variants", is_flag=True, help="A summary of all named networks.")
 @json_option
-def info(model: Path | None, variant: str | None, change: tuple[str, ...], all_of_them: bool, as_json: bool) -> None:
-    """Layers of MODEL, a run or a .keras, or of a variant: output shapes, parameters and multiply-adds.
+def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
+    """Print the layers of MODEL or of a variant, with output shapes, parameters and multiply-adds.
 
-    Of a variant also every number that makes it up, each with its source.
+    For a variant, also print each of its constants with its source. MODEL is a run or a .keras; if you omit it, the
+    newest run in saved_models/.
     """
-    from alexnet_keras.cli.find_model import find_model
-
-    asked = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_of_them)) if value]
-    if len(asked) > 1:
-        raise click.UsageError(f"Give {' or '.join(asked)}, not both.")
-    if change and not variant:
-        raise click.UsageError("--change changes a --variant; name one.")
-    spec = architecture(variant, **parse_changes(change)) if variant else None  # before the seconds of TensorFlow
+    given = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_variants)) if value]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other; omit one of them.")
+    if network and not variant:
+        raise click.UsageError("--change needs a variant to change; name it with --variant.")
+    spec = architecture(variant, **parse_changes(network)) if variant else None
     load_tensorflow()
+    if all_variants:
+        _show_variants(as_json)
+        return
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import load_model
     from alexnet_keras.model.summary import summarize, totals
 
-    if all_of_them:
-        counted = {name: totals(summarize(AlexNet(name))) for name in ARCHITECTURES}
-        if as_json:
-            networks = {
-                name: {**dataclasses.asdict(ARCHITECTURES[name]), "parameters": parameters, "multiply_adds": operations}
-                for name, (parameters, operations) in counted.items()
-            }
-            click.echo(json.dumps(networks))
-        else:
-            click.echo(table([row(ARCHITECTURES[name], *total) for name, total in counted.items()]))
-        return
-    layers = summarize(AlexNet(spec) if spec else load_model(find_model(model)))
+    layers = summarize(AlexNet(spec) if spec else load_model(api.find_model(model)))
     parameters, operations = totals(layers)
     if as_json:
-        rows = [dataclasses.asdict(row) for row in layers]
-        values: dict[str, Any] = {"parameters": parameters, "multiply_adds": operations, "layers": rows}
+        values: dict[str, Any] = {"parameters": parameters, "multiply_adds": operations}
+        values["layers"] = [dataclasses.asdict(layer) for layer in layers]
         if spec is not None:
             sources = {name: source for name, _, source in constants(spec)}
             values = {"architecture": dataclasses.asdict(spec), "sources": sources, **values}
         click.echo(json.dumps(values))
         return
     if spec is not None:
-        for name, value, source in constants(spec):
-            click.echo(f"{name:26}{_text(value):24}{source}")
+        print_pairs([(name, f"{_text(value)}  ({source})") for name, value, source in constants(spec)])
         click.echo()
     lines = [("layer", "output shape", "parameters", "multiply-adds")]
     for layer in layers:
         shape = " x ".join(map(str, layer.shape))
         lines.append((layer.name, shape, _count(layer.parameters), _count(layer.multiply_adds)))
-    lines.append(("total", "", _count(parameters), _count(operations)))
-    for name, shape, *counts in lines:
-        click.echo(f"{name:16}{shape:>16}" + "".join(f"{count:>16}" for count in counts))
+    print_table([*lines, ("total", "", _count(parameters), _count(operations))])
+
+
+def _show_variants(as_json: bool) -> None:
+    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.model.summary import summarize, totals
+
+    counted = {name: totals(summarize(AlexNet(name))) for name in ARCHITECTURES}
+    if as_json:
+        networks = {
+            name: {**dataclasses.asdict(ARCHITECTURES[name]), "parameters": parameters, "multiply_adds": operations}
+            for name, (parameters, operations) in counted.items()
+        }
+        click.echo(json.dumps(networks))
+    else:
+        for name, total in counted.items():
+            values = [value.strip("`") for value in row(ARCHITECTURES[name], *total)]
+            print_pairs([*zip(COLUMNS, values, strict=True), ("", "")])
 
 
 def table(rows: list[Any]) -> str:
-    """Rows below `sources.COLUMNS`, as Markdown."""
+    """Return rows under the headings of `citations.COLUMNS` as a Markdown table, for the documentation."""
     lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

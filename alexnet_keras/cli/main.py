@@ -1,6 +1,7 @@
-"""The command line: its group and its exit codes. Only commands that run import TensorFlow, so `--help` is quick."""
+"""The command line: its commands and its exit codes."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -14,34 +15,42 @@ from alexnet_keras.cli.features import features
 from alexnet_keras.cli.figures import figures
 from alexnet_keras.cli.info import info
 from alexnet_keras.cli.messages import in_options
+from alexnet_keras.cli.options import WIDTH, example
 from alexnet_keras.cli.predict import predict
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
-class Commands(click.Group):
-    """Turns every mistake of a user into one line on standard error: exit code 2 for usage, 1 for the rest."""
+class Program(click.Group):
+    """A group of commands that reports an expected error as one line on standard error instead of a traceback.
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
+    The exit code is 2 for an error in the command line, 1 for files and data that cannot be used and for runs that
+    cannot continue, and 128 plus the number of the signal that stopped the program.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which a user needs them
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
         try:
-            result = super().main(*args, **{**kwargs, "standalone_mode": False})
-        except (click.UsageError, OptionError) as error:
-            _fail(
-                error.format_message() if isinstance(error, click.UsageError) else in_options(str(error), self), code=2
-            )
+            result = super().main(args, *others, **{**options, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            _fail("Interrupted.", INTERRUPTED)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except OptionError as error:
+            _fail(in_options(str(error), self), 2)
+        except (InputError, RunError, OSError) as error:
+            _fail(in_options(str(error), self), 1)
         except Interrupted as error:
             click.echo(in_options(str(error), self), err=True)
             sys.exit(128 + error.signal)
-        except click.Abort:
-            _fail("Interrupted.", code=INTERRUPTED)
-        except (click.ClickException, InputError, RunError, OSError) as error:
-            _fail(
-                error.format_message() if isinstance(error, click.ClickException) else in_options(str(error), self),
-                code=1,
-            )
         sys.exit(result if isinstance(result, int) else 0)
 
 
@@ -50,17 +59,16 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
+    epilog=example("alexnet-keras train", "alexnet-keras export --format tflite"),
+)
 @click.version_option(package_name="alexnet-keras")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """AlexNet for Keras: train it, measure it, use it, export it.
-
-    \b
-    Example:
-      alexnet-keras train
-      alexnet-keras export --format tflite
-    """
+    """Train, evaluate, use and export AlexNet, the network of Krizhevsky, Sutskever and Hinton (2012)."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

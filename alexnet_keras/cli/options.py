@@ -1,32 +1,54 @@
-"""The commands, one a module: parse, call one function, print. This is what they share."""
+"""Options, help and tables that several commands share."""
 
 import dataclasses
 import os
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
+
+WIDTH = 100  # columns of the output
 
 change_option = click.option(
     "--change",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Change a number of the variant's, as `info --variant` names it: activation=tanh, lrn_layers=1,2,3 or none.",
+    help="Change one field of the variant, such as activation=tanh or lrn_layers=1,2 (or none). "
+    "'alexnet-keras info --variant paper' lists the fields. Can be repeated.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+model_argument = click.argument("model", required=False, type=click.Path(path_type=Path), shell_complete=complete_model)
+
+
+def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make the option `--variant`."""
+    return click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help=help_text, **options)
 
 
 def data_options(help_text: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """`--data` with what says where to look for it: `data`, `data_dir`, `manual_dir` and `split` of a command."""
+    """Make the options that name a data set: `data`, `data_dir`, `manual_dir` and `split`, as in `DataSource`."""
     folder = click.Path(file_okay=False, resolve_path=True)
     options = (
-        click.option("--data", required=required, help=help_text),
-        click.option("--data-dir", type=folder, help="Where built data sets are.  [default: as TFDS has it]"),
-        click.option("--manual-dir", type=folder, help="Where archives lie.  [default: downloads/manual in there]"),
-        click.option("--split", help="For training and validation: 'train[:80%],train[80%:]'.  [default: its own]"),
+        click.option("--data", required=required, help=help_text, shell_complete=complete_data),
+        click.option(
+            "--data-dir", type=folder, help="Folder of data sets that TFDS has built.  [default: the folder of TFDS]"
+        ),
+        click.option(
+            "--manual-dir",
+            type=folder,
+            help="Folder of archives that you have downloaded.  [default: downloads/manual in the data folder]",
+        ),
+        click.option(
+            "--split",
+            help="Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'.",
+        ),
     )
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,28 +60,47 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
 
 
 def data_source(recorded: Callable[[], DataSource], data: str | None, **where: str | None) -> DataSource:
-    """The data set that the options name, or else the one that a run recorded."""
+    """Return the data set that the options name, or otherwise the one that `recorded` returns."""
     source = DataSource(name=data) if data else recorded()
     return dataclasses.replace(source, **{name: value for name, value in where.items() if value is not None})
 
 
-def example(text: str) -> str:
-    """The last lines of a command's help."""
-    return f"\b\nExample:\n  {text}"
+class GroupedCommand(click.Command):
+    """A command whose help lists its options under headings.
+
+    Args:
+        groups: heading -> names of parameters. The options that no group names follow under "Other".
+    """
+
+    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = {parameter.name: parameter.get_help_record(ctx) for parameter in self.get_params(ctx)}
+        groups = {title: [records.pop(name) for name in names] for title, names in self.groups.items()}
+        for title, rows in {**groups, "Other": list(records.values())}.items():
+            with formatter.section(title):
+                formatter.write_dl([row for row in rows if row is not None])
+
+
+def example(*commands: str) -> str:
+    """Return the end of a command's help, which shows how to call it."""
+    return "\b\nExample:\n" + "\n".join(f"  {command}" for command in commands)
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow without the lines that its C++ side writes to standard error before it can be told not to."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors come as exceptions too
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # data, training and exports are TensorFlow's
+    """Import TensorFlow without the messages that its C++ libraries write while it is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors also come as exceptions
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the pipeline, training and exports need TensorFlow
     with native_stderr.silenced():
         import tensorflow
 
-        tensorflow.config.list_physical_devices()  # looks for GPUs, and complains where there is no driver
+        tensorflow.config.list_physical_devices()  # looks for GPUs and warns if there is no driver
 
 
 def size_of(count: int) -> str:
-    """A number of bytes, for people."""
+    """Format a number of bytes, such as `1.50 GB`."""
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
@@ -67,7 +108,18 @@ def percent(fraction: float) -> str:
     return f"{fraction:.2%}"
 
 
-def print_pairs(pairs: list[tuple[str, str]]) -> None:
-    width = max(len(name) for name, _ in pairs)
+def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and values in two columns; long values continue on the next line."""
+    indent = max(len(name) for name, _ in pairs) + 2
     for name, value in pairs:
-        click.echo(f"{name:{width}}  {value}")
+        lines = textwrap.wrap(value, WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        click.echo(f"{name:{indent}}" + f"\n{' ' * indent}".join(lines))
+
+
+def print_table(rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows in aligned columns: the first column to the left, the others, which are numbers, to the right."""
+    columns = [[str(cell) for cell in column] for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    for name, *cells in zip(*columns, strict=True):
+        numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        click.echo("  ".join([f"{name:{widths[0]}}", *numbers]))

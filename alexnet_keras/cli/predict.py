@@ -1,4 +1,4 @@
-"""Predict: what is on a picture."""
+"""The command `predict`."""
 
 import json
 import sys
@@ -6,51 +6,55 @@ from pathlib import Path
 
 import click
 
+from alexnet_keras import api
+from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.options import example, json_option, load_tensorflow
 from alexnet_keras.system.errors import InputError
 
 
 @click.command(epilog=example("alexnet-keras predict saved_models/RUN photo.jpg"))
-@click.argument("arguments", metavar="[MODEL] IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes a picture.")
+@click.argument(
+    "arguments",
+    metavar="[MODEL] IMAGE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_model,
+)
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes for each image.")
 @json_option
 def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
-    """Class names and probabilities of each IMAGE.
+    """Print the most probable classes of each IMAGE.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; the newest run if the first argument is a picture.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; if you omit it, the newest run in saved_models/.
     """
-    from alexnet_keras.cli.find_model import find_model, looks_like_model
-
-    named = looks_like_model(arguments[0])
-    path = find_model(arguments[0] if named else None)
+    named = arguments[0].is_dir() or arguments[0].suffix in api.MODEL_SUFFIXES
+    path = api.find_model(arguments[0] if named else None)
     images = arguments[1:] if named else arguments
     if not images:
-        raise click.UsageError(f"Name a picture after the model {arguments[0]}.")
-    missing = [image for image in images if not image.is_file()]
-    if missing:
-        kind = "is a folder; name the pictures in it" if missing[0].is_dir() else "is no file"
-        raise click.UsageError(f"There is no picture {missing[0]}: it {kind}.")
+        raise click.UsageError(f"The command line names the model {arguments[0]} but no image; name an image after it.")
+    for image in images:
+        if not image.is_file():
+            kind = "is a folder; name the images in it" if image.is_dir() else "does not exist"
+            raise click.UsageError(f"The image {image} {kind}.")
     load_tensorflow()
-    from alexnet_keras.inference.classify import classify
     from alexnet_keras.inference.predictor import load_predictor
 
     predictor = load_predictor(path)
-    results, failed = [], False
+    results = []
     for image in images:
         try:
-            result = classify(predictor, image, top)
-        except InputError as error:  # the others shall not suffer from it
+            results += api.predict(predictor, image, top)
+        except InputError as error:  # the other images are classified all the same
             click.echo(f"Error: {error}", err=True)
-            failed = True
             continue
-        results.append(result)
         if as_json:
             continue
         if len(images) > 1:
-            click.secho(result["file"], bold=True)
-        for prediction in result["predictions"]:
+            click.secho(str(image), bold=True)
+        for prediction in results[-1]["predictions"]:
             bar = "█" * round(20 * prediction["probability"])
             click.echo(f"{prediction['probability']:7.2%}  {bar:20}  {prediction['label']}")
     if as_json:
         click.echo(json.dumps(results))
-    sys.exit(1 if failed else 0)
+    sys.exit(0 if len(results) == len(images) else 1)

@@ -1,15 +1,16 @@
-"""Train: a configuration from a recipe and the options that differ from machine to machine."""
+"""The command `train`."""
 
-import dataclasses
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
+from alexnet_keras.api import configure_run
+from alexnet_keras.cli.completion import complete_run
 from alexnet_keras.cli.options import (
+    GroupedCommand,
     change_option,
     data_options,
     example,
@@ -18,101 +19,147 @@ from alexnet_keras.cli.options import (
     percent,
     print_pairs,
     size_of,
+    variant_option,
 )
-from alexnet_keras.config.assignments import parse_changes
-from alexnet_keras.config.recipes import RECIPES, recipe, with_network
-from alexnet_keras.config.schedules import SCHEDULES, schedule
-from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
-from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.distribution.cluster import find_cluster
+from alexnet_keras.config.assignments import parse_changes, parse_settings
+from alexnet_keras.config.recipes import RECIPES
+from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
 
+if TYPE_CHECKING:
+    from alexnet_keras.benchmark.plan import Plan
+    from alexnet_keras.inference.evaluate import Evaluation
 
-@click.command(epilog=example("alexnet-keras train --data imagenette --epochs 14"))
-@data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.  [default: the recipe's]")
-@click.option("--recipe", "recipe_name", type=click.Choice(list(RECIPES)), default="quickstart", show_default=True)
-@click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help="The network.  [default: the recipe's]")
+GROUPS = {
+    "Data": ("data", "data_dir", "manual_dir", "split"),
+    "Network": ("variant", "network", "weights", "freeze"),
+    "Optimization": ("recipe_name", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
+    "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
+    "Hardware": ("devices", "layout", "precision", "deterministic"),
+}
+
+
+@click.command(
+    cls=GroupedCommand,
+    groups=GROUPS,
+    epilog=example(
+        "alexnet-keras train --data imagenette --epochs 14",
+        "alexnet-keras train --data FOLDER --recipe transfer --weights bvlc_alexnet.caffemodel",
+        "alexnet-keras train --set momentum=0.95 --set schedule=cosine:warmup_epochs=2",
+    ),
+)
+@data_options(
+    "'shapes', 'imagenet', a folder, or the name of a TensorFlow Datasets (TFDS) data set.  [default: the recipe's]"
+)
+@variant_option("The network.  [default: the recipe's]")
 @change_option
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), help="Images a step, all devices together.  [default: the recipe's]"
-)
-@click.option(
-    "--pca-noise",
-    type=click.Choice(["none", *PCA_NOISES]),
-    help="Shift colours along the principal components of the training images.  [default: the recipe's]",
-)
 @click.option(
     "--weights",
     type=click.Path(dir_okay=False, resolve_path=True),
-    help="Trained weights to begin from: .keras, .npz, ...",
+    help="File of trained weights to start from: .keras, .caffemodel, .pth, .safetensors, .npz or .h5.",
 )
-@click.option("--freeze", type=click.Choice(FREEZES), help="Keep the weights up to there.  [default: the recipe's]")
 @click.option(
-    "--freeze-epochs", type=click.IntRange(min=1), help="Keep them for so many epochs, then train all.  [default: all]"
+    "--freeze",
+    type=click.Choice(FREEZES),
+    help="Do not train the layers up to and including this one.  [default: none]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Of weights, order and augmentation.  [default: 0]")
-@click.option("--run", type=click.Path(path_type=Path), help="The run's folder.  [default: a new one in saved_models/]")
-@click.option("--steps-per-epoch", type=click.IntRange(min=1), help="Use only so many batches of each epoch.")
-@click.option("--schedule", type=click.Choice(list(SCHEDULES)), help="How the rate changes.  [default: the recipe's]")
-@click.option("--learning-rate", type=float, help="The schedule's highest.  [default: the recipe's]")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="What to multiply in.  [default: the recipe's, auto]")
-@click.option("--deterministic", is_flag=True, default=None, help="The same bits from every repetition; slower.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --run where its newest checkpoint is.")
-@click.option("--dry-run", is_flag=True, help="Train nothing: say how much there is to do, and how long it takes here.")
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(list(RECIPES)),
+    help="A complete configuration; the other options change parts of it.  [default: quickstart]",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Images in a step, over all devices together.  [default: the recipe's]",
+)
+@click.option("--learning-rate", type=float, help="The highest learning rate of the schedule.  [default: the recipe's]")
+@click.option(
+    "--pca-noise",
+    type=click.Choice(["none", *PCA_NOISES]),
+    help="PCA colour augmentation, in one of two readings of section 4.1 of the paper.  [default: the recipe's]",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set any other field of the configuration, such as momentum=0.95, steps_per_epoch=20 or "
+    "schedule=steps:boundaries=10,20. Can be repeated.",
+)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    shell_complete=complete_run,
+    help="Folder of the run.  [default: a new folder in saved_models/]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    help="Random seed for initialization, shuffling and augmentation.  [default: 0]",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in --run from its newest checkpoint.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run.")
+@click.option(
+    "--dry-run", is_flag=True, help="Estimate the work and the time on this machine, without training or writing."
+)
 @click.option(
     "--checkpoint-minutes",
     type=click.FloatRange(min=0),
     default=5,
     show_default=True,
-    help="Save so often within an epoch; at its end too.",
+    help="Minutes between checkpoints. Every epoch ends with one too.",
 )
 @click.option(
-    "--devices", default="auto", show_default=True, help="auto (all GPUs, else the CPU), gpu:2, gpu:0,1, or cpu:2."
+    "--devices",
+    default="auto",
+    show_default=True,
+    help="auto (all GPUs, otherwise the CPU), a number such as gpu:2 or cpu:2, or indices such as gpu:0,1.",
 )
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),
     default=LAYOUTS[0],
     show_default=True,
-    help="The whole network on each device, or each tower on one of two (experimental).",
+    help="The whole network on each device, or (experimental) one tower on each of two devices.",
 )
+@click.option(
+    "--precision", type=click.Choice(PRECISIONS), help="Numeric precision of the training step.  [default: auto]"
+)
+@click.option("--deterministic", is_flag=True, default=None, help="Repeat the run with the same bits; slower.")
 @json_option
 def train(
-    recipe_name: str,
+    recipe_name: str | None,
     variant: str | None,
-    change: tuple[str, ...],
+    network: tuple[str, ...],
+    settings: tuple[str, ...],
     run: Path | None,
     resume: bool,
-    dry_run: bool,
     overwrite: bool,
+    dry_run: bool,
     checkpoint_minutes: float,
     devices: str,
     layout: str,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a network; without options the quickstart recipe on the embedded shapes."""
+    """Train a network. Without options, train the quickstart recipe on the built-in shapes."""
     changes = {name: value for name, value in options.items() if value is not None}
     if changes.get("pca_noise") == "none":
         changes["pca_noise"] = None
-    from alexnet_keras.training import run_folder
-
-    if resume:
-        config, folder = _resumed(run, recipe_name, changes, overwrite)
-        if dry_run:
-            raise OptionError("Give --resume or --dry-run, not both.")
-        _check_network(config, folder, variant, parse_changes(change))
-    else:
-        config = recipe(recipe_name, changes.get("epochs"))
-        if variant or change:
-            config = with_network(config, variant, **parse_changes(change))
-        if "schedule" in changes:
-            changes["schedule"] = schedule(changes["schedule"], changes.get("epochs", config.epochs))
-        config = dataclasses.replace(config, **changes)
-        folder = run or run_folder.default_path(config)
+    for name, value in parse_settings(settings).items():
+        if name in changes:
+            raise OptionError(f"`{name}` {changes[name]} and --set {name} are both given; omit one of them.")
+        changes[name] = value
+    for other, given in (("`overwrite`", overwrite), ("`dry_run`", dry_run)):
+        if resume and given:
+            raise OptionError(f"`resume` and {other} exclude each other; omit one of them.")
+    config, folder = configure_run(
+        recipe_name, run, variant=variant, network=parse_changes(network), resume=resume, **changes
+    )
     load_tensorflow()
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
@@ -121,6 +168,7 @@ def train(
         initial_weights.check(config)
         show_plan(plan(config), as_json)
         return
+    from alexnet_keras.distribution.cluster import find_cluster
     from alexnet_keras.training.train import train as train_network
 
     evaluation = train_network(
@@ -134,92 +182,56 @@ def train(
     )
     cluster = find_cluster()
     if cluster is not None and cluster.index > 0:
-        return  # the chief says it
+        return  # the first worker prints the result
     if as_json:
         click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
-        return
-    errors = f"Top-1 error {percent(evaluation.top1_error)}"
-    if len(run_folder.read_config(folder)[1].class_names) > 5:  # else nothing can be wrong
-        errors += f", top-5 error {percent(evaluation.top5_error)}"
-    click.echo(f"{errors} on {evaluation.num_images:,} validation images.")
-    click.echo(
-        f"Wrote {folder}: {', '.join(sorted(path.name for path in folder.iterdir() if not path.name.startswith('.')))}"
-    )
-    named, example = shlex.quote(str(folder)), shlex.quote(str(folder / run_folder.EXAMPLE))
-    click.echo(f"Next:  alexnet-keras predict {named} {example}")
-    click.echo(f"       alexnet-keras export {named} --format tflite")
+    else:
+        show_run(folder, evaluation)
 
 
-def show_plan(planned: Any, as_json: bool) -> None:
-    """Print a `plan.Plan`."""
-    if as_json:
-        click.echo(json.dumps(planned.to_dict()))
-        return
-    known = "" if planned.data_found else f"; {planned.data} is not here, so these are ImageNet's known numbers"
-    at_most = "at most " if planned.at_most else ""
-    reading = "not measured: the data are not here"
-    if planned.images_read_per_second:
-        reading = f"{planned.images_read_per_second:,.0f} images a second, measured"
-    computed_once = ""
-    if planned.frozen_once:
-        computed_once = ", were frozen layers computed in every epoch; they are computed once, so it is less"
-    rows = [
-        ("recipe", f"{planned.recipe}, variant {planned.variant}, on {planned.data}"),
-        ("images", f"{planned.train_images:,} for training, {planned.validation_images:,} for validation{known}"),
-        ("epochs", f"{at_most}{planned.epochs}"),
-        ("steps", f"{planned.steps:,}, {planned.steps_per_epoch:,} an epoch of {planned.batch_size} images each"),
-        ("images trained on", f"{planned.images:,}"),
-        ("operations", f"{planned.operations:.3g} in floating point"),
-        ("bytes read", size_of(planned.bytes_read)),
-        ("hardware", planned.hardware),
-        ("training", f"{planned.images_per_second:,.1f} images a second in {planned.precision}, measured"),
-        ("reading", reading),
-        ("time", f"{at_most}{_time(planned.hours)}{computed_once}"),
-    ]
-    print_pairs(rows)
-
-
-def _time(hours: float) -> str:
-    return f"{hours:,.2f} hours, {hours / 24:,.1f} days" if hours >= 1 else duration(3600 * hours) + " minutes"
-
-
-def _check_network(config: TrainConfig, run: Path, variant: str | None, changes: dict[str, Any]) -> None:
-    """Refuse to go on with another network than the run has.
-
-    Raises:
-        OptionError: an option names another one.
-    """
-    asked = [("variant", "name", variant), *(("change", name, value) for name, value in changes.items())]
-    for option, name, value in asked:
-        has = getattr(config.architecture, name)
-        if value is not None and value != has:
-            raise OptionError(
-                f"--{option} {value} contradicts {run}, which has {has}; leave it out, or start another run."
-            )
-
-
-def _resumed(run: Path | None, recipe_name: str, options: dict[str, Any], overwrite: bool) -> tuple[TrainConfig, Path]:
-    """The configuration of the run to go on with.
-
-    Raises:
-        OptionError: no run is named, or an option asks for something else than the run has.
-    """
+def show_run(run: Path, evaluation: "Evaluation") -> None:
+    """Print the errors of a run, its files and the commands that use it."""
     from alexnet_keras.training import run_folder
 
-    if run is None:
-        raise OptionError("--resume needs the folder of the run to go on with; name it with --run.")
-    if overwrite:
-        raise OptionError("Give --resume or --overwrite, not both.")
-    config, _ = run_folder.read_config(run)
-    if click.get_current_context().get_parameter_source("recipe_name") == ParameterSource.COMMANDLINE:
-        options = {"recipe": recipe_name, **options}
-    for name, value in options.items():
-        has = getattr(config, name)
-        has = has.name if name == "schedule" else has
-        same = str(Path(value).expanduser().resolve()) == has or value == has if name == "data" else value == has
-        if not same:
-            option = name.replace("_", "-")
-            raise OptionError(
-                f"--{option} {value} contradicts {run}, which has {has}; leave it out, or start another run."
-            )
-    return config, run
+    errors = f"Top-1 val error {percent(evaluation.top1_error)}"
+    if len(run_folder.read_config(run)[1].class_names) > 5:  # otherwise the top-5 error is 0
+        errors += f", top-5 val error {percent(evaluation.top5_error)}"
+    click.echo(f"{errors} on {evaluation.num_images:,} images.")
+    click.echo(f"Wrote {run}:")
+    click.echo("  " + ", ".join(sorted(path.name for path in run.iterdir() if not path.name.startswith("."))))
+    click.echo("Next:")
+    click.echo(f"  alexnet-keras predict {shlex.quote(str(run))} {shlex.quote(str(run / run_folder.EXAMPLE))}")
+    click.echo(f"  alexnet-keras export {shlex.quote(str(run))} --format tflite")
+
+
+def show_plan(plan: "Plan", as_json: bool) -> None:
+    """Print what `train --dry-run` has estimated."""
+    if as_json:
+        click.echo(json.dumps(plan.to_dict()))
+        return
+    known = "" if plan.data_found else f"; {plan.data} is not on this machine, so these are ImageNet's numbers"
+    at_most = "at most " if plan.at_most else ""
+    reading = "not measured, because the data are not on this machine"
+    if plan.images_read_per_second:
+        reading = f"{plan.images_read_per_second:,.0f} images/s, measured"
+    cached = ""
+    if plan.frozen_once:
+        cached = "; less, because the features of frozen layers are computed once, not in every epoch"
+    time = duration(3600 * plan.hours) + " minutes"
+    if plan.hours >= 1:
+        time = f"{plan.hours:,.2f} hours, {plan.hours / 24:,.1f} days"
+    print_pairs(
+        [
+            ("recipe", f"{plan.recipe}, variant {plan.variant}, on {plan.data}"),
+            ("images", f"{plan.train_images:,} for training, {plan.validation_images:,} for validation{known}"),
+            ("epochs", f"{at_most}{plan.epochs}"),
+            ("steps", f"{plan.steps:,}: {plan.steps_per_epoch:,} in each epoch, of {plan.batch_size} images each"),
+            ("training images", f"{plan.images:,} in all epochs"),
+            ("operations", f"{plan.operations:.3g} floating-point operations"),
+            ("bytes read", size_of(plan.bytes_read)),
+            ("hardware", plan.hardware),
+            ("training", f"{plan.images_per_second:,.1f} images/s in {plan.precision}, measured"),
+            ("reading", reading),
+            ("time", f"{at_most}{time}{cached}"),
+        ]
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support import cli, draw_folder, only_error
 
-from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.api import data_of
 from alexnet_keras.compression import compress
 from alexnet_keras.compression.pruning import PAPER_KEPT, kernels
 from alexnet_keras.config import recipes

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from alexnet_keras.cli.find_model import data_of, find_model, newest
+from alexnet_keras.api import data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system import atomic_files
@@ -24,12 +24,12 @@ def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
     with pytest.raises(
         OptionError, match="There is no run in .*; name a model, or make one with 'alexnet-keras train'"
     ):
-        newest(tmp_path)
+        newest_run(tmp_path)
     make_run(tmp_path / "b", age=5)
     make_run(tmp_path / "a", age=1)
     make_run(tmp_path / "c", age=9)
     (tmp_path / "unfinished").mkdir()
-    assert newest(tmp_path) == tmp_path / "a"
+    assert newest_run(tmp_path) == tmp_path / "a"
 
 
 def test_default_names_hold_recipe_and_data_and_differ():

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from support import CLASS_NAMES, cli, draw_folder, only_error
 
-from alexnet_keras.cli.find_model import data_of
+from alexnet_keras.api import data_of
 from alexnet_keras.cli.options import data_source
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource

@@ -1,0 +1,390 @@
+"""Functions that do what the commands do: train, evaluate, predict and export.
+
+Modules that need TensorFlow are imported when a function is called.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.training import DataSource, TrainConfig
+from alexnet_keras.system import atomic_files
+from alexnet_keras.system.errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    import keras
+
+    from alexnet_keras.inference.evaluate import Evaluation
+    from alexnet_keras.inference.predictor import Predictor
+
+MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
+
+
+def recipes() -> dict[str, TrainConfig]:
+    """Return the configuration of every recipe, by name.
+
+    ```python
+    list(alexnet_keras.recipes())  # ['quickstart', 'original', 'paper', ...]
+    alexnet_keras.recipes()["paper"].learning_rate  # 0.01
+    ```
+    """
+    return {name: make() for name, make in RECIPES.items()}
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training run.
+
+    Attributes:
+        run: folder of the run: configuration, history, model, evaluation and TensorBoard logs.
+        evaluation: errors of the best epoch's model on the validation images.
+    """
+
+    run: Path
+    evaluation: "Evaluation"
+
+    @property
+    def config(self) -> TrainConfig:
+        """The configuration of the run."""
+        from alexnet_keras.training.run_folder import read_config
+
+        return read_config(self.run)[0]
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The metrics of each epoch, as in history.csv."""
+        from alexnet_keras.training.run_folder import read_history
+
+        return read_history(self.run)
+
+    @property
+    def model(self) -> "keras.Model":
+        """The model of the best epoch, loaded from the run."""
+        from alexnet_keras.model.loading import load_model
+
+        return load_model(find_model(self.run))
+
+
+def train(
+    data: str | Path | None = None,
+    recipe: str | None = None,
+    run: str | Path | None = None,
+    *,
+    variant: str | None = None,
+    network: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    checkpoint_minutes: float = 5.0,
+    devices: str = "auto",
+    layout: str = "replicas",
+    **changes: Any,
+) -> TrainResult:
+    """Train a network and write a run folder.
+
+    ```python
+    result = alexnet_keras.train("shapes", epochs=6, batch_size=64)
+    print(result.run, result.evaluation.top1_error)
+    ```
+
+    Args:
+        data: `"shapes"`, `"imagenet"`, a folder, or the name of a TFDS data set; `None` for the recipe's data set.
+        recipe: name of a recipe; `None` for `"quickstart"`.
+        run: folder to write; `None` for a new folder in saved_models/.
+        variant: name of the network; `None` for the recipe's network.
+        network: fields of the network to change, such as `{"activation": "tanh"}`.
+        resume: continue the run from its newest checkpoint. The other arguments must agree with the run.
+        overwrite: replace an existing run.
+        checkpoint_minutes: minutes between two checkpoints within an epoch.
+        devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
+        layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
+        **changes: other fields of the configuration (`alexnet_keras.config.training.TrainConfig`), such as
+            `epochs=14`, `batch_size=64`, `learning_rate=0.01` or `deterministic=True`.
+
+    Returns:
+        The run folder and the errors of its model.
+
+    Raises:
+        OptionError: an argument is unknown, out of range, or contradicts the resumed run.
+        InputError: the data or the run folder cannot be used.
+        RunError: the training cannot continue.
+    """
+    if data is not None:
+        changes["data"] = str(data)
+    config, folder = configure_run(recipe, run, variant=variant, network=network, resume=resume, **changes)
+    from alexnet_keras.training.train import train as train_network
+
+    evaluation = train_network(
+        config,
+        folder,
+        resume=resume,
+        overwrite=overwrite,
+        checkpoint_minutes=checkpoint_minutes,
+        devices=devices,
+        layout=layout,
+    )
+    return TrainResult(folder, evaluation)
+
+
+def configure_run(
+    recipe_name: str | None = None,
+    run: str | Path | None = None,
+    *,
+    variant: str | None = None,
+    network: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    **changes: Any,
+) -> tuple[TrainConfig, Path]:
+    """Return the configuration and the folder that `train` uses for its arguments.
+
+    Raises:
+        OptionError: an argument is unknown, out of range, or contradicts the resumed run.
+        InputError: the run to resume cannot be read.
+    """
+    from alexnet_keras.training import run_folder
+
+    network = network or {}
+    known = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("recipe", "architecture")]
+    for name in changes:
+        if name not in known:
+            raise OptionError(f"The configuration has no field {name!r}; choose from {', '.join(known)}.")
+    if resume:
+        if run is None:
+            raise OptionError("`resume` needs the folder of the run to continue; name it with `run`.")
+        config, _ = run_folder.read_config(Path(run))
+        _check_agreement(Path(run), config, {"recipe": recipe_name, **changes}, {"name": variant, **network})
+        return config, Path(run)
+    config = recipe(recipe_name or "quickstart", changes.get("epochs"))
+    if variant or network:
+        config = with_network(config, variant, **network)
+    config = dataclasses.replace(config, **changes)
+    return config, Path(run) if run is not None else run_folder.default_path(config)
+
+
+def _check_agreement(run: Path, config: TrainConfig, changes: Mapping[str, Any], network: Mapping[str, Any]) -> None:
+    """Raise `OptionError` if an argument that is not `None` differs from the configuration of a run."""
+    given = [(f"`{name}` {value}", getattr(config, name), value) for name, value in changes.items()]
+    for name, value in network.items():
+        words = f"`variant` {value}" if name == "name" else f"`network` {name}={value}"
+        given.append((words, getattr(config.architecture, name), value))
+    for words, recorded, value in given:
+        same = value in (None, recorded) or (isinstance(value, str) and recorded == _absolute(value))
+        if not same:
+            raise OptionError(
+                f"{words} contradicts the run {run}, which has {recorded}; omit it, or start another run."
+            )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())
+
+
+def evaluate(model: Any, data: str | Path | DataSource | None = None, crops: int = 1) -> "Evaluation":
+    """Measure the top-1 and top-5 error of a model on the validation images of a data set.
+
+    ```python
+    alexnet_keras.evaluate("saved_models/RUN", "imagenette", crops=10).top1_error
+    ```
+
+    Args:
+        model: folder of a run, a model file of any format, or a Keras model of this package.
+        data: the data set, as in `train`; `None` for the data set of the run in which the model lies.
+        crops: 1 for the central crop; 10 for the average over the ten crops of section 4.1 of the paper.
+
+    Returns:
+        The errors as fractions, and the number of images.
+
+    Raises:
+        OptionError: there is no such model or data set, or `crops` is neither 1 nor 10.
+        InputError: the model or the data cannot be used, or their classes differ.
+    """
+    from alexnet_keras.inference.evaluate import evaluate_on
+
+    return evaluate_on(_predictor(model), _source(data, model), crops)
+
+
+def predict(model: Any, images: Any, top: int = 5) -> list[dict[str, Any]]:
+    """Classify images.
+
+    ```python
+    for result in alexnet_keras.predict("saved_models/RUN", ["cat.jpg", "dog.jpg"], top=1):
+        print(result["file"], result["predictions"][0]["label"])
+    ```
+
+    Args:
+        model: folder of a run, a model file of any format, or a Keras model of this package.
+        images: path of an image file, `(height, width, 3)` uint8 RGB, 0 to 255, or a sequence of these.
+        top: number of classes for each image.
+
+    Returns:
+        For each image a dictionary: `file` is its path (`None` for an array), and `predictions` lists `class`, `label`
+        (the class name in words) and `probability`, the most probable class first.
+
+    Raises:
+        OptionError: there is no such model.
+        InputError: the model or an image cannot be used.
+    """
+    from alexnet_keras.data import image_ops
+    from alexnet_keras.inference.classify import classify, most_probable
+
+    predictor = _predictor(model)
+    if isinstance(images, str | Path) or getattr(images, "ndim", None) == 3:
+        images = [images]
+    results = []
+    for image in images:
+        if isinstance(image, str | Path):
+            results.append(classify(predictor, Path(image), top))
+        else:
+            crop = image_ops.centre_crop(image_ops.resize_and_crop(image), predictor.input_size)
+            (probabilities,) = predictor.predict(crop.numpy()[None])
+            results.append({"file": None, "predictions": most_probable(probabilities, predictor.class_names, top)})
+    return results
+
+
+def export(
+    model: Any,
+    format: str,  # noqa: A002 - as the option
+    output: str | Path | None = None,
+    *,
+    quantize: str = "none",
+    data: str | Path | DataSource | None = None,
+    calibration: str | Path | DataSource | None = None,
+    batch_size: int | None = None,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Write a model in another format and compare it with the Keras model.
+
+    ```python
+    report = alexnet_keras.export("saved_models/RUN", "tflite", quantize="int8")
+    print(report["path"], report["top1_agreement"])
+    ```
+
+    Args:
+        model: folder of a run, a `.keras` file, or a Keras model of this package.
+        format: `"saved_model"`, `"tflite"`, `"onnx"` or `"keras"`.
+        output: the file or folder to write; `None` for a name beside the model. For a Keras model, name `output` and
+            `data`.
+        quantize: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int8-only"`.
+        data: the data set on whose validation images both are compared; `None` for the run's data set.
+        calibration: the data set whose training images calibrate int8; `None` for the run's data set, or otherwise
+            `data`.
+        batch_size: number of images that a TFLite file takes in one call; `None` for 1.
+        force: keep an export whose errors or probabilities differ too much from those of the Keras model.
+
+    Returns:
+        The path, the size in bytes and the results of the comparison, as in export.json.
+
+    Raises:
+        OptionError: an argument is unknown or does not fit the format.
+        InputError: the model, the data or `output` cannot be used.
+        RunError: the export differs too much from the Keras model and `force` is not set.
+    """
+    from alexnet_keras.data.sources.open_dataset import open_dataset
+    from alexnet_keras.export import export as exporting
+
+    target = exporting.Target(format=format, quantize=quantize, batch_size=batch_size)
+    if not isinstance(model, str | Path):
+        if output is None or data is None:
+            raise OptionError("A Keras model lies in no run; name `output` and `data`.")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.keras"
+            model.save(path)
+            options: dict[str, Any] = {"quantize": quantize, "batch_size": batch_size, "force": force}
+            return export(path, format, output, data=data, calibration=calibration, **options)
+    path = find_model(Path(model))
+    output = Path(output) if output is not None else target.default_path(path)
+    exporting.check_calibration(target, None if calibration is None else str(calibration))
+    exporting.check_paths(path, target, output)
+    source = _source(data, path)
+    dataset = open_dataset(source)
+    calibrating = None
+    if calibration is not None:
+        try:
+            calibrating = open_dataset(_source(calibration))
+        except OptionError as error:
+            raise OptionError(str(error).replace("data", "calibration", 1)) from error
+    elif target.calibrated and in_run(path) and data_of(path).name != source.name:
+        calibrating = open_dataset(data_of(path))
+    return exporting.export(path, target, output, dataset, calibrating, force)
+
+
+def newest_run(root: Path | None = None) -> Path:
+    """Return the folder of the run whose model is the newest in saved_models/, or in `root`.
+
+    Raises:
+        OptionError: there is no run.
+    """
+    from alexnet_keras.training.run_folder import MODEL, ROOT
+
+    root = root or ROOT
+    models = [path for path in root.glob(f"*/{MODEL}") if path.is_file()]
+    if not models:
+        raise OptionError(f"There is no run in {root}; name a model, or make one with 'alexnet-keras train'.")
+    return max(models, key=lambda path: (path.stat().st_mtime_ns, path)).parent
+
+
+def find_model(path: Path | None) -> Path:
+    """Return the model file that a run's folder or the path of a model stands for; `None` is the newest run.
+
+    Raises:
+        OptionError: there is nothing at `path`.
+        InputError: `path` is a folder without a model.
+    """
+    from alexnet_keras.training.run_folder import MODEL
+
+    path = newest_run() if path is None else path
+    if not path.exists():
+        raise OptionError(
+            f"There is no model {path}; give a run, a SavedModel, or a file that ends in {', '.join(MODEL_SUFFIXES)}."
+        )
+    if path.is_dir() and not (path / "saved_model.pb").exists():
+        if not (path / MODEL).is_file():
+            raise InputError(f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel.")
+        return path / MODEL
+    return path
+
+
+def in_run(model: Path) -> bool:
+    """Whether a model file lies in the folder of a run."""
+    from alexnet_keras.training.run_folder import CONFIG
+
+    return (model.parent / CONFIG).is_file()
+
+
+def data_of(model: Path) -> DataSource:
+    """Return the data set of the run in whose folder a model file lies.
+
+    Raises:
+        OptionError: the model lies in no run.
+        InputError: the configuration of the run is damaged.
+    """
+    from alexnet_keras.training.run_folder import CONFIG
+
+    values = atomic_files.read_json(model.parent / CONFIG) if in_run(model) else {}
+    if not isinstance(values.get("data"), str):
+        raise OptionError(f"The model {model} lies in no run, so its data set is not known; name it with `data`.")
+    where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
+    return DataSource(name=values["data"], **where)
+
+
+def _source(data: str | Path | DataSource | None, model: Any = None) -> DataSource:
+    if isinstance(data, DataSource):
+        return data
+    if data is not None:
+        return DataSource(name=str(data))
+    if not isinstance(model, str | Path):
+        raise OptionError("A model in memory lies in no run, so its data set is not known; name it with `data`.")
+    return data_of(find_model(Path(model)))
+
+
+def _predictor(model: Any) -> "Predictor":
+    from alexnet_keras.inference import predictor
+
+    if isinstance(model, predictor.Predictor):
+        return model
+    if isinstance(model, str | Path):
+        return predictor.load_predictor(find_model(Path(model)))
+    return predictor.from_keras(model)
