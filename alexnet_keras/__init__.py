@@ -5,7 +5,6 @@ Public names are loaded when they are first used, so that importing the package 
 
 import importlib
 import sys
-from importlib import metadata
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +60,8 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib import metadata  # takes 30 ms
+
         return metadata.version("alexnet-keras")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,6 @@ Modules that need TensorFlow are imported when a function is called.
 """
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +113,9 @@ def train(
     """
     if data is not None:
         changes["data"] = str(data)
-    config, folder = configure_run(recipe, run, variant=variant, network=network, resume=resume, **changes)
+    config, folder = configure_run(
+        recipe, run, variant=variant, network=network, resume=resume, overwrite=overwrite, **changes
+    )
     from alexnet_keras.training.train import train as train_network
 
     evaluation = train_network(
@@ -136,6 +137,7 @@ def configure_run(
     variant: str | None = None,
     network: Mapping[str, Any] | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     **changes: Any,
 ) -> tuple[TrainConfig, Path]:
     """Return the configuration and the folder that `train` uses for its arguments.
@@ -152,10 +154,13 @@ def configure_run(
         if name not in known:
             raise OptionError(f"The configuration has no field {name!r}; choose from {', '.join(known)}.")
     if resume:
+        if overwrite:
+            raise OptionError("`resume` and `overwrite` exclude each other; omit one of them.")
         if run is None:
-            raise OptionError("`resume` needs the folder of the run to continue; name it with `run`.")
+            raise OptionError("`resume=True` needs the folder of the run to continue; name it with `run`.")
         config, _ = run_folder.read_config(Path(run))
-        _check_agreement(Path(run), config, {"recipe": recipe_name, **changes}, {"name": variant, **network})
+        given = {"recipe": recipe_name, "variant": variant}
+        _check_agreement(Path(run), config, {name: value for name, value in given.items() if value}, changes, network)
         return config, Path(run)
     config = recipe(recipe_name or "quickstart", changes.get("epochs"))
     if variant or network:
@@ -164,17 +169,15 @@ def configure_run(
     return config, Path(run) if run is not None else run_folder.default_path(config)
 
 
-def _check_agreement(run: Path, config: TrainConfig, changes: Mapping[str, Any], network: Mapping[str, Any]) -> None:
-    """Raise `OptionError` if an argument that is not `None` differs from the configuration of a run."""
-    given = [(f"`{name}` {value}", getattr(config, name), value) for name, value in changes.items()]
-    for name, value in network.items():
-        words = f"`variant` {value}" if name == "name" else f"`network` {name}={value}"
-        given.append((words, getattr(config.architecture, name), value))
-    for words, recorded, value in given:
-        same = value in (None, recorded) or (isinstance(value, str) and recorded == _absolute(value))
+def _check_agreement(run: Path, config: TrainConfig, *arguments: Mapping[str, Any]) -> None:
+    """Raise `OptionError` if an argument differs from the configuration of a run."""
+    recorded = {**vars(config.architecture), **vars(config), "variant": config.architecture.name}
+    for name, value in (item for values in arguments for item in values.items()):
+        same = value == recorded[name] or (isinstance(value, str) and _absolute(value) == recorded[name])
         if not same:
             raise OptionError(
-                f"{words} contradicts the run {run}, which has {recorded}; omit it, or start another run."
+                f"`{name}={value}` contradicts the run {run}, which has {recorded[name]}; "
+                "omit it, or start another run."
             )
 
 
@@ -289,6 +292,8 @@ def export(
     if not isinstance(model, str | Path):
         if output is None or data is None:
             raise OptionError("A Keras model lies in no run; name `output` and `data`.")
+        import tempfile
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
             model.save(path)

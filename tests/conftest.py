@@ -6,12 +6,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import dataclasses
+import gc
 import shutil
 from pathlib import Path
 
 import keras
 import pytest
-from support import CLASS_NAMES, SHARED_DATA, cli, draw_folder
+from support import CLASS_NAMES, NARROW, SHARED_DATA, cli, draw_folder
 
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -22,6 +23,14 @@ from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import LayerSummary, summarize
 
 
+@pytest.fixture(autouse=True, scope="module")
+def free_memory():
+    """Release the networks of a test file when it ends."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
     return draw_folder(tmp_path_factory.mktemp("data") / "colours")
@@ -29,9 +38,9 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(folder, tmp_path_factory) -> Path:
-    """The folder of a run of two epochs over twelve pictures."""
+    """A run of two epochs over twelve images, with a narrow network for 67 pixels."""
     path = tmp_path_factory.mktemp("runs") / "colours"
-    result = cli("train", "--data", folder, "--epochs", 2, "--batch-size", 5, "--run", path)
+    result = cli("train", "--data", folder, "--epochs", 2, "--batch-size", 5, "--run", path, *NARROW)
     assert result.code == 0, result.err
     return path
 

@@ -42,7 +42,9 @@ CONTENTS = {
 @data_options("The data set to retrain and evaluate on.  [default: the data set of the run]")
 @json_option
 def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_json: bool, **where: Any) -> None:
-    """Compress the network of RUN: prune, retrain, cluster the weights and code them (Han et al. 2015).
+    """Apply Deep Compression to RUN: prune, retrain, cluster and code its weights.
+
+    The method is that of Han, Mao and Dally (2015).
 
     The run then also holds model.alexnet, which predict and evaluate read, and the sparse model-pruned.tflite. If the
     compression was stopped, the same command continues it. If you omit RUN, the newest run in saved_models/.

@@ -59,7 +59,7 @@ def export(
     split: str | None,
     **options: Any,
 ) -> None:
-    """Write MODEL in another format and compare the export with the Keras model on validation images.
+    """Write MODEL in another format and compare the export with it on validation images.
 
     MODEL is a run or a .keras; if you omit it, the newest run in saved_models/.
     """

@@ -30,7 +30,7 @@ from alexnet_keras.config.variants import ARCHITECTURES, architecture
 @click.option("--variants", "all_variants", is_flag=True, help="A summary of all named networks.")
 @json_option
 def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
-    """Print the layers of MODEL or of a variant, with output shapes, parameters and multiply-adds.
+    """Print the layers, output shapes and parameters of MODEL or of a variant.
 
     For a variant, also print each of its constants with its source. MODEL is a run or a .keras; if you omit it, the
     newest run in saved_models/.

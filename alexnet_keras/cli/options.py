@@ -18,6 +18,7 @@ WIDTH = 100  # columns of the output
 
 change_option = click.option(
     "--change",
+    "network",
     multiple=True,
     metavar="NAME=VALUE",
     help="Change one field of the variant, such as activation=tanh or lrn_layers=1,2 (or none). "

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Data": ("data", "data_dir", "manual_dir", "split"),
     "Network": ("variant", "network", "weights", "freeze"),
-    "Optimization": ("recipe_name", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
+    "Optimization": ("recipe", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
     "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
     "Hardware": ("devices", "layout", "precision", "deterministic"),
 }
@@ -66,7 +66,6 @@ GROUPS = {
 )
 @click.option(
     "--recipe",
-    "recipe_name",
     type=click.Choice(list(RECIPES)),
     help="A complete configuration; the other options change parts of it.  [default: quickstart]",
 )
@@ -132,7 +131,7 @@ GROUPS = {
 @click.option("--deterministic", is_flag=True, default=None, help="Repeat the run with the same bits; slower.")
 @json_option
 def train(
-    recipe_name: str | None,
+    recipe: str | None,
     variant: str | None,
     network: tuple[str, ...],
     settings: tuple[str, ...],
@@ -154,11 +153,10 @@ def train(
         if name in changes:
             raise OptionError(f"`{name}` {changes[name]} and --set {name} are both given; omit one of them.")
         changes[name] = value
-    for other, given in (("`overwrite`", overwrite), ("`dry_run`", dry_run)):
-        if resume and given:
-            raise OptionError(f"`resume` and {other} exclude each other; omit one of them.")
+    if resume and dry_run:
+        raise OptionError("`resume` and `dry_run` exclude each other; omit one of them.")
     config, folder = configure_run(
-        recipe_name, run, variant=variant, network=parse_changes(network), resume=resume, **changes
+        recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
     )
     load_tensorflow()
     if dry_run:

@@ -23,7 +23,7 @@ from alexnet_keras.system import atomic_files
     epilog=example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras")
 )
 def weights() -> None:
-    """Read trained weights of Caffe, PyTorch and NumPy, and write weights for other programs."""
+    """Read trained weights of Caffe, PyTorch and NumPy, or write the weights of a model."""
 
 
 @weights.command(

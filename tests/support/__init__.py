@@ -12,6 +12,7 @@ from alexnet_keras.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 CLASS_NAMES = ("blue", "green", "red")
+NARROW = [f"--change={change}" for change in ("filters=8,8,8,8,8", "hidden_units=16,16", "input_size=67")]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
