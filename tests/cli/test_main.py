@@ -1,6 +1,5 @@
 """Every command as a user sees it: help, JSON, tables, and one line for a mistake."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,20 +13,48 @@ from PIL import Image
 from support import ROOT, cli, draw_folder, only_error
 
 from alexnet_keras.cli.main import main
-from alexnet_keras.training import run_folder
+from alexnet_keras.config.variants import ARCHITECTURES
 
 
-@pytest.mark.parametrize("command", main.commands)
-def test_help_shows_an_example(command):
-    result = cli(command, "--help")
+def commands(group=main, words=()):
+    """Yield the words of every command with its click object, groups and their commands alike."""
+    for name, command in group.commands.items():
+        yield (*words, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+
+
+COMMANDS = dict(commands())
+
+
+@pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
+@pytest.mark.parametrize("columns", [80, 300])
+def test_help_has_an_example_and_fits_100_columns(words, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = cli(*words, "--help")
     assert result.code == 0
-    assert f"Example:\n    alexnet-keras {command} " in result.out
+    assert f"Example:\n    {' '.join(('alexnet-keras', *words))} " in f"{result.out} "
+    assert max(map(len, result.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("words", [words for words, command in COMMANDS.items() if isinstance(command, click.Group)])
+def test_a_group_without_a_command_shows_its_help(words):
+    result = cli(*words)
+    assert result.code == 2  # as click has it
+    assert f"Usage: main {' '.join(words)} [OPTIONS] COMMAND" in result.err
+    assert "\nCommands:\n" in result.err
 
 
 def test_no_command_shows_the_help():
     result = cli()
     assert result.code == 0
     assert "alexnet-keras train\n" in result.out
+
+
+def test_the_package_is_a_program():
+    command = [sys.executable, "-m", "alexnet_keras", "predict", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "Usage: python -m alexnet_keras predict" in result.stdout
 
 
 def test_help_comes_from_a_checkout_too():
@@ -49,13 +76,9 @@ def test_version():
 
 
 def test_every_command_that_prints_results_has_json():
-    commands = [
-        command
-        for group in main.commands.values()
-        for command in (group.commands.values() if isinstance(group, click.Group) else [group])
-    ]
-    for command in commands:
-        assert "--json" in {name for option in command.params for name in option.opts}, command.name
+    for words, command in COMMANDS.items():
+        if not isinstance(command, click.Group):
+            assert "--json" in {name for option in command.params for name in option.opts}, words
 
 
 def test_info_of_a_variant():
@@ -78,10 +101,18 @@ def test_info_of_a_variant():
 def test_info_of_a_variant_says_where_its_numbers_come_from():
     result = cli("info", "--variant", "original", "--change", "filters=16,16,16,16,16")
     assert result.code == 0
-    lines = [line.strip().split(maxsplit=2) for line in result.out.splitlines()]
-    assert ["lrn_k", "2.0", "layer-params-145.cfg: minDiv=2"] in lines
-    assert "filters                   16, 16, 16, 16, 16      changed" in result.out
-    assert ["norm1a", "55", "x 55 x 8"] in lines
+    lines = [line.split() for line in result.out.splitlines()]
+    assert ["lrn_k", "2.0", "(layer-params-145.cfg:", "minDiv=2)"] in lines
+    assert ["filters", "16,", "16,", "16,", "16,", "16", "(changed)"] in lines
+    assert ["norm1a", "55", "x", "55", "x", "8"] in [line[:6] for line in lines]
+    assert max(map(len, result.out.splitlines())) <= 100
+
+
+def test_info_of_all_variants():
+    result = cli("info", "--variants")
+    assert result.out.count("\nmultiply-adds    ") == len(ARCHITECTURES)
+    assert max(map(len, result.out.splitlines())) <= 100
+    assert set(cli("info", "--variants", "--json").json) == set(ARCHITECTURES)
 
 
 def test_info_of_a_run_is_a_table(run):
@@ -89,7 +120,7 @@ def test_info_of_a_run_is_a_table(run):
     assert result.code == 0
     lines = result.out.splitlines()
     assert lines[0].split() == ["layer", "output", "shape", "parameters", "multiply-adds"]
-    assert any(line.split() == ["conv1a", "55", "x", "55", "x", "48", "17,472", "52,707,600"] for line in lines)
+    assert any(line.split() == ["conv1a", "15", "x", "15", "x", "4", "1,456", "326,700"] for line in lines)
     assert lines[-1].startswith("total ")
     assert len({len(line) for line in lines}) == 1
 
@@ -97,7 +128,7 @@ def test_info_of_a_run_is_a_table(run):
 def test_evaluate_and_predict_are_readable(run, folder):
     result = cli("evaluate", run)
     assert result.code == 0
-    assert f"data         {folder}\nimages       9\ncrops        1\ntop-1 error  " in result.out
+    assert f"data             {folder}\nimages           9\ncrops            1\ntop-1 val error  " in result.out
     assert "top-5" not in result.out  # of three classes all are among the first five
     result = cli("predict", run, run / "example.png", folder / "val" / "red" / "0.jpg", "--top", 2)
     assert result.code == 0
@@ -127,8 +158,8 @@ def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
     assert len(result.json) == 2
     assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture.\n"
     result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
-    assert "There is no picture" in only_error(result)
-    assert "it is a folder; name the pictures in it" in only_error(cli("predict", run, tmp_path))
+    assert "absent.jpg does not exist" in only_error(result)
+    assert "is a folder; name the images in it" in only_error(cli("predict", run, tmp_path))
     assert result.code == 2
 
 
@@ -138,28 +169,8 @@ def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tm
     assert result.code == 0, result.err
     assert f"wrote               {copy / 'model.tflite'}\n" in result.out
     assert "equal top-1         100.00% of 9 validation images\n" in result.out
-    assert f"Next:  alexnet-keras evaluate {copy / 'model.tflite'} --data {folder}" in result.out
-
-
-def test_the_seed_is_an_option(folder, tmp_path):
-    losses = []
-    for name, seed in (("a", 3), ("b", 4)):
-        arguments = ["--data", folder, "--epochs", 1, "--batch-size", 6, "--seed", seed, "--run", tmp_path / name]
-        assert cli("train", *arguments).code == 0
-        assert json.loads((tmp_path / name / "config.json").read_text())["seed"] == seed
-        losses.append(run_folder.read_history(tmp_path / name)[0]["loss"])
-    assert losses[0] != losses[1]
-
-
-def test_train_tells_what_comes_next(folder, tmp_path):
-    result = cli(
-        "train", "--data", folder, "--epochs", 1, "--batch-size", 6, "--steps-per-epoch", 1, "--run", tmp_path / "r"
-    )
-    assert result.code == 0, result.err
-    assert "Epoch 1/1" in result.err
-    assert f"Wrote {tmp_path / 'r'}: config.json, evaluation.json, example.png, history.csv, model.keras" in result.out
-    assert f"Next:  alexnet-keras predict {tmp_path / 'r'} {tmp_path / 'r' / 'example.png'}" in result.out
-    assert "Top-1 error " in result.out
+    assert f"Next:\n  alexnet-keras evaluate {copy / 'model.tflite'} --data {folder}" in result.out
+    assert f"\n{'':29}  Keras model  export\ntop-1 val error  " in result.out
 
 
 USAGE = [
@@ -178,9 +189,9 @@ USAGE = [
     (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'onnx', 'keras'"),
     (["export"], "Missing option '--format'"),
     (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),
-    (["info", "--change", "activation=tanh"], "--change changes a --variant; name one"),
+    (["info", "--change", "activation=tanh"], "--change needs a variant to change; name it with --variant."),
     (["info", "--variant", "paper", "--change", "depth=8"], "A network has no 'depth'; what can be changed is"),
-    (["info", "x.keras", "--variant", "paper"], "Give MODEL or --variant, not both"),
+    (["info", "x.keras", "--variant", "paper"], "MODEL and --variant exclude each other; omit one of them."),
 ]
 
 
@@ -197,10 +208,10 @@ def test_what_lies_outside_a_run_needs_a_data_set(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("alone.keras").symlink_to(run / "model.keras")
     result = cli("evaluate", "alone.keras")
-    assert "alone.keras lies in no run, so its data set is not known; name one with --data" in only_error(result)
+    assert "alone.keras lies in no run, so its data set is not known; name it with --data" in only_error(result)
     assert result.code == 2
     result = cli("predict", run)
-    assert "Name a picture after the model" in only_error(result)
+    assert "but no image; name an image after it" in only_error(result)
     assert result.code == 2
 
 
@@ -290,9 +301,3 @@ def test_an_interrupt_is_130(monkeypatch):
     result = cli("info")
     assert only_error(result) == "Error: Interrupted."
     assert result.code == 130
-
-
-def test_json_of_train(run, folder, tmp_path):
-    result = cli("train", "--data", folder, "--epochs", 1, "--batch-size", 12, "--run", tmp_path / "r", "--json")
-    assert result.json["run"] == str(tmp_path / "r")
-    assert json.loads((tmp_path / "r" / "evaluation.json").read_text())["top1_error"] == result.json["top1_error"]

@@ -1,0 +1,27 @@
+"""Tables and pairs are aligned and fit the width of the output."""
+
+from alexnet_keras.cli.options import WIDTH, data_source, print_pairs, print_table
+from alexnet_keras.config.training import DataSource
+
+
+def test_long_values_continue_on_the_next_line(capsys):
+    words = "word " * 40
+    print_pairs([("name", "short"), ("longer", words), ("path", "/" + "x" * 120), ("", "")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "name    short"
+    assert lines[1].startswith("longer  word")
+    assert lines[2].startswith("        word")
+    assert all(len(line) <= WIDTH for line in lines[:-2])
+    assert lines[-2] == f"path    /{'x' * 120}"  # a path in two parts could not be copied
+
+
+def test_numbers_are_aligned_to_the_right(capsys):
+    print_table([("", "one", "two"), ("layer", "1", 1_000), ("total", 20, "")])
+    assert capsys.readouterr().out == "       one   two\nlayer    1  1000\ntotal   20      \n"
+
+
+def test_options_change_the_recorded_source():
+    recorded = DataSource(name="mnist", data_dir="old", split="train,test")
+    assert data_source(lambda: recorded, None, data_dir="new", split=None).data_dir == "new"
+    assert data_source(lambda: recorded, None, data_dir=None) == recorded
+    assert data_source(lambda: recorded, "shapes", data_dir=None) == DataSource(name="shapes")

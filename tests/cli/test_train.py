@@ -1,0 +1,74 @@
+"""The options of `train` and what it prints. tests/training/ tests the training itself."""
+
+import json
+
+import pytest
+from support import NARROW, cli, only_error
+
+from alexnet_keras.cli.train import GROUPS, train
+from alexnet_keras.training import run_folder
+
+
+def begin(folder, run, *options):
+    return cli("train", "--data", folder, "--epochs", 1, "--batch-size", 6, "--run", run, *NARROW, *options)
+
+
+def test_every_option_is_in_a_group():
+    names = [name for group in GROUPS.values() for name in group]
+    assert sorted([*names, "as_json"]) == sorted(parameter.name for parameter in train.params)
+    help_text = cli("train", "--help").out
+    assert [line[:-1] for line in help_text.splitlines() if line.endswith(":") and line[0] != " "] == [*GROUPS, "Other"]
+
+
+def test_train_prints_what_to_do_next(folder, tmp_path):
+    run = tmp_path / "run"
+    result = begin(folder, run, "--seed", 3, "--set", "steps_per_epoch=1", "--set", "momentum=0.8")
+    assert result.code == 0, result.err
+    assert "Epoch 1/1" in result.err
+    assert result.out.startswith("Top-1 val error ")
+    assert "on 9 images.\n" in result.out  # of three classes; there is no top-5 error
+    files = "config.json, evaluation.json, example.png, history.csv, model.keras, tensorboard"
+    assert f"Wrote {run}:\n  {files}\nNext:\n  alexnet-keras predict {run} {run / 'example.png'}\n" in result.out
+    assert f"  alexnet-keras export {run} --format tflite\n" in result.out
+    config = run_folder.read_config(run)[0]
+    assert (config.seed, config.steps_per_epoch, config.momentum) == (3, 1, 0.8)
+
+
+def test_json_of_train(folder, tmp_path):
+    result = begin(folder, tmp_path / "run", "--seed", 4, "--json")
+    assert result.json["run"] == str(tmp_path / "run")
+    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert evaluation["top1_error"] == result.json["top1_error"]
+
+
+def test_the_seed_decides_the_losses(folder, tmp_path):
+    losses = {}
+    for seed in (3, 4):
+        assert begin(folder, tmp_path / str(seed), "--seed", seed).code == 0
+        losses[seed] = run_folder.read_history(tmp_path / str(seed))[0]["loss"]
+    assert losses[3] != losses[4]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "momentum"], "'momentum' is not an assignment; write NAME=VALUE."),
+        (["--set", "momentum=high"], "--set momentum must be a number, got 'high'"),
+        (["--set", "momentum=1"], "--set momentum must"),
+        (["--set", "depth=8"], "There is no field 'depth'; choose from data, data_dir"),
+        (["--set", "recipe=paper"], "There is no field 'recipe'"),
+        (["--set", "schedule=plateau:patience=0"], "patience must be at least 1, got 0"),
+        (["--epochs", 3, "--set", "epochs=4"], "--epochs 3 and --set epochs are both given; omit one of them."),
+        (["--change", "depth=8"], "There is no field 'depth'"),
+        (["--resume", "--dry-run", "--run", "run"], "--resume and --dry-run exclude each other; omit one of them."),
+        (["--resume", "--overwrite", "--run", "run"], "--resume and --overwrite exclude each other; omit one of them."),
+        (["--resume"], "--resume needs the folder of the run to continue; name it with --run."),
+    ],
+    ids=str,
+)
+def test_options_that_cannot_be_used_are_refused(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = cli("train", *options)
+    assert message in only_error(result)
+    assert result.code == 2
+    assert list(tmp_path.iterdir()) == []
