@@ -29,13 +29,14 @@ def ours(precision, batch_size):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
 
-    from alexnet_keras.benchmark.train import training_steps
-    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.benchmark.train import network_to_train, random_batches, training_steps
+    from alexnet_keras.training.compile import compile_for_training
     from alexnet_keras.training.optimizer import KrizhevskySGD
 
-    model = AlexNet("paper", classifier_activation=None, dtype=precision)
+    model = network_to_train("paper", CLASSES, SIZE, precision)
     keras.utils.set_random_seed(0)
-    return training_steps(model, KrizhevskySGD(1e-4), batch_size=batch_size, input_size=SIZE, count=3, jit=False)
+    compile_for_training(model, KrizhevskySGD(1e-4), jit_compile=False)
+    return training_steps(model, random_batches(batch_size, SIZE, CLASSES), 3)
 
 
 def pytorch(precision, mode, batch_size):

@@ -1,4 +1,4 @@
-"""Milliseconds an image and images a second of models of any format, beside the bandwidth of the memory."""
+"""Latency and throughput of model files, against the bandwidth of the memory."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,21 +14,22 @@ from alexnet_keras.inference.predictor import Predictor, bytes_of, load_predicto
 from alexnet_keras.model import archive
 from alexnet_keras.system.hardware import describe
 
-READ_BYTES = 2**30  # that the memory's bandwidth is measured with: many times the largest cache
-CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement
+READ_BYTES = 2**30  # array that shows the bandwidth of the memory, many times larger than the caches
+CALLS = {1: 20, 32: 2}  # images in a call -> calls in a measurement
 
 
 @dataclass(frozen=True)
 class ModelSpeed:
-    """What was measured of one model.
+    """Speed of one model.
 
     Attributes:
-        model: its path.
+        model: path of the model.
         bytes: size of the file, or of all files in the folder.
-        single: images a second, one a call.
-        batched: images a second, 32 a call.
-        fraction_of_bandwidth: bytes a second, one image a call, over what the memory can be read with. A call reads
-            all weights, and most of the file is weights; `None` for an archive, whose weights are larger in memory.
+        single: images per second with one image in a call.
+        batched: images per second with 32 images in a call.
+        fraction_of_bandwidth: bytes of the model times calls per second, with one image in a call, in relation to
+            the bandwidth of the memory. A call reads all weights, and weights are most of the file. `None` for an
+            archive, whose weights are larger in memory than in the file.
     """
 
     model: str
@@ -39,7 +40,7 @@ class ModelSpeed:
 
     @property
     def milliseconds(self) -> Rate:
-        """For an image, one a call."""
+        """Latency of one image."""
         return Rate(1000 / self.single.median, 1000 / self.single.high, 1000 / self.single.low)
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,11 +56,11 @@ class ModelSpeed:
 
 @dataclass(frozen=True)
 class InferenceBenchmark:
-    """What `measure` found.
+    """Result of `measure`.
 
     Attributes:
-        models: in the order in which they were given.
-        read_bandwidth: bytes a second that all cores together read from memory.
+        models: speed of each model, in the given order.
+        read_bandwidth: bytes per second that all cores together read from memory.
     """
 
     models: tuple[ModelSpeed, ...]
@@ -77,15 +78,15 @@ class InferenceBenchmark:
 
 
 def measure(models: Sequence[Path], rounds: int = 7) -> InferenceBenchmark:
-    """Time models of any format in turn, with 1 and 32 images a call, on random pictures in memory.
+    """Measure models in turn, with 1 and with 32 images in a call, on random images in memory.
 
     Args:
-        models: files and folders that `predict.load` takes.
-        rounds: how often each is measured.
+        models: model files or folders of any format.
+        rounds: number of measurements of each subject.
 
     Raises:
         OptionError: there is no such file.
-        InputError: it holds no model of this package.
+        InputError: a file does not hold a model of this package.
     """
     predictors = {path: load_predictor(path) for path in models}
     subjects = {
@@ -110,14 +111,14 @@ def _calls(predictor: Predictor, count: int) -> Work:
             predictor.predict(images)
         return CALLS[count] * count
 
-    work()  # what a first call makes ready is no part of the speed
+    work()  # the first call also compiles and allocates
     return work
 
 
 def _reads() -> Work:
-    """Work that reads an array once, with a thread a core: a maximum, which needs next to no arithmetic."""
+    """Return work that reads an array once, with a thread for each core. A maximum needs almost no arithmetic."""
     threads = psutil.cpu_count() or 1
-    parts = np.array_split(np.ones(READ_BYTES // 4, np.float32), threads)  # zeros would be one page, many times
+    parts = np.array_split(np.ones(READ_BYTES // 4, np.float32), threads)  # pages of zeros would share one memory page
     pool = ThreadPoolExecutor(threads)
 
     def work() -> int:

@@ -1,4 +1,4 @@
-"""Images a second of the input pipeline, beside the least that must be done for its kind of pictures."""
+"""Speed of the input pipeline, against the work that no pipeline can avoid for the same kind of images."""
 
 import contextlib
 import functools
@@ -11,38 +11,37 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.benchmark import Rate, Work, alternate, pillow
+from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
+from alexnet_keras.benchmark.train import network_to_train, training_steps
 from alexnet_keras.config.training import STORED_SIZE, DataSource
-from alexnet_keras.config.variants import architecture
 from alexnet_keras.data import augmentation, image_ops, reading
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.dataset import Split, evenly_spaced
 from alexnet_keras.data.decode import dimensions
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
-from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
-# Pictures a measurement: 2 to 4 s of two cores, so that a pipeline's start, a tenth of a second, counts for little.
+# Images in a measurement: 2 to 4 s of two cores, so that the start of a pipeline, 0.1 s, does not count much.
 IMAGES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
-SAMPLE = 1024  # pictures in memory that the ceiling is measured on: 30 MB of JPEGs, 200 MB raw
-TRAIN_STEPS = 12  # a measurement
+SAMPLE = 1024  # images in memory for the ceiling: 30 MB of JPEGs, 200 MB of raw images
+TRAIN_STEPS = 12  # training steps in a measurement
 
 
 @dataclass(frozen=True)
 class InputBenchmark:
-    """What `measure` found.
+    """Result of `measure`.
 
     Attributes:
-        pictures: `photographs` of any size, `stored JPEGs` of 256 pixels, or `raw` ones.
-        ceiling: what `ceiling_images_per_second` does to pictures that lie in memory.
-        images_per_second: of `train_dataset` as training uses it, read from where the data lies.
-        pillow_images_per_second: of the two-process loader, for photographs where Pillow is installed.
-        first_batch_seconds: from opening the data set to the first batch, without measuring colours.
-        constant_batch_images_per_second: of the training step on one batch that is there already.
-        training_images_per_second: of the same step, fed by the pipeline.
+        pictures: kind of the images: `photographs` of any size, `stored JPEGs` of 256 pixels, or `raw` pixels.
+        ceiling: the work of `ceiling_images_per_second`, which is done on images in memory.
+        images_per_second: of the training pipeline, read from where the data lies.
+        pillow_images_per_second: of the loader with two processes, for photographs if Pillow is installed.
+        first_batch_seconds: from opening the data set to the first batch, without measuring the colour statistics.
+        constant_batch_images_per_second: of the training step on one batch in memory.
+        training_images_per_second: of the same step on the pipeline.
     """
 
     data: str
@@ -61,26 +60,21 @@ class InputBenchmark:
     hardware: str
 
     def to_dict(self) -> dict[str, Any]:
-        rates = {name: value for name, value in vars(self).items() if isinstance(value, Rate)}
-        return {
-            **vars(self),
-            **{name: round(rate.median, 2) for name, rate in rates.items()},
-            **{name: None if value is None else round(value, 3) for name, value in self.ratios.items()},
-            "spread": {name: [round(rate.low, 2), round(rate.high, 2)] for name, rate in rates.items()},
-        }
+        ratios = {name: None if value is None else round(value, 3) for name, value in self.ratios.items()}
+        return {**summarize_rates(self), **ratios}
 
     @property
     def ratios(self) -> dict[str, float | None]:
-        """The pipeline over its ceiling and over Pillow; the share of training that goes to waiting for input."""
-        times_pillow = lost = None
-        if self.pillow_images_per_second:
-            times_pillow = self.images_per_second.median / self.pillow_images_per_second.median
-        if self.training_images_per_second and self.constant_batch_images_per_second:
-            lost = 1 - self.training_images_per_second.median / self.constant_batch_images_per_second.median
+        """The pipeline in relation to its ceiling and to Pillow, and the fraction of training that waits for input."""
+
+        def quotient(one: Rate | None, other: Rate | None) -> float | None:
+            return one.median / other.median if one and other else None
+
+        trained = quotient(self.training_images_per_second, self.constant_batch_images_per_second)
         return {
-            "fraction_of_ceiling": self.images_per_second.median / self.ceiling_images_per_second.median,
-            "times_pillow": times_pillow,
-            "training_lost_to_input": lost,
+            "fraction_of_ceiling": quotient(self.images_per_second, self.ceiling_images_per_second),
+            "times_pillow": quotient(self.images_per_second, self.pillow_images_per_second),
+            "training_lost_to_input": None if trained is None else 1 - trained,
         }
 
 
@@ -93,16 +87,16 @@ def measure(
     input_size: int = 227,
     variant: str | None = None,
 ) -> InputBenchmark:
-    """Time the training pipeline of a data set, without first decoding it into memory, as small sets are.
+    """Measure the training pipeline of a data set, without the cache in memory that training has for small data sets.
 
     Args:
-        source: a data set.
-        batch_size: images a batch.
+        source: the data set.
+        batch_size: images in a batch.
         pca_noise: `"paper"`, `"original"` or `None`.
-        rounds: how often each is measured.
-        count: images a measurement, of the pipeline and of its ceiling; `None` for some seconds' worth.
-        input_size: side of the images in pixels.
-        variant: train this variant beside it, on the pipeline and on one constant batch; `None` leaves that out.
+        rounds: number of measurements of each subject.
+        count: images in a measurement of the pipeline and of its ceiling; `None` for a few seconds.
+        input_size: side of the crops in pixels.
+        variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
     """
     start = time.perf_counter()
     dataset = open_dataset(source)
@@ -112,27 +106,21 @@ def measure(
     if pca_noise:
         with reading.naming_unreadable(split):
             noise = augmentation.pca_noise(pca_noise, dataset.statistics or reading.color_statistics(split))
-    pipeline = train_dataset(
-        split,
-        input_size=input_size,
-        batch_size=batch_size,
-        epochs=tf.data.Dataset.range(2**40),
-        seed=0,
-        noise=noise,
-    )
+    epochs = tf.data.Dataset.range(2**40)
+    pipeline = train_dataset(split, input_size=input_size, batch_size=batch_size, epochs=epochs, seed=0, noise=noise)
     start = time.perf_counter()
     with reading.naming_unreadable(split):
         next(iter(pipeline))
     first = opened + time.perf_counter() - start
 
-    pictures, kind = _sample(split)
+    sample, kind = _sample(split)
     count = count or IMAGES[kind]
-    ceiling, work = _ceiling(pictures, kind, input_size, batch_size, count)
+    ceiling, work = _ceiling(sample, kind, input_size, batch_size, count)
     subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
     with contextlib.ExitStack() as stack:
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
-            encoded = [image.numpy() for image in pictures]
+            encoded = [image.numpy() for image in sample]
             subjects["pillow"] = pillow.loader(pool, encoded * math.ceil(count / len(encoded)), input_size)
             subjects["pillow"]()  # starts the processes
         rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
@@ -157,54 +145,49 @@ def measure(
 
 
 def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
-    """Evenly spaced pictures of a split as they are stored, and their kind."""
-    places = np.linspace(0, len(split) - 1, min(len(split), SAMPLE)).astype(np.int64)
+    """Read evenly spaced images of a split as they are stored, and return them with their kind."""
     with reading.naming_unreadable(split):
-        pictures = [split.read(tf.constant(place)) for place in places]
-    if pictures[0].dtype == tf.uint8:
-        return pictures, "raw"
-    sizes = {tuple(dimensions(image).numpy()) for image in pictures}
-    jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in pictures)
-    return pictures, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
+        images = [split.read(tf.constant(index)) for index in evenly_spaced(len(split), SAMPLE)]
+    if images[0].dtype == tf.uint8:
+        return images, "raw"
+    sizes = {tuple(dimensions(image).numpy()) for image in images}
+    jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in images)
+    return images, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
 
 
-def _ceiling(pictures: list[tf.Tensor], kind: str, size: int, batch_size: int, count: int) -> tuple[str, Work]:
-    """What cannot be left out for a kind of pictures, and work that does it to pictures in memory."""
-    indices = tf.data.Dataset.range(count).map(lambda index: index % len(pictures))
+def _ceiling(images: list[tf.Tensor], kind: str, size: int, batch_size: int, count: int) -> tuple[str, Work]:
+    """Return a name for the work that no pipeline can avoid, and that work on images in memory."""
+    indices = tf.data.Dataset.range(count).map(lambda index: index % len(images))
     offset = (STORED_SIZE - size) // 2
     if kind == "raw":
-        batch = np.stack([pictures[place % len(pictures)] for place in range(batch_size)])  # to gather one would count
+        batch = np.stack([images[index % len(images)] for index in range(batch_size)])  # gathering would take time
 
-        def cut(indices: np.ndarray) -> np.ndarray:
+        def crop(indices: np.ndarray) -> np.ndarray:
             offsets = np.full((len(indices), 2), offset)
             return image_ops.crop_and_flip_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
 
         def work(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return tf.numpy_function(cut, [indices], tf.uint8, stateful=False), indices
+            return tf.numpy_function(crop, [indices], tf.uint8, stateful=False), indices
 
-        return "crop and mirror alone", _drain(indices.batch(batch_size).map(work, tf.data.AUTOTUNE))
-    held = tf.stack(pictures)
+        return "crop and flip alone", _drain(indices.batch(batch_size).map(work, tf.data.AUTOTUNE))
+    held = tf.stack(images)
     if kind == "stored JPEGs":
         name, window = "decode_and_crop_jpeg alone", [offset, offset, size, size]
         decode = functools.partial(tf.io.decode_and_crop_jpeg, crop_window=window, channels=3)
     else:
         name = "the decoder alone"
         decode = functools.partial(tf.io.decode_image, channels=3, expand_animations=False)
-    # A value of each goes into the batches: copying all of it is not decoding, and to come out one by one costs more.
+    # Only one value of each image enters the batches, because copying all pixels is not part of decoding.
     return name, _drain(
         indices.map(lambda index: (0, decode(held[index])[0, 0, 0]), tf.data.AUTOTUNE).batch(batch_size)
     )
 
 
 def _drain(dataset: tf.data.Dataset) -> Work:
-    """Runs through a data set from its beginning, so that nothing was made ready before the clock started.
+    """Return work that iterates over batches with labels from the beginning, so that nothing is ready before.
 
-    Untuned, for the tuner's sleep at the end would count: rates of exactly 800, 1,600 and 3,200 a second are its work.
-
-    Args:
-        dataset: of batches with their labels.
+    The autotune thread is off: an iterator waits at its end until that thread wakes, which would count.
     """
-
     untuned = reading.untuned(dataset)
 
     def work() -> int:
@@ -215,24 +198,13 @@ def _drain(dataset: tf.data.Dataset) -> Work:
 
 
 def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str, Work]:
-    """Some training steps on the pipeline, and as many of the same model on its first batch."""
-    images_, labels = next(iter(pipeline))
+    """Return training steps on the pipeline, and as many steps of the same model on its first batch."""
+    batch = next(iter(pipeline))
     policy = choose_precision("auto").policy
-    shape = tuple(images_.shape[1:])
-    model = AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
-    optimizer = scale_loss(KrizhevskySGD(1e-4), policy)
-    compile_for_training(model, optimizer, jit_compile=choose_jit().compile)
-    model.make_train_function()
-
-    def steps(batches: Any) -> Work:
-        def work() -> int:
-            for _ in range(TRAIN_STEPS):
-                logs = model.train_function(batches)
-            float(logs["loss"])  # waits for a GPU
-            return TRAIN_STEPS * len(labels)
-
-        work()
-        return work
-
-    constant = tf.data.Dataset.from_tensors((images_, labels)).repeat()
-    return {"training": steps(iter(pipeline)), "constant": steps(iter(constant))}
+    model = network_to_train(variant, classes, batch[0].shape[1], policy)
+    compile_for_training(model, scale_loss(KrizhevskySGD(1e-4), policy), jit_compile=choose_jit().compile)
+    constant = tf.data.Dataset.from_tensors(batch).repeat()
+    return {
+        "training": training_steps(model, iter(pipeline), TRAIN_STEPS),
+        "constant": training_steps(model, iter(constant), TRAIN_STEPS),
+    }

@@ -1,4 +1,4 @@
-"""The loader that most people write: Pillow in two processes. It imports neither TensorFlow nor the package's data."""
+"""A loader that decodes with Pillow in two processes, for comparison. It does not import TensorFlow."""
 
 import io
 import os
@@ -10,15 +10,17 @@ from alexnet_keras.benchmark import Work
 from alexnet_keras.config.training import STORED_SIZE
 
 PROCESSES = 2
-CHUNK = 16  # pictures that a process takes at a time
+CHUNK = 16  # images in a task
 
 
 def loader(pool: ProcessPoolExecutor, images: Sequence[bytes], size: int) -> Work:
-    """Decode, resize, crop and mirror each picture once. The images stay where they were made: no pipe slows them.
+    """Return work that decodes, resizes, crops and flips each image once.
+
+    The pixels stay in the processes, so that no pipe between processes slows the loader.
 
     Args:
-        pool: of `PROCESSES` processes.
-        pictures: encoded.
+        pool: the processes.
+        images: encoded images.
         size: side of the crops in pixels.
     """
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
@@ -30,16 +32,17 @@ def loader(pool: ProcessPoolExecutor, images: Sequence[bytes], size: int) -> Wor
 
 
 def processes() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(PROCESSES, get_context("spawn"))  # a fork of TensorFlow's threads would hang
+    """Start the processes. They are spawned, because a fork of TensorFlow's threads would hang."""
+    return ProcessPoolExecutor(PROCESSES, get_context("spawn"))
 
 
 def load(images: Sequence[bytes], size: int) -> int:
-    """What a process does; returns how many images it has made."""
+    """Decode and augment encoded images in one process, and return their number."""
     import numpy as np
     from PIL import Image
 
-    for picture in images:
-        image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for encoded in images:
+        image = Image.open(io.BytesIO(encoded)).convert("RGB")
         scale = STORED_SIZE / min(image.size)
         width, height = round(image.width * scale), round(image.height * scale)
         image = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""`train --dry-run`: what a run would take, at rates measured on this machine."""
+"""Estimate what a training run would take, from a few measured steps: `train --dry-run`."""
 
 import dataclasses
 import time
@@ -9,43 +9,43 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.benchmark import alternate
-from alexnet_keras.benchmark.train import training_steps
+from alexnet_keras.benchmark.train import network_to_train, random_batches, training_steps
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data import dataset, pipeline, reading
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
-from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import summarize, totals, training_operations
 from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
+from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
-IMAGENET_BYTES = 28_000  # of a 256-pixel JPEG as `data prepare` stores it; 24 to 32 KB
-ROUNDS = 3  # of one step each
-SAMPLE = 1024  # pictures read
+IMAGENET_BYTES = 28_000  # mean size of the 256-pixel JPEGs that `data prepare` writes; 24 to 32 KB
+ROUNDS = 3  # measurements of one training step each
+STORED_SAMPLE = 64  # images whose stored size is measured
+READ_SAMPLE = 1024  # images that are read to measure the pipeline
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would take.
+    """Estimate of a run.
 
     Attributes:
-        recipe, variant, data: of the configuration.
-        data_found: whether the data set is there; else its numbers are ImageNet's known ones.
-        train_images, validation_images: of an epoch.
-        batch_size, steps_per_epoch, steps, epochs: of the run; `at_most` where its schedule may end it before.
-        images: trained on in all.
-        operations: floating-point operations in all, a multiply-add counted as two, validation included.
-        bytes_read: from where the data lies, in all; pictures that fit into memory are read once.
-        images_per_second: of the training step, measured.
-        images_read_per_second: of reading, decoding and cropping, measured; `None` where the data set is not there.
-        hours: training and validation in all.
-        frozen_once: whether layers stay frozen whose features are computed once, which `hours` does not count on.
+        data_found: whether the data set is on this machine; otherwise the numbers are those of ImageNet.
+        train_images, validation_images: number of images in an epoch.
+        at_most: whether the schedule may end the run before its last epoch.
+        steps, images: training steps and training images of the whole run.
+        operations: floating-point operations of training and validation; a multiply-add counts as two.
+        bytes_read: bytes read from disk in the whole run; images that fit in memory are read once.
+        images_per_second: measured speed of the training step.
+        images_read_per_second: measured speed of reading, decoding and cropping; `None` without data.
+        hours: time of training and validation.
+        frozen_once: whether the features of frozen layers are computed only once. `hours` does not count on it.
     """
 
     recipe: str
@@ -80,10 +80,11 @@ class Plan:
 
 
 def plan(config: TrainConfig) -> Plan:
-    """Measure a few steps and the reading of a few pictures, and count the rest. Writes nothing.
+    """Estimate a run from a few measured steps and images. Nothing is written.
 
     Raises:
-        OptionError, InputError: the data set cannot be used. ImageNet need not be there.
+        OptionError: there is no such data set.
+        InputError: the data set cannot be used. ImageNet may be absent.
     """
     found = _find(config)
     classes = len(found.class_names) if found else 1000
@@ -93,22 +94,21 @@ def plan(config: TrainConfig) -> Plan:
     validated = config.epochs * counts["validation"]
 
     policy = choose_precision(config.precision, deterministic=config.deterministic).policy
-    shape = (config.input_size, config.input_size, 3)
-    network = AlexNet(config.architecture, classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
+    network = network_to_train(config.architecture, classes, config.input_size, policy)
     forward, step = 2 * totals(summarize(network))[1], training_operations(network)
-    rate = _training_rate(network, config)
-    # A validation image costs what its operations cost in training.
+    rate = _training_rate(network, config, policy)
+    # Assume that an operation takes the same time in validation as in training.
     seconds = (images + validated * forward / step) / rate
     bytes_read, reading_rate = (images + validated) * IMAGENET_BYTES, None
     if found is not None:
         stored, reading_rate = _reading(found.train, config)
-        drawn = found.name == "shapes"  # by the code, into memory
+        drawn = found.name == "shapes"  # drawn by the code, in memory
         if drawn or all(reading.fits_in_memory(split) for split in (found.train, found.validation)):
             bytes_read = 0 if drawn else round(stored * sum(counts.values()))
             seconds += 0 if drawn else sum(counts.values()) / reading_rate
         else:
             bytes_read = round(stored * (images + validated))
-            seconds = max(seconds, (images + validated) / reading_rate)  # they are read while the step computes
+            seconds = max(seconds, (images + validated) / reading_rate)  # reading and computing overlap
     return Plan(
         recipe=config.recipe,
         variant=config.architecture.name,
@@ -131,35 +131,30 @@ def plan(config: TrainConfig) -> Plan:
     )
 
 
-def _find(config: TrainConfig) -> dataset.DataSet | None:
+def _find(config: TrainConfig) -> DataSet | None:
     try:
         return open_dataset(config.source, build=False)
     except AbsentError:
         if config.data != imagenet.NAME:
             raise
-        return None  # its numbers are known
+        return None  # the numbers of ImageNet are known
 
 
-def _training_rate(network: Any, config: TrainConfig) -> float:
-    """Images a second of the training step on a batch in memory."""
-    work = training_steps(
-        network,
-        KrizhevskySGD(1e-4),
-        batch_size=config.batch_size,
-        input_size=config.input_size,
-        count=1,
-        jit=choose_jit(deterministic=config.deterministic).compile,
-    )
+def _training_rate(network: Any, config: TrainConfig, policy: str) -> float:
+    """Measure the training step on a batch in memory, in images per second."""
+    compiled = choose_jit(deterministic=config.deterministic).compile
+    compile_for_training(network, scale_loss(KrizhevskySGD(1e-4), policy), jit_compile=compiled)
+    batches = random_batches(config.batch_size, config.input_size, network.output_shape[-1])
+    work = training_steps(network, batches, 1)
     return alternate({"training": work}, ROUNDS, "Measuring the training step")["training"].median
 
 
 def _reading(split: Split, config: TrainConfig) -> tuple[float, float]:
-    """Bytes of a stored picture, and pictures a second through the training pipeline; both of a sample."""
-    indices = np.linspace(0, len(split) - 1, min(len(split), 64)).astype(np.int64)
+    """Measure the mean bytes of a stored image, and the images per second of the training pipeline."""
     with reading.naming_unreadable(split):
-        pictures = [split.read(tf.constant(index)).numpy() for index in indices]
-        stored = float(np.mean([len(image) if isinstance(image, bytes) else image.nbytes for image in pictures]))
-        count = min(len(split), SAMPLE)
+        images = [split.read(tf.constant(index)).numpy() for index in evenly_spaced(len(split), STORED_SAMPLE)]
+        stored = float(np.mean([len(image) if isinstance(image, bytes) else image.nbytes for image in images]))
+        count = min(len(split), READ_SAMPLE)
         batches = pipeline.train_dataset(
             split,
             input_size=config.input_size,

@@ -1,5 +1,6 @@
-"""Images a second of the training step, beside the obvious Keras code and beside what the machine can multiply."""
+"""Speed of the training step, against a plain Keras program and against the machine's matrix multiplication."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.benchmark import Rate, Work, alternate
-from alexnet_keras.benchmark.naive import naive_model
+from alexnet_keras.benchmark import Rate, Work, alternate, summarize_rates
+from alexnet_keras.benchmark.baseline import baseline_model
 from alexnet_keras.config.variants import architecture
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
@@ -18,20 +19,21 @@ from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
 CLASSES = 1000
-MATRIX = 4096  # side of the product that stands for the machine's peak: 137 GFLOP, 64 MiB a matrix in float32
-STEPS = 3  # of ours a measurement, and
-PRODUCTS = 8  # as many: seconds, so that a hiccup of the machine does not decide
+MATRIX = 4096  # side of the matrices that show the peak: 137 GFLOP; 64 MiB each in float32
+# A measurement takes seconds, so that short interruptions of the machine do not decide.
+STEPS = 3  # training steps in a measurement
+MULTIPLICATIONS = 8  # matrix multiplications in a measurement
 
 
 @dataclass(frozen=True)
 class TrainBenchmark:
-    """What `measure` found.
+    """Result of `measure`.
 
     Attributes:
-        images_per_second: of our training step.
-        naive_images_per_second: of `naive.naive_model`, in float32 with `keras.optimizers.SGD`.
-        matmul_gflops: of a large matrix product in the type that our step multiplies in.
-        fraction_of_peak: the step's counted floating-point operations a second over `matmul_gflops`.
+        images_per_second: of the training step of `AlexNet`.
+        naive_images_per_second: of the baseline, `baseline_model` in float32 with `keras.optimizers.SGD`.
+        matmul_gflops: GFLOP/s of a large matrix multiplication in the step's precision.
+        operations_per_image: floating-point operations of a training step for each image.
     """
 
     variant: str
@@ -46,54 +48,50 @@ class TrainBenchmark:
 
     @property
     def times_naive(self) -> float:
+        """Speed of the training step in relation to the baseline."""
         return self.images_per_second.median / self.naive_images_per_second.median
 
     @property
     def fraction_of_peak(self) -> float:
+        """Operations per second of the training step in relation to those of the matrix multiplication."""
         return self.images_per_second.median * self.operations_per_image / 1e9 / self.matmul_gflops.median
 
     def to_dict(self) -> dict[str, Any]:
-        rates = {name: value for name, value in vars(self).items() if isinstance(value, Rate)}
-        return {
-            **vars(self),
-            **{name: round(rate.median, 2) for name, rate in rates.items()},
-            "times_naive": round(self.times_naive, 2),
-            "fraction_of_peak": round(self.fraction_of_peak, 3),
-            "spread": {name: [round(rate.low, 2), round(rate.high, 2)] for name, rate in rates.items()},
-        }
+        ratios = {"times_naive": round(self.times_naive, 2), "fraction_of_peak": round(self.fraction_of_peak, 3)}
+        return {**summarize_rates(self), **ratios}
 
 
 def measure(
     variant: str,
     batch_size: int,
     precision: str = "auto",
-    jit: str = "auto",
     rounds: int = 7,
     input_size: int | None = None,
 ) -> TrainBenchmark:
-    """Time the training step of a variant: forward, backward and update, as `fit` runs it, on a batch in memory.
+    """Measure the training step of a variant (forward, backward and update, as in `fit`) on a batch in memory.
 
     Args:
-        variant: a name of `architecture.ARCHITECTURES`.
-        batch_size: images a step.
-        precision: `auto` or a Keras dtype policy; the obvious code is always float32.
-        jit: `auto`, `on` or `off`: whether XLA compiles the step, theirs too.
-        rounds: how often each is measured.
+        variant: name of the network.
+        batch_size: images in a step.
+        precision: `auto` or a Keras dtype policy; the baseline is always float32.
+        rounds: number of measurements of each subject.
         input_size: side of the images in pixels; `None` for the variant's own.
     """
     spec = architecture(variant)
     input_size = input_size or spec.input_size
     policy = choose_precision(precision).policy
-    compiled = choose_jit().compile if jit == "auto" else jit == "on"
-    ours = AlexNet(
-        spec, classes=CLASSES, input_shape=(input_size, input_size, 3), classifier_activation=None, dtype=policy
-    )
-    naive = naive_model(spec, CLASSES, input_size)
-    common: dict[str, Any] = {"batch_size": batch_size, "input_size": input_size, "jit": compiled}
+    compiled = choose_jit().compile
+    network = network_to_train(variant, CLASSES, input_size, policy)
+    baseline = baseline_model(spec, CLASSES, input_size)
+
+    def work(model: keras.Model, optimizer: keras.optimizers.Optimizer, count: int) -> Work:
+        compile_for_training(model, optimizer, jit_compile=compiled)
+        return training_steps(model, random_batches(batch_size, input_size, CLASSES), count)
+
     subjects = {
-        "ours": training_steps(ours, KrizhevskySGD(1e-4), count=STEPS, **common),
-        "naive": training_steps(naive, keras.optimizers.SGD(1e-4, momentum=0.9), count=1, **common),
-        "matrix product": _matrix_product(keras.DTypePolicy(policy).compute_dtype),
+        "network": work(network, scale_loss(KrizhevskySGD(1e-4), policy), STEPS),
+        "baseline": work(baseline, keras.optimizers.SGD(1e-4, momentum=0.9), 1),
+        "matrix multiplication": _matrix_multiplications(keras.DTypePolicy(policy).compute_dtype),
     }
     rates = alternate(subjects, rounds, "Measuring the training step")
     return TrainBenchmark(
@@ -101,36 +99,50 @@ def measure(
         batch_size=batch_size,
         precision=policy,
         jit_compile=compiled,
-        images_per_second=rates["ours"],
-        naive_images_per_second=rates["naive"],
-        matmul_gflops=rates["matrix product"].scaled(1e-9),
-        operations_per_image=training_operations(ours),
+        images_per_second=rates["network"],
+        naive_images_per_second=rates["baseline"],
+        matmul_gflops=rates["matrix multiplication"].scaled(1e-9),
+        operations_per_image=training_operations(network),
         hardware=describe(),
     )
 
 
-def training_steps(
-    model: keras.Model, optimizer: Any, *, batch_size: int, input_size: int, count: int, jit: bool
-) -> Work:
-    """Work that is `count` steps of `fit` on random images and labels, in memory."""
-    compile_for_training(model, scale_loss(optimizer, model.layers[1].dtype_policy.name), jit_compile=jit)
+def network_to_train(variant: Any, classes: int, input_size: int, policy: str) -> keras.Model:
+    """Build a variant, or an `Architecture`, that returns logits."""
+    shape = (input_size, input_size, 3)
+    return AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
+
+
+def random_batches(batch_size: int, input_size: int, classes: int) -> Iterator[Any]:
+    """Repeat one batch of random images and labels that lies in memory."""
     random = np.random.RandomState(0)
     images = random.randint(0, 256, (batch_size, input_size, input_size, 3), np.uint8)
-    labels = random.randint(0, model.output_shape[-1], batch_size)
-    batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+    labels = random.randint(0, classes, batch_size)
+    return iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
+
+
+def training_steps(model: keras.Model, batches: Iterator[Any], count: int) -> Work:
+    """Return work that is `count` steps of `fit` and returns the number of images.
+
+    Args:
+        model: a compiled model.
+        batches: iterator over a `tf.data.Dataset` of batches of one size.
+        count: number of steps.
+    """
     model.make_train_function()
+    batch_size = len(next(batches)[1])
 
     def work() -> int:
         for _ in range(count):
             logs = model.train_function(batches)
-        float(logs["loss"])  # waits for a GPU
+        float(logs["loss"])  # waits until a GPU has finished
         return count * batch_size
 
-    work()
+    work()  # compiles the step
     return work
 
 
-def _matrix_product(dtype: str) -> Work:
+def _matrix_multiplications(dtype: str) -> Work:
     matrix = tf.cast(tf.random.normal((MATRIX, MATRIX)), dtype)
 
     @tf.function
@@ -138,10 +150,10 @@ def _matrix_product(dtype: str) -> Work:
         return tf.reduce_sum(tf.matmul(matrix, matrix)[0])
 
     def work() -> int:
-        for _ in range(PRODUCTS):
+        for _ in range(MULTIPLICATIONS):
             result = multiply()
-        float(result)  # waits for a GPU
-        return PRODUCTS * 2 * MATRIX**3
+        float(result)  # waits until a GPU has finished
+        return MULTIPLICATIONS * 2 * MATRIX**3
 
     work()
     return work

@@ -1,1 +1,1 @@
-"""Pictures for people."""
+"""Figures that explain the code."""

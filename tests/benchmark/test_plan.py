@@ -36,11 +36,11 @@ def test_data_that_are_there_are_counted_and_read(folder, tmp_path, monkeypatch)
     plan = cli("train", *options, "--json").json
     assert (plan["data_found"], plan["train_images"], plan["validation_images"]) == (True, 12, 9)
     assert (plan["steps_per_epoch"], plan["steps"], plan["images"]) == (3, 9, 36)
-    assert plan["bytes_read"] == pytest.approx(sum(stored), rel=0.2)  # once: they fit into memory
+    assert plan["bytes_read"] == pytest.approx(sum(stored), rel=0.2)  # once: they fit in memory
     assert plan["images_read_per_second"] > 0
     text = cli("train", *options).out
-    assert "9, 3 an epoch of 5 images each" in text
-    assert "images a second in float32, measured" in text
+    assert "9: 3 in each epoch, of 5 images each" in text
+    assert "images/s in float32, measured" in text
     assert list(tmp_path.iterdir()) == []  # a dry run writes nothing
 
 
@@ -51,13 +51,13 @@ def test_frozen_layers_are_said_to_take_less(folder, tmp_path):
     assert not cli("train", *options, "--json").json["frozen_once"]
     options += ["--freeze", "conv5"]
     assert cli("train", *options, "--json").json["frozen_once"]
-    assert "they are computed once, so it is less" in cli("train", *options).out
+    assert "less, because the features of frozen layers are computed once" in cli("train", *options).out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--variant", "paper", "--change", "depth=8"], "A network has no 'depth'"),
+        (["--variant", "paper", "--change", "depth=8"], "There is no field 'depth'"),
         (["--change", "towers=3"], "towers must be 1 or 2, got 3"),
     ],
 )
@@ -69,9 +69,9 @@ def test_networks_that_cannot_be_are_refused_before_any_work(options, message, f
 
 def test_a_run_does_not_go_on_with_another_network(run):
     for options, message in (
-        (["--variant", "caffe"], "--variant caffe contradicts .*, which has paper; leave it out"),
-        (["--change", "activation=tanh"], "--change tanh contradicts .*, which has relu"),
-        (["--dry-run"], "Give --resume or --dry-run, not both"),
+        (["--variant", "caffe"], "--variant caffe contradicts the run .*, which has paper; omit it"),
+        (["--change", "activation=tanh"], "--change activation=tanh contradicts the run .*, which has relu"),
+        (["--dry-run"], "--resume and --dry-run exclude each other"),
     ):
         result = cli("train", "--run", run, "--resume", *options)
         assert result.code == 2

@@ -56,8 +56,8 @@ def test_devices_without_an_image_in_half_precision_and_with_dropout(devices, pr
 
 def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     run = tmp_path / "run"
-    options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--steps-per-epoch", 1, "--run", run]
-    options += ["--change", "filters=8,8,8,8,8", "--change", "hidden_units=16,16"]
+    options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--set", "steps_per_epoch=1", "--run", run]
+    options += NARROW
     command = [sys.executable, "cli.py", "train", "--data", folder, *options, "--json"]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""Figures are pictures that hold what they should."""
+"""Figures show what they should."""
 
 import builtins
 
@@ -19,15 +19,15 @@ def test_augmentation_of_one_image(folder, tmp_path):
     assert pixels.shape[0] > 600
     assert pixels.shape[1] > 1500
     red, green, blue = (pixels[..., channel].astype(int) for channel in range(3))
-    greenish = (green > red + 60) & (green > blue + 60)  # picture 5 of four blue, four green and four red ones
+    greenish = (green > red + 60) & (green > blue + 60)  # image 5 of four blue, four green and four red ones
     assert greenish.mean() > 0.3
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--output", "figure.jpg"), 2, "--output must end in .png, got 'figure.jpg'."),
-        (("--image", "12"), 2, "--image must be 0 to 11, got 12."),
+        (("--output", "figure.jpg"), 2, "--output must end in .png, got 'figure.jpg'; try 'figure.png'."),
+        (("--image", "12"), 2, "--image must be 0 to 11, got 12; choose one of the training images."),
     ],
 )
 def test_what_cannot_be_drawn(options, code, message, folder):

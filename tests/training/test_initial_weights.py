@@ -214,7 +214,7 @@ def test_the_recipe_on_the_command_line(tmp_path):
     frozen_nothing = cli("train", "--freeze", "conv5", "--run", tmp_path / "run")
     assert "--freeze conv5 keeps trained weights; name their file" in only_error(frozen_nothing)
     assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
-    without_layers = cli("train", "--freeze-epochs", 2, "--run", tmp_path / "run")
+    without_layers = cli("train", "--set", "freeze_epochs=2", "--run", tmp_path / "run")
     assert without_layers.code == 2
     assert "freeze_epochs 2 needs layers to freeze; name the last of them with freeze" in only_error(without_layers)
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")

@@ -119,11 +119,11 @@ def test_a_finished_run_says_so(run, folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--epochs", 3], "--epochs 3 contradicts .*, which has 2; leave it out, or start another run"),
-        (["--schedule", "steps"], "--schedule steps contradicts .*, which has cosine"),
-        (["--data", "shapes"], "--data shapes contradicts .*, which has .*colours"),
-        (["--deterministic"], "--deterministic True contradicts .*, which has False"),
-        (["--overwrite"], "Give --resume or --overwrite, not both"),
+        (["--epochs", 3], "--epochs 3 contradicts the run .*, which has 2; omit it, or start another run"),
+        (["--set", "schedule=linear"], r"--set schedule=Linear\(\) contradicts the run .*, which has Cosine"),
+        (["--data", "shapes"], "--data shapes contradicts the run .*, which has .*colours"),
+        (["--deterministic"], "--deterministic contradicts the run .*, which has False"),
+        (["--overwrite"], "--resume and --overwrite exclude each other"),
     ],
 )
 def test_what_contradicts_the_run_is_refused(options, message, run):
@@ -134,13 +134,13 @@ def test_what_contradicts_the_run_is_refused(options, message, run):
 
 def test_what_agrees_with_the_run_may_be_said_again(run, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    options = ["--data", folder.name, "--epochs", 2, "--recipe", "quickstart", "--schedule", "cosine"]
+    options = ["--data", folder.name, "--epochs", 2, "--recipe", "quickstart"]
     assert cli("train", "--run", run, "--resume", *options).code == 0
 
 
 def test_resume_needs_a_run(tmp_path):
     result = cli("train", "--resume")
-    assert "--resume needs the folder of the run to go on with; name it with --run" in only_error(result)
+    assert "--resume needs the folder of the run to continue; name it with --run" in only_error(result)
     assert result.code == 2
     result = cli("train", "--resume", "--run", tmp_path / "absent")
     assert "absent is no run: it has no config.json" in only_error(result)
@@ -274,7 +274,9 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(config, tmp_pa
 def test_a_loss_that_is_no_number_is_exit_code_1(folder, tmp_path, monkeypatch, tiny):
     small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
     monkeypatch.setitem(recipes.RECIPES, "quickstart", lambda: small)
-    result = cli("train", "--data", folder, "--run", tmp_path / "run", "--learning-rate", "1e30", "--schedule", "steps")
+    result = cli(
+        "train", "--data", folder, "--run", tmp_path / "run", "--learning-rate", "1e30", "--set", "schedule=steps"
+    )
     assert result.code == 1
     assert "Error: " in result.err.splitlines()[-1]
     assert "train with --learning-rate 0.01" in result.err.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The network written the obvious way: what our figures are compared with."""
+"""AlexNet as a plain Keras program: the baseline of `benchmark train`."""
 
 from typing import Any
 
@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from alexnet_keras.config.architecture import Architecture
 
+SPATIAL_SIZE, SPATIAL_ALPHA, SPATIAL_BETA = 5, 0.001, 0.75  # layers-145.cfg: cnorm2
 
-@keras.saving.register_keras_serializable(package="alexnet_keras")
-class ReadyMadeNormalization(keras.layers.Layer):
-    """`tf.nn.local_response_normalization`, which takes a half width and does not divide alpha."""
+
+class ChannelLRN(keras.layers.Layer):
+    """Local response normalization by `tf.nn`, which takes half of the window and does not divide alpha."""
 
     def __init__(self, spec: Architecture, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -24,25 +25,26 @@ class ReadyMadeNormalization(keras.layers.Layer):
         )
 
 
-@keras.saving.register_keras_serializable(package="alexnet_keras")
-class SpatialEnergy(keras.layers.Layer):
-    """The normalization within each map, by an average: 0.001 / 25 times a sum of 25 is 0.001 times their mean."""
+class SpatialLRN(keras.layers.Layer):
+    """Response normalization within each channel; alpha / 25 times a sum of 25 values is alpha times their mean."""
 
     def call(self, inputs: Any) -> Any:
-        padded = tf.pad(inputs, ((0, 0), (2, 2), (2, 2), (0, 0)))
-        return inputs * (1 + 0.001 * tf.nn.avg_pool2d(padded * padded, 5, 1, "VALID")) ** -0.75
+        border = SPATIAL_SIZE // 2
+        padded = tf.pad(inputs, ((0, 0), (border, border), (border, border), (0, 0)))
+        energy = tf.nn.avg_pool2d(padded * padded, SPATIAL_SIZE, 1, "VALID")
+        return inputs * (1 + SPATIAL_ALPHA * energy) ** -SPATIAL_BETA
 
 
-def naive_model(spec: Architecture, classes: int, input_size: int) -> keras.Model:
-    """The network of `AlexNet(spec)` as most people write it: `Conv2D(groups=2)` and TensorFlow's own normalization.
+def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.Model:
+    """Build the network of `AlexNet(spec)` from `Conv2D(groups=2)` and TensorFlow's own normalization.
 
     Args:
-        spec: what to build; towers that meet. Normalization spans both of them, as in Caffe.
+        spec: the architecture. Its towers must meet; its normalization spans both towers, as in Caffe.
         classes: number of classes.
         input_size: side of the images in pixels.
 
     Returns:
-        A model from `(B, input_size, input_size, 3)`, 0..255, to logits `(B, classes)`, in float32.
+        A float32 model from images `(B, input_size, input_size, 3)`, 0 to 255, to logits `(B, classes)`.
     """
     assert spec.towers_meet
     layers = keras.layers
@@ -54,9 +56,9 @@ def naive_model(spec: Architecture, classes: int, input_size: int) -> keras.Mode
             case "batch_normalization":
                 return layers.BatchNormalization(center=False, scale=False, dtype="float32")(x)
             case "lrn":
-                return ReadyMadeNormalization(spec, dtype="float32")(x)
+                return ChannelLRN(spec, dtype="float32")(x)
             case "spatial_lrn":
-                return SpatialEnergy(dtype="float32")(x)
+                return SpatialLRN(dtype="float32")(x)
             case _:
                 return layers.MaxPooling2D(spec.pool_size, strides=2)(x)
 
