@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import tensorflow as tf
-from support import ROOT, cli, only_error
+from support import NARROW, ROOT, cli, only_error
 from support.processes import assert_same_training, train
 
 from alexnet_keras.config.variants import ARCHITECTURES
