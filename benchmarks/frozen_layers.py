@@ -1,9 +1,9 @@
-"""Training a new classifier on frozen convolutions, with their features computed once and in every epoch.
+"""Compare training on frozen convolutions with features computed once and with features computed in every epoch.
 
     python3 benchmarks/frozen_layers.py WEIGHTS DATA [--epochs 3]
 
-Prints a table of the seconds of both runs and the images a second of their epochs. Both see central crops and their
-mirror images in the same order.
+The script prints a table of the seconds of both runs and the images per second of their epochs. Both train on central
+crops and their flips in the same order.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def measure(weights, data, epochs, cached, folder):
         "features once": sum(seconds),
         "epochs": sum(row["seconds"] for row in history),
         "images/s": max(row["images_per_second"] for row in history),
-        "in all": time.monotonic() - start,
+        "total": time.monotonic() - start,
     }
 
 

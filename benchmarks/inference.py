@@ -1,10 +1,10 @@
-"""Inference of PyTorch's grouped AlexNet with normalization beside model files of ours, in alternation.
+"""Compare the inference of model files with that of the same network in PyTorch, in alternation.
 
     python3 -m pip install torch==2.13.0 && python3 benchmarks/inference.py model.tflite model.onnx
 
-MODEL is anything that `alexnet-keras predict` takes; onnxruntime runs an `.onnx`. Each subject lives in a process of
-its own. PyTorch's network has 10 classes and random weights, which take as long as any. Prints a table, or JSON with
-`--json`.
+A model file is any that `alexnet-keras predict` takes; onnxruntime runs an `.onnx`. Each subject runs in its own
+process. The network of PyTorch has 10 classes and random weights, which do not change its speed. The script prints a
+table, or JSON with `--json`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pytorch_network import network
 
 PYTORCH = ["pytorch eager", "pytorch compiled"]
 CLASSES, SIZE = 10, 227
-CALLS = {1: 20, 32: 2}  # images a call -> calls a measurement
+CALLS = {1: 20, 32: 2}  # images in a call -> calls in a measurement
 
 
 def ours(path):

@@ -1,6 +1,6 @@
-"""What 8-bit integers cost response normalization: the rewritten layer in LiteRT beside the Keras layer in float32.
+"""Measure the error of local response normalization in 8-bit integers: LiteRT against the Keras layer in float32.
 
-`rounding alone` is the mean error of the float32 layer between an input and an output that are rounded to 8 bits.
+`rounding alone` is the mean error of the float32 layer if its input and its output are rounded to 8 bits.
 
 python3 benchmarks/integer_normalization.py RUN.keras imagenette
 python3 benchmarks/integer_normalization.py bvlc_alexnet.npz imagenette --variant caffe
@@ -21,16 +21,16 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.integer_lrn import IntegerNormalization
 from alexnet_keras.system import native_stderr
 
-IMAGES = 40  # to calibrate on, and as many others to measure on
+IMAGES = 40  # for calibration, and as many others for the measurement
 
 
-def pictures(split: Split, size: int) -> np.ndarray:
+def read_images(split: Split, size: int) -> np.ndarray:
     (batch,) = pipeline.eval_dataset(sample(split, IMAGES), input_size=size, batch_size=IMAGES).as_numpy_iterator()
     return batch[0].astype(np.float32)
 
 
 def in_integers(function: Callable[[tf.Tensor], tf.Tensor], calibration: np.ndarray) -> Callable[[np.ndarray], list]:
-    """A function in LiteRT, calibrated: 8 bits inside, float32 in and out, one image at a time."""
+    """Convert a function to LiteRT with calibration: 8 bits inside, float32 in and out, one image in a call."""
     module = tf.Module()
     module.serve = tf.function(function, input_signature=[tf.TensorSpec((1, *calibration.shape[1:]))])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
@@ -53,7 +53,7 @@ def in_integers(function: Callable[[tf.Tensor], tf.Tensor], calibration: np.ndar
 
 
 def rounded(values: np.ndarray, calibration: np.ndarray) -> np.ndarray:
-    """Values in 8 bits over the range of others, zero among them."""
+    """Round values to 8 bits over the range of the calibration values, which includes zero."""
     low, high = min(0.0, calibration.min()), calibration.max()
     step = (high - low) / 255
     return (np.round(values / step) * step).clip(low, high).astype(np.float32)
@@ -63,13 +63,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("data")
-    parser.add_argument("--variant", help="of weights that are no .keras file")
+    parser.add_argument("--variant", help="the network, if MODEL is a file of weights")
     arguments = parser.parse_args()
     model = load_model(arguments.model) if arguments.variant is None else None
     if model is None:
         model = AlexNet(arguments.variant, weights=arguments.model, allow_missing=True)
     dataset = open_dataset(arguments.data)
-    calibration, images = (pictures(split, model.input_shape[1]) for split in (dataset.train, dataset.validation))
+    calibration, images = (read_images(split, model.input_shape[1]) for split in (dataset.train, dataset.validation))
     print(
         f"{'layer':10}{'largest input':>15}{'factors':>16}{'mean error':>12}{'99.9%':>8}{'largest':>9}"
         f"{'rounding alone':>16}  of the largest output"

@@ -1,10 +1,10 @@
-"""Where the time of an export goes, one image a call: convolutions, normalization, products, the rest.
+"""Measure the time of each operator of an export with one image in a call.
 
     python3 benchmarks/operators.py model.tflite model-int8.tflite model.onnx saved_model model.keras
 
-Each runtime's own profiler says how long its operators took: LiteRT's through its C interface, since its Python package
-has none, onnxruntime's, and TensorFlow's. Prints a line a model: milliseconds a call, the share of
-each part, and the slowest operator.
+The profilers of LiteRT (through its C interface, because its Python package has none), onnxruntime and TensorFlow
+measure the operators. The script prints a line for each model: milliseconds of a call, the fraction of convolutions,
+normalization, pooling, fully connected layers (products) and the rest, and the slowest operator.
 """
 
 import argparse
@@ -35,11 +35,11 @@ class TensorType(ctypes.Structure):
 
 
 class LiteRt:
-    """A TFLite file in LiteRT's C interface, which can profile."""
+    """A TFLite file in the C interface of LiteRT, which has a profiler."""
 
     def __init__(self, path):
         self.library = ctypes.CDLL(str(Path(ai_edge_litert.__file__).parent / "libLiteRt.so"))
-        self.kept = []  # what the library may read later
+        self.kept = []  # memory that the library may read later
         self.environment, model, options, self.model = (c_void_p() for _ in range(4))
         self.call("CreateEnvironment", 0, None, byref(self.environment))
         self.call("CreateModelFromFile", self.environment, str(path).encode(), byref(model))
@@ -88,7 +88,7 @@ class LiteRt:
         self.call("RunCompiledModel", self.model, c_size_t(0), one, byref(self.input), one, byref(self.output))
 
     def profile(self):
-        """Operators in the order in which they run, and the milliseconds of each in a call."""
+        """Return the operators in the order in which they run, and the milliseconds of each in a call."""
         for _ in range(WARMUP):
             self.run()
         profiler, summary = c_void_p(), c_char_p()
@@ -122,7 +122,7 @@ def litert(path):
 
 
 def of_layer(name):
-    """The part that a name with a layer's in it belongs to, such as `alexnet_paper/norm1a/MatMul`."""
+    """Return the part to which an operator belongs, by the layer in its name, such as `alexnet_paper/norm1a/MatMul`."""
     kinds = {"convolutions": "conv", "normalization": "norm|spatialnorm|batchnorm", "pooling": "pool", "products": "fc"}
     return next((part for part, kind in kinds.items() if re.search(rf"(?<![a-z])({kind})\d", name)), "rest")
 
@@ -169,7 +169,7 @@ def tensorflow(path):
         names = {number: metadata.name for number, metadata in plane.event_metadata.items()}
         for event in (event for line in plane.lines for event in line.events):
             name = names[event.metadata_id]
-            if re.fullmatch(r"[\w/.]+:\w+", name):  # an operator's name and its kind
+            if re.fullmatch(r"[\w/.]+:\w+", name):  # name and kind of an operator
                 times[name] += event.duration_ps / 1e9 / CALLS
     return [(name, of_layer(name), milliseconds) for name, milliseconds in times.items()]
 

@@ -1,8 +1,8 @@
-"""The update step of the paper's 61 million weights: `KrizhevskySGD` beside `keras.optimizers.SGD`, in alternation.
+"""Compare the update of 61 million weights by `KrizhevskySGD` and by `keras.optimizers.SGD`, in alternation.
 
     python3 benchmarks/optimizer.py
 
-Milliseconds a step of the optimizer alone, the gradients lying in memory: medians, with the spread.
+The script prints the milliseconds of an update alone, without computing gradients: the median and the range.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from alexnet_keras.training.optimizer import KrizhevskySGD
 
 SUBJECTS = {
     "KrizhevskySGD": lambda: KrizhevskySGD(1e-6),
-    "KrizhevskySGD, the original's events": lambda: KrizhevskySGD(
+    "KrizhevskySGD, events of the recipe original": lambda: KrizhevskySGD(
         keras.optimizers.schedules.PiecewiseConstantDecay([100], [1e-6, 1e-7]),
         bias_learning_rate=2e-6,
         layer_rates=[("conv1", 200, 1e-8), ("conv1", 300, 0.0)],
@@ -61,7 +61,7 @@ def main():
         print(json.dumps(found))
         return
     for name, (median, fastest, slowest) in found.items():
-        print(f"{name:38}{median:7.1f} ms  ({fastest:.1f} to {slowest:.1f})")
+        print(f"{name:46}{median:7.1f} ms  ({fastest:.1f} to {slowest:.1f})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Subjects in processes of their own, so that no library's idle threads disturb another's; one computes at a time."""
+"""Measure each subject in its own process, one at a time, so that idle threads of one library disturb no other."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import time
 
 
 def answer(work):
-    """In a subject's process, after warming up: time `work` whenever a line comes in; print its items a second."""
+    """In the process of a subject: time `work` for each line of standard input, and print its items per second."""
     print("ready", flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
@@ -15,9 +15,9 @@ def answer(work):
 
 
 def alternate(script, subjects, options, rounds):
-    """Start `script --worker SUBJECT OPTIONS` for each subject, and ask them in turn, round after round.
+    """Start `script --worker SUBJECT OPTIONS` for each subject, and measure them in turn, round after round.
 
-    Returns subject -> items a second, one a round.
+    Returns subject -> items per second of each round.
     """
     processes = {}
     for subject in subjects:  # one after the other: compiling and warming up are heavy
@@ -29,11 +29,11 @@ def alternate(script, subjects, options, rounds):
         processes[subject] = process
         print(f"{subject} is ready", file=sys.stderr)
     rates = {subject: [] for subject in subjects}
-    for turn in range(rounds):
+    for index in range(rounds):
         for subject, process in processes.items():
             print("go", file=process.stdin, flush=True)
             rates[subject].append(float(process.stdout.readline()))
-        print(f"round {turn + 1} of {rounds}", file=sys.stderr)
+        print(f"round {index + 1} of {rounds}", file=sys.stderr)
     for process in processes.values():
         process.stdin.close()
         process.wait()

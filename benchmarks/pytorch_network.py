@@ -1,4 +1,4 @@
-"""The paper's network in PyTorch, with grouped convolutions and its own normalization."""
+"""The network of the paper in PyTorch, with grouped convolutions and PyTorch's local response normalization."""
 
 
 def network(classes):
@@ -7,7 +7,7 @@ def network(classes):
     def conv(inputs, outputs, size, groups=1, **options):
         return [nn.Conv2d(inputs, outputs, size, groups=groups, **options), nn.ReLU(inplace=True)]
 
-    norm = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2.0}  # it divides alpha by the size: 1e-4 as in the paper
+    norm = {"size": 5, "alpha": 5e-4, "beta": 0.75, "k": 2.0}  # PyTorch divides alpha by the size: 1e-4 as in the paper
     return nn.Sequential(
         *conv(3, 96, 11, stride=4),
         nn.LocalResponseNorm(**norm),

@@ -1,8 +1,8 @@
-"""The training step of PyTorch's grouped AlexNet with normalization beside ours, in alternation.
+"""Compare the training step of this package with that of the same network in PyTorch, in alternation.
 
     python3 -m pip install torch==2.13.0 && python3 benchmarks/pytorch_train.py
 
-Each subject lives in a process of its own and computes a few steps, round after round. Prints a table, or JSON with
+Each subject runs in its own process and computes a few steps in each round. The script prints a table, or JSON with
 `--json`.
 """
 

@@ -1,9 +1,9 @@
-"""Each variant beside the same network in PyTorch: grouped convolutions and `torch.nn.LocalResponseNorm`, same weights.
+"""Compare each variant with the same network and weights in PyTorch (`groups=2`, `torch.nn.LocalResponseNorm`).
 
     python3 -m pip install torch==2.13.0 && python3 benchmarks/pytorch_variants.py
 
-Prints the largest difference of each variant, over all its layers, as a share of the layer's largest activity; both in
-float32, on random weights that keep activities at tens, where normalization matters.
+The script prints the largest difference of each variant over all its layers, as a fraction of the layer's largest
+activation. Both compute in float32. Random weights keep activations at tens, where normalization matters.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from alexnet_keras.model.alexnet import AlexNet
 
 
 class SpatialNorm(nn.Module):
-    """0.001 / 25 times the sum over 5 x 5 places is 0.001 times their average, with zeros beyond the border."""
+    """Normalization within a channel: 0.001 / 25 times a sum over 5 x 5 pixels is 0.001 times their average."""
 
     def forward(self, x):
         return x / (1 + 0.001 * functional.avg_pool2d(x * x, 5, stride=1, padding=2)) ** 0.75
@@ -39,7 +39,7 @@ def caffe_norm():
 
 
 class PerTower(nn.Module):
-    """A normalization of one tower's maps, on those of both."""
+    """Local response normalization within each of two towers."""
 
     def __init__(self, **constants):
         super().__init__()
@@ -50,19 +50,19 @@ class PerTower(nn.Module):
 
 
 def network(name):
-    """The convolutional part as (our layer, PyTorch's module), a pair for every output that is compared."""
+    """Return the convolutional part: a pair (layer of this package, PyTorch module) for every compared output."""
     relu, pool = nn.ReLU, lambda: nn.MaxPool2d(3, 2)
     groups = 1 if name in ("one_tower", "owt") else 2
-    maps = (64, 192, 384, 256, 256) if name == "owt" else (96, 256, 384, 384, 256)
+    filters = (64, 192, 384, 256, 256) if name == "owt" else (96, 256, 384, 384, 256)
     convs = {
-        1: conv(3, maps[0], 11, stride=4, padding=2 if name == "owt" else 0),
-        2: conv(maps[0], maps[1], 5, groups=groups, padding=2),
-        3: conv(maps[1], maps[2], 3, padding=1),
-        4: conv(maps[2], maps[3], 3, groups=groups, padding=1),
-        5: conv(maps[3], maps[4], 3, groups=groups, padding=1),
+        1: conv(3, filters[0], 11, stride=4, padding=2 if name == "owt" else 0),
+        2: conv(filters[0], filters[1], 5, groups=groups, padding=2),
+        3: conv(filters[1], filters[2], 3, padding=1),
+        4: conv(filters[2], filters[3], 3, groups=groups, padding=1),
+        5: conv(filters[3], filters[4], 3, groups=groups, padding=1),
     }
     if name == "batchnorm":
-        rest = {number: nn.BatchNorm2d(count, eps=1e-5, affine=False) for number, count in enumerate(maps, 1)}
+        rest = {number: nn.BatchNorm2d(count, eps=1e-5, affine=False) for number, count in enumerate(filters, 1)}
         stages = []
         for number in range(1, 6):
             stages += [
@@ -101,7 +101,7 @@ def network(name):
 
 
 def ours(model, name):
-    """A layer's weights of both towers side by side, or its output's names."""
+    """Return a layer, or the layers of both towers."""
     return [layer for layer in model.layers if layer.name in (name, f"{name}a", f"{name}b")]
 
 
@@ -117,7 +117,7 @@ def randomize(model):
 
 
 def copy(module, layers):
-    """Weights of our towers into PyTorch's grouped layer."""
+    """Copy the weights of the towers into a grouped layer of PyTorch."""
     first, second = (np.concatenate([layer.get_weights()[part] for layer in layers], axis=-1) for part in (0, 1))
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         module.running_mean.copy_(torch.tensor(first))
@@ -129,7 +129,7 @@ def copy(module, layers):
 
 @torch.no_grad()
 def difference(name):
-    """Largest difference of a variant's layers, each as a share of the layer's largest activity; and which it was."""
+    """Return the largest difference of a variant, as a fraction of the layer's largest activation, and the layer."""
     model = AlexNet(name, mean=(120, 110, 100), classifier_activation=None)
     randomize(model)
     images = np.random.RandomState(1).randint(0, 256, (2, *model.input_shape[1:]), dtype=np.uint8)
@@ -151,7 +151,7 @@ def difference(name):
                 copy(part, ours(model, layer))
         x = module(x)
         compare(layer, x)
-    x = x.permute(0, 2, 3, 1).flatten(1)  # our maps come last
+    x = x.permute(0, 2, 3, 1).flatten(1)  # channels last, as in this package
     for layer in ("fc6", "fc7", "fc8"):
         layers = ours(model, layer)
         dense = nn.Linear(x.shape[1], sum(part.units for part in layers))

@@ -1,5 +1,6 @@
 """Every command as a user sees it: help, JSON, tables, and one line for a mistake."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -108,7 +109,10 @@ def test_info_of_a_variant_says_where_its_numbers_come_from():
     assert max(map(len, result.out.splitlines())) <= 100
 
 
-def test_info_of_all_variants():
+def test_info_of_all_variants(monkeypatch):
+    for name, spec in list(ARCHITECTURES.items()):
+        narrow = dataclasses.replace(spec, filters=(8,) * 5, hidden_units=(16, 16))
+        monkeypatch.setitem(ARCHITECTURES, name, narrow)
     result = cli("info", "--variants")
     assert result.out.count("\nmultiply-adds    ") == len(ARCHITECTURES)
     assert max(map(len, result.out.splitlines())) <= 100
@@ -156,7 +160,7 @@ def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
     result = cli("predict", run, run / "example.png", tmp_path / "bad.jpg", run / "example.png", "--json")
     assert result.code == 1
     assert len(result.json) == 2
-    assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture.\n"
+    assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP picture; replace it.\n"
     result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
     assert "absent.jpg does not exist" in only_error(result)
     assert "is a folder; name the images in it" in only_error(cli("predict", run, tmp_path))
@@ -190,7 +194,7 @@ USAGE = [
     (["export"], "Missing option '--format'"),
     (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),
     (["info", "--change", "activation=tanh"], "--change needs a variant to change; name it with --variant."),
-    (["info", "--variant", "paper", "--change", "depth=8"], "A network has no 'depth'; what can be changed is"),
+    (["info", "--variant", "paper", "--change", "depth=8"], "There is no field 'depth'; choose from input_size"),
     (["info", "x.keras", "--variant", "paper"], "MODEL and --variant exclude each other; omit one of them."),
 ]
 
@@ -290,7 +294,7 @@ def test_a_truncated_photograph_is_one_line_too(run, tmp_path):
     command = [sys.executable, ROOT / "cli.py", "predict", run, cut]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 1
-    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF or BMP picture.\n"
+    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF or BMP picture; replace it.\n"
 
 
 def test_an_interrupt_is_130(monkeypatch):

@@ -54,7 +54,7 @@ def test_the_seed_decides_the_losses(folder, tmp_path):
     [
         (["--set", "momentum"], "'momentum' is not an assignment; write NAME=VALUE."),
         (["--set", "momentum=high"], "--set momentum must be a number, got 'high'"),
-        (["--set", "momentum=1"], "--set momentum must"),
+        (["--set", "momentum=1"], "momentum must be in [0, 1), got 1.0"),
         (["--set", "depth=8"], "There is no field 'depth'; choose from data, data_dir"),
         (["--set", "recipe=paper"], "There is no field 'recipe'"),
         (["--set", "schedule=plateau:patience=0"], "patience must be at least 1, got 0"),
