@@ -62,11 +62,7 @@ class TrainBenchmark:
 
 
 def measure(
-    variant: str,
-    batch_size: int,
-    precision: str = "auto",
-    rounds: int = 7,
-    input_size: int | None = None,
+    variant: str, batch_size: int, precision: str = "auto", rounds: int = 7, input_size: int | None = None
 ) -> TrainBenchmark:
     """Measure the training step of a variant (forward, backward and update, as in `fit`) on a batch in memory.
 

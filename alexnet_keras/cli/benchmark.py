@@ -92,13 +92,7 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
 @rounds_option
 @json_option
 def input_(
-    batch_size: int,
-    pca_noise: str,
-    variant: str | None,
-    images: int | None,
-    rounds: int,
-    as_json: bool,
-    **where: Any,
+    batch_size: int, pca_noise: str, variant: str | None, images: int | None, rounds: int, as_json: bool, **where: Any
 ) -> None:
     """Measure the training pipeline against the work that it cannot avoid, such as decoding."""
     source = data_source(lambda: DataSource(name="shapes"), **where)

@@ -56,14 +56,7 @@ def data() -> None:
 )
 @json_option
 def prepare(
-    output: Path,
-    size: int,
-    encoding: str,
-    jobs: int,
-    on_error: str,
-    as_json: bool,
-    data: str,
-    **where: Any,
+    output: Path, size: int, encoding: str, jobs: int, on_error: str, as_json: bool, data: str, **where: Any
 ) -> None:
     """Store every image once at 256 pixels, in shards that training reads fast.
 

@@ -47,8 +47,7 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
             help="Folder of archives that you have downloaded.  [default: downloads/manual in the data folder]",
         ),
         click.option(
-            "--split",
-            help="Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'.",
+            "--split", help="Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'."
         ),
     )
 
