@@ -108,10 +108,10 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, cap
     made = make(tmp_path, value=0.0)
     found, arrays = made.read()
     assert (found.step, arrays["model/dense/0"][0, 0]) == (1, 1.0)
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "step-000000002.npz is damaged (" in said
-    assert "; resuming from step-000000001.npz, epoch 1, step 1.\n" in said
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "step-000000002.npz is damaged (" in printed
+    assert "; resuming from step-000000001.npz, epoch 1, step 1.\n" in printed
 
     made.assign(arrays)
     made.write(state(step=2))  # the same step again
@@ -124,8 +124,8 @@ def test_every_flipped_byte_is_noticed_or_harmless(tmp_path):
     content = path.read_bytes()
     expected = values(make(tmp_path, value=2.0))
     noticed = 0
-    for place in range(len(content)):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+    for index in range(len(content)):
+        path.write_bytes(content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :])
         try:
             found, arrays = make(tmp_path).read()
         except InputError:

@@ -79,8 +79,8 @@ def test_the_two_parts_compute_what_the_network_does(variant, last):
         for name in (w.path.split("/")[0] for w in head.trainable_weights)
         if name[:4] == "conv"
     )
-    pictures = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), dtype=np.uint8)
-    np.testing.assert_allclose(head(trunk(pictures)), model(pictures), rtol=1e-5, atol=1e-6)
+    images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), dtype=np.uint8)
+    np.testing.assert_allclose(head(trunk(images)), model(images), rtol=1e-5, atol=1e-6)
 
 
 def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(cached, file):
@@ -118,12 +118,10 @@ def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
     features = feature_cache.compute(trunk, dataset.train, dataset.validation, 67)
     turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
     epochs = pipeline.tf.data.Dataset.range(2)
-    pictures = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
-    for (values, labels), (images, expected) in zip(
-        features.train_dataset(epochs=epochs, **turns), pictures, strict=True
-    ):
+    images = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
+    for (values, labels), (crops, expected) in zip(features.train_dataset(epochs=epochs, **turns), images, strict=True):
         np.testing.assert_array_equal(labels, expected)
-        np.testing.assert_allclose(values, trunk(images), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(values, trunk(crops), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

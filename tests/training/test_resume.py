@@ -132,7 +132,7 @@ def test_what_contradicts_the_run_is_refused(options, message, run):
     assert result.code == 2
 
 
-def test_what_agrees_with_the_run_may_be_said_again(run, folder, monkeypatch):
+def test_options_that_agree_with_the_run_may_be_repeated(run, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     options = ["--data", folder.name, "--epochs", 2, "--recipe", "quickstart"]
     assert cli("train", "--run", run, "--resume", *options).code == 0
@@ -240,8 +240,8 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(config, monkeypatch, tmp
 
     monkeypatch.setattr(checkpoints.np.lib.format, "write_array", full)
     train(config, tmp_path / "run", checkpoint_minutes=0)
-    said = capsys.readouterr().err
-    assert "cannot be written (No space left on device). Training continues" in said
+    printed = capsys.readouterr().err
+    assert "cannot be written (No space left on device). Training continues" in printed
     assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
 
 
@@ -261,7 +261,7 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
     assert [row["epoch"] for row in history(tmp_path / "run")] == [1, 2]
 
 
-def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(config, tmp_path):
+def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(config, tmp_path):
     high = dataclasses.replace(config, learning_rate=1e30)
     with pytest.raises(RunError, match="There is no checkpoint yet|The last good checkpoint is") as error:
         train(high, tmp_path / "run", checkpoint_minutes=0)
@@ -271,7 +271,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(config, tmp_pa
             assert all(np.isfinite(arrays[name]).all() for name in arrays.files if name.endswith(("0", "1")))
 
 
-def test_a_loss_that_is_no_number_is_exit_code_1(folder, tmp_path, monkeypatch, tiny):
+def test_a_loss_that_is_not_finite_is_exit_code_1(folder, tmp_path, monkeypatch, tiny):
     small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
     monkeypatch.setitem(recipes.RECIPES, "quickstart", lambda: small)
     result = cli(
@@ -304,7 +304,7 @@ def test_an_overwriting_run_that_cannot_begin_leaves_the_old_one(config, run, tm
     assert (copy / run_folder.MODEL).exists()
 
 
-def test_what_is_no_run_is_not_overwritten(config, folder, tmp_path):
+def test_a_folder_that_is_no_run_is_not_overwritten(config, folder, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").touch()
     with pytest.raises(InputError, match="home exists; choose another `run`, or remove it"):

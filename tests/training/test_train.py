@@ -155,7 +155,7 @@ def test_a_bad_image_leaves_no_folder(split, memory, config, tmp_path, monkeypat
     if memory:
         monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
     root = draw_folder(tmp_path / "colours")
-    (root / split / "red" / "1.png").write_text("no picture")
+    (root / split / "red" / "1.png").write_text("no image")
     with pytest.raises(InputError, match=f"{split}/red/1.png is not a complete"):
         train(dataclasses.replace(config, data=str(root)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
