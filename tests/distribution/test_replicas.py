@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tensorflow as tf
@@ -30,8 +31,8 @@ def test_two_devices_keep_to_the_events_of_a_run(nine, tmp_path):
         "biases_follow_schedule": False,
         "layer_rates": [{"epoch": 0.5, "layer": "conv1", "rate": 0.003}, {"epoch": 1, "layer": "conv1", "rate": 0.0}],
     }
-    one = train(nine, tmp_path / "one", "cpu:1", **options)
-    two = train(nine, tmp_path / "two", "cpu:2", **options)
+    with ThreadPoolExecutor() as pool:
+        one, two = pool.map(lambda count: train(nine, tmp_path / str(count), f"cpu:{count}", **options), (1, 2))
     assert_same_training(one, two)
 
 
