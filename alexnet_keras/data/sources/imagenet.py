@@ -1,7 +1,6 @@
 """ImageNet (ILSVRC2012) in whichever form it is at hand.
 
-Labels are the places of the synsets in the sorted list of the 1,000, in every form. The devkit counts otherwise: its
-ids 1 to 1000 begin with n02119789, and its ground truth is translated through that list.
+In every form, a label is the index of the synset in the sorted list of the 1,000 synsets.
 """
 
 import os
@@ -26,7 +25,6 @@ TRAIN_TAR, VAL_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 SIZES = {TRAIN_TAR: 147_897_477_120, VAL_TAR: 6_744_924_160}  # bytes
 SITE = "https://image-net.org/download-images"
 TREES = (".", "imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC", "imagenet/ILSVRC/Data/CLS-LOC")  # the last as on Kaggle
-GROUND_TRUTH = "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt"
 VAL_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 CLASS_TAR = re.compile(r"(n\d{8})\.tar")
 
@@ -118,7 +116,7 @@ def _is_flat(val: Path) -> bool:
 def from_tree(root: Path) -> DataSet:
     """`train/<synset>/*.JPEG`, and `val/<synset>/*.JPEG` or the flat `val/ILSVRC2012_val_*.JPEG`.
 
-    The labels of a flat `val` are those of the devkit where it lies beside it, else the list that TFDS ships.
+    The labels of a flat `val` are those that TFDS ships.
 
     Raises:
         InputError: a folder is no class of ImageNet's, or a validation picture has no label (when it is opened).
@@ -145,13 +143,7 @@ def _by_synset(folder: Path, names: tuple[str, ...]) -> Iterable[folders.Files]:
 
 def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
     found = folders.images(root / "val")
-    devkits = [folder / GROUND_TRUTH for folder in (root, *root.absolute().parents[:3])]
-    devkit = next((path for path in devkits if path.is_file()), None)
-    if devkit is None:
-        truth = _shipped("datasets/imagenet2012/validation_labels.txt")
-        source = "the list in TensorFlow Datasets"
-    else:
-        truth, source = _devkit_synsets(devkit), str(devkit)
+    truth = _shipped("datasets/imagenet2012/validation_labels.txt")
     indices = {name: label for label, name in enumerate(names)}
     labels = np.empty(len(found), np.int64)
     for row, name in enumerate(map(os.fsdecode, found.tolist())):
@@ -160,20 +152,11 @@ def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
             raise InputError(f"{root / 'val' / name} is not named as ILSVRC2012's validation pictures; move it away.")
         number = int(match[1])
         if not 1 <= number <= len(truth):
-            raise InputError(f"{root / 'val' / name} has no label: {source} has {len(truth):,} of them.")
+            raise InputError(
+                f"{root / 'val' / name} has no label: ILSVRC2012 has {len(truth):,} validation images; move it away."
+            )
         labels[row] = indices[truth[number - 1]]
     return folders.Files(root / "val", found, labels)
-
-
-def _devkit_synsets(path: Path) -> list[str]:
-    """The synset of each validation picture, from the devkit's numbers 1 to 1000."""
-    order = _shipped("image_classification/imagenet_resized_labels.txt")  # the devkit's ILSVRC2012_ID, from 1
-    synsets_of = []
-    for line, text in enumerate(path.read_text().split(), 1):
-        if not text.isdecimal() or not 1 <= int(text) <= len(order):
-            raise InputError(f"{path}, line {line}: {text!r} is no class; they are numbered 1 to {len(order):,}.")
-        synsets_of.append(order[int(text) - 1])
-    return synsets_of
 
 
 def check_train_tar(path: Path) -> None:

@@ -22,7 +22,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 
-SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999; the devkit's ids 449, 1 and 1000 or so
+SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999
 TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation pictures 1, 2 and 3
 
 
@@ -150,38 +150,22 @@ def test_real_photographs_in_tars(shared_data, tmp_path):
     np.testing.assert_array_equal(prepared.train.labels, dataset.train.labels)
 
 
-@pytest.mark.parametrize("form", ["by synset", "flat", "flat with a devkit"])
-def test_trees(form, tmp_path):
-    root = write_tree(tmp_path / "imagenet", flat=form != "by synset")
-    if form == "flat with a devkit":
-        path = root / imagenet.GROUND_TRUTH
-        path.parent.mkdir(parents=True)
-        path.write_text("490\n361\n171\n")  # as the real one begins
+@pytest.mark.parametrize("flat", [False, True])
+def test_trees(flat, tmp_path):
+    root = write_tree(tmp_path / "imagenet", flat)
     check_labels(open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path))))
-    if form != "by synset":
+    if flat:
         check_labels(open_dataset(str(root)))
         assert list(open_dataset(str(root)).validation.labels) == [label_of(synset) for synset in TRUTH]
-
-
-def test_the_devkit_decides_where_it_is(tmp_path):
-    root = write_tree(tmp_path / "imagenet", flat=True)
-    path = tmp_path / imagenet.GROUND_TRUTH
-    path.parent.mkdir(parents=True)
-    path.write_text("1\n2\n1000\n")
-    first = [open_dataset(str(root)).class_names[label] for label in open_dataset(str(root)).validation.labels]
-    assert first[:2] == ["n02119789", "n02100735"]  # kit fox, English setter
-    path.write_text("1\n2\n1001\n")
-    with pytest.raises(InputError, match=r"ground_truth.txt, line 3: '1001' is no class; they are numbered 1 to 1,000"):
-        _ = open_dataset(str(root)).validation
-    path.write_text("1\n2\n")
-    with pytest.raises(InputError, match=r"val_00000003.JPEG has no label: .*ground_truth.txt has 2 of them"):
-        _ = open_dataset(str(root)).validation
 
 
 def test_what_is_none_of_imagenets_is_named(tmp_path):
     root = write_tree(tmp_path / "imagenet", flat=True)
     (root / "val" / "holiday.jpg").write_bytes(jpeg(3))
     with pytest.raises(InputError, match=r"val/holiday.jpg is not named as ILSVRC2012's validation pictures"):
+        _ = open_dataset(str(root)).validation
+    (root / "val" / "holiday.jpg").rename(root / "val" / "ILSVRC2012_val_00050001.JPEG")
+    with pytest.raises(InputError, match=r"val_00050001.JPEG has no label: ILSVRC2012 has 50,000 validation images"):
         _ = open_dataset(str(root)).validation
     (root / "train" / "n00000001").mkdir()
     with pytest.raises(InputError, match=r"train/n00000001 is none of the 1,000 classes of ILSVRC2012; move it away"):
