@@ -1,7 +1,6 @@
 """ImageNet in every form: the same pictures, the same labels, and one message for who has none."""
 
 import io
-import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -36,6 +35,12 @@ def jpeg(label: int) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def sizes(monkeypatch) -> None:
+    """A copy of the archives' sizes, which `write_tars` replaces by those of its own archives."""
+    monkeypatch.setattr(imagenet, "SIZES", dict(imagenet.SIZES))
+
+
 def label_of(synset: str) -> int:
     return imagenet.synsets().index(synset)
 
@@ -58,6 +63,7 @@ def write_tars(folder: Path, train: dict[str, dict[str, bytes]], val: dict[str, 
     with tarfile.open(folder / imagenet.VAL_TAR, "w") as outer:
         for name, content in val.items():
             add(outer, name, content)
+    imagenet.SIZES.update({name: (folder / name).stat().st_size for name in imagenet.SIZES})
     return folder
 
 
@@ -218,56 +224,14 @@ def test_who_has_none_is_told_what_to_get_and_where_to_put_it(tmp_path):
         assert text in message
 
 
-def climbs_out(train, val):
-    train["n01440764"]["../../n01440764_9.JPEG"] = jpeg(0)
-    return r"train.tar holds '../../n01440764_9.JPEG' in n01440764.tar, which is no picture of that class"
-
-
-def climbs_out_of_val(train, val):
-    val["../ILSVRC2012_val_00000004.JPEG"] = jpeg(0)
-    return r"val.tar holds '../ILSVRC2012_val_00000004.JPEG', which is no validation picture"
-
-
-def outer_climbs_out(train, val):
-    train["../n01440764"] = {}
-    return r"train.tar holds '../n01440764.tar', which is no class of ILSVRC2012"
-
-
-def another_class(train, val):
-    train["n01440764"]["n15075141_3.JPEG"] = jpeg(0)
-    return r"train.tar holds 'n15075141_3.JPEG' in n01440764.tar, which is no picture of that class"
-
-
-def unknown_class(train, val):
-    train["n00000001"] = {}
-    return r"train.tar holds 'n00000001.tar', which is no class of ILSVRC2012"
-
-
-def missing_number(train, val):
-    del val["ILSVRC2012_val_00000002.JPEG"]
-    return r"val.tar lacks ILSVRC2012_val_00000002.JPEG, so the labels of those after it would be wrong"
-
-
-@pytest.mark.parametrize(
-    "damage", [climbs_out, climbs_out_of_val, outer_climbs_out, another_class, unknown_class, missing_number]
-)
-def test_tars_with_wrong_names_are_refused_before_they_are_built(damage, tmp_path):
-    train, val = drawn()
-    message = damage(train, val)
-    manual = write_tars(tmp_path / "manual", train, val)
-    with pytest.raises(InputError, match=re.escape(message)):
-        open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
-    assert {path.name for path in tmp_path.iterdir()} <= {"manual", "data"}
-    assert not (tmp_path / "data" / "imagenet2012").exists()
-
-
 @pytest.mark.parametrize("name", [imagenet.TRAIN_TAR, imagenet.VAL_TAR])
-@pytest.mark.parametrize("size", [0, 700, 1800])
-def test_a_tar_that_is_cut_short_is_named(name, size, tmp_path):
+def test_a_tar_of_another_size_is_refused_before_it_is_built(name, tmp_path):
     manual = write_tars(tmp_path / "manual", *drawn())
-    (manual / name).write_bytes((manual / name).read_bytes()[:size])
-    with pytest.raises(InputError, match=rf"{name} is no whole tar \(.*\): .* bytes of .*; download it again"):
+    (manual / name).write_bytes((manual / name).read_bytes()[:700])
+    message = rf"{name} has 700 bytes and not the {imagenet.SIZES[name]:,} of ImageNet's archive; download it again"
+    with pytest.raises(InputError, match=message):
         open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "data"), manual_dir=str(manual)))
+    assert not (tmp_path / "data" / "imagenet2012").exists()
 
 
 def test_a_build_that_ends_in_between_leaves_no_build(tmp_path, monkeypatch):
