@@ -5,14 +5,14 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.dataset import Split, evenly_spaced
 from alexnet_keras.data.decode import why_refused
+from alexnet_keras.system import memory
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
@@ -40,7 +40,7 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 def fits_in_memory(split: Split) -> bool:
     """Whether a third of the free memory can hold all of a split's decoded pictures."""
-    return len(split) * STORED_SIZE * STORED_SIZE * 3 <= psutil.virtual_memory().available / 3
+    return memory.fits_in_memory(len(split) * STORED_SIZE * STORED_SIZE * 3)
 
 
 def in_memory(split: Split, label: str) -> Split:
@@ -110,7 +110,7 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
 
 def color_statistics(split: Split) -> ColorStatistics:
     """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
-    places = np.linspace(0, len(split) - 1, min(len(split), COLOR_SAMPLE)).astype(np.int64)
+    places = evenly_spaced(len(split), COLOR_SAMPLE)
     dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
     moments = Moments()
     with Progress("Measuring the colours", len(places)) as progress:

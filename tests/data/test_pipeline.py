@@ -155,7 +155,7 @@ def test_memory_holds_the_same_images(folder):
 
 
 def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
-    monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 1000}))
     split = open_dataset(str(folder)).train
     assert reading.in_memory(split, "colours") is split
 

@@ -153,7 +153,7 @@ def test_what_is_impossible_leaves_no_folder(changes, message, config, tmp_path)
 def test_a_bad_image_leaves_no_folder(split, memory, config, tmp_path, monkeypatch):
     """Whether the images are decoded before training or, for lack of memory, in every epoch."""
     if memory:
-        monkeypatch.setattr(reading.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
+        monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=memory, total=memory))
     root = draw_folder(tmp_path / "colours")
     (root / split / "red" / "1.png").write_text("no image")
     with pytest.raises(InputError, match=f"{split}/red/1.png is not a complete"):

@@ -5,16 +5,14 @@ be killed at any moment and called again. Every shard is a function of its pictu
 whatever the number of threads.
 """
 
-import contextlib
 import dataclasses
-import fcntl
 import json
 import math
 import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +40,10 @@ from alexnet_keras.data.shards import (
 from alexnet_keras.data.shards.convert import QUALITY, Settings, store
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.lock import LOCK, lock_folder
 from alexnet_keras.system.progress import Progress, stage
 
 IMAGES_PER_SHARD = 4096  # 110 MB of JPEGs or 805 MB raw; some seconds of work that a kill can cost
-LOCK = ".lock"
 MAX_SHARDS = 512  # of a split: each is an open file, of which systems allow 1,024
 
 
@@ -91,7 +89,9 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
     """
     start = time.monotonic()
     try:
-        with _only_one(output):
+        output.mkdir(parents=True, exist_ok=True)
+        busy = f"Another process is preparing {output}; wait for it, or choose another `output`."
+        with lock_folder(output, busy):
             return _prepare(dataset, output, settings, start)
     except OSError as error:
         raise InputError(
@@ -155,20 +155,6 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
                     _ = names[reader.starts[number]]
                 for _ in reader.verify(number):
                     progress.advance(1)
-
-
-@contextlib.contextmanager
-def _only_one(output: Path) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it when the process ends in whatever way."""
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"Another process is preparing {output}; wait for it, or choose another --output."
-            ) from error
-        yield
 
 
 def _plan(dataset: DataSet, streams: dict[str, Stream], settings: Settings) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
+from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
 
 
@@ -186,12 +186,12 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
     name, stream = source.name, _stream(builder, expression)
     info = builder.info
     whole = sum(split.num_examples for split in info.splits.values())
-    needed, free = info.dataset_size * stream.count / max(whole, 1), psutil.virtual_memory().available
-    if needed > free / 2:
+    needed = info.dataset_size * stream.count / max(whole, 1)
+    if not fits_in_memory(needed):
         raise TooLargeError(
-            f"--data {name} takes {needed / 1e9:.0f} GB in random access, which only memory gives it, of which "
-            f"{free / 1e9:.0f} GB are free; prepare it once, by 'alexnet-keras data prepare --data {name} "
-            "--output DIR', and give --data DIR.",
+            f"`data` {name} takes {needed / 1e9:.1f} GB, more than a third of the free memory, and TFDS can "
+            f"read it in any order only from memory; store it once by 'alexnet-keras data prepare --data {name} "
+            "--output DIR', then pass DIR as `data`.",
             prepared_folder(source),
         )
     images, labels, names = [], [], []

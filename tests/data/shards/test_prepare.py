@@ -132,6 +132,11 @@ def test_two_at_once_are_refused(colors, tmp_path):
             run(colors, tmp_path / "out")
 
 
+def test_no_lock_file_stays(colors, tmp_path):
+    run(colors, tmp_path / "out")
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
 def test_other_settings_or_data_do_not_mix(colors, tmp_path):
     run(colors, tmp_path / "out")
     with pytest.raises(InputError, match=r"other data or settings \(encoding 'jpeg', now 'raw'\); choose another"):

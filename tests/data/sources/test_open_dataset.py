@@ -219,8 +219,8 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
         InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
     ):
         open_dataset("tiny_broken")
-    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
-    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    with pytest.raises(InputError, match="more than a third of the free memory, .* store it once by"):
         _ = open_dataset("tiny_colors").train
 
 
@@ -311,7 +311,7 @@ def test_a_stream_gives_any_part_in_order():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp_path):
-    monkeypatch.setattr(tfds_builders.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10}))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10}))
     dataset = open_dataset("tiny_colors")
     result = prepare(dataset, tmp_path / "shards", Settings(encoding="raw"))
     assert result.images == {"train": 6, "validation": 4}
@@ -322,8 +322,8 @@ def test_a_set_too_large_for_memory_is_prepared_from_its_stream(monkeypatch, tmp
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, tiny, tmp_path, capfd):
-    little = types.SimpleNamespace(virtual_memory=lambda: types.SimpleNamespace(available=10))
-    monkeypatch.setattr(tfds_builders, "psutil", little)
+    # Neither the encoded nor the decoded images fit.
+    monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=10, total=10))
     whole = dataclasses.replace(
         recipe("quickstart"), architecture=tiny, data="tiny_colors", input_size=67, batch_size=3, epochs=1
     )
@@ -335,7 +335,7 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
     written = (shards / "dataset.json").stat().st_mtime_ns
     assert train(whole, tmp_path / "again").num_images == 4
     assert (shards / "dataset.json").stat().st_mtime_ns == written
-    with pytest.raises(InputError, match="in random access, which only memory gives it, .* prepare it once"):
+    with pytest.raises(InputError, match="more than a third of the free memory, .* store it once by"):
         train(dataclasses.replace(whole, split="train[:3],train[3:]"), tmp_path / "split")
 
 
