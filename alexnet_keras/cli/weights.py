@@ -41,7 +41,7 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()
     from alexnet_keras.data.sources import imagenet
-    from alexnet_keras.model.alexnet import from_weights
+    from alexnet_keras.model.from_weights import from_weights
     from alexnet_keras.model.loading import read_weights
 
     # Weights for 1,000 classes have the order of ILSVRC2012; the model then gets its class names.

@@ -1,1 +1,1 @@
-"""The network, its layers, and how it is loaded and saved."""
+"""The network: its figure, its layers, and how models are loaded and saved."""

@@ -1,4 +1,9 @@
-"""AlexNet, top to bottom as in figure 2 of the paper."""
+"""AlexNet: Figure 2 of Krizhevsky, Sutskever and Hinton (2012), and its variants.
+
+The file reads from top to bottom: `AlexNet` is the model, `_convolutional_layers` and `_fully_connected_layers` are
+the figure, and the methods of `_Towers` are its verbs. A variant changes numbers, which are data in an `Architecture`,
+and the verbs that depend on them. It does not change the figure.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,19 +12,17 @@ from typing import Any
 
 import keras
 
-from alexnet_keras.config.architecture import BIASED, GAUSSIANS, SCALED, STDDEV, Architecture
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.layer_names import in_tower
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import architecture
+from alexnet_keras.model.initializers import initializers, pixel_stddev
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
 from alexnet_keras.model.loading import read_weights
 from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 from alexnet_keras.system.errors import OptionError
-from alexnet_keras.weights.trained_weights import Weights, assign, missing_layers
-
-PIXEL_STDDEV = 64.0  # of photographs, on 0..255
-
-Tensors = list[Any]  # one tensor a tower, or a single one with the maps of all towers
+from alexnet_keras.weights.trained_weights import Weights, assign
 
 
 def AlexNet(
@@ -36,218 +39,258 @@ def AlexNet(
     dtype: Any = None,
     **changes: Any,
 ) -> keras.Model:
-    """AlexNet (Krizhevsky, Sutskever and Hinton 2012) as a Keras functional model.
+    """Build AlexNet (Krizhevsky, Sutskever and Hinton 2012) as a Keras functional model.
 
     Args:
-        variant: a name in `architecture.ARCHITECTURES`, such as `"paper"`, or an `Architecture`.
-        classes: number of classes of the classifier.
-        include_top: whether the three fully connected layers are there.
-        weights: trained weights: a `.keras` file, or any that `weights.read` takes, such as Caffe's `.caffemodel` or
-            torchvision's `.pth`; `None` for the initializer's weights. The mean colour that they expect comes with
-            them, where the file has it.
-        allow_missing: whether layers that the file lacks keep the initializer's weights.
-        input_shape: `(H, W, 3)`, each side at least 67 (`original` 64, `owt` 63); `None` for the variant's own. The
-            paper says 224, its arithmetic needs 227.
-        classifier_activation: `"softmax"`, or `None` for logits.
-        mean: mean colour of the training set, RGB in 0..255, subtracted inside the model.
-        class_names: one name a class; `predict` and the exports show them.
-        dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global one.
-        **changes: fields of `Architecture` with other values than the variant's: `initializer="he_normal"` (choose it
-            for small data), `activation="tanh"`, `pool_size=2`, `lrn_layers=()`.
+        variant: `"original"`, `"paper"`, `"caffe"`, `"caffenet"`, `"one_tower"`, `"owt"`, `"batchnorm"`, or an
+            `Architecture`.
+        classes: number of classes.
+        include_top: whether to include the three fully connected layers.
+        weights: trained weights: a file (`.keras`, Caffe's `.caffemodel`, torchvision's `.pth`, `.safetensors`, `.npz`
+            or `.h5`), weights that were read from one, or `None` for random initial weights. A mean color that comes
+            with the weights replaces `mean`.
+        allow_missing: whether layers that `weights` lacks keep their random initial weights.
+        input_shape: `(height, width, 3)`, at least 67 pixels a side (`original` 64, `owt` 63); `None` for the input
+            size of the variant. The paper says 224, but its layer sizes need 227.
+        classifier_activation: `"softmax"` for probabilities, or `None` for logits.
+        mean: mean color of the training set, RGB from 0 to 255, which the model subtracts.
+        class_names: one name for each class, which predictions and exported files show.
+        dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global policy.
+        **changes: fields of `Architecture` that differ from the variant, such as `initializer="he_normal"` (recommended
+            for small data sets), `activation="tanh"`, `pool_size=2` or `lrn_layers=()`.
 
     Returns:
-        A model from raw RGB `(B, H, W, 3)`, 0..255, any dtype, to `(B, classes)` float32; without top, to the last
-        pooling layer's `(B, h, w, 256)`.
+        A model that takes raw RGB `(B, height, width, 3)` of any dtype, 0 to 255, and returns `(B, classes)` float32.
+        Without the top, it returns the output of the last pooling layer, `(B, 6, 6, 256)` in the paper.
 
     Raises:
         OptionError: an argument is out of its range.
-        InputError: `weights` is damaged, lacks layers, or is for another variant or of other shapes; then nothing of it
-            is loaded.
+        InputError: `weights` is damaged, lacks layers, or belongs to another variant; no layer is changed then.
+
+    Example::
+
+        model = AlexNet(classes=10, initializer="he_normal")
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(images, labels)  # (N, 227, 227, 3) uint8 and (N,) integers
     """
     spec = architecture(variant, **changes)
     shape = (spec.input_size, spec.input_size, 3) if input_shape is None else input_shape
     _check_arguments(spec, classes, include_top, shape, class_names)
-    # Rules that scale weights by their number presume inputs of variance 1. The paper divides by nothing.
-    stddev = PIXEL_STDDEV if spec.initializer in SCALED else 1.0
     trained = read_weights(weights) if isinstance(weights, str | Path) else weights
-    if trained is not None:  # what the weights have learnt to expect
+    stddev = pixel_stddev(spec)
+    if trained is not None:  # pixels must be as in the training of the weights
         mean, stddev = trained.mean or mean, trained.stddev or stddev
 
-    def per_tower(name: str, make: Callable[..., keras.layers.Layer], x: Tensors) -> Tensors:
-        """One layer a tower, named as in the 2012 code: conv1a and conv1b."""
-        names = [name] if len(x) == 1 else [f"{name}a", f"{name}b"]
-        return [make(name=name, dtype=dtype)(tensor) for name, tensor in zip(names, x, strict=True)]
-
-    def join(name: str, x: Tensors) -> Tensors:
-        """All maps of both towers: where the GPUs of the paper talk."""
-        return x if len(x) == 1 else [keras.layers.Concatenate(name=name, dtype=dtype)(x)]
-
-    def meet(name: str, x: Tensors) -> Tensors:
-        return join(name, x) if spec.towers_meet else x
-
-    def part(number: int, x: Tensors) -> Tensors:
-        """Each tower's own maps, where a normalization across towers has joined them."""
-        if len(x) == spec.towers:
-            return x
-        return [
-            TowerChannels(tower, name=f"maps{number}{'ab'[tower]}", dtype=dtype)(x[0]) for tower in range(spec.towers)
-        ]
-
-    def conv(number: int, size: int, x: Tensors, **options: Any) -> Tensors:
-        """A convolution in each tower, from what that tower sees, and what follows it."""
-        x = x * spec.towers if len(x) == 1 else x
-        inputs = size * size * x[0].shape[-1]
-        first, *others = spec.stages[number - 1]
-        if first == "activation":
-            options["activation"] = spec.activation
-        else:
-            others = [first, *others]
-        kind = SpaceToDepthConv2D if "strides" in options else keras.layers.Conv2D
-
-        def make(**kwargs: Any) -> keras.layers.Layer:
-            filters = spec.filters[number - 1] // spec.towers
-            return kind(filters, size, **_initial(spec, f"conv{number}", inputs), **options, **kwargs)
-
-        x = per_tower(f"conv{number}", make, x)
-        for step in others:
-            x = follow(step, number, x)
-        return x
-
-    def follow(step: str, number: int, x: Tensors) -> Tensors:
-        match step:
-            case "activation":
-                return per_tower(f"{spec.activation}{number}", partial(keras.layers.Activation, spec.activation), x)
-            case "batch_normalization":
-                return per_tower(f"batchnorm{number}", batch_normalization, x)
-            case "lrn":
-                x = join(f"join{number}", x) if spec.lrn_across_towers else x
-                return per_tower(f"norm{number}", partial(_lrn, spec), x)
-            case "spatial_lrn":
-                return per_tower(f"spatialnorm{number}", SpatialResponseNormalization, x)
-            case _:
-                return per_tower(f"pool{number}", partial(keras.layers.MaxPooling2D, spec.pool_size, strides=2), x)
-
-    def dense(number: int, x: Tensors) -> Tensors:
-        x = x * spec.towers if len(x) == 1 else x
-        inputs = x[0].shape[-1]
-        options = {} if spec.batch_normalization else {"activation": spec.activation}
-
-        def make(**kwargs: Any) -> keras.layers.Layer:
-            units = spec.hidden_units[number - 6] // spec.towers
-            return keras.layers.Dense(units, **_initial(spec, f"fc{number}", inputs), **options, **kwargs)
-
-        x = per_tower(f"fc{number}", make, x)
-        for step in ("batch_normalization", "activation") if spec.batch_normalization else ():
-            x = follow(step, number, x)
-        return dropout(f"fc{number}", x)
-
-    def dropout(after: str, x: Tensors) -> Tensors:
-        if after not in spec.dropout_layers or not spec.dropout:
-            return x
-        return per_tower(f"drop{after[-1]}", partial(keras.layers.Dropout, spec.dropout), x)
-
     images = keras.Input(shape, name="images")
-    pixels = MeanSubtraction(mean, stddev, name="mean", dtype=dtype)(images)
-    zeros = spec.conv1_zeros(shape[0]), spec.conv1_zeros(shape[1])
-    if zeros != ((0, 0), (0, 0)):
-        pixels = keras.layers.ZeroPadding2D(zeros, name="pad1", dtype=dtype)(pixels)
-
-    # The sizes are those of the paper's variant, for each tower.
-    x = conv(1, 11, [pixels], strides=4)  # (B, 55, 55, 48), pooled to (B, 27, 27, 48)
-    x = conv(2, 5, part(1, x), padding="same")  # (B, 27, 27, 128), pooled to (B, 13, 13, 128)
-    x = conv(3, 3, meet("join2", x), padding="same")  # (B, 13, 13, 192)
-    x = conv(4, 3, part(3, x), padding="same")  # (B, 13, 13, 192)
-    x = conv(5, 3, part(4, x), padding="same")  # (B, 13, 13, 128), pooled to (B, 6, 6, 128)
-    if not include_top:
-        model = keras.Model(images, join("join5", x)[0], name=f"alexnet_{spec.name}")
-    else:
-        x = meet("join5", x)  # (B, 6, 6, 256)
-        x = per_tower("flatten" if len(x) == 1 else "flatten5", keras.layers.Flatten, x)  # (B, 9216)
-        x = dense(6, dropout("pool5", x))  # (B, 2048)
-        x = dense(7, meet("join6", x))  # (B, 2048)
-        (x,) = join("join7", x)  # (B, 4096)
-        logits = keras.layers.Dense(classes, name="fc8", dtype=dtype, **_initial(spec, "fc8", x.shape[-1]))(x)
+    net = _Towers(spec, dtype)
+    x = net.subtract_mean(images, mean, stddev)
+    x = _convolutional_layers(net, x)
+    if include_top:
+        logits = _fully_connected_layers(net, x, classes)
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
-        model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
+    else:
+        outputs = net.concatenate(x, 5)
+    model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
     if trained is not None:
         assign(trained, spec.name, model.layers, allow_missing=allow_missing)
     return model
 
 
-def _lrn(spec: Architecture, **kwargs: Any) -> keras.layers.Layer:
-    return LocalResponseNormalization(
-        size=spec.lrn_size,
-        k=spec.lrn_k,
-        alpha=spec.lrn_alpha,
-        beta=spec.lrn_beta,
-        divide_alpha_by_size=spec.lrn_divide_alpha_by_size,
-        **kwargs,
-    )
+Tensors = list[Any]  # what each tower sees
+MakeLayer = Callable[..., keras.layers.Layer]
+
+# The shapes at the right edge are those of the variant "paper": (B, height, width, channels of both towers).
+# fmt: off
 
 
-def _initial(spec: Architecture, name: str, inputs: int) -> dict[str, Any]:
-    """Initializers of a layer whose units see `inputs` numbers each."""
-    initializers = keras.initializers
-    if spec.initializer == "torchvision":  # PyTorch's default for both: uniform within 1 / sqrt(inputs)
-        limit = inputs**-0.5
-        return {key: initializers.RandomUniform(-limit, limit) for key in ("kernel_initializer", "bias_initializer")}
-    gaussian = GAUSSIANS.get(spec.initializer)
-    if gaussian is not None:
-        stddev = gaussian.stddevs.get(name, STDDEV)
-        bias = gaussian.bias if name in BIASED else 0.0
-        return {
-            "kernel_initializer": initializers.RandomNormal(stddev=stddev),
-            "bias_initializer": initializers.Constant(bias),
-        }
-    if name == "fc8":  # no ReLU follows it: it keeps the paper's small weights
-        return {"kernel_initializer": initializers.RandomNormal(stddev=STDDEV)}
-    scaled = initializers.HeNormal if spec.initializer == "he_normal" else initializers.GlorotUniform
-    return {"kernel_initializer": scaled()}
+def _convolutional_layers(net: "_Towers", x: Tensors) -> Tensors:      # (B, 227, 227, 3)
+    x = net.convolve(x, 1, kernel=11, strides=4, padding="valid")      # (B, 55, 55, 96)
+    x = net.normalize_and_pool(x, 1)                                   # (B, 27, 27, 96)
+
+    x = net.convolve(x, 2, kernel=5)                                   # (B, 27, 27, 256)
+    x = net.normalize_and_pool(x, 2)                                   # (B, 13, 13, 256)
+
+    x = net.join_towers(x, 2)
+    x = net.convolve(x, 3, kernel=3)                                   # (B, 13, 13, 384)
+    x = net.normalize(x, 3)
+
+    x = net.convolve(x, 4, kernel=3)                                   # (B, 13, 13, 384)
+    x = net.normalize(x, 4)
+
+    x = net.convolve(x, 5, kernel=3)                                   # (B, 13, 13, 256)
+    return net.normalize_and_pool(x, 5)                                # (B, 6, 6, 256)
+
+
+def _fully_connected_layers(net: "_Towers", x: Tensors, classes: int) -> Any:
+    x = net.join_towers(x, 5)
+    x = net.flatten(x)                                                 # (B, 9216)
+    x = net.drop(x, after="pool5")
+    x = net.connect(x, 6)                                              # (B, 4096)
+    x = net.drop(x, after="fc6")
+
+    x = net.join_towers(x, 6)
+    x = net.connect(x, 7)                                              # (B, 4096)
+    x = net.drop(x, after="fc7")
+
+    return net.classify(x, classes)                                    # (B, 1000)
+# fmt: on
+
+
+class _Towers:
+    """The verbs of the figure, each of which adds a layer to every tower.
+
+    `x` lists what each tower sees: its own channels, or the channels of both towers after `join_towers`. `number` is
+    the number of a layer in the paper, from conv1 to fc8. A verb that a variant does not use returns `x` unchanged:
+    `paper`, for example, has local response normalization in layers 1 and 2 only, and `one_tower` has nothing to join.
+
+    Args:
+        spec: the architecture.
+        dtype: the dtype policy of the layers.
+    """
+
+    def __init__(self, spec: Architecture, dtype: Any) -> None:
+        self.spec = spec
+        self.dtype = dtype
+
+    def subtract_mean(self, images: Any, mean: Sequence[float], stddev: float) -> Tensors:
+        """Subtract the mean color, and pad the image with zeros in variants that do. Every tower sees the image."""
+        x = MeanSubtraction(mean, stddev, name="mean", dtype=self.dtype)(images)
+        zeros = tuple(self.spec.conv1_zeros(side) for side in images.shape[1:3])
+        if zeros != ((0, 0), (0, 0)):
+            x = keras.layers.ZeroPadding2D(zeros, name="pad1", dtype=self.dtype)(x)
+        return [x] * self.spec.towers
+
+    def convolve(self, x: Tensors, number: int, kernel: int, strides: int = 1, padding: str = "same") -> Tensors:
+        """Convolve and activate."""
+        spec = self.spec
+        if len(x) < spec.towers:  # Caffe has normalized across towers: each tower takes its own channels back
+            x = [
+                self._layer(TowerChannels, in_tower(f"maps{number - 1}", tower), tower=tower)(x[0]) for tower in (0, 1)
+            ]
+        kind = SpaceToDepthConv2D if strides > 1 else keras.layers.Conv2D
+        make = partial(kind, spec.filters[number - 1] // spec.towers, kernel, strides=strides, padding=padding)
+        # In layer 1 of the 2012 code, the activation follows the pooling.
+        late = spec.order == "original" and number == 1
+        return self._apply_weights(x, "conv", number, make, inputs=kernel * kernel * x[0].shape[-1], activate=not late)
+
+    def normalize_and_pool(self, x: Tensors, number: int) -> Tensors:
+        """Normalize and pool, in the order of the variant."""
+        match self.spec.order, number:
+            case "original", 1:
+                x = self.normalize(x, number)
+                x = self.pool(x, number)
+                return self.activate(x, number)
+            case "original", 2:
+                x = self.normalize(x, number)
+                x = self.normalize_within_channels(x, number)
+                return self.pool(x, number)
+            case "caffenet", _:
+                x = self.pool(x, number)
+                return self.normalize(x, number)
+            case _:  # the paper
+                x = self.normalize(x, number)
+                return self.pool(x, number)
+
+    def normalize(self, x: Tensors, number: int) -> Tensors:
+        """Apply local response normalization (section 3.3) in each tower or, in Caffe's variants, across both."""
+        spec = self.spec
+        if number not in spec.lrn_layers:
+            return x
+        if spec.lrn_across_towers:
+            x = [self.concatenate(x, number)]
+        constants = spec.lrn_size, spec.lrn_k, spec.lrn_alpha, spec.lrn_beta, spec.lrn_divide_alpha_by_size
+        return self._apply(x, f"norm{number}", partial(LocalResponseNormalization, *constants))
+
+    def normalize_within_channels(self, x: Tensors, number: int) -> Tensors:
+        """Apply the second response normalization of the 2012 code, which the paper does not mention."""
+        if number not in self.spec.lrn_layers:
+            return x
+        return self._apply(x, f"spatialnorm{number}", SpatialResponseNormalization)
+
+    def pool(self, x: Tensors, number: int) -> Tensors:
+        """Apply max pooling with a stride of 2, in windows of 3 x 3 that overlap (section 3.4)."""
+        return self._apply(x, f"pool{number}", partial(keras.layers.MaxPooling2D, self.spec.pool_size, strides=2))
+
+    def activate(self, x: Tensors, number: int) -> Tensors:
+        """Apply ReLU (section 3.1) or tanh, after batch normalization in variants that have it."""
+        if self.spec.batch_normalization:
+            x = self._apply(x, f"batchnorm{number}", batch_normalization)
+        activation = self.spec.activation
+        return self._apply(x, f"{activation}{number}", partial(keras.layers.Activation, activation))
+
+    def join_towers(self, x: Tensors, number: int) -> Tensors:
+        """Let each tower see the channels of both. Here the two GPUs of the paper communicate (section 3.5)."""
+        return [self.concatenate(x, number)] * self.spec.towers if self.spec.towers_meet else x
+
+    def concatenate(self, x: Tensors, number: int) -> Any:
+        """Return one tensor with the channels of all towers."""
+        return x[0] if _see_the_same(x) else self._layer(keras.layers.Concatenate, f"join{number}")(x)
+
+    def flatten(self, x: Tensors) -> Tensors:
+        """Turn the channels of the last pooling layer into vectors."""
+        return self._apply(x, "flatten" if _see_the_same(x) else "flatten5", keras.layers.Flatten)
+
+    def drop(self, x: Tensors, after: str) -> Tensors:
+        """Apply dropout to the outputs of the layer `after` (section 4.2)."""
+        if after not in self.spec.dropout_layers or not self.spec.dropout:
+            return x
+        return self._apply(x, f"drop{after[-1]}", partial(keras.layers.Dropout, self.spec.dropout))
+
+    def connect(self, x: Tensors, number: int) -> Tensors:
+        """Apply a fully connected layer and activate."""
+        make = partial(keras.layers.Dense, self.spec.hidden_units[number - 6] // self.spec.towers)
+        return self._apply_weights(x, "fc", number, make, inputs=x[0].shape[-1])
+
+    def classify(self, x: Tensors, classes: int) -> Any:
+        """Apply fc8, which sees all towers, and return the logits `(B, classes)`."""
+        features = self.concatenate(x, 7)
+        initial = initializers(self.spec, "fc8", inputs=features.shape[-1])
+        return self._layer(partial(keras.layers.Dense, classes, **initial), "fc8")(features)
+
+    def _layer(self, make: MakeLayer, name: str, **options: Any) -> keras.layers.Layer:
+        return make(name=name, dtype=self.dtype, **options)
+
+    def _apply(self, x: Tensors, name: str, make: MakeLayer) -> Tensors:
+        """Apply a layer in each tower, or one layer for all towers if they see the same tensor."""
+        if _see_the_same(x):
+            return [self._layer(make, name)(x[0])] * len(x)
+        return [self._layer(make, in_tower(name, tower))(tensor) for tower, tensor in enumerate(x)]
+
+    def _apply_weights(
+        self, x: Tensors, kind: str, number: int, make: MakeLayer, inputs: int, activate: bool = True
+    ) -> Tensors:
+        """Apply a convolutional or fully connected layer, whose units see `inputs` values each, in each tower."""
+        spec, name = self.spec, f"{kind}{number}"
+        fused = {"activation": spec.activation} if activate and not spec.batch_normalization else {}
+        names = [name] if spec.towers == 1 else [in_tower(name, tower) for tower in range(spec.towers)]
+        x = [
+            self._layer(make, each, **fused, **initializers(spec, name, inputs))(tensor)
+            for each, tensor in zip(names, x, strict=True)
+        ]
+        return x if fused or not activate else self.activate(x, number)
+
+
+def _see_the_same(x: Tensors) -> bool:
+    return all(tensor is x[0] for tensor in x)
 
 
 def _check_arguments(
     spec: Architecture, classes: int, include_top: bool, input_shape: Sequence[int], class_names: Sequence[str] | None
 ) -> None:
-    if len(input_shape) != 3 or input_shape[2] != 3:
-        raise OptionError(f"input_shape must be (height, width, 3), raw RGB, got {tuple(input_shape)}.")
-    if None in input_shape:
-        raise OptionError(f"input_shape must be numbers, the height and width too, got {tuple(input_shape)}.")
-    smallest = spec.smallest_input
-    if min(input_shape[:2]) < smallest:
+    shape, smallest = tuple(input_shape), spec.smallest_input
+    if len(shape) != 3 or shape[2] != 3:
+        raise OptionError(f"`input_shape` must be (height, width, 3), because the model takes raw RGB, got {shape}.")
+    if None in shape:
         raise OptionError(
-            f"input_shape {tuple(input_shape)} is too small for AlexNet's strides and pools; "
+            f"`input_shape` {shape} has no height or no width, on which the number of weights of fc6 depends; "
+            f"pass numbers, such as ({spec.input_size}, {spec.input_size}, 3)."
+        )
+    if min(shape[:2]) < smallest:
+        raise OptionError(
+            f"`input_shape` {shape} is too small: strides and pooling would leave nothing of it; "
             f"the smallest that works is ({smallest}, {smallest}, 3)."
         )
     if include_top and classes < 1:
-        raise OptionError(f"classes must be at least 1, got {classes}.")
+        raise OptionError(f"`classes` must be at least 1, got {classes}.")
     if include_top and class_names is not None and len(class_names) != classes:
-        raise OptionError(f"class_names has {len(class_names)} names for classes={classes}; give one a class.")
-
-
-def from_weights(
-    trained: Weights,
-    variant: str | Architecture,
-    *,
-    allow_missing: bool = False,
-    class_names: Sequence[str] | None = None,
-) -> tuple[keras.Model, tuple[str, ...]]:
-    """A model of a variant around trained weights, with as many classes as they have.
-
-    Args:
-        trained: the weights.
-        variant: as for `AlexNet`.
-        allow_missing: whether layers that the weights lack get the initializer's.
-        class_names: for weights that have none, if they are as many as the classes.
-
-    Returns:
-        The model, and the names of the layers that the weights lack.
-
-    Raises:
-        InputError: they lack layers, or are for another variant.
-    """
-    fc8 = trained.layers.get("fc8", {})
-    classes = len(fc8["bias"]) if "bias" in fc8 else 1000
-    names = next((each for each in (trained.class_names, class_names) if each and len(each) == classes), None)
-    options: dict[str, Any] = {"classes": classes, "class_names": names, "weights": trained}
-    model = AlexNet(variant, allow_missing=allow_missing, **options)
-    return model, missing_layers(trained, model.layers)
+        raise OptionError(f"`class_names` has {len(class_names)} names for {classes} classes; pass one for each class.")

@@ -1,21 +1,25 @@
-"""`.alexnet`: a model in a few megabytes, as Deep Compression (Han, Mao and Dally 2015) stores one.
+"""The `.alexnet` format: a pruned and clustered model in a few megabytes (Deep Compression, Han, Mao and Dally 2015).
 
-A file is `MAGIC`, the SHA-256 of all that follows, the length of a JSON header (4 bytes, little endian), the header and
-then the streams. The header holds the Keras configuration and an entry for every weight, in the model's order.
+A file consists of `MAGIC`, the SHA-256 of everything after it, the length of a JSON header (4 bytes, little endian),
+the header, and the streams. The header has the Keras configuration and an entry for each weight array of the model.
 
-A weight array with at most 256 values besides zero is three streams: the values (float32, sorted); for each place that
-is not zero, in row-major order, its distance from the one before in bytes (255 says: 255 further, and no value yet);
-and for each the number of its value. Any other array is one stream of float32.
+An array with at most 256 different values besides zero takes three streams:
 
-Every stream is Huffman coded, as in the paper: by zlib, which is told not to look for repetitions.
-On the streams of pruned fully connected layers it comes within 2% of the entropy, LZMA's range coder within 3%.
-Nothing is rounded: what is read has the bits of what was written.
+1. the values, sorted, float32;
+2. for each nonzero weight, in row-major order, the number of zeros before it as one byte; 255 stands for 255 zeros
+   that are followed by another number;
+3. for each nonzero weight, the index of its value, one byte.
+
+Any other array takes one stream of float32. Every stream is Huffman coded, as in the paper: zlib does this if it does
+not look for repetitions. The streams of pruned fully connected layers come within 2% of their entropy (LZMA: 3%). The
+format is lossless: reading returns the bits that were written.
 """
 
 import hashlib
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,19 +34,19 @@ from alexnet_keras.system.errors import InputError, RunError
 SUFFIX = ".alexnet"
 MAGIC = b"ALEXNET\x01"
 LENGTH = struct.Struct("<I")
-MOST_VALUES = 256  # that a byte can number
-ESCAPE = 255  # a distance of at least this is this byte, and the rest of it
+MOST_VALUES = 256  # an index must fit in a byte
+ESCAPE = 255  # this byte stands for as many zeros, and the count goes on in the next byte
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of a model's weights at each stage of the paper.
+    """Bytes of a model's weights after each stage of Deep Compression.
 
     Attributes:
-        dense: four bytes a weight.
-        pruned: four bytes a weight that is not zero, and its distance from the one before.
-        shared: instead of the weight the bits that number its value, and the values.
-        coded: the whole archive.
+        dense: four bytes for each weight.
+        pruned: four bytes for each nonzero weight, and its distance from the one before.
+        shared: the index of its value, in as few bits as possible, instead of the four bytes; and the values.
+        coded: the whole file.
     """
 
     dense: int
@@ -52,17 +56,19 @@ class Sizes:
 
 
 def write(model: keras.Model, path: Path) -> Sizes:
-    """Write a model; small where its kernels have many zeros and few values, and exact in any case.
+    """Write a model, and read it back to compare every bit.
+
+    The file is small if kernels have many zeros and few different values; any model is stored exactly.
 
     Raises:
-        RunError: what was written cannot be read back bit by bit.
+        RunError: a weight that is read back differs from the model's; no file is left.
     """
     entries: list[dict[str, Any]] = []
     streams: list[bytes] = []
     dense = pruned = shared = 0
     for variable in model.weights:
         array = np.asarray(variable.numpy(), np.float32)
-        parts = _shared(array) or [array.tobytes()]
+        parts = _encode(array)
         coded = [_huffman(part) for part in parts]
         entries.append({"shape": array.shape, "bytes": [len(stream) for stream in coded]})
         streams += coded
@@ -70,52 +76,54 @@ def write(model: keras.Model, path: Path) -> Sizes:
         if len(parts) == 1:
             pruned, shared = pruned + array.nbytes, shared + array.nbytes
         else:
-            values, distances, numbers = map(len, parts)
+            values, distances, indices = map(len, parts)
             bits = max(1, (values // array.itemsize - 1).bit_length())
-            pruned += 4 * numbers + distances
-            shared += values + (bits * numbers + 7) // 8 + distances
+            pruned += 4 * indices + distances
+            shared += values + (bits * indices + 7) // 8 + distances
     header = json.dumps({"config": keras.saving.serialize_keras_object(model), "weights": entries}).encode()
     content = b"".join([LENGTH.pack(len(header)), header, *streams])
     with atomic_files.appear_whole(path) as partial:
         partial.write_bytes(MAGIC + hashlib.sha256(content).digest() + content)
         for given, found in zip(model.weights, read(partial).weights, strict=True):
             if given.numpy().tobytes() != found.numpy().tobytes():
-                raise RunError(f"{path} was not written: {given.path} came back with other bits.")
+                raise RunError(
+                    f"{path} was not written, because {given.path} has other bits when it is read back. Check the disk."
+                )
     return Sizes(dense, pruned, shared, path.stat().st_size)
 
 
 def read(path: Path) -> keras.Model:
-    """The model that `write` was given, with the same bits in every weight.
+    """Read a model that `write` wrote, in safe mode.
 
     Raises:
-        InputError: the file is no archive of this package, or a damaged one.
+        InputError: the file is not an archive, is damaged, or holds another network.
     """
     content = path.read_bytes()
     start = len(MAGIC) + hashlib.sha256().digest_size
     if not content.startswith(MAGIC):
-        raise InputError(f"{path} is no archive of this package; make one with 'alexnet-keras compress'.")
+        raise InputError(f"{path} is not an .alexnet archive; write one with 'alexnet-keras compress'.")
     content, digest = content[start:], content[len(MAGIC) : start]
     if hashlib.sha256(content).digest() != digest:
-        raise InputError(f"{path} is damaged: its checksum is not that of its content; copy or make it again.")
+        raise InputError(f"{path} is damaged: its checksum does not match its content. Copy or write it again.")
     try:
-        model = _decoded(content)
-    except Exception as error:  # Keras raises its own kinds, and what JSON may hold is anybody's guess
-        raise InputError(f"{path} is of another version of this package; make it again.") from error
+        model = _model(content)
+    except Exception as error:  # Keras raises its own kinds, and the header may be any JSON
+        raise InputError(f"{path} was written by another version of this package; write it again.") from error
     check_is_alexnet(model, path)
     return model
 
 
-def _decoded(content: bytes) -> keras.Model:
+def _model(content: bytes) -> keras.Model:
     (length,) = LENGTH.unpack_from(content)
-    index = LENGTH.size + length
-    header = json.loads(content[LENGTH.size : index])
+    position = LENGTH.size + length
+    header = json.loads(content[LENGTH.size : position])
     model = keras.saving.deserialize_keras_object(header["config"], safe_mode=True)
     for variable, entry in zip(model.weights, header["weights"], strict=True):
         parts = []
         for size in entry["bytes"]:
-            parts.append(zlib.decompress(content[index : index + size]))
-            index += size
-        variable.assign(_restored(parts, entry["shape"]))
+            parts.append(zlib.decompress(content[position : position + size]))
+            position += size
+        variable.assign(_decode(parts, entry["shape"]))
     return model
 
 
@@ -124,27 +132,27 @@ def _huffman(stream: bytes) -> bytes:
     return coder.compress(stream) + coder.flush()
 
 
-def _shared(array: np.ndarray) -> list[bytes] | None:
-    """Values, distances and numbers of an array with few values besides zero; `None` for any other."""
+def _encode(array: np.ndarray) -> list[bytes]:
+    """Return values, distances and indices of an array with few values besides zero, or any other array's bytes."""
     flat = array.ravel()
-    indices = np.flatnonzero(flat.view(np.uint32))  # minus zero is a value: it has other bits than zero
-    values, numbers = np.unique(flat[indices].view(np.uint32), return_inverse=True)
+    positions = np.flatnonzero(flat.view(np.uint32))  # -0.0 counts as a value, because its bits are not those of zero
+    values, indices = np.unique(flat[positions].view(np.uint32), return_inverse=True)
     if len(values) > MOST_VALUES or array.ndim < 2:
-        return None
-    distances = np.diff(indices, prepend=-1) - 1  # zeros in between
-    escapes, rests = np.divmod(distances, ESCAPE)
+        return [array.tobytes()]
+    zeros = np.diff(positions, prepend=-1) - 1
+    escapes, rests = np.divmod(zeros, ESCAPE)
     ends = np.cumsum(escapes + 1) - 1
-    codes = np.full(int(ends[-1]) + 1 if len(ends) else 0, ESCAPE, np.uint8)
-    codes[ends] = rests
-    return [values.tobytes(), codes.tobytes(), numbers.astype(np.uint8).tobytes()]
+    distances = np.full(int(ends[-1]) + 1 if len(ends) else 0, ESCAPE, np.uint8)
+    distances[ends] = rests
+    return [values.tobytes(), distances.tobytes(), indices.astype(np.uint8).tobytes()]
 
 
-def _restored(parts: list[bytes], shape: list[int]) -> np.ndarray:
+def _decode(parts: list[bytes], shape: Sequence[int]) -> np.ndarray:
     if len(parts) == 1:
         return np.frombuffer(parts[0], np.float32).reshape(shape)
     values = np.frombuffer(parts[0], np.float32)
-    codes, numbers = (np.frombuffer(part, np.uint8) for part in parts[1:])
-    reached = np.cumsum(codes.astype(np.int64))[codes < ESCAPE]  # zeros before each value
+    distances, indices = (np.frombuffer(part, np.uint8) for part in parts[1:])
+    zeros = np.cumsum(distances.astype(np.int64))[distances < ESCAPE]  # before each nonzero weight, in total
     flat = np.zeros(np.prod(shape, dtype=np.int64), np.float32)
-    flat[reached + np.arange(len(reached))] = values[numbers]
+    flat[zeros + np.arange(len(zeros))] = values[indices]
     return flat.reshape(shape)

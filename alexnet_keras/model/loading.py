@@ -31,13 +31,13 @@ def load_model(path: str | Path) -> keras.Model:
     """
     path = Path(path)
     if not path.exists():
-        raise OptionError(f"There is no model file {path}.")
+        raise OptionError(f"There is no model file {path}; check the path.")
     if path.suffix != ".keras" or not path.is_file():
-        raise InputError(f"{path} is no .keras file; only those, and runs, hold a Keras model.")
+        raise InputError(f"{path} is not a .keras file; pass a .keras file or the folder of a run.")
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, json, h5py and Keras each raise their own kinds
-        raise InputError(f"{path} is not a Keras model, or a damaged one; train or export it again.") from error
+        raise InputError(f"{path} is damaged, or is not a Keras model; train or copy it again.") from error
     check_is_alexnet(model, path)
     return model
 
@@ -45,7 +45,9 @@ def load_model(path: str | Path) -> keras.Model:
 def check_is_alexnet(model: keras.Model, path: Path) -> None:
     """Raise `InputError` unless the model that was read from `path` is an AlexNet of this package."""
     if not any(isinstance(layer, MeanSubtraction) for layer in model.layers):
-        raise InputError(f"{path} holds the model {model.name!r}, which is no AlexNet of this package.")
+        raise InputError(
+            f"{path} holds the model {model.name!r}, which is not an AlexNet of this package; pass another file."
+        )
 
 
 def read_weights(path: str | Path) -> Weights:

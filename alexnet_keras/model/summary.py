@@ -1,4 +1,4 @@
-"""What a network is made of, in numbers: shapes, parameters and multiply-adds, layer by layer."""
+"""Shapes, parameters and multiply-adds of a model, layer by layer."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import keras
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer.
+    """Size and cost of one layer.
 
     Attributes:
-        name: the layer's name.
-        shape: of its output, without the batch.
-        parameters: weights and biases, and the statistics of batch normalization.
-        multiply_adds: of convolutions and products with weights, for one image; nothing else is counted.
+        name: name of the layer.
+        shape: shape of its output, without the batch.
+        parameters: number of weights and biases, and of the moving statistics of batch normalization.
+        multiply_adds: multiply-adds of convolutions and fully connected layers for one image; 0 for other layers.
     """
 
     name: str
@@ -24,7 +24,7 @@ class LayerSummary:
 
 
 def summarize(model: keras.Model) -> list[LayerSummary]:
-    """The layers of a functional model, top to bottom."""
+    """Summarize the layers of a functional model from top to bottom."""
     return [
         LayerSummary(layer.name, tuple(layer.output.shape[1:]), layer.count_params(), multiply_adds(layer))
         for layer in model.layers
@@ -32,30 +32,29 @@ def summarize(model: keras.Model) -> list[LayerSummary]:
 
 
 def totals(layers: list[LayerSummary]) -> tuple[int, int]:
-    """Parameters and multiply-adds of all layers together."""
+    """Return the parameters and the multiply-adds of all layers together."""
     return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
 
 
 def multiply_adds(layer: keras.layers.Layer) -> int:
-    """One for each weight and each place where it is used."""
+    """Count one multiply-add for each weight of a kernel at each position where the kernel is applied."""
     if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-        indices = math.prod(layer.output.shape[1:-1])  # 1 for a dense layer
-        return indices * math.prod(layer.kernel.shape)
+        positions = math.prod(layer.output.shape[1:-1])  # 1 for a fully connected layer
+        return positions * math.prod(layer.kernel.shape)
     return 0
 
 
 def training_operations(model: keras.Model) -> int:
-    """Floating-point operations of one training step for one image, a multiply-add counted as two.
+    """Count the floating-point operations of one training step for one image; a multiply-add is two operations.
 
-    The forward pass, and as much again for the gradients of the weights and of the activities; nothing needs the
-    gradient with respect to the image, so that layers that see the image (conv1) count twice and not three times.
+    A layer costs its forward pass three times: the gradients of its weights and of its inputs cost as much each.
+    Layers that see the image (conv1) cost it twice, because nothing needs the gradient of the image.
     """
-    without_gradient: set[int] = set()  # tensors that no weight has had a part in
+    constant: set[int] = set()  # tensors that do not depend on any weight
     operations = 0
     for layer in model.layers:
-        inputs = keras.tree.flatten(layer.input)
-        of_image = all(id(tensor) in without_gradient for tensor in inputs)
-        if of_image and not layer.weights:
-            without_gradient.add(id(layer.output))
-        operations += 2 * (2 if of_image else 3) * multiply_adds(layer)
+        sees_image = all(id(tensor) in constant for tensor in keras.tree.flatten(layer.input))
+        if sees_image and not layer.weights:
+            constant.add(id(layer.output))
+        operations += 2 * (2 if sees_image else 3) * multiply_adds(layer)
     return operations

@@ -246,7 +246,7 @@ def break_run_path(root):
 
 def break_model(root):
     (root / "model.keras").write_text("no model")
-    return ["info", root / "model.keras"], "model.keras is not a Keras model, or a damaged one"
+    return ["info", root / "model.keras"], "model.keras is damaged, or is not a Keras model"
 
 
 def break_photo(root):
@@ -281,7 +281,7 @@ def test_a_process_shows_one_line_too(tmp_path):
     assert result.returncode == 1
     assert (
         result.stderr
-        == f"Error: {tmp_path / 'model.keras'} is not a Keras model, or a damaged one; train or export it again.\n"
+        == f"Error: {tmp_path / 'model.keras'} is damaged, or is not a Keras model; train or copy it again.\n"
     )
     assert result.stdout == ""
 

@@ -264,7 +264,7 @@ def test_a_missing_and_a_foreign_model_are_refused_in_one_line(data_folder, tmp_
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "foreign.keras")
     for name, code, message in (
         ("absent.keras", 2, "There is no model"),
-        ("foreign.keras", 1, "which is no AlexNet of this package"),
+        ("foreign.keras", 1, "which is not an AlexNet of this package"),
     ):
         result = cli("export", tmp_path / name, "--format", "tflite", "--data", data_folder)
         assert message in only_error(result)

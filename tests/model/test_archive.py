@@ -1,7 +1,8 @@
-"""What an archive gives back are the bits that it was given, or one line that says why not."""
+"""An archive returns the bits that were written, or an error that says why not."""
 
 import hashlib
 
+import keras
 import numpy as np
 import pytest
 from support import cli, only_error
@@ -43,8 +44,8 @@ def test_weights_come_back_bit_by_bit(kept, model, tmp_path):
     assert sizes.coded == (tmp_path / "model.alexnet").stat().st_size
 
 
-def test_any_weights_do(model, tmp_path):
-    """Neither sparse nor shared: no smaller, and exact; so are minus zero, infinity and numbers below the normal."""
+def test_any_weights_are_stored_exactly(model, tmp_path):
+    """Weights that are not compressible are stored exactly, and so are -0.0, infinity and subnormal numbers."""
     kernel, bias = model.get_layer("fc8").get_weights()
     kernel[0], kernel[1], kernel[2] = -0.0, np.inf, 1e-42
     model.get_layer("fc8").set_weights([kernel, bias])
@@ -57,22 +58,22 @@ def test_distances_of_any_length(gap):
     array = np.zeros((2, gap + 3), np.float32)
     array[0, 0] = array[0, gap + 1] = 2
     array[1, gap + 2] = -1
-    np.testing.assert_array_equal(archive._restored(archive._shared(array), array.shape), array)
+    np.testing.assert_array_equal(archive._decode(archive._encode(array), array.shape), array)
 
 
 def test_bytes_of_each_stage_by_hand():
-    """1,000 weights, of which 10 stay, at distances below 255 and with 5 values."""
+    """1,000 weights, 10 of them not zero, at distances below 255 and with 5 values."""
     array = np.zeros((10, 100), np.float32)
     array[:, 7] = np.repeat([1, 2, 3, 4, 5], 2)
-    values, distances, numbers = archive._shared(array)
-    assert (len(values), len(distances), len(numbers)) == (5 * 4, 10, 10)
+    values, distances, indices = archive._encode(array)
+    assert (len(values), len(distances), len(indices)) == (5 * 4, 10, 10)
     assert list(distances) == [7] + [99] * 9
 
 
 def test_the_coder_comes_near_the_entropy():
     random = np.random.RandomState(0)
-    numbers = random.choice(32, 200_000, p=(share := random.dirichlet(np.ones(32)))).astype(np.uint8)
-    entropy = -(share * np.log2(share)).sum() * len(numbers) / 8
+    numbers = random.choice(32, 200_000, p=(fractions := random.dirichlet(np.ones(32)))).astype(np.uint8)
+    entropy = -(fractions * np.log2(fractions)).sum() * len(numbers) / 8
     assert 0.99 * entropy < len(archive._huffman(numbers.tobytes())) < 1.02 * entropy
 
 
@@ -83,7 +84,7 @@ def test_one_wrong_byte_is_refused(index, model, tmp_path):
     content = bytearray(path.read_bytes())
     content[index] ^= 1
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"model.alexnet is (damaged: its checksum|no archive of this package)"):
+    with pytest.raises(InputError, match=r"model.alexnet is (damaged: its checksum|not an .alexnet archive)"):
         archive.read(path)
 
 
@@ -99,21 +100,21 @@ def test_an_archive_of_another_version_is_refused(tmp_path):
     path, header = tmp_path / "model.alexnet", b'{"layers": []}'
     content = archive.LENGTH.pack(len(header)) + header
     path.write_bytes(archive.MAGIC + hashlib.sha256(content).digest() + content)
-    with pytest.raises(InputError, match="model.alexnet is of another version of this package; make it again"):
+    with pytest.raises(
+        InputError, match="model.alexnet was written by another version of this package; write it again"
+    ):
         archive.read(path)
 
 
 def test_an_archive_of_another_network_is_refused(tmp_path):
-    import keras
-
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="other")
-    with pytest.raises(InputError, match="holds the model 'other', which is no AlexNet"):
+    with pytest.raises(InputError, match="holds the model 'other', which is not an AlexNet"):
         archive.write(other, tmp_path / "model.alexnet")
 
 
-def test_what_does_not_come_back_is_not_written(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "_restored", lambda parts, shape: np.zeros(shape, np.float32))
-    with pytest.raises(RunError, match="conv1a/kernel came back with other bits"):
+def test_an_archive_that_cannot_be_read_back_is_not_written(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "_decode", lambda parts, shape: np.zeros(shape, np.float32))
+    with pytest.raises(RunError, match="conv1a/kernel has other bits when it is read back. Check the disk"):
         archive.write(model, tmp_path / "model.alexnet")
     assert list(tmp_path.iterdir()) == []
 

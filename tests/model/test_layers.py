@@ -1,208 +1,13 @@
-"""The layers against NumPy in double precision, and as Keras expects layers to behave."""
+"""Small layers, and one test that treats every layer of the package alike."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
+from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
 from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
-
-
-def lrn_oracle(x, size, k, alpha, beta, divide):
-    """Section 3.3, map by map, in float64."""
-    x = x.astype(np.float64)
-    scale = alpha / size if divide else alpha
-    channels = x.shape[-1]
-    result = np.empty_like(x)
-    for i in range(channels):
-        first, last = max(0, i - size // 2), min(channels - 1, i + size // 2)
-        result[..., i] = x[..., i] / (k + scale * (x[..., first : last + 1] ** 2).sum(axis=-1)) ** beta
-    return result
-
-
-CONSTANTS = [
-    (5, 2.0, 1e-4, 0.75, False),
-    (5, 1.0, 1e-4, 0.75, True),
-    (3, 2.0, 1e-2, 0.5, False),
-    (7, 1.5, 1e-3, 0.6, True),
-    (1, 2.0, 1e-2, 0.75, False),
-]
-
-
-FORMS = pytest.mark.parametrize("training", [False, True], ids=["plain", "compiled"])
-
-
-@pytest.mark.parametrize("constants", CONSTANTS)
-@pytest.mark.parametrize("channels", [1, 3, 16])
-@FORMS
-def test_lrn_equals_the_oracle(constants, channels, training):
-    x = np.random.RandomState(0).normal(0, 60, (2, 3, 4, channels)).astype("float32")
-    size, k, alpha, beta, divide = constants
-    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide)
-    np.testing.assert_allclose(layer(x, training=training), lrn_oracle(x, *constants), rtol=2e-6)
-
-
-def lrn_gradient_oracle(x, upstream, *constants):
-    """Central differences of the oracle in float64, its outputs weighted by `upstream`."""
-    result = np.empty(x.shape)
-    for index in np.ndindex(x.shape):
-        shifted = [x.astype(np.float64), x.astype(np.float64)]
-        shifted[0][index] -= 1e-4
-        shifted[1][index] += 1e-4
-        low, high = ((lrn_oracle(value, *constants) * upstream).sum() for value in shifted)
-        result[index] = (high - low) / 2e-4
-    return result
-
-
-@pytest.mark.parametrize("constants", CONSTANTS)
-@pytest.mark.parametrize(
-    ("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)]
-)
-@FORMS
-def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance, training):
-    size, k, alpha, beta, divide = constants
-    layer = LocalResponseNormalization(size, k, alpha, beta, divide_alpha_by_size=divide, dtype=policy)
-    random = np.random.RandomState(1)
-    # Rounded to the compute dtype beforehand, so that only the layer's own rounding is measured.
-    x, upstream = (tf.cast(random.normal(0, scale, (1, 2, 2, 8)), layer.compute_dtype) for scale in (30, 1))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        result = layer(x, training=training)
-    gradient = tape.gradient(result, x, output_gradients=upstream)
-    assert gradient.dtype == layer.compute_dtype
-    x, upstream, gradient = (tf.cast(value, tf.float64).numpy() for value in (x, upstream, gradient))
-    expected = lrn_gradient_oracle(x, upstream, *constants)
-    np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
-
-
-def spatial_oracle(x, size, k, alpha, beta):
-    """Within each map, place by place, in float64."""
-    x = x.astype(np.float64)
-    result = np.empty_like(x)
-    for i, j in np.ndindex(x.shape[1:3]):
-        rows, columns = (slice(max(0, index - size // 2), index + size // 2 + 1) for index in (i, j))
-        energy = (x[:, rows, columns] ** 2).sum(axis=(1, 2))
-        result[:, i, j] = x[:, i, j] / (k + alpha / size**2 * energy) ** beta
-    return result
-
-
-@pytest.mark.parametrize("constants", [(5, 1.0, 1e-3, 0.75), (3, 2.0, 0.1, 0.5)])
-@FORMS
-def test_spatial_normalization_and_its_gradient_equal_the_oracle(constants, training):
-    layer = SpatialResponseNormalization(*constants)
-    random = np.random.RandomState(2)
-    x, upstream = tf.constant(random.normal(0, 30, (2, 6, 7, 3)), "float32"), random.normal(size=(2, 6, 7, 3))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        result = layer(x, training=training)
-    np.testing.assert_allclose(result, spatial_oracle(x.numpy(), *constants), rtol=2e-6)
-    gradient = tape.gradient(result, x, output_gradients=tf.cast(upstream, "float32")).numpy()
-    for index in [(0, 0, 0, 0), (1, 3, 3, 1), (1, 5, 6, 2), (0, 2, 5, 1)]:
-        shifted = [x.numpy().astype(np.float64) for _ in range(2)]
-        shifted[0][index] -= 1e-4
-        shifted[1][index] += 1e-4
-        low, high = ((spatial_oracle(value, *constants) * upstream).sum() for value in shifted)
-        assert gradient[index] == pytest.approx((high - low) / 2e-4, rel=1e-4, abs=1e-6)
-
-
-@FORMS
-def test_lrn_sums_in_float32_under_mixed_precision(training):
-    x = np.random.RandomState(2).normal(0, 300, (2, 4, 4, 16)).astype("float32")  # squares overflow float16 at 256
-    for policy, tolerance in (("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-10)):
-        layer = LocalResponseNormalization(dtype=policy)
-        result = layer(x, training=training)
-        assert result.dtype == layer.compute_dtype
-        rounded = tf.cast(tf.cast(x, layer.compute_dtype), tf.float32).numpy()  # as the layer is given it
-        np.testing.assert_allclose(tf.cast(result, tf.float32), lrn_oracle(rounded, *CONSTANTS[0]), rtol=tolerance)
-
-
-@FORMS
-def test_lrn_takes_an_empty_batch(training):
-    x = tf.zeros((0, 2, 2, 4))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        result = LocalResponseNormalization()(x, training=training)
-    assert result.shape == (0, 2, 2, 4)
-    assert tape.gradient(result, x).shape == (0, 2, 2, 4)
-
-
-def test_the_compiled_form_trains_and_the_plain_form_is_exported():
-    layer = LocalResponseNormalization()
-    layer.build((None, 4, 4, 8))
-
-    def operators(training):
-        graph = tf.function(lambda x: layer(x, training=training)).get_concrete_function(tf.TensorSpec((2, 4, 4, 8)))
-        return [node.attr["_XlaMustCompile"].b for node in graph.graph.as_graph_def().node]
-
-    assert any(operators(True))
-    assert not any(operators(False))
-    assert not any(operators(None))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"size": 4}, "`size` must be an odd number, so that the window has a centre, got 4; pass 5"),
-        ({"size": -1}, "got -1"),
-        ({"k": 0}, "`k` and `beta` must be positive and `alpha` must not be negative, got k=0"),
-        ({"beta": -0.75}, "beta=-0.75"),
-        ({"alpha": -1.0}, "alpha=-1.0"),
-    ],
-)
-def test_lrn_refuses_constants_out_of_range(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        LocalResponseNormalization(**arguments)
-
-
-def test_lrn_needs_the_number_of_channels():
-    with pytest.raises(ValueError, match="needs a known number of channels"):
-        LocalResponseNormalization(name="norm").build((None, 2, 2, None))
-
-
-@pytest.mark.parametrize("side", [(11, 11), (12, 15), (67, 67), (227, 224), (23, 30)])
-@pytest.mark.parametrize(("kernel", "stride"), [(11, 4), (3, 2), (4, 4), (2, 3), (5, 1)])
-def test_space_to_depth_convolution_equals_the_strided_one(side, kernel, stride):
-    x = np.random.RandomState(3).normal(size=(2, *side, 3)).astype("float32")
-    plain = keras.layers.Conv2D(6, kernel, strides=stride, bias_initializer="ones", activation="relu")
-    blocked = SpaceToDepthConv2D(6, kernel, strides=stride, activation="relu")
-    expected = plain(x)
-    blocked.build(x.shape)
-    blocked.set_weights(plain.get_weights())
-    result = blocked(x)
-    assert result.shape == expected.shape
-    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_space_to_depth_convolution_has_the_gradient_of_the_strided_one():
-    x = tf.Variable(np.random.RandomState(4).normal(size=(2, 31, 31, 3)).astype("float32"))
-    layers = keras.layers.Conv2D(4, 11, strides=4), SpaceToDepthConv2D(4, 11, strides=4)
-    layers[0].build(x.shape)
-    layers[1].build(x.shape)
-    layers[1].set_weights(layers[0].get_weights())
-    gradients = []
-    for layer in layers:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.sin(layer(x)))
-        gradients.append(tape.gradient(loss, [x, *layer.trainable_variables]))
-    for first, second in zip(*gradients, strict=True):
-        np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"strides": (2, 4)}, r"strides=\(2, 4\)"),
-        ({"strides": 4, "padding": "same"}, "padding='same'"),
-        ({"groups": 2}, "groups=2"),
-        ({"dilation_rate": 2}, r"dilation_rate=\(2, 2\)"),
-        ({"data_format": "channels_first"}, "data_format='channels_first'"),
-    ],
-)
-def test_space_to_depth_convolution_refuses_what_it_cannot_compute(arguments, message):
-    with pytest.raises(ValueError, match=f"SpaceToDepthConv2D cannot compute {message}; use keras.layers.Conv2D"):
-        SpaceToDepthConv2D(4, 11, **arguments)
 
 
 def test_mean_subtraction_keeps_fractions_in_half_precision():
@@ -231,32 +36,41 @@ def test_predictions_are_float32_and_keep_their_names():
     assert Predictions.from_config(layer.get_config()).class_names == ("a", "b")
 
 
-EXAMPLES = [
-    (LocalResponseNormalization(3, 1.0, 0.1, 0.75, divide_alpha_by_size=True), (5, 5, 4)),
-    (SpatialResponseNormalization(3, 1.0, 0.1), (5, 5, 4)),
-    (TowerChannels(1), (2, 2, 4)),
-    (SpaceToDepthConv2D(4, 5, strides=3), (14, 14, 3)),
-    (MeanSubtraction((1.0, 2.0, 3.0), stddev=64.0), (4, 4, 3)),
-    (Predictions(class_names=("x", "y", "z")), (3,)),
-]
+def test_tower_channels_are_the_halves_of_both():
+    x = np.arange(8.0).reshape(1, 8)
+    np.testing.assert_array_equal(TowerChannels(0)(x), [[0, 1, 2, 3]])
+    np.testing.assert_array_equal(TowerChannels(1)(x), [[4, 5, 6, 7]])
 
 
-@pytest.mark.parametrize(("layer", "shape"), EXAMPLES, ids=lambda value: getattr(value, "name", None))
+LAYERS = {
+    "lrn": (LocalResponseNormalization(3, 1.0, 0.1, 0.75, divide_alpha_by_size=True), (5, 5, 4)),
+    "spatial lrn": (SpatialResponseNormalization(3, 1.0, 0.1), (5, 5, 4)),
+    "tower channels": (TowerChannels(1), (2, 2, 4)),
+    "space to depth": (SpaceToDepthConv2D(4, 5, strides=3), (14, 14, 3)),
+    "mean": (MeanSubtraction((1.0, 2.0, 3.0), stddev=64.0), (4, 4, 3)),
+    "predictions": (Predictions(class_names=("x", "y", "z")), (3,)),
+    "batch normalization": (batch_normalization(), (2, 2, 4)),
+}
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_layer_is_a_good_citizen_of_keras(layer, shape, policy, tmp_path):
-    """Config round trip, symbolic call, fit, save and load."""
-    config = layer.get_config()
-    layer = type(layer).from_config({**config, "dtype": policy})
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_behaves_like_a_layer_of_keras(name, policy, tmp_path):
+    """Restore the layer from its configuration, call it on symbols and arrays, fit, save and load."""
+    example, shape = LAYERS[name]
+    layer = type(example).from_config({**example.get_config(), "dtype": policy})
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
     inputs = keras.Input(shape)
     outputs = layer(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten(dtype="float32")(outputs)))
+    flat = keras.layers.Flatten(dtype="float32")(outputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(flat))
     x = np.random.RandomState(5).uniform(0, 5, (4, *shape)).astype("float32")
-    assert layer(x).shape == (4, *outputs.shape[1:])
+    result = layer(x)
+    assert result.shape == (4, *outputs.shape[1:])
+    assert result.dtype == outputs.dtype
     model.compile("sgd", "mse")
     model.fit(x, np.zeros((4, 1)), verbose=0)
     model.save(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        keras.models.load_model(tmp_path / "model.keras").predict(x, verbose=0), model.predict(x, verbose=0)
-    )
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(x), model(x))

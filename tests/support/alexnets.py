@@ -1,14 +1,14 @@
-"""AlexNets in NumPy, in float64, one image at a time: written from the sources, without Keras and without the package.
+"""AlexNets in NumPy, in float64, written from the sources without Keras and without the package.
 
-A network is a function from an image `(H, W, 3)` less its mean, weights by name (`conv1a` -> kernel and bias, as Keras
-lays them out), and it returns what every layer gives, by name.
+A network is a function of an image `(H, W, 3)`, whose mean is already subtracted, and of weights by layer (`conv1a` ->
+kernel and bias, in the layout of Keras). It returns the output of every layer by name.
 """
 
 import numpy as np
 
 
 class Trace(dict):
-    """What the layers gave, and how often a weight was multiplied."""
+    """The outputs of the layers, and the multiply-adds of those with weights."""
 
     def __init__(self, weights):
         super().__init__()
@@ -51,7 +51,7 @@ def max_pool(x, size=3):
 
 
 def lrn(x, k, alpha, beta=0.75, n=5):
-    """`alpha` is what the sum is multiplied by: whoever divides it, does so before."""
+    """Normalize across channels; `alpha` is already divided by n where a network does so."""
     y = np.empty_like(x)
     for i in range(x.shape[2]):
         energy = (x[:, :, max(0, i - n // 2) : i + n // 2 + 1] ** 2).sum(axis=2)
@@ -60,7 +60,7 @@ def lrn(x, k, alpha, beta=0.75, n=5):
 
 
 def rnorm(x):
-    """Within each map, 5 x 5 places."""
+    """Normalize within each channel, over 5 x 5 positions."""
     y = np.empty_like(x)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -78,7 +78,7 @@ def both(trace, name, *arguments, **options):
 
 
 def classify(trace, a, b, f=relu):
-    """fc6 to fc8 of two towers that see each other."""
+    """Compute fc6 to fc8 of two towers that are joined before each of them."""
     x = np.concatenate([a, b], axis=2).ravel()
     for name in ("fc6", "fc7"):
         x = np.concatenate([trace.keep(name + t, f(trace.dense(name + t, x))) for t in "ab"])
@@ -88,7 +88,7 @@ def classify(trace, a, b, f=relu):
 
 
 def rest(trace, x, f=relu, pool=3, norm=lambda x: x):
-    """conv3 to fc8 of the paper, from all maps of layer 2."""
+    """Compute conv3 to fc8 of the paper from all channels of layer 2."""
     a, b = (trace.keep(f"conv3{t}", f(trace.conv(f"conv3{t}", x, pad=1))) for t in "ab")
     a, b = (
         trace.keep(f"conv4{t}", f(trace.conv(f"conv4{t}", norm(y), pad=1))) for t, y in zip("ab", (a, b), strict=True)
@@ -115,7 +115,7 @@ def paper(image, weights, f=relu, pool=3, norms=(1, 2)):
 
 
 def original(image, weights):
-    """layers-145.cfg. An image of 224 has 55 windows of 11 at a stride of 4, the last of which sees 3 px of zeros."""
+    """Compute layers-145.cfg. The last window of conv1 sees 3 pixels of zeros if the side is a multiple of 4."""
     trace, ends = Trace(weights), []
     image = np.pad(image, ((0, 3), (0, 3), (0, 0)))
     for t in "ab":
@@ -129,7 +129,7 @@ def original(image, weights):
 
 
 def caffe(image, weights, pool_first=False):
-    """Caffe adds 1 and divides alpha, and its normalization does not know of groups."""
+    """Compute Caffe's network: k is 1, alpha is divided by 5, and normalization spans both groups."""
     trace = Trace(weights)
 
     def norm_and_pool(number, x):
@@ -150,7 +150,7 @@ def caffenet(image, weights):
 
 
 def single(image, weights, pad=0, norm=lambda x: x):
-    """One tower."""
+    """Compute a network of one tower."""
     trace = Trace(weights)
     x = trace.keep("conv1", relu(trace.conv("conv1", image, stride=4, pad=pad)))
     x = trace.keep("pool1", max_pool(norm(x)))
@@ -171,12 +171,12 @@ def one_tower(image, weights):
 
 
 def owt(image, weights):
-    """Rows and columns that the last window does not reach are left out: (224 + 2 * 2 - 11) / 4 = 54.25."""
+    """Compute torchvision's network; conv1 drops the rows and columns that do not fill a window."""
     return single(image, weights, pad=2)
 
 
 def batchnorm(image, weights):
-    """Batch normalization with the moving statistics, between every sum and its ReLU; no dropout, no other norm."""
+    """Apply batch normalization with moving statistics between every sum and its ReLU."""
     trace = Trace(weights)
 
     def norm(name, tower, x):
@@ -201,7 +201,7 @@ def batchnorm(image, weights):
 
 
 def apart(image, weights):
-    """The paper's layers in two towers that meet only at the end (net 150 of the 2012 code, with other widths)."""
+    """Compute the paper's layers in two towers that meet only before fc8 (net 150 of the 2012 code, other widths)."""
     trace, ends = Trace(weights), []
     for t in "ab":
         x = trace.keep("conv1" + t, relu(trace.conv("conv1" + t, image, stride=4)))

@@ -1,0 +1,67 @@
+"""Named architectures, the values that they refuse, and the sources of their constants."""
+
+import dataclasses
+import math
+
+import pytest
+
+from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.citations import constants
+from alexnet_keras.config.variants import ARCHITECTURES, architecture
+from alexnet_keras.system.errors import OptionError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"depth": 8}, "A network has no 'depth'; what can be changed is input_size, .*, initializer"),
+        ({"activation": "gelu"}, "activation must be one of relu, tanh, got 'gelu'"),
+        ({"order": "caffe"}, "order must be one of paper, original, caffenet, got 'caffe'"),
+        ({"pool_size": 4}, "pool_size must be 3, which overlaps, or 2, got 4"),
+        ({"lrn_size": 4}, "lrn_size must be an odd number of maps, such as 5, got 4"),
+        ({"lrn_k": 0.0}, "lrn_k must be positive and finite, got 0.0"),
+        ({"lrn_beta": math.nan}, "lrn_beta must be positive and finite, got nan"),
+        ({"lrn_alpha": math.inf}, "lrn_alpha must be not negative and finite, got inf"),
+        ({"input_size": 1025}, "input_size 1025 is too large, .* the largest is 1024"),
+        ({"lrn_layers": (0, 1)}, r"lrn_layers must be of 1 to 5, got \(0, 1\)"),
+        ({"dropout_layers": ("fc8",)}, r"dropout_layers must be of pool5, fc6, fc7, got \('fc8',\)"),
+        ({"conv1_padding": -1}, "conv1_padding must not be negative, got -1"),
+        ({"input_size": 66}, "input_size 66 is too small .* the smallest that works is 67"),
+        ({"lrn_across_towers": True, "towers_meet": False}, "lrn_across_towers lets the towers meet, which"),
+        ({"filters": (96, 256, 384, 384)}, "filters must be five numbers, conv1 to conv5, got"),
+        ({"hidden_units": (4096,)}, r"hidden_units must be two numbers, fc6 and fc7, got \(4096,\)"),
+        ({"filters": (95, 256, 384, 384, 256)}, "Every width must be a positive multiple of towers=2, got 95"),
+        ({"towers": 3}, "towers must be 1 or 2, got 3"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(OptionError, match=message):
+        architecture("paper", **changes)
+
+
+def test_variants_are_data():
+    assert architecture(architecture("one_tower")) is not None
+    assert architecture("caffe", lrn_layers=[1]) == dataclasses.replace(ARCHITECTURES["caffe"], lrn_layers=(1,))
+    for name, variant in ARCHITECTURES.items():
+        assert isinstance(variant, Architecture)
+        assert variant.name == name
+        hash(variant)
+
+
+LRN = {"lrn_size", "lrn_k", "lrn_alpha", "lrn_beta", "lrn_divide_alpha_by_size", "lrn_across_towers"}
+UNUSED = {"owt": LRN, "batchnorm": LRN | {"dropout_layers"}}
+
+
+@pytest.mark.parametrize("variant", ARCHITECTURES)
+def test_every_number_of_a_variant_has_its_source(variant):
+    spec = ARCHITECTURES[variant]
+    rows = {name: (value, source) for name, value, source in constants(spec)}
+    assert {name: value for name, (value, _) in rows.items() if name not in ("kernels", "strides")} == {
+        field.name: getattr(spec, field.name)
+        for field in dataclasses.fields(spec)
+        if field.name not in {"name"} | UNUSED.get(variant, set())
+    }
+    assert all(len(source) > 5 and source != "changed" for _, source in rows.values())
+    changed = {name: source for name, _, source in constants(dataclasses.replace(spec, dropout=0.25))}
+    assert [name for name, source in changed.items() if source == "changed"] == ["dropout"]
