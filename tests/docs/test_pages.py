@@ -44,6 +44,7 @@ def named(page: Path) -> str:
 
 def commands(code: str) -> list[list[str]]:
     """The `alexnet-keras` commands of a script, also those behind `&&`, `srun` and the like."""
+    code = re.sub(r"(?<=\s)\$\w+(?=\s)", "", code)  # a variable without quotes may be empty
     lines = code.replace("\\\n", " ").splitlines()
     words = [shlex.split(part, comments=True) for line in lines for part in re.split(r"&&|\|\|?|;", line)]
     return [line[line.index("alexnet-keras") + 1 :] for line in words if "alexnet-keras" in line]
