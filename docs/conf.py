@@ -2,7 +2,7 @@
 
 import os
 import sys
-from importlib.metadata import version
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from generated import fill
 project = "alexnet-keras"
 author = "The alexnet-keras authors"
 project_copyright = "The alexnet-keras authors"
-release = version("alexnet-keras")
+release = importlib.metadata.version("alexnet-keras")
 
 extensions = [
     "myst_parser",
