@@ -1,8 +1,8 @@
 """Configuration of the documentation site: `sphinx-build -W --keep-going -b html docs docs/_build`."""
 
+import importlib.metadata
 import os
 import sys
-import importlib.metadata
 from pathlib import Path
 from typing import Any
 
