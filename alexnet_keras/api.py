@@ -301,8 +301,7 @@ def export(
             return export(path, format, output, data=data, calibration=calibration, **options)
     path = find_model(Path(model))
     output = Path(output) if output is not None else target.default_path(path)
-    exporting.check_calibration(target, None if calibration is None else str(calibration))
-    exporting.check_paths(path, target, output)
+    exporting.check_export(path, target, output, None if calibration is None else str(calibration))
     source = _source(data, path)
     dataset = open_dataset(source)
     calibrating = None

@@ -22,7 +22,7 @@ from alexnet_keras.cli.options import (
 CONTENTS = {
     "dense": "float32",
     "pruned": "weights and positions",
-    "shared": "256 and 32 values",
+    "clustered": "256 and 32 values",
     "coded": ".alexnet archive",
     "tflite": "sparse float32",
 }
@@ -65,7 +65,7 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
         size, error = PAPER.get(name, (None, None))
         rows.append(
             (
-                f"{name:8}{CONTENTS[name]}",
+                f"{name:11}{CONTENTS[name]}",
                 f"{stage['bytes']:,}",
                 f"{stages['dense']['bytes'] / stage['bytes']:.1f}x",
                 percent(stage["top1_error"]),

@@ -46,7 +46,7 @@ from alexnet_keras.config.training import DataSource
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Images in one call of a TFLite file.  [default: 1]")
 @click.option("--output", type=click.Path(path_type=Path), help="What to write.  [default: a name beside the model]")
-@click.option("--force", is_flag=True, help="Keep an export that differs too much from the Keras model.")
+@click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
 @data_options("The data set on whose validation images both are compared.  [default: the data set of the run]")
 @json_option
 def export(
@@ -68,7 +68,7 @@ def export(
     source = data_source(lambda: api.data_of(path), data, split=split, **folders)
     calibrating = DataSource(name=calibration, **folders) if calibration else None
     load_tensorflow()
-    from alexnet_keras.export.compare import NUM_IMAGES
+    from alexnet_keras.export.parity import NUM_IMAGES
 
     result = api.export(path, data=source, calibration=calibrating, **options)
     if as_json:

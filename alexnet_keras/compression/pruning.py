@@ -1,4 +1,4 @@
-"""Pruning by magnitude (Han, Pool, Tran and Dally 2015): a kernel's smallest weights become zero and stay zero."""
+"""Set the smallest weights of each kernel to zero, and keep them there (Han, Pool, Tran and Dally 2015)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from keras import ops
 
 from alexnet_keras.config.layer_names import split_tower
 
-# Share of the weights that the paper keeps of AlexNet (Han, Mao and Dally 2015, table 4).
+# Fractions of AlexNet's weights that the paper keeps (Han, Mao and Dally 2015, table 4).
 PAPER_KEPT = {
     "conv1": 0.84,
     "conv2": 0.38,
@@ -23,21 +23,17 @@ PAPER_KEPT = {
 
 
 def kernels(model: keras.Model) -> dict[str, tuple[str, Any]]:
-    """Layer -> its name in the paper and its kernel; the towers' `conv2a` and `conv2b` are both the paper's `conv2`."""
-    found = {}
-    for layer in model.layers:
-        stem, _ = split_tower(layer.name)
-        if stem in PAPER_KEPT:
-            found[layer.name] = (stem, layer.kernel)
-    return found
+    """Layer -> its name in the paper and its kernel; `conv2a` and `conv2b` are both the paper's `conv2`."""
+    named = ((layer, split_tower(layer.name)[0]) for layer in model.layers)
+    return {layer.name: (name, layer.kernel) for layer, name in named if name in PAPER_KEPT}
 
 
 def prune(model: keras.Model, kept: Mapping[str, float]) -> None:
-    """Zero all but the largest weights of every kernel, by their magnitude.
+    """Set all but the largest weights of each kernel to zero, by magnitude.
 
     Args:
-        model: an AlexNet; changed in place.
-        kept: share of the weights to keep by the layer's name in the paper, as `PAPER_KEPT` has it.
+        model: an AlexNet; its weights are changed in place.
+        kept: the layer's name in the paper -> the fraction of its weights to keep, as in `PAPER_KEPT`.
     """
     for name, kernel in kernels(model).values():
         weights = np.array(kernel.numpy())
@@ -48,15 +44,15 @@ def prune(model: keras.Model, kept: Mapping[str, float]) -> None:
 
 
 def freeze_zeros(model: keras.Model) -> None:
-    """Let what is zero in a kernel stay zero through the steps of any optimizer."""
+    """Keep the zeros of each kernel at zero during training with any optimizer."""
     for _, kernel in kernels(model).values():
         kernel.constraint = ZerosStay(kernel)
 
 
 class ZerosStay(keras.constraints.Constraint):
-    """Keeps the zeros that a variable has when this is made.
+    """Keep the zeros that a variable has at construction.
 
-    A pass that reads a byte and four of each weight and writes four: of a step of 64 images, about a twentieth.
+    Each step reads five bytes and writes four for each weight, about a twentieth of a step of 64 images.
     """
 
     def __init__(self, variable: Any) -> None:

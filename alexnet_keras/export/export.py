@@ -1,16 +1,19 @@
-"""Every format that a model leaves in, each compared with the Keras model before it gets its name."""
+"""Write a model in another format, and keep the file only if it passes the parity check."""
 
 import dataclasses
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
-from alexnet_keras.data.dataset import DataSet
-from alexnet_keras.export import onnx, saved_model, tflite
-from alexnet_keras.export.calibration import training_images
-from alexnet_keras.export.compare import BOUNDS, check_parity
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.export import saved_model, tflite
+from alexnet_keras.export.calibration import CALIBRATED, calibration_images
+from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
 from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor
 from alexnet_keras.model.loading import load_model
@@ -20,24 +23,17 @@ from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 
-REPORT = "export.json"  # beside the exports: file name -> what was measured of it
-QUANTIZATIONS = {
-    "saved_model": ("none",),
-    "tflite": tflite.QUANTIZATIONS,
-    "onnx": onnx.QUANTIZATIONS,
-    "keras": ("none",),
-}
-SUFFIXES = {"saved_model": "", "tflite": ".tflite", "onnx": ".onnx", "keras": ".keras"}
+REPORT = "export.json"  # beside the exports: file name -> its parity check
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What to write.
+    """The format to write and its options.
 
     Attributes:
         format: `saved_model`, `tflite`, `onnx` or `keras`.
-        quantize: one of the format's `QUANTIZATIONS`.
-        batch_size: images a call of a TFLite file; other formats take any number.
+        quantize: one of the quantizations of the format in `FORMATS`.
+        batch_size: images in one call of a TFLite file, 1 if `None`; other formats take any number.
 
     Raises:
         OptionError: there is no such format, it has no such quantization or batch size, or it needs a package that is
@@ -49,52 +45,98 @@ class Target:
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in QUANTIZATIONS:
-            raise OptionError(f"There is no format {self.format!r}; choose from {', '.join(QUANTIZATIONS)}.")
-        known = QUANTIZATIONS[self.format]
-        if self.quantize not in known:
-            raise OptionError(f"--quantize {self.quantize}: the format {self.format} has only {', '.join(known)}.")
-        if self.batch_size is not None and self.format != "tflite":
-            raise OptionError(f"--batch-size {self.batch_size}: the format {self.format} takes batches of any size.")
-        if self.format == "onnx":
-            onnx.check_installed()
+        if self.format not in FORMATS:
+            raise OptionError(f"There is no `format` {self.format!r}; choose from {', '.join(FORMATS)}.")
+        form = FORMATS[self.format]
+        if self.quantize not in form.quantizations:
+            raise OptionError(
+                f"The format {self.format} has no `quantize` {self.quantize!r}; choose from "
+                f"{', '.join(form.quantizations)}."
+            )
+        if self.batch_size is not None and not form.fixed_batch_size:
+            raise OptionError(
+                f"`batch_size` {self.batch_size} has no effect: the format {self.format} takes batches of any size; "
+                "leave it out."
+            )
+        for package in form.packages:
+            if importlib.util.find_spec(package) is None:
+                raise OptionError(
+                    f"The format {self.format} needs the package {package!r}; install it with "
+                    f"`pip install 'alexnet-keras[{self.format}]'`."
+                )
 
     @property
     def calibrated(self) -> bool:
-        """Whether pictures tell it the range of each layer's activations."""
-        return self.quantize in tflite.CALIBRATED
+        """Whether the export needs calibration images."""
+        return self.quantize in CALIBRATED
 
     def default_path(self, model: Path) -> Path:
-        """Beside the model: `saved_model`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
+        """A path beside the model: `saved_model`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
         if self.format == "saved_model":
             return model.parent / "saved_model"
         ending = "export" if self.format == "keras" else self.quantize
-        return model.with_name(f"{model.stem}{'' if ending == 'none' else '-' + ending}{SUFFIXES[self.format]}")
+        return model.with_name(f"{model.stem}{'' if ending == 'none' else '-' + ending}{FORMATS[self.format].suffix}")
 
 
-def check_paths(model: Path, target: Target, output: Path) -> None:
-    """Refuse what cannot work, before the data are read and the conversion takes its time.
+@dataclass(frozen=True)
+class Format:
+    """An export format.
+
+    Attributes:
+        suffix: suffix of the file; "" for a folder.
+        quantizations: the quantizations that the format has.
+        write: writes a model to a path for a target, with calibration images if the target needs them.
+        fixed_batch_size: whether a file takes one batch size only.
+        packages: optional packages that write and check the format; the extra of the format's name installs them.
+    """
+
+    suffix: str
+    quantizations: tuple[str, ...]
+    write: Callable[[keras.Model, Path, Target, Split | None], None]
+    fixed_batch_size: bool = False
+    packages: tuple[str, ...] = ()
+
+
+def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None) -> None:
+    tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images)
+
+
+def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None) -> None:
+    from alexnet_keras.export import onnx  # imports an optional package
+
+    onnx.write(model, path, target.quantize, images)
+
+
+FORMATS = {
+    "saved_model": Format("", ("none",), lambda model, path, *_: saved_model.write(model, path)),
+    "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True),
+    "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime")),
+    "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),
+}
+
+
+def check_export(model: Path, target: Target, output: Path, calibration: str | None) -> None:
+    """Check what can be checked before the data is read and the model converted.
+
+    Args:
+        model, target, output: as of `export`.
+        calibration: the name of the calibration data, if it was given.
 
     Raises:
-        OptionError: `output` has the wrong suffix.
+        OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
         InputError: `model` is no `.keras` file, `output` exists or cannot be written, or the export.json beside it is
             damaged.
     """
     if model.suffix != ".keras":
-        raise InputError(f"{model} is no Keras model; exports start from a run or a .keras file.")
-    suffix = SUFFIXES[target.format]
+        raise InputError(f"{model} is no Keras model; export a run or a .keras file.")
+    if calibration is not None and not target.calibrated:
+        raise OptionError(
+            f"`calibration` {calibration} has no effect: only `quantize` {' and '.join(CALIBRATED)} are calibrated; "
+            "leave it out."
+        )
+    suffix = FORMATS[target.format].suffix
     atomic_files.check_output(output, (suffix,) if suffix else ())
     _read_report(output.parent)
-
-
-def check_calibration(target: Target, calibration: str | None) -> None:
-    """Refuse pictures to calibrate what needs none.
-
-    Raises:
-        OptionError: so it is.
-    """
-    if calibration is not None and not target.calibrated:
-        raise OptionError(f"--calibration {calibration}: only --quantize {' and '.join(tflite.CALIBRATED)} use it.")
 
 
 def export(
@@ -105,63 +147,51 @@ def export(
     calibration: DataSet | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Write a model in another format, and prove on real pictures that it is as good.
+    """Write a model in another format, and compare it with the Keras model on validation images.
 
     Args:
         model: a `.keras` file.
-        target: what to write.
-        output: where; beside it, export.json gets an entry of its name.
-        dataset: with the model's classes. Its validation pictures are compared on, up to 500, evenly spaced.
-        calibration: whose training pictures calibrate a target that needs it; `dataset` if left out.
-        force: whether an export that is out of bounds is kept.
+        target: the format and its options.
+        output: the file or folder to write; the export.json beside it gets an entry of its name.
+        dataset: data with the model's classes; up to 500 of its validation images are compared.
+        calibration: data whose training images calibrate the target if it needs them; `dataset` by default.
+        force: whether to keep an export that fails the parity check.
 
     Returns:
-        What export.json says of it, with its `path`.
+        The entry of export.json, and `path`.
 
     Raises:
-        OptionError: the target needs no calibration, and was given one, or `output` has the wrong suffix.
-        InputError: `output` exists or cannot be written; `model` cannot be read or knows other
-            classes; there are too few pictures to calibrate.
-        RunError: the export is out of bounds; nothing is left of it.
+        OptionError: as `check_export`.
+        InputError: as `check_export`; or `model` cannot be read or has other classes than `dataset`, there are too few
+            calibration images, an image cannot be read, or the disk is full.
+        RunError: the export fails the parity check; nothing is kept of it.
     """
-    check_paths(model, target, output)
-    check_calibration(target, None if calibration is None else calibration.name)
+    check_export(model, target, output, None if calibration is None else calibration.name)
     source = load_model(model)
     original = from_keras(source)
     check_classes(original, dataset)
-    calibrating = calibration or dataset
-    images = training_images(calibrating) if target.calibrated else None
-
-    def write(path: Path) -> None:
-        if target.format == "tflite":
-            size = target.batch_size or 1
-            tflite.write(source, path, target.quantize, batch_size=size, images=images)
-        elif target.format == "onnx":
-            onnx.write(source, path, target.quantize, images)
-        elif target.format == "saved_model":
-            saved_model.write(source, path)
-        else:
-            source.save(path)
-
+    calibration = (calibration or dataset) if target.calibrated else None
+    images = None if calibration is None else calibration_images(calibration)
+    form = FORMATS[target.format]
     try:
         with atomic_files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
-                write(partial)
-            result = check_parity(original, load_predictor(partial), dataset.validation)
-            shortcomings = result.shortcomings(BOUNDS[target.quantize])
+                form.write(source, partial, target, images)
+            parity = check_parity(original, load_predictor(partial), dataset.validation)
+            shortcomings = parity.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:
                 raise RunError(
-                    f"{output.name} is not as good as its Keras model on {result.num_images} pictures: "
-                    f"{'; '.join(shortcomings)}. Nothing was kept; --force would."
+                    f"{output.name} fails the parity check with its Keras model on {parity.num_images} images: "
+                    f"{'; '.join(shortcomings)}. It was removed; keep it with `force=True`."
                 )
             size = bytes_of(partial)
         entry = {
             **dataclasses.asdict(target),
-            "batch_size": target.batch_size or (1 if target.format == "tflite" else None),
+            "batch_size": target.batch_size or (1 if form.fixed_batch_size else None),
             "bytes": size,
-            **result.to_dict(),
+            **parity.to_dict(),
             "shortcomings": shortcomings,
-            "calibration": calibrating.name if target.calibrated else None,
+            "calibration": None if calibration is None else calibration.name,
             "provenance": provenance(describe()),
         }
         atomic_files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
@@ -171,14 +201,14 @@ def export(
 
 
 def _read_report(folder: Path) -> dict[str, Any]:
-    """What export.json says of the exports that are still there.
+    """The entries of export.json whose exports still exist.
 
     Raises:
-        InputError: it is damaged.
+        InputError: export.json is damaged.
     """
     report = folder / REPORT
     try:
         entries = atomic_files.read_json(report) if report.exists() else {}
     except InputError as error:
-        raise InputError(f"{report} is damaged; remove it, and exports begin another.") from error
+        raise InputError(f"{report} is damaged; remove it, and the next export writes a new one.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}

@@ -1,4 +1,4 @@
-"""Response normalization in operators that TFLite has for 8-bit integers."""
+"""Response normalization from operators that TFLite has for 8-bit integers."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from alexnet_keras.model.response_normalization import (
 
 
 class IntegerNormalization(keras.layers.Layer):
-    """The same function as a response normalization, in six operators with integer kernels.
+    """A response normalization in six operators with integer kernels.
 
-    `a * exp(-beta * log(k + scale * sum a ** 2))`: the window's sum is a fully connected layer with ones along the
-    diagonal or, within a map, a convolution of each map with ones, and k its bias; logarithm and exponential are tables
-    of 256 entries. TFLite's own operator and its square are float32 only, and its reciprocal root takes 200 times as
-    long as a table.
+    It computes `a * exp(-beta * log(k + scale * sum a ** 2))`. The sum over the window is a matrix multiplication with
+    a band matrix or, for a spatial window, a depthwise convolution with ones; k is its bias. TFLite computes logarithm
+    and exponential by tables of 256 entries. TFLite's own normalization and square need float32, and its reciprocal
+    square root takes 200 times as long as a table.
 
     Args:
-        formula: the constants.
+        formula: the constants of the normalization.
     """
 
     def __init__(self, formula: Formula, **kwargs: Any) -> None:
@@ -41,11 +41,11 @@ class IntegerNormalization(keras.layers.Layer):
 
 
 def with_integer_operators(model: keras.Model) -> keras.Model:
-    """The same network over the same weights, every operator of which TFLite can compute in integers."""
-    return keras.models.clone_model(model, clone_function=_replace)
+    """Return the same network over the same weights, with every normalization as an `IntegerNormalization`."""
 
+    def replace(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, LocalResponseNormalization | SpatialResponseNormalization):
+            return IntegerNormalization(layer.formula, name=layer.name)
+        return layer
 
-def _replace(layer: keras.layers.Layer) -> keras.layers.Layer:
-    if isinstance(layer, LocalResponseNormalization | SpatialResponseNormalization):
-        return IntegerNormalization(layer.formula, name=layer.name)
-    return layer
+    return keras.models.clone_model(model, clone_function=replace)

@@ -1,6 +1,5 @@
-"""ONNX files for onnxruntime, in float32 and 8 bits."""
+"""ONNX files for onnxruntime, in float32 and in 8 bits. This module needs the extra `onnx`."""
 
-import importlib.util
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,73 +8,62 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
-from alexnet_keras.inference.predictor import class_names
+from alexnet_keras.inference.predictor import class_names, input_size
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
 from alexnet_keras.model.response_normalization import (
     LocalResponseNormalization,
     SpatialResponseNormalization,
     window_weights,
 )
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError
 
 OPSET = 17
-IR_VERSION = 8  # the one of that opset, so that older runtimes read the file too
-QUANTIZATIONS = ("none", "int8")
-
-
-def check_installed() -> None:
-    """Refuse to export what cannot be written and checked here.
-
-    Raises:
-        OptionError: a package of the extra `onnx` is missing.
-    """
-    for package in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
-            raise OptionError(f"The format onnx needs the package {package!r}; pip install 'alexnet-keras[onnx]'.")
+IR_VERSION = 8  # the version that belongs to the opset, so that older runtimes can read the file
 
 
 def write(model: keras.Model, path: Path, quantize: str = "none", images: Split | None = None) -> None:
     """Write an ONNX file with the class names and the range of the input in its metadata.
 
-    It takes `images` (B, H, W, 3) float32, 0..255, any B, and returns `probabilities` (B, classes) float32.
+    The file takes `images` (B, H, W, 3) float32 RGB, 0..255, for any B, and returns `probabilities` (B, classes)
+    float32.
 
     Args:
         model: a classifier of this package.
-        path: the file.
-        quantize: `none` for float32; `int8` for 8-bit weights and activations, in the form of quantize and dequantize
-            operators around the others, of which onnxruntime makes integer kernels.
-        pictures: to calibrate `int8` on.
+        path: the file to write.
+        quantize: `none`: float32; `int8`: 8-bit weights and activations, as quantize and dequantize operators around
+            the others, which onnxruntime fuses into integer kernels.
+        images: calibration images for `int8`.
 
     Raises:
-        InputError: the network has a layer that ONNX has no form for here.
+        InputError: the network has a layer that has no ONNX form here.
     """
-    import onnx
-
     network = Graph(model).build()
     properties = {"class_names": json.dumps(class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
-    onnx.helper.set_model_props(network, {**properties, "quantize": quantize})
+    helper.set_model_props(network, {**properties, "quantize": quantize})
     onnx.checker.check_model(network, full_check=True)
     if quantize == "none":
         onnx.save(network, str(path))
         return
-    from onnxruntime import quantization
+    from onnxruntime import quantization  # only 8-bit files need it
 
     assert images is not None
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
         onnx.save(network, str(whole))
-        del network  # a quarter of a gigabyte
+        del network  # frees a quarter of a gigabyte
         quantization.quant_pre_process(whole, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(
             prepared,
             path,
-            _reader(calibration.batches(images, model.input_shape[1])),
+            _reader(calibration.batches(images, input_size(model))),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,  # beside int8 weights three times as fast as int8 is
+            activation_type=quantization.QuantType.QUInt8,  # with int8 weights three times as fast as int8 activations
             weight_type=quantization.QuantType.QInt8,
         )
     onnx.checker.check_model(str(path))
@@ -92,7 +80,7 @@ def _reader(batches: Iterator[np.ndarray]) -> Any:
 
 
 class Graph:
-    """The layers of a network, one after the other, as ONNX operators on `(B, channels, height, width)`.
+    """The layers of a network as ONNX operators on `(B, channels, height, width)`.
 
     Args:
         model: a classifier of this package.
@@ -102,56 +90,47 @@ class Graph:
         self.model = model
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
-        self.names: dict[int, str] = {}  # of a Keras tensor, by its identity
 
     def build(self) -> Any:
-        """The `ModelProto`.
+        """Return the `ModelProto`.
 
         Raises:
             InputError: a layer has no form in `FORMS`.
         """
-        from onnx import TensorProto, helper
-
-        shape = self.model.input_shape
-        self.names[id(self.model.inputs[0])] = self.add("Transpose", ["images"], "channels_first", perm=[0, 3, 1, 2])
+        names = {id(self.model.inputs[0]): self.add("Transpose", ["images"], "channels_first", perm=[0, 3, 1, 2])}
         for layer in self.model.layers[1:]:
-            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
             form = next((form for kind, form in FORMS.items() if isinstance(layer, kind)), None)
             if form is None:
-                raise InputError(f"The layer {layer.name!r}, a {type(layer).__name__}, has no ONNX form here.")
-            output = form(self, layer, [self.names[id(tensor)] for tensor in inputs])
-            self.names[id(layer.output)] = output
+                raise InputError(
+                    f"The layer {layer.name!r}, a {type(layer).__name__}, has no ONNX form; export to tflite instead."
+                )
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+            output = form(self, layer, [names[id(tensor)] for tensor in inputs])
+            names[id(layer.output)] = output
         self.nodes.append(helper.make_node("Identity", [output], ["probabilities"], "probabilities"))
+        (_, *image_shape), (_, classes) = self.model.input_shape, self.model.output_shape
         graph = helper.make_graph(
             self.nodes,
             self.model.name,
-            [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", *shape[1:]])],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", self.model.output_shape[1]])],
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", *image_shape])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
             self.weights,
         )
         opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="alexnet-keras")
 
     def add(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        """An operator's output, which has its name."""
-        from onnx import helper
-
+        """Add an operator and return the name of its output, which is the operator's name."""
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
         return name
 
-    def constant(self, values: Any, name: str) -> str:
-        from onnx import numpy_helper
-
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
+    def constant(self, values: Any, name: str, dtype: type = np.float32) -> str:
+        """Add a constant and return its name."""
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
         return name
 
-    def integers(self, values: list[int], name: str) -> str:
-        from onnx import numpy_helper
-
-        self.weights.append(numpy_helper.from_array(np.array(values, np.int64), f"{name}/integers"))
-        return f"{name}/integers"
-
     def activate(self, layer: keras.layers.Layer, x: str) -> str:
+        """Add the activation of a layer after the tensor `x`, and return the name of the result."""
         operator = ACTIVATIONS[keras.activations.serialize(layer.activation)]
         return self.add(operator, [x], f"{layer.name}/{operator.lower()}") if operator else x
 
@@ -180,10 +159,10 @@ def _dense(graph: Graph, layer: keras.layers.Dense, inputs: list[str]) -> str:
 
 
 def _normalization(graph: Graph, layer: Any, inputs: list[str]) -> str:
-    """Written out: onnxruntime's operator takes longer than all convolutions.
+    """Normalize with elementary operators, because onnxruntime's own operator takes longer than all convolutions.
 
-    The window's sum is a 1x1 convolution of the squares with ones along the diagonal or, within a map, a convolution of
-    each map with ones; its bias is k.
+    The sum over the window is a 1x1 convolution of the squares with a band matrix or, for a spatial window, a depthwise
+    convolution with ones; its bias is k.
     """
     formula, channels = layer.formula, layer.input.shape[-1]
     window = window_weights(formula, channels)
@@ -200,7 +179,7 @@ def _normalization(graph: Graph, layer: Any, inputs: list[str]) -> str:
     if formula.beta != 0.75:
         beta = graph.constant(formula.beta, f"{layer.name}/beta")
         return graph.add("Div", [*inputs, graph.add("Pow", [energy, beta], f"{layer.name}/power")], layer.name)
-    root = graph.add("Sqrt", [energy], f"{layer.name}/root")  # two roots are quicker than a power
+    root = graph.add("Sqrt", [energy], f"{layer.name}/root")  # two square roots are faster than a power
     power = graph.add("Mul", [root, graph.add("Sqrt", [root], f"{layer.name}/fourth_root")], f"{layer.name}/power")
     return graph.add("Div", [*inputs, power], layer.name)
 
@@ -220,13 +199,14 @@ def _activation(graph: Graph, layer: keras.layers.Activation, inputs: list[str])
 
 def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, inputs: list[str]) -> str:
     (top, bottom), (left, right) = layer.padding
-    return graph.add("Pad", [*inputs, graph.integers([0, 0, top, left, 0, 0, bottom, right], layer.name)], layer.name)
+    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], f"{layer.name}/pads", np.int64)
+    return graph.add("Pad", [*inputs, pads], layer.name)
 
 
 def _tower_channels(graph: Graph, layer: TowerChannels, inputs: list[str]) -> str:
     half = layer.output.shape[-1]
     indices = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
-    bounds = [graph.integers(value, f"{layer.name}/{name}") for name, value in indices.items()]
+    bounds = [graph.constant(value, f"{layer.name}/{name}", np.int64) for name, value in indices.items()]
     return graph.add("Slice", [*inputs, *bounds], layer.name)
 
 

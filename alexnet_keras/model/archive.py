@@ -45,13 +45,13 @@ class Sizes:
     Attributes:
         dense: four bytes for each weight.
         pruned: four bytes for each nonzero weight, and its distance from the one before.
-        shared: the index of its value, in as few bits as possible, instead of the four bytes; and the values.
+        clustered: the index of its value, in as few bits as possible, instead of the four bytes; and the values.
         coded: the whole file.
     """
 
     dense: int
     pruned: int
-    shared: int
+    clustered: int
     coded: int
 
 
@@ -65,7 +65,7 @@ def write(model: keras.Model, path: Path) -> Sizes:
     """
     entries: list[dict[str, Any]] = []
     streams: list[bytes] = []
-    dense = pruned = shared = 0
+    dense = pruned = clustered = 0
     for variable in model.weights:
         array = np.asarray(variable.numpy(), np.float32)
         parts = _encode(array)
@@ -74,12 +74,12 @@ def write(model: keras.Model, path: Path) -> Sizes:
         streams += coded
         dense += array.nbytes
         if len(parts) == 1:
-            pruned, shared = pruned + array.nbytes, shared + array.nbytes
+            pruned, clustered = pruned + array.nbytes, clustered + array.nbytes
         else:
             values, distances, indices = map(len, parts)
             bits = max(1, (values // array.itemsize - 1).bit_length())
             pruned += 4 * indices + distances
-            shared += values + (bits * indices + 7) // 8 + distances
+            clustered += values + (bits * indices + 7) // 8 + distances
     header = json.dumps({"config": keras.saving.serialize_keras_object(model), "weights": entries}).encode()
     content = b"".join([LENGTH.pack(len(header)), header, *streams])
     with atomic_files.appear_whole(path) as partial:
@@ -89,7 +89,7 @@ def write(model: keras.Model, path: Path) -> Sizes:
                 raise RunError(
                     f"{path} was not written, because {given.path} has other bits when it is read back. Check the disk."
                 )
-    return Sizes(dense, pruned, shared, path.stat().st_size)
+    return Sizes(dense, pruned, clustered, path.stat().st_size)
 
 
 def read(path: Path) -> keras.Model:

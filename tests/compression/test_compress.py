@@ -1,4 +1,4 @@
-"""Compression of a run: every stage, going on after any moment, and what is refused."""
+"""Compression of a run: the stages, resuming, and refused input."""
 
 import dataclasses
 import shutil
@@ -12,6 +12,7 @@ from alexnet_keras.compression import compress
 from alexnet_keras.compression.pruning import PAPER_KEPT, kernels
 from alexnet_keras.config import recipes
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
@@ -59,17 +60,17 @@ def test_what_a_compression_leaves(finished):
     run, report = finished
     assert {path.name for path in run.glob("*model*")} == {"model.keras", "model.alexnet", "model-pruned.tflite"}
     stages = report["stages"]
-    assert list(stages) == ["dense", "pruned", "shared", "coded", "tflite"]
+    assert list(stages) == ["dense", "pruned", "clustered", "coded", "tflite"]
     assert stages["coded"]["bytes"] == (run / "model.alexnet").stat().st_size
     assert stages["tflite"]["bytes"] == (run / "model-pruned.tflite").stat().st_size
-    assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["shared"]["bytes"]
+    assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["clustered"]["bytes"]
     assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
         validation = open_dataset(data_of(run / "model.keras")).validation
         assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
 
 
-def test_weights_are_pruned_and_shared(finished):
+def test_weights_are_pruned_and_clustered(finished):
     run, report = finished
     for layer, (name, kernel) in kernels(archive.read(run / "model.alexnet")).items():
         weights = kernel.numpy()
@@ -96,43 +97,62 @@ def test_a_finished_compression_is_replaced_only_when_asked(finished, tmp_path):
         assert words in result.out
 
 
-@pytest.mark.parametrize("moment", ["retraining", "coding"])
-def test_a_stopped_compression_goes_on(moment, run, monkeypatch):
-    calls, original = [], {"retraining": compress._save, "coding": tflite.write}[moment]
+def test_a_stopped_compression_resumes(run, monkeypatch):
+    def stop(owner, name, call):
+        """Run the command, and stop it in a call of a function."""
+        calls, original = [], getattr(owner, name)
 
-    def stop(*arguments, **options):
-        calls.append(moment)
-        if len(calls) == (3 if moment == "retraining" else 1):  # pruned, after epoch 1, after epoch 2
-            raise Interrupted("SIGINT", 2)
-        return original(*arguments, **options)
+        def wrapper(*arguments, **options):
+            calls.append(name)
+            if len(calls) == call:
+                raise Interrupted("SIGINT", 2)
+            return original(*arguments, **options)
 
-    owner, name = (compress, "_save") if moment == "retraining" else (tflite, "write")
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, stop)
-        result = cli("compress", run, "--epochs", 2)
-    assert result.code == 130
-    assert "Stopped by SIGINT. What is done is kept; the same command goes on." in result.err
-    assert atomic_files.read_json(run / "compression.json")["epoch"] == (1 if moment == "retraining" else 2)
-    assert "was begun with" in only_error(cli("compress", run, "--epochs", 3))
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, wrapper)
+            result = cli("compress", run, "--epochs", 2)
+        assert result.code == 130
+        assert "Stopped by SIGINT. Finished steps are kept; the same command resumes." in result.err
+        return result, atomic_files.read_json(run / "compression.json")
+
+    _, record = stop(compress._Compression, "_save_model", 3)  # after pruning, epoch 1 and epoch 2
+    assert (record["done"], record["epoch"]) == (["measure", "prune"], 1)
+    assert "has the settings" in only_error(cli("compress", run, "--epochs", 3))
+    result, record = stop(tflite, "write", 1)
+    assert (record["done"], record["epoch"]) == (["measure", "prune", "retrain", "encode"], 2)
+    assert "epoch 2/2" in result.err
+    assert "epoch 1/2" not in result.err
     result = cli("compress", run, "--epochs", 2, "--json")
     assert result.code == 0, result.err
-    assert ("epoch 2/2" in result.err) == (moment == "retraining")
-    assert "epoch 1/2" not in result.err
-    assert list(result.json["stages"]) == ["dense", "pruned", "shared", "coded", "tflite"]
+    assert result.err.startswith("tflite: top-1 error ")
+    assert list(result.json["stages"]) == ["dense", "pruned", "clustered", "coded", "tflite"]
+    assert result.json["stages"]["clustered"]["top1_error"] == result.json["stages"]["tflite"]["top1_error"]
     assert not (run / "model-pruned.keras").exists()
+
+
+@pytest.mark.parametrize(("pruned", "done"), [(True, ["measure", "prune"]), (False, [])])
+def test_a_compression_that_version_0_1_0_began_resumes(pruned, done, tmp_path):
+    settings = compress.Settings(kept=0.12, epochs=5, source=DataSource(name="shapes"))
+    values = {"settings": dataclasses.asdict(settings), "epoch": 3, "errors": {"dense": {}}}
+    atomic_files.write_json(tmp_path / "compression.json", values)
+    if pruned:
+        (tmp_path / "model-pruned.keras").touch()
+    record = compress.Record.open(tmp_path, settings)
+    assert (record.done, record.epoch, record.errors) == (done, 3, {"dense": {}})
 
 
 def test_what_cannot_be_compressed(run, tmp_path):
     assert "is no run with config.json and model.keras" in only_error(cli("compress", tmp_path, "--data", "shapes"))
     message = only_error(cli("compress", run, "--data", "shapes"))
-    assert "knows other classes than shapes has" in message
-    with pytest.raises(OptionError, match="kept must be above 0 and at most 1, got 0"):
+    assert "has other classes than shapes" in message
+    with pytest.raises(OptionError, match="`kept` must be above 0 and at most 1, got 0"):
         compress.Settings(kept=0.0, epochs=1, source=data_of(run / "model.keras"))
-    assert cli("compress", run, "--epochs", -1).code == 2
-    assert "epochs must not be negative, got -1" in cli("compress", run, "--epochs", -1).err
+    result = cli("compress", run, "--epochs", -1)
+    assert result.code == 2
+    assert only_error(result) == "Error: --epochs must be 0 or more, got -1."
 
 
-def test_training_anew_clears_it(finished, tmp_path):
+def test_overwriting_a_run_removes_its_compression(finished, tmp_path):
     run = shutil.copytree(finished[0], tmp_path / "run")
     run_folder.clear(run)
     assert not [path for path in run.iterdir() if "model" in path.name or "compression" in path.name]

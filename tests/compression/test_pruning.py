@@ -1,4 +1,4 @@
-"""What pruning takes away is the smallest, and stays away."""
+"""Pruning removes the smallest weights, and they stay removed."""
 
 import keras
 import numpy as np
@@ -48,7 +48,7 @@ def test_zeros_stay_through_training_and_the_rest_moves(policy, tiny):
         assert (after != before[layer]).any(), layer
 
 
-def test_a_saved_model_knows_nothing_of_it(model, tmp_path):
+def test_a_saved_model_has_no_constraint(model, tmp_path):
     prune(model, PAPER_KEPT)
     freeze_zeros(model)
     model.save(tmp_path / "model.keras")

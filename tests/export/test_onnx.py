@@ -1,4 +1,4 @@
-"""ONNX files: that each layer is what it was, and what they carry."""
+"""ONNX files have the layers of their model and the right metadata."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from alexnet_keras.export import onnx as exports
-from alexnet_keras.export.export import Target
+from alexnet_keras.export.export import FORMATS, Target
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import Predictions
@@ -23,7 +23,7 @@ from alexnet_keras.system.errors import InputError, OptionError
 @pytest.fixture(scope="module")
 def files(trained, dataset, tmp_path_factory):
     folder, network = tmp_path_factory.mktemp("onnx"), load_model(trained)
-    paths = {quantize: folder / f"{quantize}.onnx" for quantize in exports.QUANTIZATIONS}
+    paths = {quantize: folder / f"{quantize}.onnx" for quantize in FORMATS["onnx"].quantizations}
     for quantize, path in paths.items():
         exports.write(network, path, quantize, dataset.train)
     return paths
@@ -84,7 +84,7 @@ def test_a_layer_without_a_form_is_named(tmp_path):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.UpSampling2D(name="up")(inputs)
     model = keras.Model(inputs, Predictions(name="predictions")(keras.layers.Flatten()(x)))
-    with pytest.raises(InputError, match="The layer 'up', a UpSampling2D, has no ONNX form here"):
+    with pytest.raises(InputError, match="The layer 'up', a UpSampling2D, has no ONNX form; export to tflite instead"):
         exports.write(model, tmp_path / "m.onnx")
 
 
@@ -98,7 +98,8 @@ def test_logits_become_probabilities(tiny, tmp_path):
 def test_a_missing_package_is_one_line(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        OptionError, match=r"The format onnx needs the package 'onnx'; pip install 'alexnet-keras\[onnx\]'"
+        OptionError,
+        match=r"The format onnx needs the package 'onnx'; install it with .pip install 'alexnet-keras\[onnx\]'",
     ):
         Target(format="onnx")
 
