@@ -218,7 +218,11 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
             "--batch-size 4 has no effect: the format onnx takes batches of any size",
         ),
         (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only are calibrated"),
-        (["--format", "tflite", "--calibration", "nonsense"], 2, "--calibration nonsense has no effect: only --quantize int8 and"),
+        (
+            ["--format", "tflite", "--calibration", "nonsense"],
+            2,
+            "--calibration nonsense has no effect: only --quantize int8 and",
+        ),
         (
             ["--format", "tflite", "--quantize", "int8", "--calibration", "nonsense"],
             2,
