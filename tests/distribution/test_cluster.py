@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from support import ROOT
 from support.processes import assert_same_training, command
 from support.processes import train as train_alone
@@ -123,6 +124,16 @@ def test_a_port_that_is_taken_is_named():
         cluster = Cluster((f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"), 0)
         with pytest.raises(InputError, match="127.0.0.1:[0-9]+ cannot be listened at .*; choose another port"):
             rendezvous.gather(cluster, 1)
+
+
+@pytest.mark.parametrize(("message", "name"), [("on /job:worker/task:1", r" \(b:2\)"), ("", "")])
+def test_an_error_of_tensorflow_names_the_lost_worker(message, name):
+    cluster = Cluster(("a:1", "b:2"), 0)
+    lost = f"Another worker of this training is lost{name}; start all workers again with `resume=True`"
+    with pytest.raises(RunError, match=lost), rendezvous.noticing_loss(cluster):
+        raise tf.errors.UnavailableError(None, None, message)
+    with pytest.raises(tf.errors.UnavailableError), rendezvous.noticing_loss(None):
+        raise tf.errors.UnavailableError(None, None, message)
 
 
 def test_a_signal_stops_a_waiting_worker(folder, tmp_path):
