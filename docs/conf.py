@@ -28,6 +28,8 @@ source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["attrs_inline", "dollarmath"]
 myst_heading_anchors = 3
 
+default_role = "literal"  # docstrings write `code` as Markdown does
+
 html_theme = "furo"
 html_title = "alexnet-keras"
 
@@ -42,7 +44,20 @@ napoleon_use_ivar = True
 def setup(app: Any) -> None:
     """Replace the markers of generated tables when a page is read."""
     app.connect("source-read", _fill)
+    app.connect("autodoc-process-docstring", _indent_programs, priority=1)
 
 
 def _fill(app: Any, page: str, source: list[str]) -> None:
     source[0] = fill(source[0])
+
+
+def _indent_programs(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Turn the fenced programs of a docstring into reStructuredText, for which indentation marks a program."""
+    inside = False
+    for index, line in enumerate(lines):
+        if line.strip().startswith("```"):
+            inside = not inside
+            lines[index] = ".. code-block:: python\n" if inside else ""
+        elif inside:
+            lines[index] = f"    {line}"
+    lines[:] = "\n".join(lines).split("\n")
