@@ -12,6 +12,7 @@ from alexnet_keras.config import citations
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.variants import ARCHITECTURES
 
+MACHINE = "recipe architecture data_dir manual_dir split steps_per_epoch seed precision deterministic".split()
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 
@@ -39,14 +40,14 @@ def constants() -> str:
 
 
 def recipes() -> str:
-    """Every recipe with its docstring and the fields that differ from the defaults of a configuration."""
+    """Every recipe with its docstring and its fields, without those that depend on the machine."""
     sections = []
     for name, function in RECIPES.items():
         config = function()
         rows = [
             (f"`{field.name}`", _text(getattr(config, field.name)))
             for field in dataclasses.fields(config)
-            if field.name not in ("recipe", "architecture")
+            if field.name not in MACHINE
         ]
         rows.insert(0, ("variant", f"`{config.architecture.name}`"))
         words = "\n".join(line.strip() for line in (function.__doc__ or "").strip().splitlines())
