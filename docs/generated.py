@@ -12,7 +12,17 @@ from alexnet_keras.config import citations
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.variants import ARCHITECTURES
 
-MACHINE = "recipe architecture data_dir manual_dir split steps_per_epoch seed precision deterministic".split()
+MACHINE = [
+    "recipe",
+    "architecture",
+    "data_dir",
+    "manual_dir",
+    "split",
+    "steps_per_epoch",
+    "seed",
+    "precision",
+    "deterministic",
+]
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 
