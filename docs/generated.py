@@ -57,7 +57,7 @@ def recipes() -> str:
         rows = [
             (f"`{field.name}`", _text(getattr(config, field.name)))
             for field in dataclasses.fields(config)
-            if field.name not in MACHINE
+            if field.name not in LEFT_OUT
         ]
         rows.insert(0, ("variant", f"`{config.architecture.name}`"))
         words = "\n".join(line.strip() for line in (function.__doc__ or "").strip().splitlines())
