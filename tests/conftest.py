@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: small data, one short run, and one trained network of a few channels."""
+"""Fixtures for several rooms: small data sets, one short run and one trained network with few channels."""
 
 import os
 
@@ -51,19 +51,19 @@ def tiny_architecture() -> Architecture:
 
 @pytest.fixture
 def tiny() -> Architecture:
-    """The paper's network with a few maps: its layers, and none of its weight."""
+    """The layers of the paper's network with few channels."""
     return tiny_architecture()
 
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory) -> DataSet:
-    """Colours, with enough training pictures to calibrate an export."""
+    """A data set of colours with enough training images to calibrate an export."""
     return open_dataset(str(draw_folder(tmp_path_factory.mktemp("dataset") / "colours", train=8)))
 
 
 @pytest.fixture(scope="session")
 def trained(dataset, tmp_path_factory) -> Path:
-    """The `.keras` file of a tiny network for 67 pixels that knows the colours apart."""
+    """The `.keras` file of a tiny network for 67 pixels that classifies the colours without errors."""
     keras.utils.set_random_seed(0)
     architecture = dataclasses.replace(tiny_architecture(), dropout=0)
     model = AlexNet(architecture, classes=3, input_shape=(67, 67, 3), class_names=CLASS_NAMES)
@@ -78,14 +78,18 @@ def trained(dataset, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def model(trained, tmp_path) -> Path:
-    """The same in a folder of its own."""
+    """A copy of `trained` in its own folder."""
     return Path(shutil.copy(trained, tmp_path / "model.keras"))
 
 
 @pytest.fixture(scope="session")
 def summaries() -> dict[str, list[LayerSummary]]:
-    """The layers of every variant at its full width, which takes a second or two to build."""
-    return {name: summarize(AlexNet(name)) for name in ARCHITECTURES}
+    """The layers of every variant at its full width."""
+    found = {}
+    for name in ARCHITECTURES:
+        found[name] = summarize(AlexNet(name))
+        gc.collect()  # one network at a time: each takes 250 MB
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom, on little data."""
+"""The notebook runs from top to bottom on a small data set."""
 
 from pathlib import Path
 

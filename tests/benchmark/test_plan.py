@@ -1,4 +1,4 @@
-"""What a dry run counts, against arithmetic; what it measures is there and positive."""
+"""A dry run: its counts follow arithmetic, and its measurements are positive."""
 
 import re
 
@@ -18,7 +18,7 @@ def test_imagenet_need_not_be_there(tmp_path):
     assert (plan["train_images"], plan["validation_images"]) == (1_281_167, 50_000)
     assert plan["steps"] == 90 * plan["steps_per_epoch"] == 90 * 160_146  # 1,281,167 / 8, rounded up
     assert plan["images"] == 115_305_030
-    # conv1 to fc8 with 8 maps in two towers; conv1's input needs no gradient
+    # conv1 to fc8 with 8 channels in two towers; conv1's input needs no gradient
     conv1 = 55 * 55 * 363 * 8
     others = 27 * 27 * 25 * 4 * 8 + 13 * 13 * 9 * (8 + 4 + 4) * 8 + 36 * 8 * 16 + 16 * 16 + 16 * 1000
     training, forward = 2 * (2 * conv1 + 3 * others), 2 * (conv1 + others)

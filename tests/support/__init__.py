@@ -1,4 +1,4 @@
-"""What tests of several rooms share: data that they draw themselves, and the command line in this process."""
+"""Helpers of tests in several rooms: drawn data sets, and the command line in this process."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 def draw_folder(root: Path, train: int = 4, val: int = 3, size: tuple[int, int] = (72, 64)) -> Path:
-    """A folder of pictures whose classes are colours: `train` and `val` pictures a class."""
+    """Draw a folder of images whose classes are colours, with `train` and `val` images for each class."""
     random = np.random.RandomState(0)
     for split, count in (("train", train), ("val", val)):
         for label, name in enumerate(CLASS_NAMES):
@@ -31,7 +31,7 @@ def draw_folder(root: Path, train: int = 4, val: int = 3, size: tuple[int, int] 
 
 
 def cli(*arguments: object) -> SimpleNamespace:
-    """Run the command line in this process: exit code, both outputs, and the JSON of standard output if it is any."""
+    """Run the command line in this process; return its exit code, both outputs and the JSON of standard output."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -43,7 +43,7 @@ def cli(*arguments: object) -> SimpleNamespace:
 
 
 def only_error(result: SimpleNamespace) -> str:
-    """The one line that a failed command left on standard error."""
+    """Return the one line that a failed command printed on standard error."""
     lines = [line for line in result.err.splitlines() if line]
     assert len(lines) == 1, result.err
     assert lines[0].startswith("Error: ")

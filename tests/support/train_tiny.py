@@ -2,7 +2,7 @@
 
     python tests/support/train_tiny.py FOLDER '{"epochs": 2, "keywords": {"devices": "cpu:2"}, "run": ...}'
 
-Prints one line of JSON: losses and errors of the epochs, the evaluation, and the run. With `stop_after`, the process
+It prints one line of JSON: the history of the epochs and the evaluation. With `stop_after`, the process
 stops itself with SIGTERM after so many training steps, and ends with exit code 143.
 """
 
