@@ -34,18 +34,15 @@ def test_train_prints_what_to_do_next(folder, tmp_path):
     assert (config.seed, config.steps_per_epoch, config.momentum) == (3, 1, 0.8)
 
 
-def test_json_of_train(folder, tmp_path):
-    result = begin(folder, tmp_path / "run", "--seed", 4, "--json")
-    assert result.json["run"] == str(tmp_path / "run")
-    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
-    assert evaluation["top1_error"] == result.json["top1_error"]
-
-
-def test_the_seed_decides_the_losses(folder, tmp_path):
+def test_json_of_train_and_the_seed(folder, tmp_path):
     losses = {}
     for seed in (3, 4):
-        assert begin(folder, tmp_path / str(seed), "--seed", seed).code == 0
-        losses[seed] = run_folder.read_history(tmp_path / str(seed))[0]["loss"]
+        run = tmp_path / str(seed)
+        result = begin(folder, run, "--seed", seed, "--json")
+        assert result.json["run"] == str(run)
+        evaluation = json.loads((run / "evaluation.json").read_text())
+        assert evaluation["top1_error"] == result.json["top1_error"]
+        losses[seed] = run_folder.read_history(run)[0]["loss"]
     assert losses[3] != losses[4]
 
 
