@@ -47,7 +47,8 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     The method is that of Han, Mao and Dally (2015).
 
     The run then also holds model.alexnet, which predict and evaluate read, and the sparse model-pruned.tflite. If the
-    compression was stopped, the same command continues it. If you omit RUN, the newest run in saved_models/.
+    compression was stopped, the same command continues it. Without RUN, the command uses the newest
+    run in saved_models/.
     """
     run = run or api.newest_run()
     source = data_source(lambda: api.data_of(run / "model.keras"), **where)

@@ -38,7 +38,8 @@ from alexnet_keras.cli.options import (
 def evaluate(model: Path | None, crops: str, as_json: bool, **where: Any) -> None:
     """Measure the top-1 and top-5 error of MODEL on validation images.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; if you omit it, the newest run in saved_models/.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
+    Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)
     source = data_source(lambda: api.data_of(path), **where)

@@ -61,7 +61,8 @@ def export(
 ) -> None:
     """Write MODEL in another format and compare the export with it on validation images.
 
-    MODEL is a run or a .keras; if you omit it, the newest run in saved_models/.
+    MODEL is a run or a .keras.
+    Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)
     folders = {"data_dir": data_dir, "manual_dir": manual_dir}

@@ -32,8 +32,8 @@ from alexnet_keras.config.variants import ARCHITECTURES, architecture
 def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
     """Print the layers, output shapes and parameters of MODEL or of a variant.
 
-    For a variant, also print each of its constants with its source. MODEL is a run or a .keras; if you omit it, the
-    newest run in saved_models/.
+    For a variant, also print each of its constants with its source. MODEL is a run or a .keras.
+    Without MODEL, the command uses the newest run in saved_models/.
     """
     given = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_variants)) if value]
     if len(given) > 1:

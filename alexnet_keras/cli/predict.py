@@ -26,7 +26,8 @@ from alexnet_keras.system.errors import InputError
 def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     """Print the most probable classes of each IMAGE.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet; if you omit it, the newest run in saved_models/.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
+    Without MODEL, the command uses the newest run in saved_models/.
     """
     named = arguments[0].is_dir() or arguments[0].suffix in api.MODEL_SUFFIXES
     path = api.find_model(arguments[0] if named else None)

@@ -37,7 +37,10 @@ def weights() -> None:
 )
 @json_option
 def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json: bool) -> None:
-    """Convert PATH (.caffemodel, torchvision's .pth, .safetensors, .npz or .h5) to a .keras file."""
+    """Convert a file of trained weights to a .keras file.
+
+    PATH is a .caffemodel, a .pth of torchvision, a .safetensors, a .npz or a .h5.
+    """
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()
     from alexnet_keras.data.sources import imagenet
@@ -63,9 +66,11 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A .npz or .safetensors file to write.")
 @json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
-    """Write the weights of MODEL, a run or a .keras, as conv1/kernel, conv1/bias and so on, with joined towers.
+    """Write the weights of MODEL, a run or a .keras, with joined towers.
 
-    If you omit MODEL, the newest run in saved_models/.
+    The arrays are named conv1/kernel, conv1/bias and so on.
+
+    Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
