@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,22 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     run = run or api.newest_run()
     source = data_source(lambda: api.data_of(run / "model.keras"), **where)
     load_tensorflow()
-    from alexnet_keras.compression.compress import ARCHIVE, PAPER, Settings
+    from alexnet_keras.compression.compress import ARCHIVE, Settings
     from alexnet_keras.compression.compress import compress as compress_run
 
     report = compress_run(run, Settings(kept=kept, epochs=epochs, source=source), overwrite)
     if as_json:
         click.echo(json.dumps({"run": str(run), **report}))
         return
-    stages, paper_bytes = report["stages"], PAPER["dense"][0]
+    show_stages(report["stages"])
+    click.echo("Next:")
+    click.echo(f"  alexnet-keras evaluate {shlex.quote(str(run / ARCHIVE))}")
+
+
+def show_stages(stages: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print the size and the errors after each stage, beside the results of the paper."""
+    from alexnet_keras.compression.compress import PAPER
+
     rows: list[tuple[str, ...]] = [("stage", "bytes", "smaller", "val error", "top-5 val error", "paper", "error")]
     for name, stage in stages.items():
         size, error = PAPER.get(name, (None, None))
@@ -71,11 +80,9 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
                 f"{stages['dense']['bytes'] / stage['bytes']:.1f}x",
                 percent(stage["top1_error"]),
                 percent(stage["top5_error"]),
-                "" if size is None else f"{paper_bytes / size:.0f}x",
+                "" if size is None else f"{PAPER['dense'][0] / size:.0f}x",
                 "" if error is None else percent(error),
             )
         )
     print_table(rows)
     click.echo("The columns 'paper' and 'error' are the results of Han et al. on ImageNet.")
-    click.echo("Next:")
-    click.echo(f"  alexnet-keras evaluate {shlex.quote(str(run / ARCHIVE))}")
