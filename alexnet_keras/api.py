@@ -4,6 +4,7 @@ Modules that need TensorFlow are imported when a function is called.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,7 +195,7 @@ def evaluate(model: Any, data: str | Path | DataSource | None = None, crops: int
 
     Args:
         model: folder of a run, a model file of any format, or a Keras model of this package.
-        data: the data set, as in `train`; `None` for the data set of the run in which the model lies.
+        data: the data set, as in `train`; `None` for the data set of the model's run.
         crops: 1 for the central crop; 10 for the average over the ten crops of section 4.1 of the paper.
 
     Returns:
@@ -291,7 +292,7 @@ def export(
     target = exporting.Target(format=format, quantize=quantize, batch_size=batch_size)
     if not isinstance(model, str | Path):
         if output is None or data is None:
-            raise OptionError("A Keras model lies in no run; name `output` and `data`.")
+            raise OptionError("A model in memory does not belong to a run; name `output` and `data`.")
         import tempfile
 
         with tempfile.TemporaryDirectory() as folder:
@@ -309,7 +310,8 @@ def export(
         try:
             calibrating = open_dataset(_source(calibration))
         except OptionError as error:
-            raise OptionError(str(error).replace("data", "calibration", 1)) from error
+            message = re.sub("`data`|--data", "`calibration`", str(error), count=1)
+            raise OptionError(message) from error
     elif target.calibrated and in_run(path) and data_of(path).name != source.name:
         calibrating = open_dataset(data_of(path))
     return exporting.export(path, target, output, dataset, calibrating, force)
@@ -352,24 +354,24 @@ def find_model(path: Path | None) -> Path:
 
 
 def in_run(model: Path) -> bool:
-    """Whether a model file lies in the folder of a run."""
+    """Return whether a model file is in the folder of a run."""
     from alexnet_keras.training.run_folder import CONFIG
 
     return (model.parent / CONFIG).is_file()
 
 
 def data_of(model: Path) -> DataSource:
-    """Return the data set of the run in whose folder a model file lies.
+    """Return the data set of the run to which a model file belongs.
 
     Raises:
-        OptionError: the model lies in no run.
+        OptionError: the model is not in the folder of a run.
         InputError: the configuration of the run is damaged.
     """
     from alexnet_keras.training.run_folder import CONFIG
 
     values = atomic_files.read_json(model.parent / CONFIG) if in_run(model) else {}
     if not isinstance(values.get("data"), str):
-        raise OptionError(f"The model {model} lies in no run, so its data set is not known; name it with `data`.")
+        raise OptionError(f"The model {model} is not in the folder of a run; name its data set with `data`.")
     where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
     return DataSource(name=values["data"], **where)
 
@@ -380,7 +382,7 @@ def _source(data: str | Path | DataSource | None, model: Any = None) -> DataSour
     if data is not None:
         return DataSource(name=str(data))
     if not isinstance(model, str | Path):
-        raise OptionError("A model in memory lies in no run, so its data set is not known; name it with `data`.")
+        raise OptionError("A model in memory does not belong to a run; name its data set with `data`.")
     return data_of(find_model(Path(model)))
 
 

@@ -88,7 +88,7 @@ def test_evaluate_takes_runs_files_and_models(result, folder):
     assert alexnet_keras.evaluate(str(result.run / "model.keras"), folder) == expected
     assert alexnet_keras.evaluate(result.model, DataSource(name=str(folder))) == expected
     assert alexnet_keras.evaluate(result.run, crops=10).crops == 10
-    with pytest.raises(OptionError, match="A model in memory lies in no run, .*; name it with `data`"):
+    with pytest.raises(OptionError, match="A model in memory does not belong to a run; name its data set with `data`"):
         alexnet_keras.evaluate(result.model)
     with pytest.raises(OptionError, match="There is no model absent"):
         alexnet_keras.evaluate("absent")
@@ -119,11 +119,11 @@ def test_export_writes_beside_the_model_or_elsewhere(result, folder, tmp_path):
     report = alexnet_keras.export(result.model, "tflite", tmp_path / "model.tflite", quantize="float16", data=folder)
     assert report["bytes"] == (tmp_path / "model.tflite").stat().st_size
     assert alexnet_keras.load_model(result.run / "model-export.keras").count_params() == result.model.count_params()
-    with pytest.raises(OptionError, match="A Keras model lies in no run; name `output` and `data`."):
+    with pytest.raises(OptionError, match="A model in memory does not belong to a run; name `output` and `data`."):
         alexnet_keras.export(result.model, "tflite")
     with pytest.raises(OptionError, match="There is no format 'pdf'"):
         alexnet_keras.export(result.run, "pdf")
-    with pytest.raises(OptionError, match="calibration"):
+    with pytest.raises(OptionError, match="`calibration` no_such_data"):
         alexnet_keras.export(result.run, "tflite", tmp_path / "x.tflite", quantize="int8", calibration="no_such_data")
 
 

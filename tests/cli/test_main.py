@@ -213,7 +213,7 @@ def test_what_lies_outside_a_run_needs_a_data_set(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("alone.keras").symlink_to(run / "model.keras")
     result = cli("evaluate", "alone.keras")
-    assert "alone.keras lies in no run, so its data set is not known; name it with --data" in only_error(result)
+    assert "alone.keras is not in the folder of a run; name its data set with --data" in only_error(result)
     assert result.code == 2
     result = cli("predict", run)
     assert "but no image; name an image after it" in only_error(result)

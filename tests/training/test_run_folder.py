@@ -96,5 +96,5 @@ def test_what_lies_in_a_run_knows_its_data(tmp_path):
     assert data_of(tmp_path / "run" / "model.tflite") == DataSource(name="shapes")
     for content in ({}, {"data": {"train": 1}}):  # a config.json of somebody else
         atomic_files.write_json(tmp_path / run_folder.CONFIG, content)
-        with pytest.raises(OptionError, match="alone.keras lies in no run, so its data set is not known"):
+        with pytest.raises(OptionError, match="alone.keras is not in the folder of a run"):
             data_of(tmp_path / "alone.keras")
