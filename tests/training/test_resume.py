@@ -275,7 +275,15 @@ def test_a_loss_that_is_not_finite_is_exit_code_1(folder, tmp_path, monkeypatch,
     small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
     monkeypatch.setitem(recipes.RECIPES, "quickstart", lambda: small)
     result = cli(
-        "train", "--data", folder, "--run", tmp_path / "run", "--learning-rate", "1e30", "--set", "schedule=steps"
+        "train",
+        "--data",
+        folder,
+        "--run",
+        tmp_path / "run",
+        "--learning-rate",
+        "1e30",
+        "--set",
+        "schedule=steps:boundaries=2",
     )
     assert result.code == 1
     assert "Error: " in result.err.splitlines()[-1]
