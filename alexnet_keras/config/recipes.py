@@ -1,6 +1,7 @@
-"""Whole, named configurations: a recipe is a function, a run changes what differs from machine to machine.
+"""Recipes: complete, named training configurations, with the source of each number.
 
-No network was ever trained on full ImageNet here: what the docstrings call published was measured by others.
+The docstrings tell apart errors that others published and errors that were measured with this code, which was never
+trained on the whole of ImageNet.
 """
 
 import dataclasses
@@ -10,16 +11,16 @@ from typing import Any
 from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
-from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.errors import check
 
 
 def original() -> TrainConfig:
-    """The run of the 2012 source code that the paper reports: network 145, without the search for it.
+    """Network 145 of the 2012 source code, whose run the paper reports.
 
-    Published: 40.7% top-1 and 18.2% top-5 error on ILSVRC-2012's validation pictures with ten views (the log at the end
-    of `layer-params-145.cfg`; the paper's table 2). Measured here: the network, its rule and its events against NumPy;
-    no training of it. It differs from its source in that a mean colour is subtracted, not a mean image, and in that
-    every image of a batch has a crop and a mirror of its own.
+    Published: 40.7% top-1 and 18.2% top-5 error on ILSVRC-2012's validation images with ten crops (the log at the end
+    of `layer-params-145.cfg`; table 2 of the paper). Measured here: the network, the update rule and its events agree
+    with NumPy; it was not trained. Unlike the source, it subtracts a mean colour instead of a mean image, and crops and
+    flips every image of a batch independently.
     """
     return TrainConfig(
         recipe="original",
@@ -44,11 +45,11 @@ def original() -> TrainConfig:
 
 
 def paper() -> TrainConfig:
-    """The paper's run, as far as the paper describes it.
+    """The run that the paper describes.
 
-    Published: 40.7% top-1 and 18.2% top-5 error on ILSVRC-2012's validation pictures with ten views (table 2); on
-    ILSVRC-2010 37.5% and 17.0% (table 1). Measured here: speed, and the network against NumPy; no training of it. The
-    judgement of when the error "stopped improving" was a person's; `Plateau` says what stands in for it.
+    Published: 40.7% top-1 and 18.2% top-5 error on ILSVRC-2012's validation images with ten crops (table 2); on
+    ILSVRC-2010 37.5% and 17.0% (table 1). Measured here: speed, and that the network agrees with NumPy; it was not
+    trained. The authors decided by hand when the error "stopped improving"; `Plateau` replaces their judgement.
     """
     return TrainConfig(
         recipe="paper",
@@ -67,11 +68,11 @@ def paper() -> TrainConfig:
 
 
 def caffe() -> TrainConfig:
-    """`bvlc_alexnet`.
+    """The model `bvlc_alexnet` of Caffe.
 
-    Published: 42.9% top-1 and 19.8% top-5 error with the central crop, its best snapshot (its readme.md). Measured
-    here: the network against NumPy; no training of it. It differs from its source in that a mean colour is subtracted,
-    not a mean image.
+    Published: 42.9% top-1 and 19.8% top-5 error with the central crop, for the best snapshot (readme.md of the model).
+    Measured here: the network agrees with NumPy; it was not trained. Unlike the source, it subtracts a mean colour
+    instead of a mean image.
     """
     return TrainConfig(
         recipe="caffe",
@@ -89,12 +90,11 @@ def caffe() -> TrainConfig:
 
 
 def owt() -> TrainConfig:
-    """What torchvision calls `alexnet`, as its reference scripts train it.
+    """The model `alexnet` of torchvision, with the settings of its reference scripts.
 
     Published: 43.48% top-1 and 20.93% top-5 error with the central crop (`AlexNet_Weights.IMAGENET1K_V1`). Measured
-    here: the network against NumPy; no training of it. It differs from its source in the crops, which are of 224 out of
-    256 pixels there as here but also of changing scale and aspect there; in biases, which decay there; and in velocity,
-    which there does not carry the rate.
+    here: the network agrees with NumPy; it was not trained. Unlike the source, it crops 224 of 256 pixels without
+    changing scale and aspect ratio, biases do not decay, and the velocity contains the learning rate.
     """
     return TrainConfig(
         recipe="owt",
@@ -112,11 +112,11 @@ def owt() -> TrainConfig:
 
 
 def batchnorm() -> TrainConfig:
-    """AlexNet with batch normalization, of cvjena (Simon, Rodner, Denzler, arXiv:1612.01452).
+    """The AlexNet with batch normalization of Simon, Rodner and Denzler (arXiv:1612.01452).
 
-    Published: 39.9% top-1 and 18.1% top-5 error with the central crop. Measured here: the network against NumPy; no
-    training of it. It differs from its source in that the pixels are normalized by their mean and 64, not by batches,
-    and in that the mean and variance of a step are those of all 256 images, there of 128.
+    Published: 39.9% top-1 and 18.1% top-5 error with the central crop. Measured here: the network agrees with NumPy;
+    it was not trained. Unlike the source, it normalizes the pixels with their mean and 64 instead of batch statistics,
+    and computes the statistics of a step over 256 images instead of 128.
     """
     return TrainConfig(
         recipe="batchnorm",
@@ -134,19 +134,19 @@ def batchnorm() -> TrainConfig:
 
 
 def quickstart() -> TrainConfig:
-    """The paper's network, trained from scratch on thousands of images instead of a million, in minutes.
+    """The network of the paper, trained from scratch on thousands of images within minutes.
 
-    Two towers, local response normalization and dropout as in the paper. Not as in the paper: He's initial weights, a
-    warm-up and a cosine, because 90 epochs of waiting for the plateau are not to be had. Measured here, on two cores:
-    1.2% top-1 error on `shapes` after 6 epochs, 21.0% and 21.9% on Imagenette after 14 (saved_models/README.md).
+    Two towers, local response normalization and dropout are those of the paper. The initial weights (He), the warm-up
+    and the cosine are not: the schedule of the paper needs 90 epochs. Measured here, on two cores: 1.2% top-1 error on
+    `shapes` after 6 epochs; 21.0% and 21.9%, two runs, on Imagenette after 14 (saved_models/README.md).
     """
     return TrainConfig(
         recipe="quickstart",
         # He, Zhang, Ren, Sun 2015: with the paper's 0.01 the loss stays at ln(classes) for long
         architecture=dataclasses.replace(ARCHITECTURES["paper"], initializer="he_normal"),
         epochs=6,  # minutes on two cores for `shapes`
-        batch_size=64,  # with label smoothing it took a prototype's 23.4% on Imagenette to 21.0%
-        learning_rate=0.02,  # twice the paper's: pixels are divided by 64
+        batch_size=64,  # measured with label smoothing on Imagenette: 21.0% instead of 23.4% error
+        learning_rate=0.02,  # twice that of the paper, because pixels are divided by 64
         schedule=Cosine(warmup_epochs=1),  # Goyal et al. 2017, section 2.2
         bias_learning_rate_multiplier=1.0,  # the paper, section 5: "an equal learning rate for all layers"
         label_smoothing=0.1,  # Szegedy et al. 2016, section 7
@@ -154,26 +154,23 @@ def quickstart() -> TrainConfig:
 
 
 def transfer() -> TrainConfig:
-    """Trained convolutions and a new, smaller classifier, for thousands of images instead of a million.
+    """Trained convolutions and a new, smaller classifier, for thousands of images.
 
-    Needs `--weights`. All layers learn, from random crops. With `--freeze conv5` the convolutions keep their weights,
-    and what they make of central crops and of their mirror images is computed once: an epoch then takes seconds, and
-    the error is larger. Measured here, with the convolutions of Caffe's `bvlc_alexnet`, on Imagenette after five
-    epochs: 6.8% top-1 error on central crops with all layers learning, 8.1% with frozen ones at half the rate
-    (saved_models/README.md, which has what else was tried).
+    It needs `weights`. All layers learn from random crops. If `freeze` is `conv5`, the convolutions keep their weights
+    and their features of each image are computed once: an epoch takes seconds, and the error is larger. Measured here
+    with the convolutions of `bvlc_alexnet` on Imagenette after five epochs, top-1 error of central crops: 6.8% if all
+    layers learn, 8.1% if the convolutions are frozen, at half the learning rate (saved_models/README.md).
     """
     return TrainConfig(
         recipe="transfer",
-        architecture=architecture(
-            "caffe", hidden_units=(512, 512)
-        ),  # 4,096 would be most of the weights for few images
+        architecture=architecture("caffe", hidden_units=(512, 512)),  # 4,096 have too many weights for few images
         epochs=5,  # measured so far
         batch_size=64,  # as quickstart
-        learning_rate=0.002,  # pixels are not divided, so features reach 300: a rate of 0.01 diverged on frozen ones
+        learning_rate=0.002,  # features reach 300 without division of the pixels: 0.01 diverged
         schedule=Cosine(),
         bias_learning_rate_multiplier=1.0,  # as quickstart
         label_smoothing=0.1,  # as quickstart
-        cache_features=True,  # where layers are frozen
+        cache_features=True,  # if layers are frozen
     )
 
 
@@ -183,17 +180,16 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 
 
 def recipe(name: str, epochs: int | None = None) -> TrainConfig:
-    """The configuration of a named recipe.
+    """Look up a recipe by its name.
 
     Args:
         name: a name in `RECIPES`.
-        epochs: another length; what happens after so many epochs moves in proportion.
+        epochs: another number of epochs; events at an epoch move in proportion.
 
     Raises:
-        OptionError: no recipe has this name.
+        OptionError: there is no such recipe.
     """
-    if name not in RECIPES:
-        raise OptionError(f"There is no recipe {name!r}; choose from {', '.join(RECIPES)}.")
+    check(name in RECIPES, f"`recipe` {name!r} is unknown; choose from {', '.join(RECIPES)}.")
     config = RECIPES[name]()
     return config if epochs is None else _stretched(config, epochs)
 
@@ -213,16 +209,16 @@ def _stretched(config: TrainConfig, epochs: int) -> TrainConfig:
 
 
 def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> TrainConfig:
-    """A recipe with another network, at the size of image that it was made for.
+    """Change the network of a configuration, and the image size to the one that the network was designed for.
 
     Args:
-        config: the recipe's.
-        variant: a name of `ARCHITECTURES`, or `None` for the recipe's own. Initial weights that the recipe chose in
-            place of its variant's stay the recipe's: small data need them in every variant.
+        config: the configuration, for example of a recipe.
+        variant: a name in `ARCHITECTURES`, or `None` to keep the variant. An initializer that the configuration chose
+            instead of that of its variant is kept, because small data sets need it in every variant.
         **changes: fields of `Architecture` with other values.
 
     Raises:
-        OptionError: there is no such variant, no such field, or the value is out of its range.
+        OptionError: there is no such variant or field, or a value is out of its range.
     """
     network = config.architecture
     if variant is not None:

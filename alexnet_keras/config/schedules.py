@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run, as data. Standard library only."""
+"""Schedules of the learning rate, as data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ from alexnet_keras.system.errors import check
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """Up from 0 in a straight line, then down to 0 along half a cosine.
+    """A linear warm-up from 0, then half a cosine down to 0.
 
     Attributes:
-        warmup_epochs: how long the rate rises, at most a quarter of the run.
+        warmup_epochs: epochs of warm-up, limited to a quarter of the run.
     """
 
     name: ClassVar[str] = "cosine"
     warmup_epochs: float = 0.0
 
     def __post_init__(self) -> None:
-        check(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, got {self.warmup_epochs}.")
+        check(self.warmup_epochs >= 0, f"`warmup_epochs` must not be negative, got {self.warmup_epochs}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plateau:
-    """The paper's (section 5): divided when the validation error stops improving, three times, then the run stops.
+    """The schedule of the paper (section 5): divide the learning rate when the validation error stops improving.
 
-    The paper divides by 10 and leaves the judgement to a person; patience and threshold stand in for the person.
+    The authors decided by hand when the error had stopped improving; patience and threshold replace their judgement.
 
     Attributes:
-        divide_by: what the rate is divided by.
-        reductions: how often; when the error stops improving once more, training stops.
-        patience: epochs without improvement that count as "stopped".
-        threshold: fall of the top-1 error, a fraction, that counts as improvement.
+        divide_by: the divisor.
+        reductions: the number of divisions. When the error stops improving after the last one, training stops.
+        patience: epochs without improvement after which the learning rate is divided.
+        threshold: decrease of the top-1 error, a fraction, that counts as an improvement.
     """
 
     name: ClassVar[str] = "plateau"
@@ -42,10 +42,10 @@ class Plateau:
     threshold: float = 0.001
 
     def __post_init__(self) -> None:
-        check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
-        check(self.reductions >= 0, f"reductions must not be negative, got {self.reductions}.")
-        check(self.patience >= 1, f"patience must be at least 1, got {self.patience}.")
-        check(0 <= self.threshold < 1, f"threshold must be in [0, 1), got {self.threshold}.")
+        check(self.divide_by > 1, f"`divide_by` must be larger than 1, got {self.divide_by}.")
+        check(self.reductions >= 0, f"`reductions` must not be negative, got {self.reductions}.")
+        check(self.patience >= 1, f"`patience` must be at least 1, got {self.patience}.")
+        check(0 <= self.threshold < 1, f"`threshold` must be in [0, 1), got {self.threshold}.")
 
 
 BOUNDARIES_2012 = (25.0, 51.0, 79.0)  # layer-params-145.cfg: of a run of 91 epochs
@@ -53,11 +53,11 @@ BOUNDARIES_2012 = (25.0, 51.0, 79.0)  # layer-params-145.cfg: of a run of 91 epo
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """Divided at given epochs.
+    """Division at given epochs.
 
     Attributes:
-        boundaries: epochs, rising, whose first step has the lower rate; 25 means after 25 epochs.
-        divide_by: what the rate is divided by at each.
+        boundaries: increasing epochs; 25 divides before the first step after 25 epochs.
+        divide_by: the divisor at each boundary.
     """
 
     name: ClassVar[str] = "steps"
@@ -68,14 +68,14 @@ class Steps:
         rising = all(low < high for low, high in zip(self.boundaries, self.boundaries[1:], strict=False))
         check(
             rising and all(boundary > 0 for boundary in self.boundaries),
-            f"boundaries must be rising numbers of epochs, got {self.boundaries}.",
+            f"`boundaries` must be increasing numbers of epochs, got {self.boundaries}.",
         )
-        check(self.divide_by > 1, f"divide_by must be larger than 1, got {self.divide_by}.")
+        check(self.divide_by > 1, f"`divide_by` must be larger than 1, got {self.divide_by}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """Down to 0 in a straight line: Caffe's `poly` with a power of 1."""
+    """A straight line down to 0, which Caffe calls `poly` with a power of 1."""
 
     name: ClassVar[str] = "linear"
 
@@ -86,12 +86,12 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {kind.name: kind for kind in (Co
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRate:
-    """A layer whose weights leave the schedule.
+    """A layer whose weights leave the schedule at an epoch.
 
     Attributes:
-        epoch: after which it begins; 67 means after 67 epochs.
-        layer: its name, without its tower.
-        rate: of its weights from then on; at 0 the layer is frozen, biases too.
+        epoch: the number of epochs before it; 67 means after 67 epochs.
+        layer: the name of the layer, without a tower.
+        rate: the learning rate of the weights from then on; 0 freezes the layer, biases included.
     """
 
     epoch: float
@@ -99,17 +99,17 @@ class LayerRate:
     rate: float
 
     def __post_init__(self) -> None:
-        check(self.epoch >= 0, f"The epoch of a layer's rate must not be negative, got {self.epoch}.")
-        check(self.rate >= 0, f"A layer's rate must not be negative, got {self.rate} for {self.layer}.")
+        check(self.epoch >= 0, f"`layer_rates` must name epochs that are not negative, got {self.epoch}.")
+        check(self.rate >= 0, f"`layer_rates` must not be negative, got {self.rate} for {self.layer}.")
 
 
 def schedule(name: str, epochs: int) -> Schedule:
-    """The schedule that a name stands for; the 2012 boundaries of `steps` are stretched to the run's length.
+    """Create a schedule by its name; `steps` divides where the run of 2012 did, in proportion to the epochs.
 
     Raises:
-        OptionError: no schedule has this name.
+        OptionError: there is no such schedule.
     """
-    check(name in SCHEDULES, f"There is no schedule {name!r}; choose from {', '.join(SCHEDULES)}.")
+    check(name in SCHEDULES, f"`schedule` {name!r} is unknown; choose from {', '.join(SCHEDULES)}.")
     if name == Steps.name:
         return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in BOUNDARIES_2012))
     return SCHEDULES[name]()

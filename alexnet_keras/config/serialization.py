@@ -1,4 +1,4 @@
-"""Configurations as JSON values, also those that earlier versions wrote."""
+"""Configurations to and from JSON, including those of earlier versions."""
 
 import dataclasses
 import types
@@ -9,18 +9,18 @@ from typing import Any
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import check
 
-# Fields of earlier versions and the names that they have now.
+# Fields of earlier versions -> their present names
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
 REMOVED = ("jit",)  # fields of earlier versions that decide nothing any more
 
 
 def to_dict(config: TrainConfig) -> dict[str, Any]:
-    """A configuration as JSON has it; a schedule carries its name."""
+    """Convert a configuration to JSON values; its schedule has the key `name`."""
     return {**dataclasses.asdict(config), "schedule": {"name": config.schedule.name, **vars(config.schedule)}}
 
 
 def from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration that `to_dict` wrote, perhaps in a version that had fewer fields; none unknown.
+    """Read a configuration that `to_dict` of this or an earlier version wrote; fields that it lacks get their defaults.
 
     Raises:
         OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
@@ -31,15 +31,15 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def build(kind: Any, values: Any, where: str) -> Any:
-    """A value of an annotated type out of JSON's: dataclasses, unions of those that have names, tuples, scalars.
+    """Build a value of an annotated type from JSON: a scalar, a tuple, a dataclass or a union of named dataclasses.
 
     Args:
         kind: the type.
-        values: what JSON has for it.
-        where: what to call it in errors.
+        values: the JSON value.
+        where: the name of the value in errors.
 
     Raises:
-        OptionError: the two do not fit, or the dataclass refuses the values.
+        OptionError: the value does not have the type, or the dataclass rejects it.
     """
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         members = [member for member in typing.get_args(kind) if member is not type(None)]

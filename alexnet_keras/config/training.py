@@ -1,31 +1,29 @@
-"""What can be configured, as frozen dataclasses that check themselves. Standard library only."""
+"""The configuration of a data set and of a training run, as frozen dataclasses that check themselves."""
 
 import math
 from dataclasses import dataclass
 
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
 from alexnet_keras.config.schedules import LayerRate, Plateau, Schedule
 from alexnet_keras.system.errors import check
 
-IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0..255: what Caffe's models subtract, there in the order BGR
+IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
-
-
-PCA_NOISES = ("paper", "original")  # two readings of section 4.1: augmentation.colour_noise has the arithmetic
-LAYOUTS = ("replicas", "two-tower")  # of several devices: a whole network on each, or a tower
-LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
-FREEZES = ("none", "conv1", "conv2", "conv3", "conv4", "conv5")
+PCA_NOISES = ("paper", "original")  # two readings of section 4.1; data.augmentation has the arithmetic
+LAYOUTS = ("replicas", "two-tower")  # of several devices: the whole network on each, or one tower on each of two
+FREEZES = ("none", *CONVOLUTIONS)
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """A data set, and where to look for it.
+    """A data set and the folders that hold it.
 
     Attributes:
         name: `shapes`, `imagenet`, a folder, or the name of a TFDS data set.
-        data_dir: where built data sets are; `None` for the environment variable TFDS_DATA_DIR, or TFDS's own default.
-        manual_dir: where archives lie that were downloaded by hand; `None` for `downloads/manual` in `data_dir`.
+        data_dir: the folder of built data sets; `None` for the environment variable TFDS_DATA_DIR, or TFDS's default.
+        manual_dir: the folder of archives that were downloaded by hand; `None` for `downloads/manual` in `data_dir`.
         split: two splits of a TFDS data set, for training and validation, such as `train[:80%],train[80%:]`.
     """
 
@@ -40,33 +38,33 @@ class DataSource:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that decides a run, besides the data's own bytes.
+    """Everything that determines a run, except the bytes of the data.
 
     Attributes:
-        recipe: name of the recipe that this began as.
+        recipe: name of the recipe that the configuration started from.
         architecture: the network.
         data, data_dir, manual_dir, split: the data set, as in `DataSource`.
         input_size: side of the crop in pixels, 67 to 256.
-        batch_size: images a step, all devices and hosts together.
+        batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
-        steps_per_epoch: use only so many batches of each epoch's order; `None` for all of them.
-        learning_rate: the highest that the schedule reaches.
-        schedule: how the rate changes.
-        momentum, weight_decay, bias_learning_rate_multiplier: of the update rule of 2012.
-        biases_follow_schedule: whether the rate of the biases falls with that of the weights.
-        layer_rates: layers whose rate leaves the schedule at an epoch.
-        label_smoothing: share of the target that is spread over all classes, in [0, 1).
-        pca_noise: `paper`, `original` or `None`, what is done to the colours of training images.
-        pca_noise_epochs: for how many epochs; `None` for all.
-        weights: a file of trained weights to begin from, in any form that `model.read_weights` takes, or `None`. Its
-            classifier is not taken over, and so is no layer that it lacks.
-        freeze: the last convolution that keeps its weights, `conv1` to `conv5`; with it, those before. Or `none`.
-        freeze_epochs: for how many epochs; `None` for all.
-        cache_features: whether only the central crop and its mirror image are trained on while layers are frozen, so
-            that what these make of them is computed once.
-        seed: of initial weights, order, augmentation and dropout.
+        steps_per_epoch: batches per epoch; `None` for all of them.
+        learning_rate: the highest learning rate of the schedule.
+        schedule: the course of the learning rate.
+        momentum, weight_decay, bias_learning_rate_multiplier: constants of the update rule of 2012 (section 5).
+        biases_follow_schedule: whether the learning rate of the biases falls with that of the weights.
+        layer_rates: layers that leave the schedule at an epoch.
+        label_smoothing: fraction of the target that is spread over all classes, in [0, 1).
+        pca_noise: PCA colour augmentation of training images: `paper`, `original` or `None`.
+        pca_noise_epochs: number of epochs with it; `None` for all.
+        weights: a file of trained weights to start from, in any form that `model.loading.read_weights` reads, or
+            `None`. The classifier of the file is not used; layers that it lacks get initial weights.
+        freeze: the last frozen convolution, `conv1` to `conv5`; those before it are frozen too. `none` freezes none.
+        freeze_epochs: number of epochs with frozen layers; `None` for all.
+        cache_features: whether frozen layers compute the features of each image once. Training then uses the central
+            crop and its horizontal flip only.
+        seed: random seed for initialization, shuffling, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
-        deterministic: the same bits whenever the run is repeated or resumed on this hardware; slower.
+        deterministic: whether a repeated or resumed run gives the same bits on this hardware; slower.
     """
 
     recipe: str
@@ -100,43 +98,39 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs", "steps_per_epoch", "pca_noise_epochs", "freeze_epochs"):
             value = getattr(self, name)
-            check(value is None or value >= 1, f"{name} must be at least 1, got {value}.")
-        check(67 <= self.input_size <= STORED_SIZE, f"input_size must be 67 to {STORED_SIZE}, got {self.input_size}.")
+            check(value is None or value >= 1, f"`{name}` must be at least 1, got {value}.")
+        check(67 <= self.input_size <= STORED_SIZE, f"`input_size` must be 67 to {STORED_SIZE}, got {self.input_size}.")
         check(
-            math.isfinite(self.learning_rate) and self.learning_rate > 0,
-            f"learning_rate must be positive and finite, got {self.learning_rate}.",
+            0 < self.learning_rate < math.inf, f"`learning_rate` must be positive and finite, got {self.learning_rate}."
         )
-        check(0 <= self.momentum < 1, f"momentum must be in [0, 1), got {self.momentum}.")
+        for name in ("momentum", "label_smoothing"):
+            check(0 <= getattr(self, name) < 1, f"`{name}` must be in [0, 1), got {getattr(self, name)}.")
         for name in ("weight_decay", "bias_learning_rate_multiplier"):
             value = getattr(self, name)
-            check(0 <= value < math.inf, f"{name} must not be negative or infinite, got {value}.")
-        check(0 <= self.label_smoothing < 1, f"label_smoothing must be in [0, 1), got {self.label_smoothing}.")
-        check(
-            self.pca_noise in (None, *PCA_NOISES),
-            f"pca_noise must be None or one of {', '.join(PCA_NOISES)}, got {self.pca_noise!r}.",
-        )
-        check(self.freeze in FREEZES, f"freeze must be one of {', '.join(FREEZES)}, got {self.freeze!r}.")
+            check(0 <= value < math.inf, f"`{name}` must not be negative or infinite, got {value}.")
+        for name, known in (("pca_noise", (None, *PCA_NOISES)), ("freeze", FREEZES), ("precision", PRECISIONS)):
+            value = getattr(self, name)
+            check(value in known, f"`{name}` must be one of {', '.join(map(str, known))}, got {value!r}.")
         check(
             self.freeze_epochs is None or self.freeze != "none",
-            f"freeze_epochs {self.freeze_epochs} needs layers to freeze; name the last of them with freeze.",
+            f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
         )
         check(
             not (self.cache_features and self.pca_noise),
-            f"Features cannot be computed once with pca_noise {self.pca_noise!r}; choose None.",
+            f"`cache_features` computes features once, and `pca_noise` {self.pca_noise} changes the images in each "
+            "epoch; choose one of the two.",
         )
         for rate in self.layer_rates:
-            check(rate.layer in LAYERS, f"layer_rates must be of {', '.join(LAYERS)}, got {rate.layer!r}.")
+            check(rate.layer in LAYERS, f"`layer_rates` must name {', '.join(LAYERS)}, got {rate.layer!r}.")
             check(
                 self.freeze == "none" or rate.layer > self.freeze,  # conv1 < ... < conv5 < fc6, also as text
-                f"freeze {self.freeze} leaves nothing to the recipe's rate of {rate.layer}; choose another recipe.",
+                f"`freeze` {self.freeze} freezes {rate.layer}, for which the recipe has a learning rate of its own; "
+                "choose another recipe.",
             )
-        check(self.seed >= 0, f"seed must not be negative, got {self.seed}.")
-        check(
-            self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}."
-        )
+        check(self.seed >= 0, f"`seed` must not be negative, got {self.seed}.")
 
     def frozen(self, epoch: int) -> str:
-        """The last convolution that keeps its weights in an epoch, counted from 0, or `none`."""
+        """The last frozen convolution in an epoch, counted from 0, or `none`."""
         return self.freeze if self.freeze_epochs is None or epoch < self.freeze_epochs else "none"
 
     @property

@@ -48,17 +48,17 @@ ARCHITECTURES = {
 
 
 def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
-    """The architecture that a name stands for, with changes to its fields.
+    """Look up a variant by its name and change fields of it.
 
     Raises:
-        OptionError: no variant has this name, an `Architecture` has no such field, or the value is out of its range.
+        OptionError: there is no such variant or field, or a value is out of its range.
     """
     if not isinstance(variant, Architecture):
-        check(variant in ARCHITECTURES, f"There is no variant {variant!r}; choose from {', '.join(ARCHITECTURES)}.")
+        check(variant in ARCHITECTURES, f"`variant` {variant!r} is unknown; choose from {', '.join(ARCHITECTURES)}.")
         variant = ARCHITECTURES[variant]
     fields = [field.name for field in dataclasses.fields(Architecture) if field.name != "name"]
     for name in changes:
-        check(name in fields, f"A network has no {name!r}; what can be changed is {', '.join(fields)}.")
+        check(name in fields, f"There is no field {name!r}; choose from {', '.join(fields)}.")
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
     }

@@ -67,7 +67,7 @@ def test_changes_to_a_training_configuration(words, settings):
         (parse_settings, "schedule=line", "`schedule` must be one of cosine, plateau, steps, linear, got 'line'."),
         (parse_settings, "schedule=steps", "`schedule` lacks boundaries; append :NAME=VALUE for each."),
         (parse_settings, "schedule=linear:to=0", "There is no field 'to'; choose from none."),
-        (parse_settings, "schedule=plateau:patience=0", "patience must be at least 1, got 0"),
+        (parse_settings, "schedule=plateau:patience=0", "`patience` must be at least 1, got 0"),
         (parse_settings, "schedule=plateau:3", "'3' is not an assignment"),
         (parse_settings, "layer_rates=layer=conv1", "`layer_rates` lacks epoch, rate; append"),
     ],
@@ -79,7 +79,11 @@ def test_words_that_are_refused(parse, word, message):
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("momentum=1", "momentum must be in"), ("label_smoothing=1.5", "label_smoothing must"), ("seed=-1", "seed must")],
+    [
+        ("momentum=1", "`momentum` must be in"),
+        ("label_smoothing=1.5", "`label_smoothing` must"),
+        ("seed=-1", "`seed` must"),
+    ],
 )
 def test_ranges_are_checked_where_settings_are_applied(word, message):
     with pytest.raises(OptionError, match=message):

@@ -94,17 +94,20 @@ def test_another_network_keeps_what_the_recipe_chose():
     assert with_network(recipe("paper"), "caffe").architecture == ARCHITECTURES["caffe"]
     only = with_network(recipe("paper"), None, lrn_layers=())
     assert only.architecture == dataclasses.replace(ARCHITECTURES["paper"], lrn_layers=())
-    with pytest.raises(OptionError, match="There is no variant 'vgg'"):
+    with pytest.raises(OptionError, match="`variant` 'vgg' is unknown"):
         with_network(recipe("paper"), "vgg")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"freeze": "conv2"}, "freeze conv2 leaves nothing to the recipe's rate of conv1; choose another recipe"),
+        (
+            {"freeze": "conv2"},
+            "`freeze` conv2 freezes conv1, for which the recipe has a learning rate of its own; choose another recipe.",
+        ),
         (
             {"layer_rates": (LayerRate(epoch=1, layer="conv6", rate=0.0),)},
-            "layer_rates must be of conv1, .*got 'conv6'",
+            "`layer_rates` must name conv1, .*got 'conv6'",
         ),
     ],
 )
@@ -114,5 +117,5 @@ def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
 
 
 def test_an_unknown_recipe_is_named():
-    with pytest.raises(OptionError, match="There is no recipe 'fast'; choose from quickstart, original, paper, caffe"):
+    with pytest.raises(OptionError, match="`recipe` 'fast' is unknown; choose from quickstart, original, paper, caffe"):
         recipe("fast")

@@ -19,24 +19,24 @@ def test_recipes_know_their_names_and_fit_into_json(name):
 
 
 def test_an_unknown_recipe_is_an_error():
-    with pytest.raises(OptionError, match="There is no recipe 'fast'; choose from quickstart"):
+    with pytest.raises(OptionError, match="`recipe` 'fast' is unknown; choose from quickstart"):
         recipe("fast")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, got 0"),
-        ({"batch_size": -3}, "batch_size must be at least 1, got -3"),
-        ({"steps_per_epoch": 0}, "steps_per_epoch must be at least 1, got 0"),
-        ({"input_size": 66}, "input_size must be 67 to 256, got 66"),
-        ({"learning_rate": float("nan")}, "learning_rate must be positive and finite, got nan"),
-        ({"label_smoothing": 1.0}, r"label_smoothing must be in \[0, 1\), got 1.0"),
-        ({"seed": -1}, "seed must not be negative"),
-        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
-        ({"weight_decay": -0.1}, "weight_decay must not be negative or infinite, got -0.1"),
-        ({"bias_learning_rate_multiplier": float("inf")}, "bias_learning_rate_multiplier must not be .*, got inf"),
-        ({"precision": "int8"}, "precision must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
+        ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
+        ({"batch_size": -3}, "`batch_size` must be at least 1, got -3"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch` must be at least 1, got 0"),
+        ({"input_size": 66}, "`input_size` must be 67 to 256, got 66"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be positive and finite, got nan"),
+        ({"label_smoothing": 1.0}, r"`label_smoothing` must be in \[0, 1\), got 1.0"),
+        ({"seed": -1}, "`seed` must not be negative"),
+        ({"momentum": 1.0}, r"`momentum` must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -0.1}, "`weight_decay` must not be negative or infinite, got -0.1"),
+        ({"bias_learning_rate_multiplier": float("inf")}, "`bias_learning_rate_multiplier` must not be .*, got inf"),
+        ({"precision": "int8"}, "`precision` must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
     ],
 )
 def test_train_config_refuses_what_cannot_be(changes, message):
@@ -55,7 +55,7 @@ def test_every_schedule_travels_through_json(name):
 def test_steps_by_name_are_those_of_2012_stretched_to_the_run():
     assert schedule("steps", 91).boundaries == (25, 51, 79)
     assert schedule("steps", 182).boundaries == (50, 102, 158)
-    with pytest.raises(OptionError, match="There is no schedule 'line'; choose from cosine, plateau, steps, linear"):
+    with pytest.raises(OptionError, match="`schedule` 'line' is unknown; choose from cosine, plateau, steps, linear"):
         schedule("line", 91)
 
 
@@ -80,7 +80,7 @@ def damaged(values, key, value):
         ("recipe", ..., "config has no key 'recipe'"),
         ("epochs", "six", "config.epochs must be of type int, got 'six'"),
         ("epochs", True, "config.epochs must be of type int, got True"),
-        ("epochs", 0, "epochs must be at least 1, got 0"),
+        ("epochs", 0, "`epochs` must be at least 1, got 0"),
         ("architecture", [], r"config.architecture must be an object, got \[\]"),
         ("architecture.name", ..., "config.architecture has no key 'name'"),
         ("architecture.depth", 8, "config.architecture has an unknown key 'depth'"),
@@ -116,15 +116,23 @@ def test_a_run_from_before_a_switch_existed_has_its_default():
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        (Cosine, {"warmup_epochs": -1}, "warmup_epochs must not be negative, got -1"),
-        (Plateau, {"divide_by": 1}, "divide_by must be larger than 1, got 1"),
-        (Plateau, {"reductions": -1}, "reductions must not be negative, got -1"),
-        (Plateau, {"patience": 0}, "patience must be at least 1, got 0"),
-        (Plateau, {"threshold": 1.0}, r"threshold must be in \[0, 1\), got 1.0"),
-        (Steps, {"boundaries": (3, 2)}, r"boundaries must be rising numbers of epochs, got \(3, 2\)"),
-        (Steps, {"boundaries": (1,), "divide_by": 0.1}, "divide_by must be larger than 1, got 0.1"),
-        (LayerRate, {"epoch": -1, "layer": "conv1", "rate": 0.0}, "The epoch of a layer's rate must not be negative"),
-        (LayerRate, {"epoch": 1, "layer": "conv1", "rate": -0.1}, "A layer's rate must not be negative, got -0.1 for"),
+        (Cosine, {"warmup_epochs": -1}, "`warmup_epochs` must not be negative, got -1"),
+        (Plateau, {"divide_by": 1}, "`divide_by` must be larger than 1, got 1"),
+        (Plateau, {"reductions": -1}, "`reductions` must not be negative, got -1"),
+        (Plateau, {"patience": 0}, "`patience` must be at least 1, got 0"),
+        (Plateau, {"threshold": 1.0}, r"`threshold` must be in \[0, 1\), got 1.0"),
+        (Steps, {"boundaries": (3, 2)}, r"`boundaries` must be increasing numbers of epochs, got \(3, 2\)"),
+        (Steps, {"boundaries": (1,), "divide_by": 0.1}, "`divide_by` must be larger than 1, got 0.1"),
+        (
+            LayerRate,
+            {"epoch": -1, "layer": "conv1", "rate": 0.0},
+            "`layer_rates` must name epochs that are not negative, got -1",
+        ),
+        (
+            LayerRate,
+            {"epoch": 1, "layer": "conv1", "rate": -0.1},
+            "`layer_rates` must not be negative, got -0.1 for conv1",
+        ),
     ],
 )
 def test_schedules_refuse_what_cannot_be(kind, values, message):

@@ -169,7 +169,10 @@ def test_the_smallest_input_of_a_variant(variant, smallest):
         ),
         ({"classes": 0}, "`classes` must be at least 1, got 0"),
         ({"classes": 3, "class_names": ("a", "b")}, "`class_names` has 2 names for 3 classes; pass one for each class"),
-        ({"variant": "vgg"}, "There is no variant 'vgg'; choose from original, paper, caffe, caffenet, one_tower, owt"),
+        (
+            {"variant": "vgg"},
+            "`variant` 'vgg' is unknown; choose from original, paper, caffe, caffenet, one_tower, owt",
+        ),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):

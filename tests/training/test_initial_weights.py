@@ -193,10 +193,10 @@ def test_what_cannot_be_taken_over_leaves_no_folder(transfer, file, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"freeze": "fc6"}, "freeze must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
-        ({"pca_noise": "paper"}, "Features cannot be computed once with pca_noise 'paper'; choose None"),
-        ({"freeze_epochs": 0}, "freeze_epochs must be at least 1, got 0"),
-        ({"freeze": "none", "freeze_epochs": 2}, "freeze_epochs 2 needs layers to freeze; name the last of them"),
+        ({"freeze": "fc6"}, "`freeze` must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
+        ({"pca_noise": "paper"}, "`cache_features` computes features once, and `pca_noise` paper changes"),
+        ({"freeze_epochs": 0}, "`freeze_epochs` must be at least 1, got 0"),
+        ({"freeze": "none", "freeze_epochs": 2}, "`freeze_epochs` 2 needs layers to freeze; name the last of them"),
     ],
 )
 def test_configurations_that_contradict_themselves(changes, message, transfer):
@@ -214,7 +214,9 @@ def test_the_recipe_on_the_command_line(tmp_path):
     assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
     without_layers = cli("train", "--set", "freeze_epochs=2", "--run", tmp_path / "run")
     assert without_layers.code == 2
-    assert "freeze_epochs 2 needs layers to freeze; name the last of them with freeze" in only_error(without_layers)
+    assert "--freeze-epochs 2 needs layers to freeze; name the last of them with --freeze." in only_error(
+        without_layers
+    )
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
     assert result.code == 2
     assert "absent.npz is not a file; name a file of trained weights." in only_error(result)
