@@ -97,7 +97,6 @@ def AlexNet(
 
 
 Tensors = list[Any]  # what each tower sees
-MakeLayer = Callable[..., keras.layers.Layer]
 
 # The shapes at the right edge are those of the variant "paper": (B, height, width, channels of both towers).
 # fmt: off
@@ -110,9 +109,9 @@ def _convolutional_layers(net: "_Towers", x: Tensors) -> Tensors:      # (B, 227
     x = net.convolve(x, 2, kernel=5)                                   # (B, 27, 27, 256)
     x = net.normalize_and_pool(x, 2)                                   # (B, 13, 13, 256)
 
-    x = net.join_towers(x, 2)
+    x = net.join_towers(x, 2)                                          # conv3 sees the channels of both towers
     x = net.convolve(x, 3, kernel=3)                                   # (B, 13, 13, 384)
-    x = net.normalize(x, 3)
+    x = net.normalize(x, 3)                                            # only with `lrn_layers=(1, 2, 3)`
 
     x = net.convolve(x, 4, kernel=3)                                   # (B, 13, 13, 384)
     x = net.normalize(x, 4)
@@ -124,7 +123,7 @@ def _convolutional_layers(net: "_Towers", x: Tensors) -> Tensors:      # (B, 227
 def _fully_connected_layers(net: "_Towers", x: Tensors, classes: int) -> Any:
     x = net.join_towers(x, 5)
     x = net.flatten(x)                                                 # (B, 9216)
-    x = net.drop(x, after="pool5")
+    x = net.drop(x, after="pool5")                                     # only in "owt"
     x = net.connect(x, 6)                                              # (B, 4096)
     x = net.drop(x, after="fc6")
 
@@ -136,12 +135,15 @@ def _fully_connected_layers(net: "_Towers", x: Tensors, classes: int) -> Any:
 # fmt: on
 
 
+MakeLayer = Callable[..., keras.layers.Layer]  # takes the name and the dtype of the layer
+
+
 class _Towers:
-    """The verbs of the figure, each of which adds a layer to every tower.
+    """The verbs of the figure. Each of them adds a layer to every tower, named as in the 2012 code: conv1a, conv1b.
 
     `x` lists what each tower sees: its own channels, or the channels of both towers after `join_towers`. `number` is
-    the number of a layer in the paper, from conv1 to fc8. A verb that a variant does not use returns `x` unchanged:
-    `paper`, for example, has local response normalization in layers 1 and 2 only, and `one_tower` has nothing to join.
+    the number of a layer in the paper, from conv1 to fc8. A verb that a variant does not use returns `x`: `paper`, for
+    example, normalizes in layers 1 and 2 only, and `one_tower` has nothing to join.
 
     Args:
         spec: the architecture.
@@ -153,7 +155,7 @@ class _Towers:
         self.dtype = dtype
 
     def subtract_mean(self, images: Any, mean: Sequence[float], stddev: float) -> Tensors:
-        """Subtract the mean color, and pad the image with zeros in variants that do. Every tower sees the image."""
+        """Subtract the mean color, and pad the image with zeros if the variant does. Every tower sees the image."""
         x = MeanSubtraction(mean, stddev, name="mean", dtype=self.dtype)(images)
         zeros = tuple(self.spec.conv1_zeros(side) for side in images.shape[1:3])
         if zeros != ((0, 0), (0, 0)):
@@ -161,17 +163,17 @@ class _Towers:
         return [x] * self.spec.towers
 
     def convolve(self, x: Tensors, number: int, kernel: int, strides: int = 1, padding: str = "same") -> Tensors:
-        """Convolve and activate."""
+        """Convolve and activate. The 2012 code activates layer 1 later, in `normalize_and_pool`."""
         spec = self.spec
-        if len(x) < spec.towers:  # Caffe has normalized across towers: each tower takes its own channels back
+        if len(x) < spec.towers:  # Caffe has normalized across towers: each tower takes back its own channels
             x = [
-                self._layer(TowerChannels, in_tower(f"maps{number - 1}", tower), tower=tower)(x[0]) for tower in (0, 1)
+                TowerChannels(tower, name=in_tower(f"maps{number - 1}", tower), dtype=self.dtype)(x[0])
+                for tower in range(spec.towers)
             ]
         kind = SpaceToDepthConv2D if strides > 1 else keras.layers.Conv2D
         make = partial(kind, spec.filters[number - 1] // spec.towers, kernel, strides=strides, padding=padding)
-        # In layer 1 of the 2012 code, the activation follows the pooling.
-        late = spec.order == "original" and number == 1
-        return self._apply_weights(x, "conv", number, make, inputs=kernel * kernel * x[0].shape[-1], activate=not late)
+        activate = spec.order != "original" or number != 1
+        return self._apply_weights(x, "conv", number, make, kernel * kernel * x[0].shape[-1], activate)
 
     def normalize_and_pool(self, x: Tensors, number: int) -> Tensors:
         """Normalize and pool, in the order of the variant."""
@@ -179,17 +181,18 @@ class _Towers:
             case "original", 1:
                 x = self.normalize(x, number)
                 x = self.pool(x, number)
-                return self.activate(x, number)
+                x = self.activate(x, number)
             case "original", 2:
                 x = self.normalize(x, number)
                 x = self.normalize_within_channels(x, number)
-                return self.pool(x, number)
+                x = self.pool(x, number)
             case "caffenet", _:
                 x = self.pool(x, number)
-                return self.normalize(x, number)
+                x = self.normalize(x, number)
             case _:  # the paper
                 x = self.normalize(x, number)
-                return self.pool(x, number)
+                x = self.pool(x, number)
+        return x
 
     def normalize(self, x: Tensors, number: int) -> Tensors:
         """Apply local response normalization (section 3.3) in each tower or, in Caffe's variants, across both."""
@@ -208,27 +211,26 @@ class _Towers:
         return self._apply(x, f"spatialnorm{number}", SpatialResponseNormalization)
 
     def pool(self, x: Tensors, number: int) -> Tensors:
-        """Apply max pooling with a stride of 2, in windows of 3 x 3 that overlap (section 3.4)."""
+        """Apply max pooling with a stride of 2; windows of 3 x 3 overlap (section 3.4)."""
         return self._apply(x, f"pool{number}", partial(keras.layers.MaxPooling2D, self.spec.pool_size, strides=2))
 
     def activate(self, x: Tensors, number: int) -> Tensors:
-        """Apply ReLU (section 3.1) or tanh, after batch normalization in variants that have it."""
+        """Apply ReLU (section 3.1) or tanh, after batch normalization if the variant has it."""
         if self.spec.batch_normalization:
             x = self._apply(x, f"batchnorm{number}", batch_normalization)
         activation = self.spec.activation
         return self._apply(x, f"{activation}{number}", partial(keras.layers.Activation, activation))
 
     def join_towers(self, x: Tensors, number: int) -> Tensors:
-        """Let each tower see the channels of both. Here the two GPUs of the paper communicate (section 3.5)."""
+        """Let each tower see the channels of both: here the two GPUs of the paper communicate (section 3.5)."""
         return [self.concatenate(x, number)] * self.spec.towers if self.spec.towers_meet else x
 
     def concatenate(self, x: Tensors, number: int) -> Any:
         """Return one tensor with the channels of all towers."""
-        return x[0] if _see_the_same(x) else self._layer(keras.layers.Concatenate, f"join{number}")(x)
+        return x[0] if _is_joined(x) else keras.layers.Concatenate(name=f"join{number}", dtype=self.dtype)(x)
 
     def flatten(self, x: Tensors) -> Tensors:
-        """Turn the channels of the last pooling layer into vectors."""
-        return self._apply(x, "flatten" if _see_the_same(x) else "flatten5", keras.layers.Flatten)
+        return self._apply(x, "flatten" if _is_joined(x) else "flatten5", keras.layers.Flatten)
 
     def drop(self, x: Tensors, after: str) -> Tensors:
         """Apply dropout to the outputs of the layer `after` (section 4.2)."""
@@ -239,38 +241,35 @@ class _Towers:
     def connect(self, x: Tensors, number: int) -> Tensors:
         """Apply a fully connected layer and activate."""
         make = partial(keras.layers.Dense, self.spec.hidden_units[number - 6] // self.spec.towers)
-        return self._apply_weights(x, "fc", number, make, inputs=x[0].shape[-1])
+        return self._apply_weights(x, "fc", number, make, x[0].shape[-1])
 
     def classify(self, x: Tensors, classes: int) -> Any:
         """Apply fc8, which sees all towers, and return the logits `(B, classes)`."""
         features = self.concatenate(x, 7)
-        initial = initializers(self.spec, "fc8", inputs=features.shape[-1])
-        return self._layer(partial(keras.layers.Dense, classes, **initial), "fc8")(features)
-
-    def _layer(self, make: MakeLayer, name: str, **options: Any) -> keras.layers.Layer:
-        return make(name=name, dtype=self.dtype, **options)
-
-    def _apply(self, x: Tensors, name: str, make: MakeLayer) -> Tensors:
-        """Apply a layer in each tower, or one layer for all towers if they see the same tensor."""
-        if _see_the_same(x):
-            return [self._layer(make, name)(x[0])] * len(x)
-        return [self._layer(make, in_tower(name, tower))(tensor) for tower, tensor in enumerate(x)]
+        initial = initializers(self.spec, "fc8", features.shape[-1])
+        return keras.layers.Dense(classes, name="fc8", dtype=self.dtype, **initial)(features)
 
     def _apply_weights(
         self, x: Tensors, kind: str, number: int, make: MakeLayer, inputs: int, activate: bool = True
     ) -> Tensors:
-        """Apply a convolutional or fully connected layer, whose units see `inputs` values each, in each tower."""
-        spec, name = self.spec, f"{kind}{number}"
-        fused = {"activation": spec.activation} if activate and not spec.batch_normalization else {}
-        names = [name] if spec.towers == 1 else [in_tower(name, tower) for tower in range(spec.towers)]
-        x = [
-            self._layer(make, each, **fused, **initializers(spec, name, inputs))(tensor)
-            for each, tensor in zip(names, x, strict=True)
-        ]
+        """Apply a layer with weights, whose units see `inputs` values each, and then the activation."""
+        name = f"{kind}{number}"
+        fused = {"activation": self.spec.activation} if activate and not self.spec.batch_normalization else {}
+
+        def make_initialized(**names: Any) -> keras.layers.Layer:
+            return make(**initializers(self.spec, name, inputs), **fused, **names)
+
+        x = self._apply(x, name, make_initialized, own=True)
         return x if fused or not activate else self.activate(x, number)
 
+    def _apply(self, x: Tensors, name: str, make: MakeLayer, own: bool = False) -> Tensors:
+        """Apply a layer to each tower; a single layer does if the towers see one tensor and need no `own` weights."""
+        if len(x) == 1 or (_is_joined(x) and not own):
+            return [make(name=name, dtype=self.dtype)(x[0])] * len(x)
+        return [make(name=in_tower(name, tower), dtype=self.dtype)(tensor) for tower, tensor in enumerate(x)]
 
-def _see_the_same(x: Tensors) -> bool:
+
+def _is_joined(x: Tensors) -> bool:
     return all(tensor is x[0] for tensor in x)
 
 

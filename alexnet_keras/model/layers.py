@@ -1,6 +1,7 @@
-"""Small layers that Keras lacks: mean subtraction, the channels of one tower, named class probabilities."""
+"""Small layers that Keras lacks: mean subtraction, channels of one tower, named predictions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -100,16 +101,11 @@ class Predictions(keras.layers.Layer):
         }
 
 
-def batch_normalization(**kwargs: Any) -> keras.layers.Layer:
-    """Create the batch normalization of cvjena's AlexNet: Caffe's `BatchNorm`, without scale and shift.
-
-    Args:
-        **kwargs: further arguments of `keras.layers.BatchNormalization`.
-    """
-    return keras.layers.BatchNormalization(
-        momentum=0.9,  # moving_average_fraction in its train.prototxt
-        epsilon=1e-5,  # eps of Caffe's BatchNormParameter
-        center=False,
-        scale=False,
-        **kwargs,
-    )
+# As in cvjena's AlexNet: Caffe's BatchNorm, which neither scales nor shifts.
+batch_normalization = partial(
+    keras.layers.BatchNormalization,
+    momentum=0.9,  # moving_average_fraction in its train.prototxt
+    epsilon=1e-5,  # eps of Caffe's BatchNormParameter
+    center=False,
+    scale=False,
+)

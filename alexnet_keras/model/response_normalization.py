@@ -66,8 +66,9 @@ class _ResponseNormalization(keras.layers.Layer):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         # The compiled form is faster in training, but an exported model must not contain it.
         if training and keras.backend.backend() == "tensorflow":
-            return normalize_compiled(inputs, self.formula)
-        return ops.cast(normalize(ops.cast(inputs, "float32"), self.formula), self.compute_dtype)
+            return _compiled(self.formula)(inputs)
+        normalize = _plain(self.formula, int(inputs.shape[-1]))
+        return ops.cast(normalize(ops.cast(inputs, "float32")), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
         return input_shape
@@ -187,24 +188,13 @@ def window_weights(formula: Formula, channels: int) -> np.ndarray:
     return (formula.scale * (np.abs(index[:, None] - index) <= formula.size // 2)).astype("float32")
 
 
-def normalize(inputs: Any, formula: Formula) -> Any:
-    """Normalize `(..., channels)` float32, `(B, H, W, channels)` if `spatial`, into the same shape on any backend."""
-    return _plain(formula, int(inputs.shape[-1]))(inputs)
-
-
-def normalize_compiled(inputs: Any, formula: Formula) -> Any:
-    """Normalize a TensorFlow tensor of any floating point dtype, compiled by XLA; float32 inside.
-
-    XLA reads and writes the tensor once instead of once for each operator: a training step of the paper's network with
-    128 images on two CPU cores takes 9 to 12% less time in bfloat16 and 2 to 3% less in float32. The convolutions
-    around it keep TensorFlow's kernels, which are twice as fast as XLA's on a CPU.
-    """
-    return _compiled(formula)(inputs)
-
-
 @functools.cache
 def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
-    # On a CPU, the gradient of TensorFlow's own LRN operator takes as long as all convolutions of the network together.
+    """Normalization of float32 tensors on any backend.
+
+    The gradient is written out, because on a CPU the gradient of TensorFlow's LRN operator takes as long as all
+    convolutions of the network together.
+    """
     weights = window_weights(formula, channels)
 
     def window(x: Any) -> Any:
@@ -229,6 +219,12 @@ def _plain(formula: Formula, channels: int) -> Callable[[Any], Any]:
 
 @functools.cache
 def _compiled(formula: Formula) -> Callable[[Any], Any]:
+    """Normalization of TensorFlow tensors of any floating point dtype, compiled by XLA; float32 inside.
+
+    XLA reads and writes the tensor once instead of once for each operator: a training step of the paper's network with
+    128 images on two CPU cores takes 9 to 12% less time in bfloat16 and 2 to 3% less in float32. The convolutions
+    around it keep TensorFlow's kernels, which are twice as fast as XLA's on a CPU.
+    """
     import tensorflow as tf  # only where it is Keras's backend
 
     def window(x: Any) -> Any:
