@@ -1,6 +1,5 @@
 """Schedules of the learning rate, as data."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,9 +47,6 @@ class Plateau:
         check(0 <= self.threshold < 1, f"`threshold` must be in [0, 1), got {self.threshold}.")
 
 
-BOUNDARIES_2012 = (25.0, 51.0, 79.0)  # layer-params-145.cfg: of a run of 91 epochs
-
-
 @dataclass(frozen=True, kw_only=True)
 class Steps:
     """Division at given epochs.
@@ -81,7 +77,6 @@ class Linear:
 
 
 Schedule = Cosine | Plateau | Steps | Linear
-SCHEDULES: dict[str, Callable[..., Schedule]] = {kind.name: kind for kind in (Cosine, Plateau, Steps, Linear)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,15 +96,3 @@ class LayerRate:
     def __post_init__(self) -> None:
         check(self.epoch >= 0, f"`layer_rates` must name epochs that are not negative, got {self.epoch}.")
         check(self.rate >= 0, f"`layer_rates` must not be negative, got {self.rate} for {self.layer}.")
-
-
-def schedule(name: str, epochs: int) -> Schedule:
-    """Create a schedule by its name; `steps` divides where the run of 2012 did, in proportion to the epochs.
-
-    Raises:
-        OptionError: there is no such schedule.
-    """
-    check(name in SCHEDULES, f"`schedule` {name!r} is unknown; choose from {', '.join(SCHEDULES)}.")
-    if name == Steps.name:
-        return Steps(boundaries=tuple(round(epochs * boundary / 91, 3) for boundary in BOUNDARIES_2012))
-    return SCHEDULES[name]()

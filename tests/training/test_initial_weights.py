@@ -214,7 +214,7 @@ def test_the_recipe_on_the_command_line(tmp_path):
     assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
     without_layers = cli("train", "--set", "freeze_epochs=2", "--run", tmp_path / "run")
     assert without_layers.code == 2
-    assert "--freeze-epochs 2 needs layers to freeze; name the last of them with --freeze." in only_error(
+    assert "--set freeze_epochs 2 needs layers to freeze; name the last of them with --freeze." in only_error(
         without_layers
     )
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
