@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write files atomically: they appear complete or not at all."""
 
 import contextlib
 import json
@@ -14,9 +14,9 @@ from alexnet_keras.system.errors import InputError, OptionError
 
 @contextlib.contextmanager
 def appear_whole(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; what was written gets its name `path` at the end, or vanishes with an error.
+    """Yield a temporary path for a file or folder, which is renamed to `path` at the end and removed after an error.
 
-    The file or folder is written beside its place, with the same suffix, since libraries choose formats by suffix.
+    The temporary path has the same folder and suffix, because libraries choose formats by suffix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
@@ -29,7 +29,7 @@ def appear_whole(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
             folder = os.open(path.parent, os.O_RDONLY)
             try:
-                os.fsync(folder)  # the name too must outlast a power failure
+                os.fsync(folder)  # so that the new name survives a power failure
             finally:
                 os.close(folder)
     finally:
@@ -40,7 +40,7 @@ def appear_whole(path: Path) -> Iterator[Path]:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file a second name, in place of what has it now; copy the file where names cannot be shared."""
+    """Make `target` a hard link to `source`, or a copy where the file system has no hard links."""
     with appear_whole(target) as partial:
         try:
             os.link(source, partial)
@@ -59,14 +59,16 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        InputError: the file is missing or no JSON object.
+        InputError: the file is missing, is not JSON, or is not an object.
     """
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is missing or damaged; the run it belongs to cannot be used.") from error
+        raise InputError(
+            f"{path} is missing or damaged, so its run cannot be used; restore the file, or train again."
+        ) from error
     if not isinstance(values, dict):
-        raise InputError(f"{path} holds no JSON object; the run it belongs to cannot be used.")
+        raise InputError(f"{path} has no JSON object, so its run cannot be used; restore the file, or train again.")
     return values
 
 

@@ -1,21 +1,21 @@
-"""What goes wrong, by who can mend it. Standard library only."""
+"""Exceptions, grouped by who can fix the problem."""
 
 from pathlib import Path
 
 
 class OptionError(ValueError):
-    """An option or an argument that nothing can honour; the command line exits with 2."""
+    """An argument with an invalid value; the command line exits with code 2."""
 
 
 class InputError(ValueError):
-    """A file, a folder or a data set that cannot be used; the command line exits with 1."""
+    """A file, a folder or a data set that cannot be used; the command line exits with code 1."""
 
 
 class TooLargeError(InputError):
-    """A data set that only memory gives in random access, and does not hold; its shards would.
+    """A data set that is too large for memory and has no shards yet.
 
     Attributes:
-        prepared: the folder, which may not exist, where its shards are looked for.
+        prepared: the folder in which shards would be found; it may not exist.
     """
 
     def __init__(self, message: str, prepared: Path) -> None:
@@ -24,18 +24,20 @@ class TooLargeError(InputError):
 
 
 class AbsentError(InputError):
-    """A data set that could be used and is not on this machine; the message says what to get."""
+    """A data set that is not on this machine; the message says how to get it."""
 
 
 class RunError(RuntimeError):
-    """A run that cannot go on, such as one whose loss is no number; the command line exits with 1."""
+    """A run that cannot continue, for example because its loss is NaN; the command line exits with code 1."""
 
 
 class Interrupted(BaseException):
-    """A run that a signal stopped; the command line exits with 128 + signal. No `Exception`, so nothing swallows it.
+    """A run that a signal stopped; the command line exits with code 128 + signal.
+
+    It is not an `Exception`, so `except Exception` does not catch it.
 
     Attributes:
-        signal: the signal's number.
+        signal: the number of the signal.
     """
 
     def __init__(self, message: str, signal: int) -> None:
@@ -44,6 +46,6 @@ class Interrupted(BaseException):
 
 
 def check(condition: bool, message: str) -> None:
-    """Raise an OptionError with this message unless the condition holds."""
+    """Raise an `OptionError` unless the condition is true."""
     if not condition:
         raise OptionError(message)

@@ -1,4 +1,4 @@
-"""system.hardware."""
+"""The processor and the GPUs of this machine."""
 
 import platform
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def cpu_flags() -> frozenset[str]:
-    """Instruction sets of the first processor; empty where the system does not tell."""
+    """The instruction sets of the first processor; empty if the system does not list them."""
     return frozenset(_cpuinfo("flags").split())
 
 
 def describe(devices: Sequence[str] = ("CPU:0",)) -> str:
-    """The hardware in one line, for reports.
+    """Describe the hardware in one line, for reports.
 
     Args:
         devices: those that compute, as `claim` names them.

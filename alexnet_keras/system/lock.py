@@ -1,4 +1,4 @@
-"""A folder that one process at a time may write to."""
+"""Lock a folder, so that one process at a time writes to it."""
 
 import contextlib
 import os
@@ -17,17 +17,17 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Hold an existing folder for this process until the block ends or the process dies.
+    """Lock an existing folder until the block or the process ends.
 
-    The lock is an advisory lock on a file `.lock` in the folder, which is removed at the end. Where the system or the
-    file system has no such locks, nothing is held.
+    The lock is an advisory lock on a file `.lock` in the folder, which is removed at the end. On systems and file
+    systems without such locks, the folder is not locked.
 
     Args:
         folder: the folder.
-        busy: the message of the error where another process holds the folder.
+        busy: the message of the error if another process holds the lock.
 
     Raises:
-        InputError: another process holds the folder.
+        InputError: another process holds the lock.
         OSError: the folder cannot be written to.
     """
     path = folder / LOCK
@@ -41,11 +41,11 @@ def lock_folder(folder: Path, busy: str) -> Iterator[None]:
             except OSError:
                 pass  # a file system without locks
             if not _is_open_file(path, file.fileno()):
-                continue  # the last holder has just removed the file: a lock on it would hold nobody off
+                continue  # the last holder has just removed this file, so a lock on it would exclude nobody
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError):  # Windows removes no open file
+                with contextlib.suppress(OSError):  # Windows cannot remove an open file
                     path.unlink()
             return
 

@@ -1,12 +1,11 @@
-"""How much fits into this machine's memory."""
+"""The one rule for what fits into the memory of this machine."""
 
 import psutil
 
 
 def fits_in_memory(num_bytes: float) -> bool:
-    """Whether an array of `num_bytes` can be made and kept in memory.
+    """Whether an array of `num_bytes` fits into a third of the free memory.
 
-    An array exists twice while TensorFlow copies it, so two thirds of the free memory must hold it twice. The last
-    third is left to the network.
+    A second third holds the copy that TensorFlow makes of the array, and the network needs the last one.
     """
     return num_bytes <= psutil.virtual_memory().available / 3

@@ -1,4 +1,4 @@
-"""What C++ libraries write to standard error behind Python's back. Standard library only."""
+"""Silence the lines that C++ libraries write directly to standard error."""
 
 import contextlib
 import functools
@@ -10,13 +10,13 @@ from typing import TextIO
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Keep their lines from the user; what Python writes to `sys.stderr`, such as progress, still arrives.
+    """Discard what C++ libraries write to standard error; `sys.stderr` of Python still works.
 
-    Errors come as exceptions too.
+    No error is lost, because the libraries raise exceptions too.
     """
     sys.stderr.flush()
     before, saved = sys.stderr, os.dup(2)
-    if before is sys.__stderr__:  # else a test has put something of its own there
+    if before is sys.__stderr__:  # otherwise a test has replaced it
         sys.stderr = _standard_error()
     try:
         with open(os.devnull, "w") as nothing:
@@ -31,5 +31,5 @@ def silenced() -> Iterator[None]:
 
 @functools.cache
 def _standard_error() -> TextIO:
-    """The user's, for as long as the process lives: a logger keeps what it once found as `sys.stderr`."""
+    """A copy of standard error that stays open, because a logger keeps the `sys.stderr` that it found first."""
     return open(os.dup(2), "w", buffering=1)

@@ -1,4 +1,4 @@
-"""What a figure must carry to mean something."""
+"""Versions, hardware, commit and time, stored with every measurement."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy", "ai-edge-litert", "
 
 
 def provenance(hardware: str, **more: str) -> dict[str, Any]:
-    """What a figure must carry to mean something: versions, hardware, commit, time.
+    """Collect versions, hardware, commit and time, without which a measurement means little.
 
     Args:
-        hardware: as `devices.describe` has it.
-        **more: what else decides the figure, such as `precision`.
+        hardware: the line of `system.hardware.describe`.
+        **more: other conditions of the measurement, such as `precision`.
     """
     return {
         "hardware": hardware,
@@ -35,7 +35,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that the package is run from, with `-dirty` where it was changed."""
+    """The commit of the checkout that contains the package, with `-dirty` if files were changed."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the first is obeyed at the next good moment, the second at once."""
+"""Stop at SIGTERM and Ctrl-C: after the current step at the first signal, at once at the second."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signals:
-    """While it is entered, a signal raises `Interrupted`, or in a `deferring` block waits to be asked for.
+    """A context in which the first signal raises `Interrupted`, or is only recorded in a `deferring` block.
 
-    A second signal ends the process at once: whatever is being written then has not got its name yet.
+    A second signal ends the process at once. This is safe, because files are written atomically.
 
     Attributes:
-        received: number of the signal that came, or `None`.
+        received: the number of the signal that was received, or `None`.
     """
 
     def __init__(self) -> None:
@@ -36,17 +36,17 @@ class Signals:
 
     @contextlib.contextmanager
     def deferring(self) -> Iterator[None]:
-        """While somebody looks at `received` regularly, and stops by itself."""
+        """Only record signals, for code that checks `received` regularly; raise `Interrupted` at the end if needed."""
         self._deferred = True
         try:
             yield
         finally:
             self._deferred = False
-        if self.received is not None:  # it came after the last look
+        if self.received is not None:  # after the last check
             raise Interrupted(signal.Signals(self.received).name, self.received)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else
+        if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 

@@ -1,4 +1,4 @@
-"""Caffe's .caffemodel: the blobs of its layers, by a protobuf schema of only the fields that hold them."""
+"""Read the blobs of a .caffemodel of Caffe, with a protobuf schema of the few fields that contain them."""
 
 import math
 from collections.abc import Iterator
@@ -32,19 +32,19 @@ NETWORK = message_classes(SCHEMA)["Network"]
 
 
 def read(path: Path) -> tuple[dict[str, list[np.ndarray]], list[str]]:
-    """The blobs of a .caffemodel, of the present form (`layer`) or that of 2014 (`layers`).
+    """Read the blobs of a .caffemodel, in the present form (`layer`) or that of 2014 (`layers`).
 
     Returns:
-        Layer -> its blobs, float32 in Caffe's layouts; and the names of all layers, from input to output.
+        Layer -> its blobs, float32 in the layout of Caffe; and the names of all layers, from input to output.
 
     Raises:
-        InputError: the file is no .caffemodel, or a damaged one.
+        InputError: the file is not a .caffemodel or is damaged.
     """
     try:
         network = NETWORK.FromString(path.read_bytes())
         layers = [(layer.name, [_blob(blob) for blob in layer.blobs]) for layer in _layers(network)]
     except (message.DecodeError, ValueError) as error:
-        raise InputError(f"{path} is no .caffemodel, or a damaged one ({' '.join(str(error).split())}).") from error
+        raise InputError(f"{path} is not a .caffemodel, or is damaged ({' '.join(str(error).split())}).") from error
     return {name: blobs for name, blobs in layers if blobs}, [name for name, _ in layers]
 
 
@@ -60,7 +60,7 @@ def _blob(blob: Any) -> np.ndarray:
     values = double.astype(np.float32) if len(double) else single
     if blob.shape:
         shape = tuple(blob.shape[-1].dim)
-    else:  # as it was before blobs had shapes: always four sides
+    else:  # before blobs had shapes, they always had four sides
         shape = tuple(sides[-1] if sides else 0 for sides in (blob.num, blob.channels, blob.height, blob.width))
     if min(shape, default=0) < 0 or math.prod(shape) != len(values):
         raise ValueError(f"a blob of shape {shape} has {len(values):,} values")

@@ -1,40 +1,38 @@
-"""One layout for weights from everywhere, and the way into and out of a model."""
+"""One layout for the weights of all file formats, and its conversion to and from a Keras model."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-Layers = dict[str, dict[str, np.ndarray]]  # layer -> kernel, bias, ... -> values, float32
+from alexnet_keras.config.layer_names import LAYERS, split_tower
 
-TORCHVISION = {
-    "features.0": "conv1",
-    "features.3": "conv2",
-    "features.6": "conv3",
-    "features.8": "conv4",
-    "features.10": "conv5",
-    "classifier.1": "fc6",
-    "classifier.4": "fc7",
-    "classifier.6": "fc8",
-}
-TOWER = re.compile(r"(.*\d)([ab])")  # conv1a, conv1b; fc8 belongs to both
+Layers = dict[str, dict[str, np.ndarray]]  # layer -> kernel, bias, ... -> float32 values
+
+_FEATURES, _CLASSIFIER = (0, 3, 6, 8, 10), (1, 4, 6)  # indices in nn.Sequential of torchvision/models/alexnet.py
+TORCHVISION = dict(
+    zip(
+        (*(f"features.{index}" for index in _FEATURES), *(f"classifier.{index}" for index in _CLASSIFIER)),
+        LAYERS,
+        strict=True,
+    )
+)
 
 
 def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool) -> Layers:
-    """Caffe's layout, which is PyTorch's too, into ours.
+    """Convert weights from the layout of Caffe and PyTorch.
 
-    A convolution `(out, in / groups, height, width)` becomes `(height, width, in / groups, out)`, a product `(out, in)`
-    becomes `(in, out)`. The inputs of fc6 are pool5's values: there one map after the other, here one pixel after the
-    other, so its rows change places.
+    The kernel of a convolution `(out, in / groups, height, width)` becomes `(height, width, in / groups, out)`, that of
+    a fully connected layer `(out, in)` becomes `(in, out)`. fc6 reads the output of pool5, which is flattened channel
+    by channel there and pixel by pixel here, so its rows are reordered.
 
     Args:
-        pairs: `conv1` to `conv5` and `fc6` to `fc8`, as many as there are -> weight and bias.
-        bgr: whether conv1 expects blue, green, red; its kernels are turned to red, green, blue.
+        pairs: layer -> weight and bias, for any of `LAYERS`.
+        bgr: whether conv1 expects blue, green, red; its kernels are then reversed to red, green, blue.
 
     Raises:
-        ValueError: the shapes are not those of such layers.
+        ValueError: the shapes do not belong to such layers.
     """
     layers: Layers = {}
     for name, (weight, bias) in pairs.items():
@@ -44,7 +42,7 @@ def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool)
             kernel = weight.transpose(2, 3, 1, 0)
             kernel = kernel[:, :, ::-1] if bgr and name == "conv1" else kernel
         else:
-            kernel = weight.reshape(weight.shape[-2:]).T  # Caffe's old files have (1, 1, out, in)
+            kernel = weight.reshape(weight.shape[-2:]).T  # old files of Caffe have (1, 1, out, in)
         if kernel.shape[-1] != len(bias):
             raise ValueError(f"{name} has {kernel.shape[-1]} outputs and {len(bias)} biases")
         layers[name] = {"kernel": kernel, "bias": bias}
@@ -55,20 +53,21 @@ def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool)
 
 def _pixels_first(kernel: np.ndarray, layers: Layers) -> np.ndarray:
     if "conv5" not in layers:
-        raise ValueError("fc6 has no order without conv5, whose maps it reads")
-    maps = len(layers["conv5"]["bias"])
-    side = math.isqrt(len(kernel) // maps)
-    if maps * side**2 != len(kernel):
-        raise ValueError(f"fc6 reads {len(kernel)} values, which are no square maps of the {maps} that conv5 makes")
-    return kernel.reshape(maps, side, side, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
+        raise ValueError("the order of the inputs of fc6 depends on conv5, which is missing")
+    channels = len(layers["conv5"]["bias"])
+    side = math.isqrt(len(kernel) // channels)
+    if channels * side**2 != len(kernel):
+        raise ValueError(
+            f"fc6 has {len(kernel)} inputs, which is no square for each of the {channels} channels of conv5"
+        )
+    return kernel.reshape(channels, side, side, -1).transpose(1, 2, 0, 3).reshape(kernel.shape)
 
 
 def join_towers(layers: Layers) -> Layers:
-    """The layout of grouped convolutions: conv1a and conv1b become conv1, one after the other on the last axis."""
+    """Join towers as grouped convolutions do: concatenate conv1a and conv1b on the last axis, and name them conv1."""
     joined: dict[str, list[dict[str, np.ndarray]]] = {}
     for name in sorted(layers):  # a before b
-        found = TOWER.fullmatch(name)
-        joined.setdefault(found[1] if found else name, []).append(layers[name])
+        joined.setdefault(split_tower(name)[0], []).append(layers[name])
     return {
         name: {key: np.concatenate([part[key] for part in parts], axis=-1) for key in parts[0]}
         for name, parts in joined.items()
@@ -76,29 +75,28 @@ def join_towers(layers: Layers) -> Layers:
 
 
 def of_model(layers: Iterable[Any]) -> Layers:
-    """The weights of a Keras model's layers, its towers joined."""
+    """The weights of the layers of a Keras model, with towers joined."""
     found = {layer.name: {weight.name: weight.numpy() for weight in layer.weights} for layer in layers if layer.weights}
     return join_towers(found)
 
 
 def shapes_of_model(layers: Iterable[Any]) -> dict[str, dict[str, tuple[int, ...]]]:
-    """The shapes of `of_model`."""
+    """The shapes of the weights that `of_model` returns."""
     shapes: dict[str, dict[str, tuple[int, ...]]] = {}
     for layer in layers:
-        found = TOWER.fullmatch(layer.name)
         for weight in layer.weights:
             *sides, last = weight.shape
-            so_far = shapes.setdefault(found[1] if found else layer.name, {})
+            so_far = shapes.setdefault(split_tower(layer.name)[0], {})
             so_far[weight.name] = (*sides, last + so_far.get(weight.name, (0,))[-1])
     return shapes
 
 
 def into_model(layers: Layers, targets: Iterable[Any]) -> None:
-    """Assign weights of the right shapes to a Keras model's layers; a tower gets its half of the last axis."""
+    """Assign weights to the layers of a Keras model; each tower gets its half of the last axis."""
     for layer in targets:
-        found = TOWER.fullmatch(layer.name)
-        values = layers.get(found[1] if found else layer.name, {})
+        name, tower = split_tower(layer.name)
+        values = layers.get(name, {})
         for weight in layer.weights if values else ():
             last = weight.shape[-1]
-            start = last if found and found[2] == "b" else 0
+            start = last * (tower or 0)
             weight.assign(values[weight.name][..., start : start + last])

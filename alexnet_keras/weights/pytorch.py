@@ -1,7 +1,7 @@
-"""PyTorch's .pth: the tensors of a state dict, without PyTorch and without running what the pickle says.
+"""Read the tensors of a state dict in a .pth file of PyTorch, without PyTorch and without executing the pickle.
 
-A pickle is a program. Here its instructions are read one by one, and only those that a state dict of tensors needs are
-understood; a name of anything else is refused before anything is done with it.
+A pickle is a program. This reader interprets only the instructions that a state dict of tensors needs, and rejects
+every other instruction and every name outside `NAMES` before acting on it.
 """
 
 import io
@@ -36,7 +36,7 @@ NAMES = {ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, *(f"torch.{name}" for 
 
 
 class DamageError(Exception):
-    """A file that is not what it should be; the message is the reason."""
+    """A file that cannot be read; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ class Tensor:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a state dict that `torch.save` wrote; also one within a checkpoint's `state_dict`.
+    """Read a state dict that `torch.save` wrote, or the `state_dict` of a checkpoint.
 
-    Both forms of the file are read: the ZIP of PyTorch 1.6 and later, and the one before it. Not the tar of 2016.
+    The file may be the ZIP archive of PyTorch 1.6 and later, or its predecessor; not the tar archive of 2016.
 
     Returns:
-        Name -> array, in the order and the types of the file, without `module.` in front.
+        Name -> array, in the order and with the types of the file, without the prefix `module.`.
 
     Raises:
-        InputError: the file is none of these, is damaged, or names anything but tensors.
+        InputError: the file is neither of these, is damaged, or names anything other than tensors.
     """
     try:
         with path.open("rb") as file:
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
             values = values["state_dict"]
         if not isinstance(values, Mapping) or not any(isinstance(value, Tensor) for value in values.values()):
-            raise DamageError("holds no state dict: save `model.state_dict()`")
+            raise DamageError("has no state dict: save `model.state_dict()`")
         return {
             str(name).removeprefix("module."): _array(value, storages)
             for name, value in values.items()
@@ -90,7 +90,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path} {error}.") from error
     except Exception as error:  # a damaged pickle can fail in as many ways as there are instructions
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is no PyTorch file, or a damaged one ({reason}).") from error
+        raise InputError(f"{path} is not a PyTorch file, or is damaged ({reason}).") from error
 
 
 def _zipped(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
@@ -98,7 +98,7 @@ def _zipped(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
     with zipfile.ZipFile(file) as archive:
         (pickle,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [""]
         if not pickle:
-            raise DamageError("is a ZIP file without data.pkl, so it is not PyTorch's")
+            raise DamageError("is a ZIP file without data.pkl, so PyTorch did not write it")
         folder = pickle.removesuffix("data.pkl")
         order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in archive.namelist() else b"little"
         found: dict[str, Storage] = {}
@@ -117,7 +117,7 @@ def _legacy(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
     """Before 1.6: five pickles (magic number, version, system, values, keys), then each storage after its length."""
     file.seek(0)
     if _unpickle(file, {}) != LEGACY_MAGIC:
-        raise DamageError("is no PyTorch file")
+        raise DamageError("is not a PyTorch file")
     found: dict[str, Storage] = {}
     _, _, values, keys = (_unpickle(file, storages) for storages in ({}, {}, found, {}))
     storages = {}
@@ -132,7 +132,7 @@ def _legacy(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
 
 
 def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
-    """Read the instructions of one pickle, and add the storages that it asks for."""
+    """Interpret one pickle, and add the storages that it refers to."""
     stack: list[Any] = []
     marks: list[int] = []
     memo: dict[int, Any] = {}
@@ -178,7 +178,7 @@ def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
                 name = ".".join(parts)
                 if name not in NAMES:
                     raise DamageError(
-                        f"asks for {name!r}, which could run code, and is not read: save `model.state_dict()` anew"
+                        f"names {name!r}, which could execute code, so it is not read: save `model.state_dict()` again"
                     )
                 stack.append(Name(name))
             case "REDUCE":
@@ -186,17 +186,17 @@ def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
                 stack.append(_call(stack.pop(), arguments))
             case "BINPERSID":
                 stack.append(_storage(stack.pop(), storages))
-            case "BUILD":  # attributes of the dict: versions of the modules, which nobody needs
+            case "BUILD":  # attributes of the dict: versions of the modules
                 stack.pop()
             case "STOP":
                 return stack.pop()
             case other:
-                raise DamageError(f"has the pickle instruction {other}, which no state dict needs, and is not read")
+                raise DamageError(f"has the pickle instruction {other}, which no state dict needs, so it is not read")
     raise DamageError("is truncated")
 
 
 def _call(function: Any, arguments: tuple[Any, ...]) -> Any:
-    """The three functions that a state dict calls."""
+    """Evaluate one of the three functions that a state dict calls."""
     if function == Name(ORDERED_DICT) and not arguments:
         return {}
     if function == Name(REBUILD_PARAMETER):
@@ -210,7 +210,7 @@ def _call(function: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def _storage(identity: tuple[Any, ...], storages: dict[str, Storage]) -> Storage:
-    """What a tensor's numbers are in: `("storage", type, key, device, count)`, in old files with the view's place."""
+    """Parse a reference to a storage, `("storage", type, key, device, count)`; old files append a view."""
     kind, name, key, _, count, *view = identity
     if kind != "storage" or not isinstance(name, Name) or not isinstance(count, int) or view not in ([], [None]):
         raise DamageError("has a tensor in a storage of an unknown kind")

@@ -1,4 +1,4 @@
-"""Trained weights from files of Caffe, PyTorch, NumPy and Keras, in one layout; and out again."""
+"""Read trained weights from files of Caffe, PyTorch, NumPy and Keras, assign them to a model, and write them."""
 
 import dataclasses
 import math
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_keras.config.layer_names import LAYERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -21,39 +22,26 @@ from alexnet_keras.weights.layouts import (
     from_channels_first,
     into_model,
     join_towers,
-    of_model,
     shapes_of_model,
 )
 
-__all__ = [
-    "CLASSIFIER",
-    "Weights",
-    "assign",
-    "export",
-    "missing_layers",
-    "of_model",
-    "read",
-    "shapes_of_model",
-]
-
 SUFFIXES = (".caffemodel", ".pth", ".pt", ".safetensors", ".npz", ".h5")
-CLASSIFIER = ("fc6", "fc7", "fc8")
-LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", *CLASSIFIER)
+CLASSIFIER = LAYERS[-3:]
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
-# What torchvision's weights expect: pixels of 0..1, less the mean, over the standard deviation of each colour.
+# Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expectations:
-    """What weights expect of a model, as far as their file says.
+    """The preprocessing and the classes that weights were trained with, as far as their file tells.
 
     Attributes:
-        mean: red, green and blue in 0..255, subtracted from the pixels.
-        stddev: what the difference is divided by.
-        class_names: in the order of the outputs.
-        variants: those that such files are made for.
+        mean: red, green and blue, 0 to 255, subtracted from the pixels.
+        stddev: the divisor of the difference.
+        class_names: the names of the classes in the order of the outputs.
+        variants: the variants that such files fit.
     """
 
     mean: tuple[float, ...] | None = None
@@ -63,19 +51,22 @@ class Expectations:
 
     def __post_init__(self) -> None:
         mean, stddev = self.mean, self.stddev
-        check(mean is None or (len(mean) == 3 and all(0 <= value <= 255 for value in mean)), f"mean is {mean}.")
-        check(stddev is None or 0 < stddev < math.inf, f"stddev is {stddev}.")
+        check(
+            mean is None or (len(mean) == 3 and all(0 <= value <= 255 for value in mean)),
+            f"`mean` must be three numbers from 0 to 255, got {mean}.",
+        )
+        check(stddev is None or 0 < stddev < math.inf, f"`stddev` must be positive and finite, got {stddev}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights(Expectations):
-    """Trained weights, whatever file they came from.
+    """Trained weights in one layout for all file formats.
 
     Attributes:
         source: the file, for messages.
-        layers: layer -> name of a weight -> values, float32. Kernels are `(height, width, in / groups, out)` and `(in,
-            out)`; of two towers, the first tower's outputs come first. Inputs are red, green and blue.
-        unknown: what the file has besides.
+        layers: layer -> name of a weight -> float32 values. Kernels are `(height, width, in / groups, out)` and `(in,
+            out)`; the outputs of the first tower come before those of the second. conv1 reads red, green and blue.
+        unknown: other arrays of the file.
     """
 
     source: str
@@ -84,33 +75,35 @@ class Weights(Expectations):
 
 
 def read(path: Path) -> Weights:
-    """Read trained weights; nothing in the file is executed.
+    """Read trained weights without executing anything in the file.
 
     Args:
-        path: Caffe's `.caffemodel`; torchvision's `alexnet` as `.pth` or `.safetensors`; an `.npz`, a `.safetensors` or
-            an `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export` writes them or Keras's `.weights.h5`; or an
-            `.npz` with `conv1_w`, `conv1_b`, ... in Caffe's layout. Files in Caffe's layout are for blue, green, red.
+        path: a `.caffemodel` of Caffe; `alexnet` of torchvision as `.pth` or `.safetensors`; `.npz`, `.safetensors` or
+            `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export` writes them; `.weights.h5` of Keras; or `.npz` with
+            `conv1_w`, `conv1_b`, ... in the layout of Caffe. conv1 of Caffe reads blue, green and red.
 
     Raises:
-        OptionError: there is no such file, or none of this kind.
-        InputError: the file is damaged, would execute code, or holds nothing of an AlexNet.
+        OptionError: the file does not exist or has another suffix.
+        InputError: the file is damaged, would execute code, or has no layers of an AlexNet.
     """
     if not path.is_file():
-        raise OptionError(f"There is no file of weights {path}.")
+        raise OptionError(f"The weights file {path} does not exist; check the path.")
     if path.suffix not in SUFFIXES:
-        raise OptionError(f"Weights are read from .keras, {', '.join(SUFFIXES)} files, not from {path.name!r}.")
+        raise OptionError(f"Weights are read from .keras, {', '.join(SUFFIXES)} files, got {path.name!r}; convert it.")
     try:
         weights = _read(path)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} holds no AlexNet: {error}.") from error
+        raise InputError(f"The weights in {path} are not those of an AlexNet: {error}.") from error
     if not weights.layers:
-        raise InputError(f"{path} has none of AlexNet's layers, but {_names(weights.unknown) or 'nothing'}.")
+        raise InputError(
+            f"{path} has no layer of an AlexNet, only {_names(weights.unknown) or 'nothing'}; check the file."
+        )
     for layer, values in weights.layers.items():
         for key, value in values.items():
             if not np.isfinite(value).all():
-                raise InputError(f"{path} has values in {layer}/{key} that are no numbers.")
+                raise InputError(f"{path} has NaN or infinite values in {layer}/{key}; use another file.")
     return weights
 
 
@@ -118,7 +111,7 @@ def _read(path: Path) -> Weights:
     if path.suffix == ".caffemodel":
         blobs, order = caffe.read(path)
         variants: tuple[str, ...] = CAFFE_VARIANTS
-        if {"norm1", "pool1"} <= set(order):  # what the two differ in
+        if {"norm1", "pool1"} <= set(order):  # the difference between the two
             variants = variants[:1] if order.index("norm1") < order.index("pool1") else variants[1:]
         return _of_caffe(str(path), blobs, variants)
     if path.suffix in (".pth", ".pt"):
@@ -150,10 +143,10 @@ def _of_caffe(source: str, blobs: Mapping[str, list[np.ndarray]], variants: tupl
 
 
 def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
-    """One divisor for all colours is as good as three: conv1's kernels take up the rest.
+    """Convert torchvision's three divisors, one per colour, to one divisor and scaled kernels of conv1.
 
-    `(x / 255 - mean) / stddev = (x - 255 mean) / divisor * (divisor / (255 stddev))`, and zeros around the image stay
-    zeros. The divisor is the mean one, so that conv1 keeps the size of its weights, and its learning rate.
+    `(x / 255 - mean) / stddev = (x - 255 mean) / divisor * (divisor / (255 stddev))`, and the zeros around the image
+    stay zeros. The divisor is the average of the three, so that the weights of conv1 keep their size.
     """
     known = {
         layer: [tensors[f"{name}.weight"], tensors[f"{name}.bias"]]
@@ -189,35 +182,34 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[s
 
 
 def missing_layers(weights: Weights, targets: Iterable[Any]) -> tuple[str, ...]:
-    """The layers of a model that a file lacks, its towers joined."""
+    """The layers of a model that the weights lack, with towers joined."""
     return tuple(name for name in shapes_of_model(targets) if name not in weights.layers)
 
 
 def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_missing: bool = False) -> None:
-    """Give a model the weights of a file, all or none.
+    """Assign weights to a model; if they do not fit, the model is left unchanged.
 
     Args:
-        weights: what a file holds.
-        variant: the model's; a network of another name than those of the table is only known by its shapes.
-        targets: the model's layers.
-        allow_missing: whether layers that the file lacks keep the weights that they have.
+        weights: the weights.
+        variant: the variant of the model. Only names in `ARCHITECTURES` are compared with those of the weights.
+        targets: the layers of the model.
+        allow_missing: whether layers that the weights lack keep their values.
 
     Raises:
-        InputError: the file is for another variant, layers are missing, the model has no such layers, or shapes differ.
+        InputError: the weights are for another variant, lack layers, have others, or differ in shape.
     """
     if weights.variants and variant in ARCHITECTURES and variant not in weights.variants:
-        raise InputError(f"{weights.source} is for the variant {' or '.join(weights.variants)}, not for {variant}.")
+        raise InputError(f"{weights.source} is for `variant` {' or '.join(weights.variants)}, got {variant}.")
     targets = [layer for layer in targets if layer.weights]
     expected = shapes_of_model(targets)
     missing = missing_layers(weights, targets)
     foreign = [name for name in weights.layers if name not in expected and name not in CLASSIFIER]
     if foreign:
-        raise InputError(f"{weights.source} has {_names(foreign)}, which the model has not; choose another variant.")
+        raise InputError(f"{weights.source} has {_names(foreign)}, which the model lacks; choose another `variant`.")
     if missing and not allow_missing:
-        besides = f"; besides, it has {_names(weights.unknown)}" if weights.unknown else ""
+        others = f" and has the unknown {_names(weights.unknown)}" if weights.unknown else ""
         raise InputError(
-            f"{weights.source} lacks {_names(missing)}{besides}. With --allow-missing (allow_missing=True) these "
-            "layers get initial weights."
+            f"{weights.source} lacks {_names(missing)}{others}; pass `allow_missing=True` for initial weights there."
         )
     for name, shapes in expected.items():
         given = {key: value.shape for key, value in weights.layers.get(name, {}).items()}
@@ -225,13 +217,13 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
             key = next(key for key in (*shapes, *given) if given.get(key) != shapes.get(key))
             raise InputError(
                 f"{weights.source} has {name}/{key} of shape {given.get(key)}, the model needs {shapes.get(key)}; "
-                "choose the variant, classes and input size that the file was made for."
+                "choose the variant, classes and input size that the file was written for."
             )
     into_model(weights.layers, targets)
 
 
 def export(path: Path, weights: Weights) -> None:
-    """Write weights as `conv1/kernel`, ..., with what they expect of pixels, to an .npz or a .safetensors file.
+    """Write weights as `conv1/kernel`, `conv1/bias`, ... and their `Expectations` to an .npz or .safetensors file.
 
     Raises:
         OptionError: the path has another suffix.

@@ -43,7 +43,7 @@ def test_a_link_replaces_its_target_or_is_a_copy(tmp_path, monkeypatch):
     assert target.read_text() == "a"
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "is missing or damaged"), ("[1]", "holds no JSON object")])
+@pytest.mark.parametrize(("text", "message"), [("{", "is missing or damaged"), ("[1]", "has no JSON object")])
 def test_damaged_json_is_named(text, message, tmp_path):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(InputError, match=f"config.json {message}"):

@@ -362,7 +362,7 @@ def test_a_file_that_lacks_layers(model, tmp_path):
     again = fresh()
     before = [weight.numpy() for weight in again.weights]
     with pytest.raises(
-        InputError, match="a.caffemodel lacks fc7. With --allow-missing .allow_missing=True. these layers get initial"
+        InputError, match="a.caffemodel lacks fc7; pass `allow_missing=True` for initial weights there."
     ):
         trained_weights.assign(trained_weights.read(path), "narrow", again.layers)
     for weight, value in zip(again.weights, before, strict=True):
@@ -377,9 +377,15 @@ def test_a_file_that_lacks_layers(model, tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"layers": {"conv9": {"kernel": np.ones(1)}}}, "file has conv9, which the model has not; choose another var"),
-        ({"unknown": ("fc8_cars",)}, "file lacks conv1, .*, fc8; besides, it has fc8_cars. With --allow-missing"),
-        ({"variants": ("owt",), "variant": "paper"}, "file is for the variant owt, not for paper"),
+        (
+            {"layers": {"conv9": {"kernel": np.ones(1)}}},
+            "file has conv9, which the model lacks; choose another `variant`",
+        ),
+        (
+            {"unknown": ("fc8_cars",)},
+            "file lacks conv1, .*, fc8 and has the unknown fc8_cars; pass `allow_missing=True`",
+        ),
+        ({"variants": ("owt",), "variant": "paper"}, "file is for `variant` owt, got paper"),
         (
             {"layers": {"conv2": {"kernel": np.ones((5, 5, 4, 6)), "bias": np.ones(6)}}, "allow": True},
             r"file has conv2/kernel of shape \(5, 5, 4, 6\), the model needs \(5, 5, 2, 6\); choose the variant",
@@ -407,7 +413,7 @@ def test_a_pickle_that_would_run_code_is_refused_by_name(module, what, tmp_path)
     pickled = b"\x80\x02" + name(module, what) + b"(" + text("touch ran") + b"tR."
     path = pth(tmp_path / "a.pth", {"x": np.ones(2, "float32")}, pickled)
     with pytest.raises(
-        InputError, match=f"a.pth asks for '{module}.{what}', which could run code, and is not read: sav"
+        InputError, match=f"a.pth names '{module}.{what}', which could execute code, so it is not read: sav"
     ):
         trained_weights.read(path)
     assert [item.name for item in tmp_path.iterdir()] == ["a.pth"]
@@ -419,9 +425,9 @@ ONES = {"x": np.ones(2, "float32")}
 @pytest.mark.parametrize(
     ("pickled", "message"),
     [
-        (b"\x80\x02}.", "holds no state dict: save"),
-        (b"\x80\x02(i__main__\nA\n.", "has the pickle instruction INST, which no state dict needs"),
-        (state_dict(ONES)[:-1], "is no PyTorch file, or a damaged one .pickle exhausted before seeing STOP"),
+        (b"\x80\x02}.", "has no state dict: save"),
+        (b"\x80\x02(i__main__\nA\n.", "has the pickle instruction INST, which no state dict needs, so it is not read"),
+        (state_dict(ONES)[:-1], "is not a PyTorch file, or is damaged .pickle exhausted before seeing STOP"),
         (state_dict({"x": np.ones(3, "float32")}), "has a storage '0' of 8 bytes, not 3 numbers"),
         (
             state_dict(ONES).replace(numbers((2,)) + numbers((1,)), numbers((2,)) + numbers((9,))),
@@ -442,14 +448,14 @@ def test_a_damaged_pth(pickled, message, tmp_path):
 def test_a_zip_that_is_not_pytorchs_and_a_truncated_old_file(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("a.txt", "")
-    with pytest.raises(InputError, match="a.pth is a ZIP file without data.pkl, so it is not PyTorch's"):
+    with pytest.raises(InputError, match="a.pth is a ZIP file without data.pkl, so PyTorch did not write it"):
         trained_weights.read(tmp_path / "a.pth")
     path = legacy_pth(tmp_path / "b.pth", ONES)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="b.pth is truncated"):
         trained_weights.read(path)
     path.write_bytes(pickle.dumps(1, protocol=2))
-    with pytest.raises(InputError, match="b.pth is no PyTorch file"):
+    with pytest.raises(InputError, match="b.pth is not a PyTorch file"):
         trained_weights.read(path)
 
 
@@ -470,11 +476,11 @@ def written(path):
 
 
 KINDS = {
-    ".caffemodel": "no .caffemodel",
-    ".pth": "no PyTorch file",
-    ".npz": "no .npz of arrays",
-    ".safetensors": "no .safetensors file",
-    ".h5": "no HDF5 file",
+    ".caffemodel": "not a .caffemodel",
+    ".pth": "not a PyTorch file",
+    ".npz": "not an .npz file of arrays",
+    ".safetensors": "not a .safetensors file",
+    ".h5": "not an HDF5 file",
 }
 
 
@@ -485,29 +491,33 @@ def test_truncated_files_and_files_of_something_else(suffix, message, tmp_path):
     whole = path.read_bytes()
     for content in (whole[: len(whole) * 2 // 3], b"Once upon a time, there was no network.", b""):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=f"a{suffix} (is {message}|has none of|is truncated)"):
+        with pytest.raises(InputError, match=f"a{suffix} (is {message}|has no layer of|is truncated)"):
             trained_weights.read(path)
 
 
 def test_other_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(OptionError, match="There is no file of weights .*absent.npz"):
+    with pytest.raises(OptionError, match="The weights file .*absent.npz does not exist"):
         trained_weights.read(tmp_path / "absent.npz")
     (tmp_path / "a.txt").touch()
-    with pytest.raises(OptionError, match="Weights are read from .keras, .caffemodel, .* files, not from 'a.txt'"):
+    with pytest.raises(
+        OptionError, match="Weights are read from .keras, .caffemodel, .* files, got 'a.txt'; convert it"
+    ):
         trained_weights.read(tmp_path / "a.txt")
-    with pytest.raises(OptionError, match="Weights are exported to .npz or .safetensors, not to 'a.h5'"):
+    with pytest.raises(OptionError, match="`output` must end in .npz or .safetensors, got 'a.h5'"):
         trained_weights.export(tmp_path / "a.h5", Weights(source="", layers={}))
     np.savez(tmp_path / "a.npz", other=np.ones(2))
-    with pytest.raises(InputError, match="a.npz has none of AlexNet's layers, but other"):
+    with pytest.raises(InputError, match="a.npz has no layer of an AlexNet, only other"):
         trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
-    with pytest.raises(InputError, match="a.npz has values in conv1/bias that are no numbers"):
+    with pytest.raises(InputError, match="a.npz has NaN or infinite values in conv1/bias"):
         trained_weights.read(tmp_path / "a.npz")
     (tmp_path / "a.npz").write_text("hello")
-    with pytest.raises(InputError, match=r"a.npz is no .npz of arrays, or a damaged one \(it is no ZIP archive"):
+    with pytest.raises(
+        InputError, match=r"a.npz is not an .npz file of arrays, or is damaged \(it is not a complete ZIP"
+    ):
         trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([print])}, allow_pickle=True)
-    with pytest.raises(InputError, match="a.npz is no .npz of arrays, or a damaged one"):
+    with pytest.raises(InputError, match="a.npz is not an .npz file of arrays, or is damaged"):
         trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.ones(2), "metadata": np.array("{")})
     with pytest.raises(InputError, match="a.npz is without readable metadata"):
@@ -518,16 +528,16 @@ def test_other_files_that_cannot_be_read(tmp_path):
     ("damage", "message"),
     [
         ({"conv3": [np.ones((8, 6, 3, 3), "float32"), np.ones(7, "float32")]}, "conv3 has 8 outputs and 7 biases"),
-        ({"conv5": []}, "fc6 has no order without conv5, whose maps it reads"),
+        ({"conv5": []}, "the order of the inputs of fc6 depends on conv5"),
         (
             {"fc6": [np.ones((10, 50)), np.ones(10)]},
-            "fc6 reads 50 values, which are no square maps of the 6 that conv5",
+            "fc6 has 50 inputs, which is no square for each of the 6 channels",
         ),
     ],
 )
 def test_layers_that_are_not_alexnets(damage, message, tmp_path):
     path = caffemodel(tmp_path / "a.caffemodel", {**blobs(), **damage})
-    with pytest.raises(InputError, match=f"a.caffemodel holds no AlexNet: {message}"):
+    with pytest.raises(InputError, match=f"The weights in .*a.caffemodel are not those of an AlexNet: {message}"):
         trained_weights.read(path)
 
 
@@ -542,8 +552,8 @@ def test_a_blob_whose_shape_does_not_fit(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"mean": [1, 2]}, r"mean is \(1, 2\)."),
-        ({"stddev": 0}, "stddev is 0."),
+        ({"mean": [1, 2]}, r"`mean` must be three numbers from 0 to 255, got \(1, 2\)."),
+        ({"stddev": 0}, "`stddev` must be positive and finite, got 0."),
         ({"variants": "paper"}, "metadata.variants must be a list, got 'paper'"),
         ({"colour": 1}, "metadata has an unknown key 'colour'"),
     ],
@@ -576,11 +586,9 @@ def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
     arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]
     result = cli(*arguments)
     assert result.code == 1
-    assert "c.npz lacks fc8. With --allow-missing (allow_missing=True) these layers get initial weights." in only_error(
-        result
-    )
+    assert "c.npz lacks fc8; pass --allow-missing for initial weights there." in only_error(result)
     assert not (tmp_path / "c.keras").exists()
-    assert "missing     fc8: initial weights" in cli(*arguments, "--allow-missing").out
+    assert "fc8, missing in" in cli(*arguments, "--allow-missing").out
     assert load_model(tmp_path / "c.keras").layers[-1].class_names[0] == "n01440764"  # 1,000 classes, as ImageNet's
 
 
@@ -588,7 +596,7 @@ def test_a_narrow_model_through_both_commands(model, tmp_path, monkeypatch):
     ("arguments", "code", "message"),
     [
         (("import", "a.npz", "--variant", "paper", "--output", "a.h5"), 2, "--output must end in .keras, got 'a.h5'"),
-        (("import", "a.npz", "--variant", "paper", "--output", "b.keras"), 2, "There is no file of weights a.npz"),
+        (("import", "a.npz", "--variant", "paper", "--output", "b.keras"), 2, "The weights file a.npz does not exist"),
         (("import", "a.npz", "--variant", "paper", "--output", "there.keras"), 1, "there.keras exists; choose another"),
         (("import", "a.npz", "--variant", "paper", "--output", "there.keras/b.keras"), 1, "b.keras cannot be written"),
         (("export", "there.keras", "--output", "b.pth"), 2, "--output must end in .npz or .safetensors, got 'b.pth'"),
