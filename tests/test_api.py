@@ -121,7 +121,7 @@ def test_export_writes_beside_the_model_or_elsewhere(result, folder, tmp_path):
     assert alexnet_keras.load_model(result.run / "model-export.keras").count_params() == result.model.count_params()
     with pytest.raises(OptionError, match="A model in memory does not belong to a run; name `output` and `data`."):
         alexnet_keras.export(result.model, "tflite")
-    with pytest.raises(OptionError, match="There is no format 'pdf'"):
+    with pytest.raises(OptionError, match="There is no `format` 'pdf'"):
         alexnet_keras.export(result.run, "pdf")
     with pytest.raises(OptionError, match="`calibration` no_such_data"):
         alexnet_keras.export(result.run, "tflite", tmp_path / "x.tflite", quantize="int8", calibration="no_such_data")

@@ -232,7 +232,7 @@ class _Compression:
     def _evaluate(self, stage: str, predictor: Predictor) -> None:
         evaluation = evaluate(predictor, self.validation)
         self.record.errors[stage] = evaluation.to_dict()
-        print(f"{stage}: top-1 error {evaluation.top1_error:.2%}", file=sys.stderr)
+        print(f"{stage}: val error {evaluation.top1_error:.2%}", file=sys.stderr)
 
     def _layers(self) -> dict[str, dict[str, Any]]:
         """Layer -> its number of weights, the fractions kept here and in the paper, and its number of values."""
