@@ -43,7 +43,7 @@ def AlexNet(
 
     Args:
         variant: `"original"`, `"paper"`, `"caffe"`, `"caffenet"`, `"one_tower"`, `"owt"`, `"batchnorm"`, or an
-            `Architecture`.
+            `Architecture`. The command `alexnet-keras info --variants` compares them.
         classes: number of classes.
         include_top: whether to include the three fully connected layers.
         weights: trained weights: a file (`.keras`, Caffe's `.caffemodel`, torchvision's `.pth`, `.safetensors`, `.npz`
@@ -99,6 +99,7 @@ def AlexNet(
 Tensors = list[Any]  # what each tower sees
 
 # The shapes at the right edge are those of the variant "paper": (B, height, width, channels of both towers).
+# `convolve` and `connect` end in ReLU. A step that a variant does not have returns `x`.
 # fmt: off
 
 
@@ -111,10 +112,10 @@ def _convolutional_layers(net: "_Towers", x: Tensors) -> Tensors:      # (B, 227
 
     x = net.join_towers(x, 2)                                          # conv3 sees the channels of both towers
     x = net.convolve(x, 3, kernel=3)                                   # (B, 13, 13, 384)
-    x = net.normalize(x, 3)                                            # only with `lrn_layers=(1, 2, 3)`
+    x = net.normalize(x, 3)                                            # only if `lrn_layers` has 3
 
     x = net.convolve(x, 4, kernel=3)                                   # (B, 13, 13, 384)
-    x = net.normalize(x, 4)
+    x = net.normalize(x, 4)                                            # only if `lrn_layers` has 4
 
     x = net.convolve(x, 5, kernel=3)                                   # (B, 13, 13, 256)
     return net.normalize_and_pool(x, 5)                                # (B, 6, 6, 256)
@@ -142,8 +143,7 @@ class _Towers:
     """The verbs of the figure. Each of them adds a layer to every tower, named as in the 2012 code: conv1a, conv1b.
 
     `x` lists what each tower sees: its own channels, or the channels of both towers after `join_towers`. `number` is
-    the number of a layer in the paper, from conv1 to fc8. A verb that a variant does not use returns `x`: `paper`, for
-    example, normalizes in layers 1 and 2 only, and `one_tower` has nothing to join.
+    the number of a layer in the paper, from conv1 to fc8.
 
     Args:
         spec: the architecture.
@@ -230,6 +230,7 @@ class _Towers:
         return x[0] if _is_joined(x) else keras.layers.Concatenate(name=f"join{number}", dtype=self.dtype)(x)
 
     def flatten(self, x: Tensors) -> Tensors:
+        """Turn the feature maps of the last pooling layer into vectors."""
         return self._apply(x, "flatten" if _is_joined(x) else "flatten5", keras.layers.Flatten)
 
     def drop(self, x: Tensors, after: str) -> Tensors:

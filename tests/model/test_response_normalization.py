@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.model.response_normalization import (
+    Formula,
+    LocalResponseNormalization,
+    SpatialResponseNormalization,
+    window_weights,
+)
 
 
 def lrn_oracle(x, size, k, alpha, beta, divide):
@@ -41,6 +46,24 @@ def test_lrn_equals_the_oracle(constants, channels, training):
     np.testing.assert_allclose(layer(x, training=training), lrn_oracle(x, *constants), rtol=2e-6)
 
 
+def test_lrn_is_that_of_tensorflow_with_half_the_window():
+    x = np.random.RandomState(0).normal(0, 60, (2, 3, 4, 16)).astype("float32")
+    expected = tf.nn.local_response_normalization(x, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)
+    np.testing.assert_allclose(LocalResponseNormalization(5, 2.0, 1e-4, 0.75)(x), expected, rtol=2e-6)
+
+
+def test_the_example_of_the_docstring():
+    result = LocalResponseNormalization()(np.ones((1, 55, 55, 96), "float32"))
+    np.testing.assert_allclose(result[..., 2:-2], 0.5945, rtol=1e-4)
+
+
+def test_window_weights_are_a_band_or_a_square():
+    band = window_weights(Formula(size=3, k=1.0, scale=2.0, beta=1.0), channels=4)
+    np.testing.assert_array_equal(band, [[2, 2, 0, 0], [2, 2, 2, 0], [0, 2, 2, 2], [0, 0, 2, 2]])
+    square = window_weights(Formula(size=3, k=1.0, scale=2.0, beta=1.0, spatial=True), channels=4)
+    np.testing.assert_array_equal(square, np.full((3, 3, 4, 1), 2))
+
+
 def lrn_gradient_oracle(x, upstream, *constants):
     """Compute central differences of the oracle in float64; `upstream` weights its outputs."""
     result = np.empty(x.shape)
@@ -53,9 +76,13 @@ def lrn_gradient_oracle(x, upstream, *constants):
     return result
 
 
-@pytest.mark.parametrize("constants", CONSTANTS)
 @pytest.mark.parametrize(
-    ("policy", "tolerance"), [("float32", 1e-5), ("mixed_bfloat16", 2**-8), ("mixed_float16", 2**-11)]
+    ("constants", "policy", "tolerance"),
+    [
+        *((constants, "float32", 1e-5) for constants in CONSTANTS),
+        *((constants, "mixed_bfloat16", 2**-8) for constants in CONSTANTS[:2]),
+        *((constants, "mixed_float16", 2**-11) for constants in CONSTANTS[3:]),
+    ],
 )
 @FORMS
 def test_lrn_gradient_equals_the_oracle(constants, policy, tolerance, training):
