@@ -35,7 +35,7 @@ def folded(model: keras.Model) -> keras.Model:
             return layer(*args, **kwargs)
         if len(convolutions) == 1:
             return conv1(args[0])
-        return TowerChannels(convolutions.index(layer), name=f"{layer.name}_maps")(conv1(args[0]))
+        return TowerChannels(convolutions.index(layer), name=f"{layer.name}_channels")(conv1(args[0]))
 
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
 

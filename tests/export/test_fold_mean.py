@@ -1,4 +1,4 @@
-"""Conv1 as inference computes it is the conv1 that was trained."""
+"""The conv1 that inference computes equals the conv1 that was trained."""
 
 import dataclasses
 
@@ -27,6 +27,7 @@ def test_the_folded_network_computes_the_same(variant):
 
     (conv1,) = [layer for layer in network.layers if getattr(layer, "kernel_size", None) == (11, 11)]
     assert type(conv1) is keras.layers.Conv2D
+    assert len(conv1._inbound_nodes) == 1  # one call for both towers
     assert conv1.filters == 8
     padded = any(isinstance(layer, keras.layers.ZeroPadding2D) for layer in model.layers)
     assert padded == (variant in ("original", "owt"))
