@@ -14,6 +14,7 @@ import pytest
 from support import ROOT, cli, draw_folder
 
 from alexnet_keras.cli.main import main
+from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data.sources import shapes
 
@@ -103,10 +104,12 @@ def test_links_lead_somewhere(page):
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """An empty working folder in which every network is narrow and the shapes are few."""
+    """A working folder with twelve images, in which networks are narrow, shapes few and batches small."""
     for name, architecture in ARCHITECTURES.items():
         narrow = dataclasses.replace(architecture, filters=(16,) * 5, hidden_units=(32, 32))
         monkeypatch.setitem(ARCHITECTURES, name, narrow)
+    short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2)
+    monkeypatch.setitem(RECIPES, "quickstart", lambda: short)
     monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
     monkeypatch.chdir(tmp_path)
     draw_folder(tmp_path / "photos")
