@@ -104,7 +104,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """A working folder with twelve images, in which networks are narrow, shapes few and batches small."""
+    """A working folder with a few images, in which networks are narrow, shapes few and batches small."""
     for name, architecture in ARCHITECTURES.items():
         narrow = dataclasses.replace(architecture, filters=(16,) * 5, hidden_units=(32, 32))
         monkeypatch.setitem(ARCHITECTURES, name, narrow)
@@ -112,7 +112,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setitem(RECIPES, "quickstart", lambda: short)
     monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
     monkeypatch.chdir(tmp_path)
-    draw_folder(tmp_path / "photos")
+    draw_folder(tmp_path / "photos", train=8)  # calibration needs 20
     shutil.copy(tmp_path / "photos" / "val" / "red" / "0.jpg", tmp_path / "photo.jpg")
 
 
