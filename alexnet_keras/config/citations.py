@@ -1,7 +1,7 @@
-"""Where each number of each variant comes from, and what there is to say of them all in one table.
+"""The source of each constant of each variant, and the variants as rows of a table.
 
-Sections are those of the paper (Krizhevsky, Sutskever, Hinton, NIPS 2012); `layers-145.cfg`, `layer-params-145.cfg` and
-`layer.py` are files of the 2012 source code (`computerhistory/AlexNet-Source-Code`).
+Sections are those of the paper (Krizhevsky, Sutskever, Hinton, NIPS 2012). `layers-145.cfg`, `layer-params-145.cfg`,
+`layer.py` and `convdata_jpeg.py` are files of the 2012 source code (`computerhistory/AlexNet-Source-Code`).
 """
 
 import dataclasses
@@ -13,8 +13,8 @@ from alexnet_keras.config.variants import ARCHITECTURES
 
 PAPER = {
     "input_size": "section 2 and figure 2 say 224; 55 windows of 11 at a stride of 4 need 4 * 54 + 11 = 227",
-    "conv1_padding": "section 3.5: none",
-    "conv1_ceil": "section 3.5: nothing of it",
+    "conv1_padding": "section 3.5 does not mention it",
+    "conv1_ceil": "section 3.5 does not mention it",
     "towers": "section 3.2, figure 2: two GPUs",
     "towers_meet": "section 3.5: conv3 and the fully connected layers see both",
     "filters": "section 3.5, figure 2",
@@ -23,7 +23,7 @@ PAPER = {
     "order": "section 3.5: the ReLU follows every layer (3.3: the norm comes after it), then norm, then pooling",
     "pool_size": "section 3.4: windows of 3 at a stride of 2 overlap",
     "lrn_layers": "section 3.5: the first and the second",
-    "lrn_across_towers": "section 3.2: the towers talk in certain layers only",
+    "lrn_across_towers": "section 3.2: the towers communicate only in certain layers",
     "lrn_size": "section 3.3: n = 5",
     "lrn_k": "section 3.3: k = 2",
     "lrn_alpha": "section 3.3: alpha = 1e-4",
@@ -36,8 +36,8 @@ PAPER = {
 }
 ORIGINAL = {
     **dict.fromkeys(PAPER, "layers-145.cfg"),
-    "input_size": "convdata_jpeg.py: 256 less two borders of 16",
-    "conv1_ceil": "layer.py: ceil((224 - 11) / 4) + 1 = 55, the last window sees 3 px of zeros",
+    "input_size": "convdata_jpeg.py: 256 minus two borders of 16",
+    "conv1_ceil": "layer.py: ceil((224 - 11) / 4) + 1 = 55, the last window sees 3 columns of zeros",
     "order": "layers-145.cfg: rnorm1 and pool1 before the ReLU; cnorm2 (alpha 0.001 / 25, k = 1) after rnorm2",
     "lrn_k": "layer-params-145.cfg: minDiv=2",
     "lrn_alpha": "layer-params-145.cfg: scale=0.0001",
@@ -52,8 +52,8 @@ CAFFE = {
     "input_size": "bvlc_alexnet/train_val.prototxt: crop_size: 227",
     "towers": "bvlc_alexnet/train_val.prototxt: group: 2",
     "order": "bvlc_alexnet/train_val.prototxt: relu, norm, pool",
-    "lrn_across_towers": "bvlc_alexnet/train_val.prototxt: LRN knows of no groups",
-    "lrn_k": "caffe.proto: k is 1 where nothing is said",
+    "lrn_across_towers": "bvlc_alexnet/train_val.prototxt: LRN ignores groups",
+    "lrn_k": "caffe.proto: the default of k is 1",
     "lrn_divide_alpha_by_size": "lrn_layer.cpp: alpha / size",
     "batch_normalization": PAPER["batch_normalization"],
     "initializer": "bvlc_alexnet/train_val.prototxt: 0.01, fc6 and fc7 0.005; biases of 0.1",
@@ -65,8 +65,8 @@ CAFFENET = {
 }
 ONE_TOWER = {
     **PAPER,
-    "towers": "what most tutorials build: no groups",
-    "lrn_across_towers": "one tower: either is the same",
+    "towers": "most tutorials: no groups",
+    "lrn_across_towers": "with one tower, both values mean the same",
 }
 OWT = {
     **dict.fromkeys(PAPER, "torchvision/models/alexnet.py"),
@@ -98,15 +98,19 @@ SOURCES: Mapping[str, Mapping[str, str]] = {
 
 
 def constants(spec: Architecture) -> list[tuple[str, Any, str]]:
-    """Name, value and source of everything that makes up a network; `changed` where it is not its variant's."""
+    """List the constants of a network.
+
+    Returns:
+        Name, value and source of each; the source is `changed` if the value is not that of the variant.
+    """
     values = dataclasses.asdict(spec)
     unused = set() if spec.lrn_layers else {name for name in values if name.startswith("lrn_")} - {"lrn_layers"}
     unused |= set() if spec.dropout else {"dropout_layers"}
     known = dataclasses.asdict(ARCHITECTURES[spec.name]) if spec.name in ARCHITECTURES else {}
     sources = SOURCES.get(spec.name, {})
     fixed = [
-        ("kernels", (11, 5, 3, 3, 3), "section 3.5, and alike in all variants"),
-        ("strides", (4, 1, 1, 1, 1), "section 3.5, and alike in all variants; pooling 2"),
+        ("kernels", (11, 5, 3, 3, 3), "section 3.5; the same in all variants"),
+        ("strides", (4, 1, 1, 1, 1), "section 3.5; the same in all variants; 2 in pooling"),
     ]
     return fixed + [
         (name, value, sources[name] if name in sources and known[name] == value else "changed")
@@ -116,37 +120,33 @@ def constants(spec: Architecture) -> list[tuple[str, Any, str]]:
 
 
 def initial_weights(spec: Architecture) -> str:
-    """How its weights begin, in words."""
-    gaussian = GAUSSIANS.get(spec.initializer)
-    if gaussian is None:
+    """Describe the initial weights for the table of variants."""
+    if spec.initializer not in GAUSSIANS:
         return {"he_normal": "He", "glorot_uniform": "Glorot", "torchvision": "PyTorch's"}[spec.initializer]
-    widths = sorted({*gaussian.stddevs.values()})
-    special = [
-        f"{', '.join(name for name, width in gaussian.stddevs.items() if width == value)} {value:g}" for value in widths
-    ]
-    return "; ".join([f"N(0, {STDDEV:g})", *special, f"biases {gaussian.bias:g}"])
+    gaussian = GAUSSIANS[spec.initializer]
+    others = [f"{', '.join(gaussian.stddevs)} {min(gaussian.stddevs.values()):g}"] if gaussian.stddevs else []
+    return "; ".join([f"N(0, {STDDEV:g})", *others, f"biases {gaussian.bias:g}"])
 
 
 def normalization(spec: Architecture) -> str:
-    """Its normalization, in words."""
+    """Describe the normalization for the table of variants."""
     if spec.batch_normalization:
         return "batch normalization"
     if not spec.lrn_layers:
         return "none"
-    alpha = f"{spec.lrn_alpha:.0e}".replace("e-0", "e-") + (
-        f" / {spec.lrn_size}" if spec.lrn_divide_alpha_by_size else ""
-    )
-    reach = "all maps" if spec.lrn_across_towers or spec.towers == 1 else "a tower's maps"
+    divisor = f" / {spec.lrn_size}" if spec.lrn_divide_alpha_by_size else ""
+    alpha = f"{spec.lrn_alpha:.0e}{divisor}".replace("e-0", "e-")
+    reach = "all channels" if spec.lrn_across_towers or spec.towers == 1 else "channels of a tower"
     return f"k {spec.lrn_k:g}, alpha {alpha}, {reach}"
 
 
-WORDS = {"activation": "ReLU", "lrn": "LRN", "spatial_lrn": "5x5 LRN", "pool": "pool", "batch_normalization": "BN"}
+WORDS = {"relu": "ReLU", "tanh": "tanh", "lrn": "LRN", "spatial_lrn": "5x5 LRN", "batch_normalization": "BN"}
 
 
 def layer_order(spec: Architecture, number: int) -> str:
-    """What one layer does in turn, in words."""
-    words = {**WORDS, "activation": {"relu": "ReLU", "tanh": "tanh"}[spec.activation]}
-    return ", ".join(["conv", *(words[step] for step in spec.stages[number - 1])])
+    """Describe the steps of layer `number` for the table of variants."""
+    steps = [spec.activation if step == "activation" else step for step in spec.stages[number - 1]]
+    return ", ".join(["conv", *(WORDS.get(step, step) for step in steps)])
 
 
 COLUMNS = (
@@ -164,7 +164,7 @@ COLUMNS = (
 
 
 def row(spec: Architecture, parameters: int, multiply_adds: int) -> Sequence[str]:
-    """A network's line in the table of all variants, below `COLUMNS`."""
+    """The row of a network in the table of variants, whose headings are `COLUMNS`."""
     zeros = spec.conv1_zeros(spec.input_size)
     return (
         f"`{spec.name}`",
