@@ -15,7 +15,7 @@ from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rat
 from alexnet_keras.benchmark.train import network_to_train, training_steps
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
-from alexnet_keras.data.dataset import Split, evenly_spaced
+from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import dimensions
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -148,7 +148,7 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
     """Read evenly spaced images of a split as they are stored, and return them with their kind."""
     with reading.naming_unreadable(split):
         images = [split.read(tf.constant(index)) for index in evenly_spaced(len(split), SAMPLE)]
-    if images[0].dtype == tf.uint8:
+    if split.stage is Stage.DECODED:
         return images, "raw"
     sizes = {tuple(dimensions(image).numpy()) for image in images}
     jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in images)

@@ -9,7 +9,6 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras.data.dataset import DataSet, Stream
-from alexnet_keras.data.decode import decode
 from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system.errors import InputError
@@ -113,13 +112,12 @@ def check(dataset: DataSet, jobs: int) -> Report:
 
 
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
-    def look(*element: Any) -> tuple[tf.Tensor, ...]:
-        image, label, _ = stream.load(*element)
-        return decode(image) if image.dtype == tf.string else image, label
+    def load(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return stream.load(*element)[:2]
 
     report, table, count = SplitReport(stream.count), np.empty(stream.count, _IMAGE), 0
     with Progress(f"Checking {split}", stream.count) as progress:
-        for index, parts in enumerate(in_threads(stream, look, 0, stream.count, jobs)):
+        for index, parts in enumerate(in_threads(stream, load, 0, stream.count, jobs)):
             progress.advance(1)
             if parts is None:
                 reason = why_unreadable(stream, index)

@@ -1,7 +1,7 @@
-"""The square that training wants of a photograph, by loops that are compiled for this processor.
+"""Resize, crop and flip a photograph in one pass, by loops that numba compiles for this processor.
 
-TensorFlow's own operators need three passes over the memory, each shared out to threads that wake up, take a little and
-then spin: 1.2 ms of the processor a photograph, where this takes a quarter. The first call compiles for a second.
+TensorFlow's own operators need three passes over the memory and synchronize threads in each: 1.2 ms of processor time a
+photograph, where these loops take a quarter of that. The first call compiles for about a second.
 """
 
 import functools
@@ -12,35 +12,41 @@ import numpy as np
 
 
 def rescaled_crop(image: np.ndarray, size: int, offset: np.ndarray, side: int, flipped: bool) -> np.ndarray:
-    """The square of `side` pixels at `offset` of `images.resize_and_crop(image, size)`, and no more of it computed.
+    """Compute a crop of `image_ops.resize_and_crop(image, size)`, and no pixel outside the crop.
 
     Args:
         image: `(H, W, 3)` uint8, 0..255, contiguous.
-        size: what the shorter side is rescaled to.
-        offset: `(2,)` int32, top and left edge of the square in the central `size` x `size` pixels.
-        side: of the square in pixels.
-        mirrored: whether to reverse left and right.
+        size: the shorter side after resizing, in pixels.
+        offset: `(2,)` int32, top and left edge of the crop in the central `size` x `size` pixels.
+        side: side of the crop in pixels.
+        flipped: whether to reverse left and right.
 
     Returns:
-        `(side, side, 3)` uint8, 0..255. Where a sum ends within 1e-5 of a half, `resize_and_crop` may round the other
-        way, for it adds up in another order.
+        `(side, side, 3)` uint8, 0..255. Where a value lies within 1e-5 of a half, it may be rounded differently than
+        by `resize_and_crop`, which adds in another order.
     """
-    sides = np.array(image.shape[:2], np.float32)  # and the same roundings as there
+    sides = np.array(image.shape[:2], np.float32)  # float32, for the same rounding as in resize_and_crop
     resized = np.rint(sides * (np.float32(size) / sides.min()))
     corner = np.floor((resized - size) / 2).astype(np.int64) + offset
-    square = np.empty((side, side, 3), np.uint8)
-    _compiled()(image, resized / sides.astype(np.float64), corner, bool(flipped), square)
-    return square
+    crop = np.empty((side, side, 3), np.uint8)
+    _compiled()(image, resized / sides.astype(np.float64), corner, bool(flipped), crop)
+    return crop
 
 
 def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of `length` pixels make up each of `count` rescaled ones, from the place `corner` on, and their weights.
+    """Compute which of `length` pixels contribute to each of `count` rescaled pixels, and their weights.
 
-    A triangle of a radius of one pixel, or, when it shrinks, of as many as make one.
+    The weights form a triangle whose radius is one pixel, or one rescaled pixel where the image shrinks.
+
+    Args:
+        count: number of rescaled pixels.
+        scale: rescaled length divided by `length`.
+        corner: index of the first rescaled pixel.
+        length: number of pixels of the line.
 
     Returns:
-        `(count,)` int64, the first pixel of each; `(count, K)` float32, the weights of that one and its successors,
-        whose sum is 1. All of them lie within the line.
+        `(count,)` int64, the index of the first contributing pixel, and `(count, K)` float32, the weights of that pixel
+        and its successors, whose sum is 1. No index lies outside the line.
     """
     radius = max(1.0, 1 / scale)
     width = min(int(2 * radius) + 1, length)
@@ -59,14 +65,14 @@ def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarr
 
 @functools.cache
 def _compiled() -> Callable[..., None]:
-    import numba  # takes a quarter of a second, which only photographs are worth
+    import numba  # imported here: it takes a quarter of a second, and only photographs need it
 
     compiled: Any = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
     spans = compiled(_spans)
 
-    def cut(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, flipped: bool, square: np.ndarray) -> None:
+    def resize(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, flipped: bool, crop: np.ndarray) -> None:
         height, width, _ = image.shape
-        side = len(square)
+        side = len(crop)
         tops, row_weights = spans(side, scales[0], corner[0], height)
         lefts, column_weights = spans(side, scales[1], corner[1], width)
         taps = column_weights.shape[1]
@@ -87,7 +93,7 @@ def _compiled() -> Callable[..., None]:
                     red += weights[tap] * pixels[3 * tap]
                     green += weights[tap] * pixels[3 * tap + 1]
                     blue += weights[tap] * pixels[3 * tap + 2]
-                pixel = square[y, side - 1 - x if flipped else x]
+                pixel = crop[y, side - 1 - x if flipped else x]
                 pixel[0], pixel[1], pixel[2] = np.rint(red), np.rint(green), np.rint(blue)
 
-    return compiled(cut)
+    return compiled(resize)

@@ -1,6 +1,7 @@
-"""What every source of pictures comes down to: splits in random access over the same classes."""
+"""The interface that every data source implements: a data set with a training and a validation split."""
 
 import dataclasses
+import enum
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,44 +9,70 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.data.decode import decode
 from alexnet_keras.system.errors import InputError
+
+
+class Stage(enum.Enum):
+    """How far the images of a source are on the way from a file to a crop."""
+
+    ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF or BMP of any size
+    STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG of 256 x 256 pixels
+    DECODED = enum.auto()  # uint8, 0..255: (256, 256, 3) in a split, (H, W, 3) in a stream
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures in random access.
+    """Labelled images in random access.
 
     Attributes:
-        names: where each picture came from, for messages.
+        names: where each image came from, for messages.
         labels: `(N,)` int64, 0..classes - 1.
-        read: scalar int64 index -> a scalar string, an encoded picture, or `(256, 256, 3)` uint8. Works in tf.data.
-        read_batch: `(B,)` int64 indices -> `(B,)` strings, 256-pixel JPEGs, or `(B, 256, 256, 3)` uint8, where a batch
-            costs less than its pictures one by one. Works in tf.data.
-        problems: a read that fails leaves its reason here, in one line, where tf.data would garble it.
+        read: scalar int64 index -> the image, as `stage` describes it. Works in tf.data.
+        read_batch: `(B,)` int64 indices -> `(B, ...)` images, where a batch costs less than its images one by one.
+            Works in tf.data.
+        stage: what `read` and `read_batch` return.
+        problems: a failed read leaves its reason here in one line, because tf.data garbles the messages of exceptions.
     """
 
     names: Sequence[str]
     labels: np.ndarray
     read: Callable[[tf.Tensor], tf.Tensor]
     read_batch: Callable[[tf.Tensor], tf.Tensor] | None = None
+    stage: Stage = Stage.ENCODED
     problems: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def pixels(self, index: tf.Tensor) -> tf.Tensor:
+        """Read one image as `(256, 256, 3)` uint8, 0..255, from whatever stage it is stored in. Works in tf.data."""
+        image = self.read(index)
+        if self.stage is not Stage.DECODED:
+            image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
+        return tf.ensure_shape(image, (STORED_SIZE, STORED_SIZE, 3))
+
+
+def split_in_memory(names: Sequence[str], labels: np.ndarray, images: np.ndarray) -> Split:
+    """Make a split of `(N, 256, 256, 3)` uint8 images, with `names` and `labels` as `Split` describes them."""
+    held = tf.constant(images)
+    return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices), Stage.DECODED)
+
 
 def evenly_spaced(length: int, count: int) -> np.ndarray:
-    """Up to `count` of the indices 0 to `length - 1`, evenly spaced, with the first and the last: int64, ascending."""
+    """Return up to `count` of the indices 0 to `length - 1`, evenly spaced from first to last, ascending: int64."""
     return np.linspace(0, length - 1, min(length, count)).astype(np.int64)
 
 
 def sample(split: Split, count: int) -> Split:
-    """Up to `count` images of a split, evenly spaced over its order, since many data sets are sorted by class."""
+    """Take up to `count` evenly spaced images of a split, since many data sets are sorted by class."""
     indices = evenly_spaced(len(split), count)
     return dataclasses.replace(
         split,
-        names=[split.names[place] for place in indices],
+        names=[split.names[index] for index in indices],
         labels=split.labels[indices],
         read=lambda index: split.read(tf.gather(indices, index)),
         read_batch=None,
@@ -54,32 +81,39 @@ def sample(split: Split, count: int) -> Split:
 
 @dataclass(frozen=True)
 class Stream:
-    """Pictures in the order of the split, as many of them at a time as one asks for; none are held in memory.
+    """Labelled images for one pass in the order of the split, without holding them in memory.
 
     Attributes:
-        count: number of pictures.
-        name: place -> where that picture came from, for messages.
-        elements: `(start, stop)` -> one element for each of these places, in order.
-        load: an element -> the picture, a scalar string or `(H, W, 3)` uint8, with its label, a scalar int64, and its
-            name, a scalar string that may be empty. Works in tf.data, where several can be loaded at once.
+        count: number of images.
+        name: index -> where that image came from, for messages.
+        elements: `(start, stop)` -> one element for each of these indices, in order.
+        read: an element -> the image, as `stage` describes it, its label, a scalar int64, and its name, a scalar
+            string that may be empty. Works in tf.data, where several elements are read at once.
+        stage: what `read` returns.
     """
 
     count: int
     name: Callable[[int], str]
     elements: Callable[[int, int], tf.data.Dataset]
-    load: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    read: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    stage: Stage = Stage.ENCODED
+
+    def load(self, *element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Read an element and decode its image to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
+        image, label, name = self.read(*element)
+        return image if self.stage is Stage.DECODED else decode(image), label, name
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Two splits over the same classes. Each is opened when it is first asked for: evaluation needs only one.
+    """Two splits over the same classes. Each is opened when it is first used, since evaluation needs only one.
 
     Attributes:
-        name: what to call it.
-        class_names: in the order of the labels.
+        name: name of the data set, for messages and reports.
+        class_names: names of the classes in the order of the labels.
         open_split: `"train"` or `"validation"` -> the split.
-        open_stream: the same for a stream, where a split in random access would have to be held in memory.
-        statistics: of the training pictures' colours, where they were measured before.
+        open_stream: the same for a stream, where a split would have to be held in memory.
+        statistics: colour statistics of the training images, where they are known.
     """
 
     name: str
@@ -106,11 +140,11 @@ class DataSet:
     def label_error(self, image: str, label: int) -> InputError:
         return InputError(
             f"{image} has the label {label}, but {self.name} has {len(self.class_names)} classes, "
-            f"0 to {len(self.class_names) - 1}; mend its labels."
+            f"0 to {len(self.class_names) - 1}; correct its labels."
         )
 
     def stream(self, name: str) -> Stream:
-        """The pictures of `"train"` or `"validation"` in order, for one pass over them."""
+        """Open the images of `"train"` or `"validation"` for one pass in order."""
         if self.open_stream is not None:
             return self.open_stream(name)
         split = self.train if name == "train" else self.validation
@@ -120,4 +154,5 @@ class DataSet:
             split.names.__getitem__,
             tf.data.Dataset.range,
             lambda index: (split.read(index), labels[index], tf.constant("")),
+            split.stage,
         )

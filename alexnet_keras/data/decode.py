@@ -1,22 +1,22 @@
-"""data.decode."""
+"""Decode images of any kind, and explain why an image is refused."""
 
 import contextlib
 
 import tensorflow as tf
 
-MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: beyond every camera of ImageNet's years, short of a machine's memory
-MIN_SIDE = 2  # pixels; a side of one is a web page's tracking pixel or a broken thumbnail, and no object
-HEADER_BYTES = 26  # the sizes of PNG, GIF and BMP lie within
+MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: more than the cameras of ImageNet's time, and it fits in memory
+MIN_SIDE = 2  # pixels; images with a side of one pixel are tracking pixels or broken thumbnails
+HEADER_BYTES = 26  # hold the dimensions in PNG, GIF and BMP files
 
 
 def dimensions(encoded: tf.Tensor) -> tf.Tensor:
-    """Height and width as a picture's header has them, without decoding it.
+    """Read the height and width of an image from its header, without decoding it.
 
     Args:
         encoded: scalar string, the file's bytes.
 
     Returns:
-        `(2,)` int64; zeros where the bytes begin as none of JPEG, PNG, GIF and BMP.
+        `(2,)` int64; zeros if the bytes do not begin like a JPEG, PNG, GIF or BMP.
 
     Raises:
         tf.errors.InvalidArgumentError: a JPEG has no complete header.
@@ -39,19 +39,18 @@ def dimensions(encoded: tf.Tensor) -> tf.Tensor:
         sizes = tf.where(starts(b"GIF8"), gif, tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp)))
         return tf.where(starts(b"\x89PNG"), png, sizes)
 
-    # Nearly all are JPEGs, so theirs is the short way.
-    return tf.cond(_is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
+    return tf.cond(is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
 
 
-def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(encoded, 0, 3) == b"\xff\xd8\xff"
 
 
 def decode(encoded: tf.Tensor) -> tf.Tensor:
     """Decode a JPEG, PNG, GIF (first frame) or BMP of any kind into RGB.
 
-    Greyscale is repeated, CMYK and palettes are converted, alpha is dropped, 16 bits are cut to 8. A picture that is
-    too large is refused by its header, before memory is taken for it.
+    Greyscale is repeated, CMYK and palettes are converted, alpha is dropped, and 16 bits are reduced to 8. An image
+    that is too large is refused by its header, before memory is allocated for it.
 
     Args:
         encoded: scalar string, the file's bytes.
@@ -60,14 +59,14 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         `(H, W, 3)` uint8, 0..255.
 
     Raises:
-        tf.errors.InvalidArgumentError: the bytes are no picture, a truncated one, one of more than `MAX_PIXELS`, or one
-            with a side of less than `MIN_SIDE`.
+        tf.errors.InvalidArgumentError: the bytes are not an image, or the image is truncated, has more than
+            `MAX_PIXELS` pixels or a side of less than `MIN_SIDE` pixels.
     """
-    return _decode(encoded, dimensions(encoded))
+    return decode_known(encoded, dimensions(encoded))
 
 
-def _decode(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """`decode` of a picture whose `dimensions` are known."""
+def decode_known(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Decode an image whose `dimensions` are `size`, `(2,)` int64; else like `decode`."""
     fits = tf.logical_and(tf.reduce_prod(size) <= MAX_PIXELS, tf.reduce_min(size) >= MIN_SIDE)
     with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):
         image = tf.io.decode_image(tf.identity(encoded), channels=3, expand_animations=False)
@@ -76,13 +75,13 @@ def _decode(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def why_refused(encoded: bytes) -> str:
-    """What is wrong with a picture that `decode` does not take, to follow its name in a message."""
+    """Return why `decode` refuses an image, as a phrase that follows the image's name in a message."""
     if not encoded:
         return "is empty"
     with contextlib.suppress(tf.errors.InvalidArgumentError):
         height, width = dimensions(tf.constant(encoded)).numpy().tolist()
         if height * width > MAX_PIXELS:
-            return f"has {width:,} x {height:,} pixels, of which at most {MAX_PIXELS:,} are read"
+            return f"has {width:,} x {height:,} pixels, more than the limit of {MAX_PIXELS:,}"
         if 0 < min(height, width) < MIN_SIDE:
-            return f"has {width} x {height} pixels; a picture has at least {MIN_SIDE} a side"
-    return "is not a complete JPEG, PNG, GIF or BMP picture"
+            return f"has {width} x {height} pixels, and each side needs at least {MIN_SIDE}"
+    return "is not a complete JPEG, PNG, GIF or BMP image"

@@ -1,4 +1,12 @@
-"""Pure tensor functions on images (section 2 and section 4.1). They work eagerly and inside tf.data alike."""
+"""One function for each step from an encoded image to a crop (sections 2 and 4.1 of the paper).
+
+    encoded  scalar string       the bytes of a JPEG, PNG, GIF or BMP
+    decoded  (H, W, 3) uint8     `decode` makes it; `resize_and_crop` makes it 256 x 256
+    crop     (size, size, 3)     `centre_crop` and `ten_crops` for evaluation; `crop_and_flip` for training
+
+Training goes from an encoded image to its crop in one function, `crop_encoded` or `crop_stored_jpeg`, which computes no
+pixel outside the crop. All functions on tensors work eagerly and inside tf.data.
+"""
 
 import functools
 from collections.abc import Sequence
@@ -8,17 +16,15 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop
-from alexnet_keras.data.decode import _decode, _is_jpeg, dimensions
+from alexnet_keras.data.decode import decode_known, dimensions, is_jpeg
 
 
 def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
-    """Rescale the shorter side to `size`, then cut the central square (section 2).
+    """Resize the shorter side to `size` pixels, then crop the centre (section 2).
 
-    Both in one operation, which computes only the pixels that the square keeps: a picture of 1 x 5000 pixels costs no
-    more memory than any other. Bilinear, with the filter widened when it shrinks, so that fine detail does not alias.
-    One direction at a time, and what lies across it as the channels of an image one pixel wide: the kernel's inner loop
-    runs over channels, and three of them leave it idle for most of the time. Made of TensorFlow's own operators, so
-    that exports can have it; pipelines take `resize_and_cut`, which is quicker.
+    Resizing is bilinear, with a filter that widens when it shrinks the image, so that fine detail does not alias. Only
+    the pixels of the crop are computed, so an image of 1 x 5000 pixels needs no more memory than any other. Exports
+    contain this function, so it consists of TensorFlow's own operators; pipelines use `crop_encoded`, which is faster.
 
     Args:
         image: `(H, W, 3)` uint8, 0..255.
@@ -44,7 +50,11 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
 
 
 def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: int) -> tf.Tensor:
-    """`(H, C)` -> `(count, C)` float32, from the place `corner` of the rescaled rows on."""
+    """Rescale `(H, C)` rows and return `count` of them from row `corner` on, `(count, C)` float32.
+
+    The kernel's inner loop runs over channels. The columns of the image serve as channels of an image one pixel wide,
+    because three channels would leave the kernel idle for most of the time.
+    """
     return tf.raw_ops.ScaleAndTranslate(
         images=rows[tf.newaxis, :, tf.newaxis],
         size=(count, 1),
@@ -55,46 +65,12 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
     )[0, :, 0]
 
 
-def resize_and_cut(image: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
-    """`flip` of `crop` of `resize_and_crop(image)`, and no more of it computed; not for exports.
-
-    Args:
-        image: `(H, W, 3)` uint8, 0..255.
-        offset: `(2,)` int32, top and left edge of the square in the central 256 x 256 pixels.
-        mirrored: scalar bool, whether to reverse left and right.
-        size: side of the square in pixels.
-
-    Returns:
-        `(size, size, 3)` uint8, 0..255; 7 in 100,000 differ by one grey level, where a sum ends beside a half.
-    """
-
-    def cut(image: np.ndarray, offset: np.ndarray, flipped: np.ndarray) -> np.ndarray:
-        return rescaled_crop(image, STORED_SIZE, offset, size, bool(flipped))
-
-    square = tf.numpy_function(cut, [image, offset, flipped], tf.uint8, stateful=False)
-    return tf.ensure_shape(square, (size, size, 3))
-
-
-def crop(image: tf.Tensor, offset: tf.Tensor, size: int) -> tf.Tensor:
-    """Cut a square out of an image.
-
-    Args:
-        image: `(H, W, 3)`, any dtype.
-        offset: `(2,)` int32, top and left edge of the square, which must lie within the image.
-        size: side of the square in pixels.
-
-    Returns:
-        `(size, size, 3)`, the dtype of `image`.
-    """
-    return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
-
-
 def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Cut the central square out of an image.
+    """Crop the centre of an image.
 
     Args:
         image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
-        size: side of the square in pixels.
+        size: side of the crop in pixels.
 
     Returns:
         `(size, size, 3)`, the dtype of `image`.
@@ -104,112 +80,111 @@ def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
-    """The squares in the four corners and the centre, then their mirror images (section 4.1).
+    """Crop the four corners and the centre of an image, and flip each of these crops (section 4.1).
 
     Args:
         image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
-        size: side of the squares in pixels.
+        size: side of the crops in pixels.
 
     Returns:
-        `(10, size, size, 3)`, the dtype of `image`.
+        `(10, size, size, 3)`, the dtype of `image`: five crops, then the same five flipped.
     """
     corners = [image[:size, :size], image[:size, -size:], image[-size:, :size], image[-size:, -size:]]
-    views = tf.stack([*corners, centre_crop(image, size)])
-    return tf.concat([views, tf.reverse(views, axis=[2])], axis=0)
-
-
-def flip(image: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
-    """Reverse left and right, if asked to.
-
-    Args:
-        image: `(H, W, 3)`, any dtype.
-        mirrored: scalar bool.
-    """
-    return tf.reverse(image, tf.range(1, 1 + tf.cast(flipped, tf.int32)))  # axis 1 or none: a tf.cond costs more
+    crops = tf.stack([*corners, centre_crop(image, size)])
+    return tf.concat([crops, tf.reverse(crops, axis=[2])], axis=0)
 
 
 def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
-    """`flip` of `crop` of `resize_and_crop` of `decode`, with less work.
+    """Decode an image of any size, resize it to 256 x 256 pixels as `resize_and_crop` does, crop it and flip it.
 
-    A JPEG of 256 x 256 pixels goes to `crop_stored`. A larger photograph is decoded whole, lest a truncated one pass
-    until a crop meets its end; only the square is resized. The decoder's own reduction to a half would be quicker and
-    is not used: it moves pixels by 2 grey levels in the mean, and by up to 77.
+    Only the pixels of the crop are computed. A JPEG of 256 x 256 pixels takes the shorter way of `crop_stored_jpeg`.
+    Any other image is decoded as a whole, so that a truncated file is always an error. Decoding at half the resolution
+    would be faster, but it changes pixels by 2 grey levels on average and by up to 77.
 
     Args:
-        encoded: scalar string, the file's bytes.
-        offset: `(2,)` int32, top and left edge of the square in the stored 256 x 256 pixels.
-        mirrored: scalar bool, whether to reverse left and right.
-        size: side of the square in pixels.
+        encoded: scalar string, the bytes of a JPEG, PNG, GIF or BMP.
+        offset: `(2,)` int32, top and left edge of the crop in the 256 x 256 pixels.
+        flipped: scalar bool, whether to reverse left and right.
+        size: side of the crop in pixels, at most 256.
 
     Returns:
-        `(size, size, 3)` uint8, 0..255.
+        `(size, size, 3)` uint8, 0..255. Where the resized value lies within 1e-5 of a half, it may be rounded
+        differently than by `resize_and_crop`: 7 in 100,000 values differ by one grey level.
 
     Raises:
-        tf.errors.InvalidArgumentError: the bytes are no picture, or a truncated one.
+        tf.errors.InvalidArgumentError: `decode` refuses the image.
     """
     sides = dimensions(encoded)
-
     return tf.cond(
-        tf.logical_and(_is_jpeg(encoded), tf.reduce_all(sides == STORED_SIZE)),
-        lambda: crop_stored(encoded, offset, flipped, size),
-        lambda: resize_and_cut(_decode(encoded, sides), offset, flipped, size),
+        tf.logical_and(is_jpeg(encoded), tf.reduce_all(sides == STORED_SIZE)),
+        lambda: crop_stored_jpeg(encoded, offset, flipped, size),
+        lambda: _resize_crop_and_flip(decode_known(encoded, sides), offset, flipped, size),
     )
 
 
-def crop_stored(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop_encoded` of what is known to be a JPEG of 256 x 256 pixels.
+def _resize_crop_and_flip(image: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+    def compute(image: np.ndarray, offset: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+        return rescaled_crop(image, STORED_SIZE, offset, size, bool(flipped))
 
-    Only the square is decoded, and a column at either side: the decoder interpolates colours between columns, so that
-    the outermost would come out otherwise.
+    crop = tf.numpy_function(compute, [image, offset, flipped], tf.uint8, stateful=False)
+    return tf.ensure_shape(crop, (size, size, 3))
+
+
+def crop_stored_jpeg(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+    """Decode, crop and flip a JPEG of 256 x 256 pixels: `crop_encoded` without its look at the header.
+
+    Only the crop and one column at either side are decoded. The decoder interpolates colours between columns, so
+    without their neighbours the outermost columns would differ from those of the whole image.
     """
     left = tf.maximum(offset[1] - 1, 0)
     right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
     window = tf.stack([offset[0], left, size, right - left])
     columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
-    return flip(tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3]), flipped)
+    crop = tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
+    return tf.reverse(crop, tf.range(1, 1 + tf.cast(flipped, tf.int32)))  # along axis 1 or none: cheaper than tf.cond
 
 
 def crop_and_flip(images: tf.Tensor, offsets: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
-    """`crop`, then `flip`, for a whole batch: a fifth of what TensorFlow's operators take, which copy twice.
+    """Crop and flip a batch of decoded images by NumPy, in a fifth of the time of TensorFlow's operators.
 
     Args:
         images: `(B, H, W, 3)` uint8.
-        offsets: `(B, 2)` int32, top and left edge of each square.
-        mirrored: `(B,)` bool.
-        size: side of the squares in pixels.
+        offsets: `(B, 2)` int32, top and left edge of each crop, which must lie within the image.
+        flipped: `(B,)` bool, whether to reverse left and right.
+        size: side of the crops in pixels.
 
     Returns:
         `(B, size, size, 3)` uint8.
     """
-    cut = functools.partial(crop_and_flip_arrays, size=size)
-    squares = tf.numpy_function(cut, [images, offsets, flipped], tf.uint8, stateful=False)
-    return tf.ensure_shape(squares, (None, size, size, 3))
+    compute = functools.partial(crop_and_flip_arrays, size=size)
+    crops = tf.numpy_function(compute, [images, offsets, flipped], tf.uint8, stateful=False)
+    return tf.ensure_shape(crops, (None, size, size, 3))
 
 
 def crop_and_flip_arrays(images: np.ndarray, offsets: np.ndarray, flipped: np.ndarray, size: int) -> np.ndarray:
-    """`crop_and_flip` by NumPy."""
-    squares = np.empty((len(images), size, size, 3), np.uint8)
-    for square, image, (top, left), reverse in zip(squares, images, offsets, flipped, strict=True):
+    """Compute `crop_and_flip` of NumPy arrays."""
+    crops = np.empty((len(images), size, size, 3), np.uint8)
+    for crop, image, (top, left), reverse in zip(crops, images, offsets, flipped, strict=True):
         window = image[top : top + size, left : left + size]
         if not reverse:
-            square[:] = window
+            crop[:] = window
             continue
-        for channel in range(3):  # 46 us an image; the three at once have an inner loop of three, and take 225
-            square[..., channel] = window[:, ::-1, channel]
-    return squares
+        for channel in range(3):  # 46 us an image; all channels at once take 225 us, in an inner loop of length three
+            crop[..., channel] = window[:, ::-1, channel]
+    return crops
 
 
 def shift_colors(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], divisor: float = 1.0) -> tf.Tensor:
-    """Add a colour to each image, then draw it nearer to the mean colour.
+    """Add a colour to each image, then divide its distance from the mean colour.
 
-    Nothing is rounded or clipped, which would make dark and bright images move less than others: results may lie
-    outside 0..255.
+    Nothing is rounded or clipped, since that would change dark and bright images less than others. The result may
+    therefore lie outside 0..255.
 
     Args:
         images: `(B, H, W, 3)`, any dtype, 0..255.
         shifts: `(B, 3)` float32, red, green and blue in units of 0..255.
         mean: red, green and blue, 0..255.
-        divisor: of the distance from the mean; 1 leaves it as it is.
+        divisor: divides the distance from the mean; 1 leaves the distance as it is.
 
     Returns:
         `(B, H, W, 3)` float32: `(images + shifts - mean) / divisor + mean`.
@@ -218,6 +193,6 @@ def shift_colors(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], di
     return _scale_and_shift(images, tf.constant(1 / divisor, tf.float32), shifts)
 
 
-@tf.function(jit_compile=True)  # one pass over the memory instead of three, which are what it costs
+@tf.function(jit_compile=True)  # one pass over the memory instead of three
 def _scale_and_shift(images: tf.Tensor, scale: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) * scale + shifts[:, tf.newaxis, tf.newaxis]

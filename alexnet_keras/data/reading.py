@@ -1,37 +1,27 @@
-"""data.reading."""
+"""Read a split: into memory, for its colours, and to find the image that cannot be read."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
-from alexnet_keras.data.dataset import Split, evenly_spaced
+from alexnet_keras.data.dataset import Split, Stage, evenly_spaced, split_in_memory
 from alexnet_keras.data.decode import why_refused
 from alexnet_keras.system import memory
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
-COLOR_SAMPLE = 10_000  # the standard error of a mean colour over so many pictures is below 1 in 255
-
-
-def pixels(split: Split, index: tf.Tensor) -> tf.Tensor:
-    """One picture of a split as `(256, 256, 3)` uint8, 0..255."""
-    image = split.read(index)
-    if image.dtype == tf.string:
-        image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
-    return tf.ensure_shape(image, (STORED_SIZE, STORED_SIZE, 3))
+COLOR_SAMPLE = 10_000  # images; the standard error of their mean colour is below 1 of 255 grey levels
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The same without tf.data's tuning of its threads, of which there are then as many as cores: no slower here.
+    """Return the data set without tf.data's autotuning, so that it uses one thread a core; that is no slower here.
 
-    Who gives an iterator up waits for the tuner to wake, which sleeps for 10 ms, then for 20, 40, ... up to a minute:
-    up to as long as the iterator has lived.
+    Destroying an iterator blocks until the autotune thread wakes. That thread sleeps for 10, 20, 40 ms and so on, up to
+    a minute, so the wait can be as long as the iterator has lived.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -39,25 +29,27 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def fits_in_memory(split: Split) -> bool:
-    """Whether a third of the free memory can hold all of a split's decoded pictures."""
+    """Whether memory can hold all decoded images of a split."""
     return memory.fits_in_memory(len(split) * STORED_SIZE * STORED_SIZE * 3)
 
 
 def in_memory(split: Split, label: str) -> Split:
-    """Decode a split once, if a third of the free memory can hold it; else leave it as it is.
+    """Decode a split once and keep it in memory, if it fits; otherwise return it as it is.
 
-    Decoding 224-pixel JPEGs takes about a tenth of the time of a training step, in every epoch. Besides, a picture that
-    cannot be read is found before training and not an hour into it.
+    Decoding 224-pixel JPEGs takes about a tenth of the time of a training step, in every epoch. Decoding all images
+    first also finds an unreadable one before training and not an hour into it.
+
+    Args:
+        split: any split.
+        label: name of the split in the progress line.
 
     Raises:
-        InputError: a picture cannot be read; the message names it.
+        InputError: an image cannot be read; the message names it.
     """
-    if not fits_in_memory(split):
-        return split
-    if split.read(tf.constant(0, tf.int64)).dtype == tf.uint8:
+    if split.stage is Stage.DECODED or not fits_in_memory(split):
         return split
     store = np.empty((len(split), STORED_SIZE, STORED_SIZE, 3), np.uint8)
-    dataset = untuned(tf.data.Dataset.range(len(split)).map(lambda index: pixels(split, index), tf.data.AUTOTUNE))
+    dataset = untuned(tf.data.Dataset.range(len(split)).map(split.pixels, tf.data.AUTOTUNE))
     done = 0
     with Progress(f"Reading {label}", len(split)) as progress:
         try:
@@ -65,14 +57,13 @@ def in_memory(split: Split, label: str) -> Split:
                 store[done] = image
                 done += 1
                 progress.advance(1)
-        except tf.errors.OpError as error:  # elements come in order: the one that failed is the next
+        except tf.errors.OpError as error:  # elements come in order, so the next one failed
             raise unreadable(split, done) from error
-    images = tf.constant(store)
-    return dataclasses.replace(split, read=images.__getitem__, read_batch=lambda indices: tf.gather(images, indices))
+    return split_in_memory(split.names, split.labels, store)
 
 
 def unreadable(split: Split, index: int) -> InputError:
-    """The error that names a bad picture."""
+    """Return the error that names the image at `index` and why it cannot be read."""
     try:
         reason = why_refused(split.read(tf.constant(index, tf.int64)).numpy())
     except tf.errors.OpError:
@@ -84,24 +75,24 @@ def unreadable(split: Split, index: int) -> InputError:
 
 @contextlib.contextmanager
 def naming_unreadable(*splits: Split) -> Iterator[None]:
-    """Name the picture that could not be read, should one stop a pipeline: tf.data fails without saying where.
+    """Turn an error of tf.data inside the block into one that names the image, since tf.data does not name it.
 
     Raises:
-        InputError: a picture of `splits` cannot be read.
+        InputError: an image of `splits` cannot be read.
     """
     try:
         yield
     except tf.errors.ResourceExhaustedError:
-        raise  # no picture's fault
+        raise  # memory is short: no image is the cause
     except tf.errors.OpError as error:
         for split in splits:
             if split.problems:
                 raise InputError(split.problems[0]) from error
         for split in splits:
-            with Progress("Looking for the picture that could not be read", len(split)) as progress:
+            with Progress("Looking for the image that cannot be read", len(split)) as progress:
                 for index in range(len(split)):
                     try:
-                        pixels(split, tf.constant(index, tf.int64))
+                        split.pixels(tf.constant(index, tf.int64))
                     except tf.errors.OpError:
                         raise unreadable(split, index) from error
                     progress.advance(1)
@@ -109,11 +100,15 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
 
 
 def color_statistics(split: Split) -> ColorStatistics:
-    """Mean and covariance of red, green and blue over a split; of evenly spaced pictures where it has over 10,000."""
-    places = evenly_spaced(len(split), COLOR_SAMPLE)
-    dataset = tf.data.Dataset.from_tensor_slices(places).map(lambda index: pixels(split, index), tf.data.AUTOTUNE)
+    """Measure the mean and covariance of red, green and blue over up to 10,000 evenly spaced images of a split.
+
+    Raises:
+        tf.errors.OpError: an image cannot be read; `naming_unreadable` names it.
+    """
+    indices = evenly_spaced(len(split), COLOR_SAMPLE)
+    dataset = tf.data.Dataset.from_tensor_slices(indices).map(split.pixels, tf.data.AUTOTUNE)
     moments = Moments()
-    with Progress("Measuring the colours", len(places)) as progress:
+    with Progress("Measuring the colours", len(indices)) as progress:
         for image in untuned(dataset).as_numpy_iterator():
             moments.add(color_sums(image))
             progress.advance(1)

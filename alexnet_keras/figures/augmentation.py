@@ -56,7 +56,7 @@ def augmentation_figure(
     if not 0 <= index < len(split):
         raise OptionError(f"`index` must be 0 to {len(split) - 1}, got {index}; choose one of the training images.")
     with reading.naming_unreadable(split):
-        image = reading.pixels(split, tf.constant(index, tf.int64))
+        image = split.pixels(tf.constant(index, tf.int64))
         statistics = dataset.statistics or reading.color_statistics(split)
     draws = augmentation.draw(DRAWS, input_size, seed, tf.constant(0, tf.int64))
     crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), draws.offsets, draws.flipped, input_size)

@@ -66,7 +66,7 @@ def evaluate(predictor: Predictor, split: Split, crops: int = 1) -> Evaluation:
     if crops not in CROPS:
         raise OptionError(f"`crops` must be {' or '.join(map(str, CROPS))}, got {crops}.")
     batch_size = max(1, BATCH_SIZE // crops)
-    dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, view=CROPS[crops])
+    dataset = pipeline.eval_dataset(split, input_size=predictor.input_size, batch_size=batch_size, crop=CROPS[crops])
     ranks = []
     with Progress("Evaluating", len(split)) as progress, reading.naming_unreadable(split):
         for images, labels in dataset.as_numpy_iterator():

@@ -142,7 +142,7 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
         def features(split: Split, crop: Callable[[tf.Tensor, int], tf.Tensor]) -> list[np.ndarray]:
             batches: list[list[np.ndarray]] = []
             with reading.naming_unreadable(split):
-                for images, _ in pipeline.eval_dataset(split, input_size=input_size, batch_size=BATCH_SIZE, view=crop):
+                for images, _ in pipeline.eval_dataset(split, input_size=input_size, batch_size=BATCH_SIZE, crop=crop):
                     batches.append([value.numpy() for value in tf.nest.flatten(call(images))])
                     progress.advance(len(images))
             return [np.concatenate(values) for values in zip(*batches, strict=True)]

@@ -13,7 +13,6 @@ import tensorflow as tf
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import absolute_source
 from alexnet_keras.distribution import rendezvous, two_tower
 from alexnet_keras.distribution.cluster import check_cluster, find_cluster
@@ -131,7 +130,7 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, 
     """Measure the best model, and remove the checkpoints: only now nothing is left to resume."""
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # waits until the chief has measured
-    example = reading.pixels(inputs.validation, tf.constant(0, tf.int64))
+    example = inputs.validation.pixels(tf.constant(0, tf.int64))
     with atomic_files.appear_whole(run / run_folder.EXAMPLE) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), inputs.validation)

@@ -11,7 +11,7 @@ from support import cli
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data import augmentation, image_ops, pipeline
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.dataset import split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.train import train
@@ -142,7 +142,7 @@ def test_the_sizes_of_the_noise_on_imagenet():
 
 def test_an_unknown_convention():
     statistics = ColorStatistics((0.0,) * 3, (), (1.0,) * 3, ())
-    with pytest.raises(OptionError, match="The colour noise must be one of paper, original, got 'caffe'."):
+    with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original, got 'caffe'."):
         augmentation.pca_noise("caffe", statistics)
     with pytest.raises(OptionError, match="pca_noise must be None or one of paper, original, got 'caffe'."):
         load_data("shapes", pca_noise="caffe")
@@ -176,9 +176,9 @@ def reference(split_pictures: np.ndarray, draws: augmentation.Draws, statistics:
 @pytest.mark.parametrize("convention", ["paper", "original"])
 @pytest.mark.parametrize("by_batch", [False, True])
 def test_batches_equal_plain_numpy(convention, by_batch, statistics):
-    held = tf.constant(IMAGES)
-    read_batch = (lambda indices: tf.gather(held, indices)) if by_batch else None
-    split = Split([""] * len(IMAGES), np.arange(len(IMAGES)), held.__getitem__, read_batch)
+    split = split_in_memory([""] * len(IMAGES), np.arange(len(IMAGES)), IMAGES)
+    if not by_batch:
+        split = dataclasses.replace(split, read_batch=None)
     result = pipeline.train_dataset(
         split,
         input_size=SIZE,
@@ -197,9 +197,8 @@ def test_batches_equal_plain_numpy(convention, by_batch, statistics):
 
 
 def test_without_noise_images_stay_whole_numbers():
-    held = tf.constant(IMAGES)
-    for read_batch in (None, lambda indices: tf.gather(held, indices)):
-        split = Split([""] * len(IMAGES), np.arange(len(IMAGES)), held.__getitem__, read_batch)
+    held = split_in_memory([""] * len(IMAGES), np.arange(len(IMAGES)), IMAGES)
+    for split in (held, dataclasses.replace(held, read_batch=None)):
         dataset = pipeline.train_dataset(split, input_size=SIZE, batch_size=12, epochs=tf.data.Dataset.range(1), seed=9)
         ((batch, _),) = dataset.as_numpy_iterator()
         assert batch.dtype == np.uint8

@@ -44,7 +44,7 @@ def test_unreadable_images_are_problems(colors):
     bad = colors / "val" / "green" / "1.png"
     bad.write_bytes(bad.read_bytes()[:100])
     result = report(colors)
-    reason = "is not a complete JPEG, PNG, GIF or BMP picture"
+    reason = "is not a complete JPEG, PNG, GIF or BMP image"
     assert result.validation.unreadable == [{"picture": str(bad), "reason": reason}]
     assert result.problems == ["1 validation pictures cannot be used"]
     assert result.validation.per_class == [3, 2, 3]
@@ -106,7 +106,7 @@ def test_the_command_prints_a_table_and_its_exit_code(colors):
     assert result.code == 0, result.err
     rows = [line.split() for line in result.out.splitlines()]
     assert rows[0] == ["training", "validation"]
-    assert ["pictures", "12", "9"] in rows
+    assert ["images", "12", "9"] in rows
     assert ["green", "4", "3"] in rows
     assert rows[-1] == ["Nothing", "here", "would", "make", "training", "go", "wrong."]
     (colors / "val" / "red" / "0.jpg").write_bytes(b"")

@@ -80,10 +80,8 @@ def test_extreme_images_become_squares(size):
     assert np.all(result == 200)
 
 
-def test_crop_cuts_at_its_offset():
-    for top, left in ((0, 0), (20, 10), (0, 10), (7, 3)):
-        square = image_ops.crop(tf.constant(PIXELS), tf.constant([top, left]), 20)
-        np.testing.assert_array_equal(square, PIXELS[top : top + 20, left : left + 20])
+def cropped(image: tf.Tensor, offset: tuple[int, int]) -> np.ndarray:
+    return image.numpy()[offset[0] : offset[0] + 227, offset[1] : offset[1] + 227]
 
 
 @pytest.mark.parametrize("flipped", [False, True])
@@ -91,9 +89,10 @@ def test_crop_cuts_at_its_offset():
 def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_image(offset, flipped):
     noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
     encoded = encode(Image.fromarray(noise), "JPEG", quality=95)  # which keeps colours at half the resolution
-    expected = image_ops.crop(decode(encoded), tf.constant(offset), 227).numpy()
-    square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(flipped), 227)
-    np.testing.assert_array_equal(square, expected[:, ::-1] if flipped else expected)
+    expected = cropped(decode(encoded), offset)
+    for crop in (image_ops.crop_encoded, image_ops.crop_stored_jpeg):
+        result = crop(encoded, tf.constant(offset), tf.constant(flipped), 227)
+        np.testing.assert_array_equal(result, expected[:, ::-1] if flipped else expected)
 
 
 @pytest.mark.parametrize("flipped", [False, True])
@@ -101,7 +100,7 @@ def test_a_square_of_a_stored_jpeg_is_that_of_the_whole_image(offset, flipped):
 @pytest.mark.parametrize("offset", [(0, 0), (29, 29), (7, 10)])
 def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, flipped):
     encoded = KINDS[kind][0]
-    expected = image_ops.crop(image_ops.resize_and_crop(decode(encoded)), tf.constant(offset), 227).numpy()
+    expected = cropped(image_ops.resize_and_crop(decode(encoded)), offset)
     square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(flipped), 227)
     difference = np.abs(square.numpy().astype(int) - (expected[:, ::-1] if flipped else expected).astype(int))
     assert difference.max() <= 1  # where a float ends on the other side of a half
@@ -114,9 +113,13 @@ def test_a_stored_image_that_is_no_jpeg_is_cropped_like_a_photograph():
     np.testing.assert_array_equal(square, noise[3:230, 5:232][:, ::-1])
 
 
-def test_flip_reverses_left_and_right():
-    np.testing.assert_array_equal(image_ops.flip(tf.constant(PIXELS), tf.constant(True)), PIXELS[:, ::-1])
-    np.testing.assert_array_equal(image_ops.flip(tf.constant(PIXELS), tf.constant(False)), PIXELS)
+def test_crop_and_flip_crops_each_image_at_its_offset():
+    offsets = [(0, 0), (20, 10), (0, 10), (7, 3)]
+    flipped = [False, True, True, False]
+    crops = image_ops.crop_and_flip(tf.stack([PIXELS] * 4), tf.constant(offsets), tf.constant(flipped), 20)
+    for crop, (top, left), reverse in zip(crops, offsets, flipped, strict=True):
+        expected = PIXELS[top : top + 20, left : left + 20]
+        np.testing.assert_array_equal(crop, expected[:, ::-1] if reverse else expected)
 
 
 def test_centre_crop_is_central():

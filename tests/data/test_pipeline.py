@@ -9,7 +9,7 @@ import tensorflow as tf
 from support import draw_folder
 
 from alexnet_keras.data import augmentation, pipeline, reading
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.dataset import Split, Stage, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
@@ -22,7 +22,7 @@ COUNT = 10
 def split() -> Split:
     """Ten pictures; a picture's colour is its index, its first row and column of pixels are marked."""
     pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
-    return Split([str(i) for i in range(COUNT)], np.arange(COUNT), tf.constant(pictures).__getitem__)
+    return split_in_memory([str(i) for i in range(COUNT)], np.arange(COUNT), pictures)
 
 
 def batches(split, epochs=1, seed=0, batch_size=4, **options):
@@ -47,7 +47,7 @@ def test_every_image_once_an_epoch_with_its_own_label(split):
 
 def test_a_seed_is_an_order_and_an_augmentation():
     random = np.random.RandomState(0).randint(0, 256, (COUNT, 256, 256, 3), dtype=np.uint8)
-    split = Split([""] * COUNT, np.arange(COUNT), tf.constant(random).__getitem__)
+    split = split_in_memory([""] * COUNT, np.arange(COUNT), random)
     first, again, other = batches(split, seed=1), batches(split, seed=1), batches(split, seed=2)
     for (images, labels), (same_images, same_labels) in zip(first, again, strict=True):
         np.testing.assert_array_equal(images, same_images)
@@ -65,10 +65,10 @@ def test_threads_change_nothing(source, folder):
         split = reading.in_memory(split, "colours")
     if source == "jpeg by batch":
         stored = tf.stack(
-            [tf.io.encode_jpeg(reading.pixels(split, tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
+            [tf.io.encode_jpeg(split.pixels(tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
         )
-        split = dataclasses.replace(
-            split, read=stored.__getitem__, read_batch=lambda indices: tf.gather(stored, indices)
+        split = Split(
+            split.names, split.labels, stored.__getitem__, lambda indices: tf.gather(stored, indices), Stage.STORED_JPEG
         )
     noise = augmentation.pca_noise("original", reading.color_statistics(split))
     dataset = pipeline.train_dataset(
@@ -115,7 +115,7 @@ def test_hosts_share_every_batch(split, steps):
 
 
 def test_a_batch_that_cannot_be_shared_out(split):
-    with pytest.raises(OptionError, match="batch_size 4 cannot be dealt out to 3 hosts; choose a multiple of 3."):
+    with pytest.raises(OptionError, match="`batch_size` 4 cannot be divided among 3 workers; choose a multiple of 3."):
         batches(split, worker_index=0, num_workers=3)
 
 
@@ -147,10 +147,10 @@ def test_hosts_share_the_evaluation(split):
 def test_memory_holds_the_same_images(folder):
     split = open_dataset(str(folder)).train
     held = reading.in_memory(split, "colours")
-    assert held.read(tf.constant(0, tf.int64)).dtype == tf.uint8
+    assert held.stage is Stage.DECODED
     for index in range(len(split)):
         place = tf.constant(index, tf.int64)
-        np.testing.assert_array_equal(reading.pixels(held, place), reading.pixels(split, place))
+        np.testing.assert_array_equal(held.pixels(place), split.pixels(place))
     assert reading.in_memory(held, "colours") is held
 
 
@@ -162,7 +162,7 @@ def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
 
 def test_color_statistics_are_mean_and_covariance(folder):
     split = reading.in_memory(open_dataset(str(folder)).train, "colours")
-    pictures = np.stack([reading.pixels(split, tf.constant(index, tf.int64)) for index in range(len(split))])
+    pictures = np.stack([split.pixels(tf.constant(index, tf.int64)) for index in range(len(split))])
     statistics = reading.color_statistics(split)
     np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
@@ -175,12 +175,12 @@ def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
 
 def truncated(path):
     path.write_bytes(path.read_bytes()[:300])
-    return "is not a complete JPEG, PNG, GIF or BMP picture; replace or remove it"
+    return "is not a complete JPEG, PNG, GIF or BMP image; replace or remove it"
 
 
 def text(path):
     path.write_text("this is no picture")
-    return "is not a complete JPEG, PNG, GIF or BMP picture"
+    return "is not a complete JPEG, PNG, GIF or BMP image"
 
 
 def empty(path):

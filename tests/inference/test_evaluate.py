@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from alexnet_keras.data.dataset import Split
+from alexnet_keras.data.dataset import split_in_memory
 from alexnet_keras.inference import evaluate as evaluation
 from alexnet_keras.inference.evaluate import Evaluation, evaluate, evaluate_on, from_ranks, rank
 from alexnet_keras.inference.predictor import Predictor
@@ -42,7 +41,7 @@ def test_every_image_counts_once(batch_size, monkeypatch):
     monkeypatch.setattr(evaluation, "BATCH_SIZE", batch_size)
     count = 7
     images = np.repeat(np.arange(count, dtype=np.uint8), 256 * 256 * 3).reshape(count, 256, 256, 3)
-    split = Split([""] * count, np.arange(count) % 2, tf.constant(images).__getitem__)
+    split = split_in_memory([""] * count, np.arange(count) % 2, images)
     seen = []
 
     def predict(batch):
@@ -60,7 +59,7 @@ def test_ten_crops_average_probabilities():
     """The model is sure of the wrong class in the centre crop, and leans towards the right one in the other nine."""
     images = np.zeros((3, 256, 256, 3), np.uint8)
     images[:, 120:130, 120:130] = 255  # in the middle of the centre crop alone
-    split = Split([""] * 3, np.ones(3, np.int64), tf.constant(images).__getitem__)
+    split = split_in_memory([""] * 3, np.ones(3, np.int64), images)
     calls = []
 
     def predict(batch):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import Stream
-from alexnet_keras.data.decode import decode, why_refused
+from alexnet_keras.data.decode import why_refused
 from alexnet_keras.data.shards import ENCODINGS
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -71,8 +71,7 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
     size = settings.size
 
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        picture, label, name = stream.load(*element)
-        image = decode(picture) if picture.dtype == tf.string else picture
+        image, label, name = stream.load(*element)
         square = image_ops.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
         colors = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
@@ -117,7 +116,7 @@ def why_unreadable(stream: Stream, index: int) -> str:
     """What is wrong with the picture at a place, to follow its name in a message."""
     try:
         for element in stream.elements(index, index + 1):
-            picture, _, _ = stream.load(*(element if isinstance(element, tuple) else (element,)))
+            picture, _, _ = stream.read(*(element if isinstance(element, tuple) else (element,)))
             return why_refused(picture.numpy())
     except tf.errors.OpError:
         pass

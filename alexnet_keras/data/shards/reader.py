@@ -17,7 +17,7 @@ import xxhash
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
-from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.dataset import DataSet, Split, Stage
 from alexnet_keras.data.shards.format import INDEX, MANIFEST, images_file, manifest, read_index, sources_file
 from alexnet_keras.system.errors import InputError
 
@@ -56,8 +56,11 @@ def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
         image = read_batch(tf.reshape(index, (1,)))[0]
         return image if values["encoding"] == "jpeg" or size == STORED_SIZE else image_ops.resize_and_crop(image)
 
+    stage = Stage.DECODED
+    if values["encoding"] == "jpeg":
+        stage = Stage.STORED_JPEG if size == STORED_SIZE else Stage.ENCODED
     batch = read_batch if size == STORED_SIZE else None
-    return Split(Sources(folder, reader), reader.index["label"], read, batch, reader.problems)
+    return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, reader.problems)
 
 
 class Reader:

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
-from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
 from alexnet_keras.data.sources import folders, imagenet, shapes, tfds_builders
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
@@ -62,5 +61,4 @@ def _draw(split: str) -> Split:
             images[index], labels[index] = shapes.draw(split, index)
             progress.advance(1)
     names = [f"shapes {split} {index}" for index in range(count)]
-    held = tf.constant(images)
-    return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices))
+    return split_in_memory(names, labels, images)

@@ -197,7 +197,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
     images, labels, names = [], [], []
     with Progress(f"Reading {name} {expression}", stream.count) as progress:
         for example in stream.elements(0, stream.count):
-            image, label, file_name = (part.numpy() for part in stream.load(example))
+            image, label, file_name = (part.numpy() for part in stream.read(example))
             images.append(image)
             labels.append(label)
             names.append(file_name.decode())

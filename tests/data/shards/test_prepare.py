@@ -217,12 +217,12 @@ def spoil(colors):
     """One picture of every bad kind, and the reason that is to be given for it."""
     red, green = colors / "train" / "red", colors / "train" / "green"
     reasons = {
-        red / "a.jpg": "is not a complete JPEG, PNG, GIF or BMP picture",
+        red / "a.jpg": "is not a complete JPEG, PNG, GIF or BMP image",
         red / "b.jpg": "is empty",
-        red / "c.jpg": "is not a complete JPEG, PNG, GIF or BMP picture",
-        red / "d.png": "has 30,000 x 30,000 pixels, of which at most 67,108,864 are read",
-        red / "e.jpg": "has 30,000 x 30,000 pixels, of which at most 67,108,864 are read",
-        green / "f.png": "has 1 x 1 pixels; a picture has at least 2 a side",
+        red / "c.jpg": "is not a complete JPEG, PNG, GIF or BMP image",
+        red / "d.png": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
+        red / "e.jpg": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
+        green / "f.png": "has 1 x 1 pixels, and each side needs at least 2",
         green / "g.jpg": "cannot be read from the disk",
     }
     truncated, empty, text, huge_png, huge_jpeg, tiny, broken = reasons
@@ -309,11 +309,15 @@ def test_a_huge_image_takes_no_memory(tmp_path):
 def test_labels_out_of_range_are_named(colors, tmp_path):
     dataset = open_dataset(str(colors))
     dataset.train.labels[5] = 3
-    with pytest.raises(InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; mend its"):
+    with pytest.raises(
+        InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; correct its"
+    ):
         prepare.prepare(dataset, tmp_path / "out", Settings())
     assert not list((tmp_path / "out").glob("train-00001*"))
     again = DataSet("colours", dataset.class_names, lambda split: dataset.train)
-    with pytest.raises(InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; mend its"):
+    with pytest.raises(
+        InputError, match=r"green/1.png has the label 3, but colours has 3 classes, 0 to 2; correct its"
+    ):
         _ = again.train
 
 
@@ -360,12 +364,10 @@ def test_settings_check_themselves(options, message):
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
 def test_other_sizes_are_resized_when_they_are_read(colors, tmp_path, encoding):
-    from alexnet_keras.data import reading
-
     run(colors, tmp_path / "out", size=64, encoding=encoding)
     split = open_dataset(str(tmp_path / "out")).train
     assert split.read_batch is None
-    assert reading.pixels(split, np.int64(3)).shape == (256, 256, 3)
+    assert split.pixels(np.int64(3)).shape == (256, 256, 3)
 
 
 def test_a_pass_over_the_command_line(colors, tmp_path):
@@ -383,7 +385,7 @@ def test_a_bad_image_is_one_line_on_the_command_line(colors, tmp_path):
     result = cli("data", "prepare", "--data", colors, "--output", tmp_path / "out")
     assert result.code == 1
     name = colors / "val" / "red" / "0.jpg"
-    reason = "is not a complete JPEG, PNG, GIF or BMP picture"
+    reason = "is not a complete JPEG, PNG, GIF or BMP image"
     first, last = result.err.splitlines()
     assert first == f"{name} {reason}"
     assert last.startswith(

@@ -45,7 +45,7 @@ def test_shards_hold_the_images_of_their_source(prepared, encoding, tolerance):
         np.testing.assert_array_equal(one.labels, other.labels)
         for index in range(len(one)):
             place = tf.constant(index, tf.int64)
-            difference = reading.pixels(one, place).numpy().astype(int) - reading.pixels(other, place).numpy()
+            difference = one.pixels(place).numpy().astype(int) - other.pixels(place).numpy()
             assert np.abs(difference).mean() <= tolerance
 
 

@@ -19,7 +19,7 @@ from alexnet_keras.api import data_of
 from alexnet_keras.cli.options import data_source
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data import check, reading
+from alexnet_keras.data import check
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
@@ -263,7 +263,7 @@ def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
         for split in (dataset.train, dataset.validation):
             assert 0 < len(split) <= 20
             for index in range(len(split)):
-                image = reading.pixels(split, tf.constant(index, tf.int64))
+                image = split.pixels(tf.constant(index, tf.int64))
                 assert image.shape == (256, 256, 3)
 
 
@@ -348,7 +348,7 @@ class TinyUnlabelled(TinyColors):
 @pytest.mark.usefixtures("tfds_folder")
 def test_images_without_a_label_are_named(tmp_path):
     dataset = open_dataset("tiny_unlabelled")
-    message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; mend its labels"
+    message = "tiny_unlabelled train 0 has the label -1, but tiny_unlabelled has 2 classes, 0 to 1; correct its labels"
     with pytest.raises(InputError, match=message):
         _ = dataset.train
     with pytest.raises(InputError, match=message):
