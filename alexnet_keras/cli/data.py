@@ -68,7 +68,7 @@ def prepare(
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.system.progress import duration
 
-    settings = Settings(size=size, encoding=encoding, jobs=jobs, skip_bad=on_error == "skip")
+    settings = Settings(size=size, encoding=encoding, jobs=jobs, on_error=on_error)
     result = prepare_shards(open_dataset(DataSource(name=data, **where)), output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))

@@ -1,4 +1,4 @@
-"""`data check`: what a data set holds, and what would make training on it go wrong."""
+"""Check a data set before training: count, read and compare all of its images."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
-MAX_SHARED = 0.001  # of the validation pictures: they may change its errors by that much
-MAX_IMBALANCE = 10.0  # times as many pictures in the largest class as in the smallest
+MAX_SHARED = 0.001  # fraction of the validation images; duplicates can change the validation error by as much
+MAX_IMBALANCE = 10.0  # images of the largest class divided by those of the smallest
 
 
 @dataclass
 class SplitReport:
-    """One split.
+    """What one split holds.
 
     Attributes:
-        images: pictures in it.
-        unreadable: name and reason of each picture that cannot be used.
-        per_class: readable pictures of each class, in the order of the labels.
-        shorter_side, longer_side: smallest, median and largest, in pixels.
-        contradictions: pictures that are in the split twice or more, in different classes.
+        images: number of images.
+        unreadable: name and reason of each image that cannot be used.
+        per_class: number of readable images of each class, in the order of the labels.
+        shorter_side, longer_side: smallest, median and largest value in pixels.
+        contradictions: number of images that are in more than one class.
     """
 
     images: int
@@ -40,16 +40,16 @@ class SplitReport:
 
 @dataclass
 class Report:
-    """A whole data set.
+    """What a data set holds, and what is wrong with it.
 
     Attributes:
-        name: of the data set.
-        class_names: in the order of the labels.
-        train, validation: the splits.
-        duplicates: the validation pictures that are in the training set too, as pairs of names.
-        imbalance: training pictures of the largest class by those of the smallest; `None` where a class has none.
-        problems: what would make training or its validation go wrong; empty is good.
-        warnings: what one should know.
+        name: name of the data set.
+        class_names: names of the classes in the order of the labels.
+        train, validation: reports of the splits.
+        duplicates: the validation images that are training images too, as pairs of names.
+        imbalance: training images of the largest class divided by those of the smallest; `None` if a class is empty.
+        problems: findings that make the results of training wrong.
+        warnings: findings that may do so.
     """
 
     name: str
@@ -65,21 +65,21 @@ class Report:
         return dataclasses.asdict(self)
 
 
-# What is kept of each readable picture: 32 bytes, so that a million of them are little.
-_IMAGE = np.dtype([("place", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4")])
+# A record of each readable image: 32 bytes, so that a million images need 32 MB.
+_IMAGE = np.dtype([("index", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4")])
 
 
 def check(dataset: DataSet, jobs: int) -> Report:
-    """Read every picture once.
+    """Read every image once and report what is wrong with a data set.
 
-    Two pictures are the same if they have the same size and the same decoded pixels, whatever file they lie in.
+    Two images are duplicates if they have the same size and the same decoded pixels.
 
     Args:
         dataset: any data set.
-        jobs: pictures that are read at once.
+        jobs: number of images to read at the same time.
 
     Raises:
-        InputError: a split cannot be opened, or a label is none of the classes'.
+        InputError: a split cannot be opened, a label is outside 0..classes - 1, or a split has no readable image.
     """
     streams = {split: dataset.stream(split) for split in SPLITS}
     reports, pictures = {}, {}
@@ -91,8 +91,8 @@ def check(dataset: DataSet, jobs: int) -> Report:
     shared = np.flatnonzero(train["digest"][order][np.minimum(found, max(0, len(order) - 1))] == validation["digest"])
     duplicates = [
         {
-            "validation": streams["validation"].name(int(validation["place"][index])),
-            "training": streams["train"].name(int(train["place"][order[found[index]]])),
+            "validation": streams["validation"].name(int(validation["index"][index])),
+            "training": streams["train"].name(int(train["index"][order[found[index]]])),
         }
         for index in shared
     ]
@@ -127,11 +127,13 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
             if not 0 <= label < len(dataset.class_names):
                 raise dataset.label_error(stream.name(index), int(label))
             sides = pixels.shape[:2]
-            digest = xxhash.xxh3_64_intdigest(pixels, seed=sides[0])  # equal bytes in other rows are another picture
+            digest = xxhash.xxh3_64_intdigest(
+                pixels, seed=sides[0]
+            )  # the seed tells images of equal bytes and other shapes apart
             table[count] = index, label, digest, min(sides), max(sides)
             count += 1
     if not count:
-        raise InputError(f"No picture for {split} of {dataset.name} can be used.")
+        raise InputError(f"No image for {split} of {dataset.name} can be used.")
     table = table[:count]
     report.per_class = np.bincount(table["label"], minlength=len(dataset.class_names)).tolist()
     report.shorter_side, report.longer_side = _spread(table["shorter"]), _spread(table["longer"])
@@ -148,17 +150,17 @@ def _spread(sides: np.ndarray) -> tuple[int, int, int]:
 def _judge(report: Report) -> None:
     for name, split in (("training", report.train), ("validation", report.validation)):
         if split.unreadable:
-            report.problems.append(f"{len(split.unreadable):,} {name} pictures cannot be used")
+            report.problems.append(f"{len(split.unreadable):,} {name} images cannot be used")
         empty = [report.class_names[label] for label, count in enumerate(split.per_class) if not count]
         if empty:
             more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
-            report.problems.append(f"no {name} picture of {', '.join(empty[:3])}{more}")
+            report.problems.append(f"no {name} image of {', '.join(empty[:3])}{more}")
         if split.contradictions:
-            report.warnings.append(f"{split.contradictions:,} {name} pictures are in more than one class")
+            report.warnings.append(f"{split.contradictions:,} {name} images are in more than one class")
     shared = len(report.duplicates)
     if shared:
-        share = shared / sum(report.validation.per_class)
-        where = report.problems if share > MAX_SHARED else report.warnings
-        where.append(f"{shared:,} validation pictures ({share:.2%}) are training pictures too")
+        fraction = shared / sum(report.validation.per_class)
+        where = report.problems if fraction > MAX_SHARED else report.warnings
+        where.append(f"{shared:,} validation images ({fraction:.2%}) are training images too")
     if report.imbalance is not None and report.imbalance > MAX_IMBALANCE:
-        report.warnings.append(f"the largest class has {report.imbalance:.1f} times the pictures of the smallest")
+        report.warnings.append(f"the largest class has {report.imbalance:.1f} times the images of the smallest")

@@ -1,4 +1,4 @@
-"""data.load_data."""
+"""The public function `load_data`: a data set ready for `model.fit`."""
 
 import tensorflow as tf
 
@@ -18,29 +18,34 @@ def load_data(
     seed: int = 0,
     pca_noise: str | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
-    """A data set for `model.fit`: augmented training batches and central crops for validation.
+    """Open a data set for `model.fit`: augmented batches for training and centre crops for validation.
+
+    Each split is decoded into memory first if it fits there. A training image gets a random crop and a random flip.
 
     Args:
-        source: `"shapes"`, a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`, or the name of a TFDS data set.
-        batch_size: images a batch; the last batch of an epoch may be smaller.
-        input_size: side of the crops in pixels, at most 256.
-        seed: of order and augmentation; every iteration over the training batches draws both anew.
-        pca_noise: `"paper"`, `"original"` (`augmentation.pca_noise` has the arithmetic) or `None` for none.
+        source: `"shapes"`; `"imagenet"`; a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`; a folder that
+            `alexnet-keras data prepare` wrote; or the name of a TFDS data set, which is downloaded if necessary.
+        batch_size: images in a batch, at least 1; the last batch of an epoch may be smaller.
+        input_size: side of the crops in pixels, 1 to 256.
+        seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
+        pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
+            2012) or `None`.
 
     Returns:
-        Training and validation batches: `(B, input_size, input_size, 3)` uint8, 0..255, with `(B,)` int64 labels; with
-        colour noise, training images are float32. Both have an attribute `class_names`.
+        Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
+        RGB, 0..255, with labels, `(B,)` int64, 0..classes - 1. With `pca_noise`, training images are float32 and go a
+        little beyond 0..255. Both data sets have an attribute `class_names`, a tuple in the order of the labels.
 
     Raises:
-        OptionError: there is no such data set, or a number is out of its range.
-        InputError: the data set cannot be trained on.
+        OptionError: there is no such data set, or an argument is out of its range.
+        InputError: the data set cannot be used for training, or an image cannot be read.
     """
     if batch_size < 1:
-        raise OptionError(f"batch_size must be at least 1, got {batch_size}.")
+        raise OptionError(f"`batch_size` must be at least 1, got {batch_size}.")
     if not 1 <= input_size <= STORED_SIZE:
-        raise OptionError(f"input_size must be 1 to {STORED_SIZE}, got {input_size}.")
+        raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
-        raise OptionError(f"pca_noise must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
+        raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
     dataset = open_dataset(source)
     train_split = in_memory(dataset.train, f"{dataset.name} for training")
     validation_split = in_memory(dataset.validation, f"{dataset.name} for validation")

@@ -226,7 +226,7 @@ def break_nothing(root):
 def break_class(root):
     for path in (root / "train" / "red").iterdir():
         path.unlink()
-    return ["train", "--data", root], "train/red holds no picture"
+    return ["train", "--data", root], "train/red holds no image"
 
 
 def break_image(root):

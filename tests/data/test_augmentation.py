@@ -144,7 +144,7 @@ def test_an_unknown_convention():
     statistics = ColorStatistics((0.0,) * 3, (), (1.0,) * 3, ())
     with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original, got 'caffe'."):
         augmentation.pca_noise("caffe", statistics)
-    with pytest.raises(OptionError, match="pca_noise must be None or one of paper, original, got 'caffe'."):
+    with pytest.raises(OptionError, match="`pca_noise` must be None or one of paper, original, got 'caffe'."):
         load_data("shapes", pca_noise="caffe")
 
 

@@ -46,7 +46,7 @@ def test_unreadable_images_are_problems(colors):
     result = report(colors)
     reason = "is not a complete JPEG, PNG, GIF or BMP image"
     assert result.validation.unreadable == [{"picture": str(bad), "reason": reason}]
-    assert result.problems == ["1 validation pictures cannot be used"]
+    assert result.problems == ["1 validation images cannot be used"]
     assert result.validation.per_class == [3, 2, 3]
 
 
@@ -58,7 +58,7 @@ def test_duplicates_are_found_by_their_pixels(colors):
     assert source.read_bytes() != target.read_bytes()
     result = report(colors)
     assert result.duplicates == [{"validation": str(target), "training": str(source)}]
-    assert result.problems == ["1 validation pictures (10.00%) are training pictures too"]
+    assert result.problems == ["1 validation images (10.00%) are training images too"]
 
 
 def test_few_duplicates_are_a_warning(colors, monkeypatch):
@@ -66,7 +66,7 @@ def test_few_duplicates_are_a_warning(colors, monkeypatch):
     shutil.copy(colors / "train" / "red" / "1.png", colors / "val" / "red" / "again.png")
     result = report(colors)
     assert result.problems == []
-    assert result.warnings == ["1 validation pictures (10.00%) are training pictures too"]
+    assert result.warnings == ["1 validation images (10.00%) are training images too"]
 
 
 def test_the_same_bytes_in_another_shape_are_another_image(colors):
@@ -81,14 +81,14 @@ def test_one_image_in_two_classes_is_a_warning(colors):
         shutil.copy(colors / "train" / "red" / "1.png", colors / "train" / "blue" / name)
     result = report(colors)
     assert result.train.contradictions == 1
-    assert result.warnings == ["1 training pictures are in more than one class"]
+    assert result.warnings == ["1 training images are in more than one class"]
 
 
 def test_a_class_without_a_readable_image_is_a_problem(colors):
     for path in (colors / "train" / "green").iterdir():
         path.write_text("x")
     result = report(colors)
-    assert result.problems == ["4 training pictures cannot be used", "no training picture of green"]
+    assert result.problems == ["4 training images cannot be used", "no training image of green"]
     assert result.imbalance is None
 
 
@@ -97,7 +97,7 @@ def test_imbalance_is_a_warning(colors):
         Image.new("RGB", (30, 30), (index, 0, 0)).save(colors / "train" / "blue" / f"more{index}.png")
     result = report(colors)
     assert result.imbalance == 49 / 4
-    assert result.warnings == ["the largest class has 12.2 times the pictures of the smallest"]
+    assert result.warnings == ["the largest class has 12.2 times the images of the smallest"]
     assert result.problems == []
 
 
@@ -115,7 +115,7 @@ def test_the_command_prints_a_table_and_its_exit_code(colors):
     assert result.code == 1
     assert f"Unreadable: {colors / 'val' / 'red' / '0.jpg'} is empty\n" in result.out
     assert f"Duplicate: {colors / 'val' / 'red' / 'again.png'} is {colors / 'train' / 'red' / '1.png'}\n" in result.out
-    assert "Problem: 1 validation pictures cannot be used.\n" in result.out
+    assert "Problem: 1 validation images cannot be used.\n" in result.out
     result = cli("data", "check", "--data", colors, "--json")
     assert result.code == 1
     assert result.json["problems"] == json.loads(result.out)["problems"] != []
@@ -126,4 +126,4 @@ def test_a_set_without_any_readable_image_is_an_error(colors):
         path.write_text("x")
     result = cli("data", "check", "--data", colors)
     assert result.code == 1
-    assert "No picture for validation of colours can be used." in result.err
+    assert "No image for validation of colours can be used." in result.err

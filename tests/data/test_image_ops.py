@@ -53,7 +53,7 @@ def test_sixteen_bits_are_cut_to_eight():
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not a picture", KINDS["rgb jpeg"][0].numpy()[:5000], KINDS["rgb png"][0].numpy()[:5000]]
+    "content", [b"", b"not an image", KINDS["rgb jpeg"][0].numpy()[:5000], KINDS["rgb png"][0].numpy()[:5000]]
 )
 def test_what_is_no_whole_image_is_an_error(content):
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -104,7 +104,7 @@ def test_a_square_of_a_photograph_is_that_of_the_resized_one(kind, offset, flipp
     square = image_ops.crop_encoded(encoded, tf.constant(offset), tf.constant(flipped), 227)
     difference = np.abs(square.numpy().astype(int) - (expected[:, ::-1] if flipped else expected).astype(int))
     assert difference.max() <= 1  # where a float ends on the other side of a half
-    assert (difference > 0).mean() < 2e-2  # in a picture of black and white, sums of exactly one half are many
+    assert (difference > 0).mean() < 2e-2  # in an image of black and white, sums of exactly one half are many
 
 
 def test_a_stored_image_that_is_no_jpeg_is_cropped_like_a_photograph():

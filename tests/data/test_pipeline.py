@@ -1,4 +1,4 @@
-"""Batches: every picture once, the same for the same seed, bad pictures named."""
+"""Batches: every image once, the same for the same seed, bad images named."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ COUNT = 10
 
 @pytest.fixture
 def split() -> Split:
-    """Ten pictures; a picture's colour is its index, its first row and column of pixels are marked."""
+    """Ten images; an image's colour is its index, its first row and column of pixels are marked."""
     pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
     return split_in_memory([str(i) for i in range(COUNT)], np.arange(COUNT), pictures)
 
@@ -103,7 +103,7 @@ def test_an_epoch_can_be_entered_at_any_step(split):
 
 @pytest.mark.parametrize("steps", [-1, 2])
 def test_hosts_share_every_batch(split, steps):
-    whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one picture, for the first host
+    whole = batches(split, epochs=2, batch_size=3, steps=steps)  # the last batch has one image, for the first host
     shares = [
         batches(split, 2, batch_size=3, steps=steps, worker_index=host, num_workers=3, first_step=1)
         for host in range(3)
@@ -128,7 +128,7 @@ def test_evaluation_takes_central_crops_in_order(split):
 
 
 def test_hosts_share_the_evaluation(split):
-    """Ten pictures in batches of three: the last batch has one, and two of three hosts have none of it."""
+    """Ten images in batches of three: the last batch has one, and two of three hosts have none of it."""
     shares = [
         list(
             pipeline.eval_dataset(
@@ -170,7 +170,7 @@ def test_color_statistics_are_mean_and_covariance(folder):
 
 def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
     monkeypatch.setattr(reading, "COLOR_SAMPLE", 4)
-    assert reading.color_statistics(split).mean == (4.5, 4.5, 4.5)  # pictures 0, 3, 6 and 9
+    assert reading.color_statistics(split).mean == (4.5, 4.5, 4.5)  # images 0, 3, 6 and 9
 
 
 def truncated(path):
@@ -179,7 +179,7 @@ def truncated(path):
 
 
 def text(path):
-    path.write_text("this is no picture")
+    path.write_text("this is no image")
     return "is not a complete JPEG, PNG, GIF or BMP image"
 
 
@@ -236,7 +236,10 @@ def test_load_data_draws_by_its_seed(folder):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"batch_size": 0}, "batch_size must be at least 1, got 0"), ({"input_size": 257}, "input_size must be 1 to 256")],
+    [
+        ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
+        ({"input_size": 257}, "`input_size` must be 1 to 256"),
+    ],
 )
 def test_load_data_checks_its_numbers(options, message):
     with pytest.raises(OptionError, match=message):

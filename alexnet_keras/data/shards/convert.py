@@ -1,4 +1,4 @@
-"""From any picture to the one that is stored: decoded, resized, encoded, several at once, in order."""
+"""Convert images to the form that shards store: decode, resize and encode several at once, in order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,32 +18,34 @@ QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How pictures are stored.
+    """How images are stored.
 
     Attributes:
         size: side in pixels, 32 to 1024.
         encoding: `"jpeg"` or `"raw"`.
-        jobs: pictures that are worked on at once.
-        skip_bad: whether to go on without pictures that cannot be read.
+        jobs: number of images to convert at the same time.
+        on_error: `"stop"` at an image that cannot be used, or `"skip"` it.
     """
 
     size: int = 256
     encoding: str = "jpeg"
     jobs: int = 1
-    skip_bad: bool = False
+    on_error: str = "stop"
 
     def __post_init__(self) -> None:
         if not 32 <= self.size <= 1024:
-            raise OptionError(f"--size must be 32 to 1024 pixels, got {self.size}.")
+            raise OptionError(f"`size` must be 32 to 1024 pixels, got {self.size}.")
         if self.encoding not in ENCODINGS:
-            raise OptionError(f"--encoding must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
+            raise OptionError(f"`encoding` must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
+        if self.on_error not in ("stop", "skip"):
+            raise OptionError(f"`on_error` must be 'stop' or 'skip', got {self.on_error!r}.")
         if self.jobs < 1:
-            raise OptionError(f"--jobs must be at least 1, got {self.jobs}.")
+            raise OptionError(f"`jobs` must be at least 1, got {self.jobs}.")
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A picture as it is to be stored, or the reason why it cannot be.
+    """A converted image, or the reason why it cannot be converted.
 
     Attributes:
         name: where it came from.
@@ -51,7 +53,7 @@ class Stored:
         record: the bytes to store.
         pixels: `(size, size, 3)` uint8, 0..255.
         color_sums: `(4, 4)` float64, as `color_statistics.color_sums` computes them.
-        reason: what is wrong with it, to follow its name in a message.
+        reason: why the image cannot be used, as a phrase that follows its name in a message.
     """
 
     name: str
@@ -63,7 +65,7 @@ class Stored:
 
 
 def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator[Stored]:
-    """Convert the pictures at `start` to `stop - 1`, in order, `settings.jobs` at once.
+    """Convert the images at `start` to `stop - 1`, in order, `settings.jobs` at once.
 
     Raises:
         InputError: the stream ends before `stop`.
@@ -72,7 +74,7 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
 
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label, name = stream.load(*element)
-        square = image_ops.resize_and_crop(image, size)  # the compiled loop is no quicker here, and takes 100 MB
+        square = image_ops.resize_and_crop(image, size)  # the compiled loop is no faster here and needs 100 MB
         record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
         colors = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
         colors = tf.pad(colors, [[0, 0], [0, 1]], constant_values=1)
@@ -97,8 +99,8 @@ def in_threads(
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = jobs
-    options.threading.max_intra_op_parallelism = 1  # a thread a picture; more of them wait for each other
-    options.autotune.enabled = False  # whose end takes up to as long again as all of the work: data.untuned
+    options.threading.max_intra_op_parallelism = 1  # a thread an image; more threads wait for each other
+    options.autotune.enabled = False  # see reading.untuned
     dataset = stream.elements(start, stop).map(function, num_parallel_calls=jobs, deterministic=True)
     elements = iter(dataset.prefetch(2).with_options(options))
     for index in range(start, stop):
@@ -106,14 +108,14 @@ def in_threads(
             parts = next(elements)
         except StopIteration as error:
             raise InputError(f"{stream.name(index)} is missing: the data set ends before it.") from error
-        except tf.errors.OpError:  # of this picture alone: the next call gives the next one
+        except tf.errors.OpError:  # of this image alone: the iterator continues with the next one
             yield None
         else:
             yield tuple(part.numpy() for part in parts)
 
 
 def why_unreadable(stream: Stream, index: int) -> str:
-    """What is wrong with the picture at a place, to follow its name in a message."""
+    """Return why an image cannot be used, as a phrase that follows its name in a message."""
     try:
         for element in stream.elements(index, index + 1):
             picture, _, _ = stream.read(*(element if isinstance(element, tuple) else (element,)))

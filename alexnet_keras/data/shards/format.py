@@ -1,21 +1,21 @@
-"""Shards: 256-pixel pictures, written once, read fast in any order.
+"""Shards: 256-pixel images, written once, read fast in any order.
 
 A shard is a `.npy` file, NumPy's own format: stable since 2007, specified in public, read by `np.load` anywhere, and
-no more than a header before the bytes. Raw pictures are one array `(N, 256, 256, 3)`; JPEG files lie one behind the
-other in a flat array of bytes. Random access is then one `pread` at an offset, on two cores about 100,000 raw pictures
+no more than a header before the bytes. Raw images are one array `(N, 256, 256, 3)`; JPEG files lie one behind the
+other in a flat array of bytes. Random access is then one `pread` at an offset, on two cores about 100,000 raw images
 a second; ArrayRecord, which reads at random too, gave 10,000 to 17,000 a core, TFRecord and tar files (WebDataset) have
 no random access at all, so they can only shuffle within a buffer. Reads are `pread` and not memory maps, because a
 disk's error is then an exception and not a signal that ends the process, and the pages count nobody's memory.
 
     DIR/plan.json                data and settings; written first
     DIR/dataset.json             what is in it; written last, so a folder with it is complete
-    DIR/train-00000.npy          pictures
+    DIR/train-00000.npy          images
     DIR/train-00000.index.npy    offset, length, label and checksum of each
     DIR/train-00000.sources.json where each came from
-    DIR/train-00000.notes.npz    bad pictures, and sums from which the statistics are made
+    DIR/train-00000.notes.npz    bad images, and sums from which the statistics are made
 
-Every picture has a 64-bit checksum (XXH3, 2 microseconds a raw picture), which is compared at every read, and
-dataset.json has one of every index and of every list of sources: neither a picture nor a label can
+Every image has a 64-bit checksum (XXH3, 2 microseconds a raw image), which is compared at every read, and
+dataset.json has one of every index and of every list of sources: neither an image nor a label can
 change unseen.
 """
 
@@ -77,7 +77,7 @@ def is_prepared(folder: Path) -> bool:
 
 
 def read_index(folder: Path, entry: dict[str, Any]) -> np.ndarray:
-    """The index of a shard, once it and the size of the pictures' file are what dataset.json says.
+    """The index of a shard, once it and the size of the images' file are what dataset.json says.
 
     Returns:
         `(N,)` of the dtype `INDEX`.

@@ -1,8 +1,7 @@
-"""`data prepare`: every picture of a data set decoded, resized and stored once, in shards that are read fast.
+"""Decode, resize and store every image of a data set once, in shards that training reads fast.
 
-A shard is the unit of work: it appears whole or not at all, and one that is there is not made again. So `prepare` may
-be killed at any moment and called again. Every shard is a function of its pictures alone; the bytes are the same
-whatever the number of threads.
+A shard is written completely or not at all, and a finished shard is not written again, so `prepare` can be killed at
+any moment and called again. The bytes of a shard depend on its images alone, not on the number of threads.
 """
 
 import dataclasses
@@ -49,16 +48,16 @@ MAX_SHARDS = 512  # of a split: each is an open file, of which systems allow 1,0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` has made.
+    """What `prepare` wrote.
 
     Attributes:
         path: the folder.
-        images: pictures of each split.
+        images: images of each split.
         shards: number of shards; `resumed_shards` of them were there before.
-        bytes: of all pictures as stored.
+        bytes: of all images as stored.
         seconds: of this call.
-        images_per_second: pictures that this call stored, by the time it took to store them; 0 if there were none.
-        bad: name and reason of each picture that was left out.
+        images_per_second: images that this call stored, by the time it took to store them; 0 if there were none.
+        bad: name and reason of each image that was left out.
     """
 
     path: str
@@ -75,17 +74,17 @@ class Prepared:
 
 
 def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
-    """Write a data set's pictures into shards, or go on where an earlier call was stopped.
+    """Write a data set's images into shards, or continue an earlier call that was stopped.
 
     Args:
         dataset: any data set.
         output: a folder that does not exist, is empty, or holds what an earlier call with the same data and settings
             left.
-        settings: how to store the pictures.
+        settings: how to store the images.
 
     Raises:
-        InputError: `output` holds something else or cannot be written; the disk is full; a picture cannot be read, and
-            bad ones are not to be skipped (all of its shard are listed on standard error); a shard is damaged.
+        InputError: `output` holds something else or cannot be written; the disk is full; an image cannot be used and
+            `on_error` is `"stop"` (standard error lists all such images of its shard); a shard is damaged.
     """
     start = time.monotonic()
     try:
@@ -103,11 +102,11 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
 def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -> Prepared:
     finished = is_prepared(output)
     streams = {split: dataset.stream(split) for split in SPLITS}
-    with stage("Listing the pictures"):  # 3 s for ImageNet's 1.3 million
+    with stage("Listing the images"):  # 3 s for ImageNet's 1.3 million
         plan = _plan(dataset, streams, settings)
     _claim(output, plan)
     jobs = [job for split, stream in streams.items() for job in _jobs(split, stream.count)]
-    missing = [job for job in jobs if not _is_done(output, job, settings.skip_bad)]
+    missing = [job for job in jobs if not _is_done(output, job, settings.on_error == "skip")]
     if finished and missing:
         (output / MANIFEST).unlink()
         finished = False
@@ -150,7 +149,7 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
             names = Sources(folder, reader)
             for number, entry in enumerate(entries):
                 if reader.starts[number + 1] - reader.starts[number] != entry["images"]:
-                    raise InputError(f"{folder / entry['name']} does not hold {entry['images']} pictures; remove it.")
+                    raise InputError(f"{folder / entry['name']} does not hold {entry['images']} images; remove it.")
                 if entry["images"]:
                     _ = names[reader.starts[number]]
                 for _ in reader.verify(number):
@@ -188,7 +187,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
         strange = [path.name for path in output.iterdir() if path.name != LOCK]
         if strange:
             raise InputError(
-                f"{output} holds {strange[0]!r}; --output must be a new or empty folder, or hold its shards."
+                f"{output} holds {strange[0]!r}; `output` must be a new or empty folder, or hold its shards."
             )
         atomic_files.write_json(file, plan)
     before = atomic_files.read_json(file)
@@ -196,7 +195,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
         if before.get(key) != plan[key]:
             raise InputError(
                 f"{output} holds shards of other data or settings ({key} {before.get(key)!r}, now {plan[key]!r}); "
-                "choose another --output, or remove it."
+                "choose another `output`, or remove the folder."
             )
     for path in output.glob(".partial-*"):  # of a call that was killed
         path.unlink()
@@ -204,7 +203,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """One shard: its name, and the places of its pictures in the split."""
+    """One shard: its name, and the places of its images in the split."""
 
     split: str
     shard: str
@@ -221,7 +220,7 @@ def _jobs(split: str, count: int) -> list[_Job]:
 
 
 def _notes(output: Path, job: _Job) -> Path:
-    """Bad pictures and sums of a shard."""
+    """Bad images and sums of a shard."""
     return output / f"{job.shard}.notes.npz"
 
 
@@ -241,14 +240,14 @@ def _check_space(output: Path, needed: int) -> None:
     if needed > free:
         raise InputError(
             f"{output} has {free / 1e6:,.1f} MB free and {needed / 1e6:,.1f} MB are needed; "
-            "choose another --output, or --encoding jpeg, which takes about an eighth."
+            'choose another `output`, or `encoding="jpeg"`, which needs about an eighth.'
         )
 
 
 def _make_shard(
     dataset: DataSet, stream: Stream, output: Path, job: _Job, settings: Settings, progress: Progress
 ) -> int:
-    """Write one shard; returns the number of its pictures."""
+    """Write one shard; returns the number of its images."""
     moments, bad = Moments(), []
     with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in store(stream, job.start, job.stop, settings):
@@ -264,11 +263,11 @@ def _make_shard(
                     assert stored.color_sums is not None
                     moments.add(stored.color_sums)
             progress.advance(1)
-        if bad and not settings.skip_bad:
+        if bad and settings.on_error == "stop":
             raise InputError(
-                f"{len(bad)} of {job.stop - job.start:,} pictures for {job.split} cannot be used, the first of them "
-                f"{bad[0]['picture']}, which {bad[0]['reason']}; replace or remove them, or go on without such "
-                "pictures by --on-error skip."
+                f"{len(bad)} of {job.stop - job.start:,} images for {job.split} cannot be used, the first of them "
+                f"{bad[0]['picture']}, which {bad[0]['reason']}; replace or remove them, or leave such images "
+                'out by `on_error="skip"`.'
             )
         with atomic_files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
             np.savez(file, sums=moments.sums, bad=json.dumps(bad))
@@ -288,14 +287,14 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
         missing = job.stop - job.start - entry["images"] - sum(each["shard"] == job.shard for each in bad)
         if missing:
             raise InputError(
-                f"{output / job.shard} lacks {missing} of {job.stop - job.start} pictures; remove {job.shard}.* and "
+                f"{output / job.shard} lacks {missing} of {job.stop - job.start} images; remove {job.shard}.* and "
                 "call the same 'data prepare' again."
             )
         entries[job.split].append(entry)
     for split, of_split in entries.items():
         if not sum(entry["images"] for entry in of_split):
             raise InputError(
-                f"No picture for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
+                f"No image for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
             )
     atomic_files.write_json(
         output / MANIFEST,

@@ -1,4 +1,4 @@
-"""Reading shards: any pictures in any order, each compared with its checksum."""
+"""Read images from shards in any order, and compare each with its checksum."""
 
 import bisect
 import contextlib
@@ -25,7 +25,7 @@ ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
 
 
 def load(folder: Path) -> DataSet:
-    """Open what `prepare` wrote.
+    """Open a folder that `prepare` wrote.
 
     Raises:
         InputError: dataset.json is damaged; a shard is missing, truncated, or has a damaged index (when it is opened).
@@ -43,7 +43,7 @@ def load(folder: Path) -> DataSet:
 
 
 def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
-    """One split of a prepared data set. Nothing is read but the indices."""
+    """Open one split of a prepared data set by reading its indices."""
     reader = Reader(folder, values["splits"][name], values["size"], values["encoding"])
     size = values["size"]
 
@@ -64,12 +64,12 @@ def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
 
 
 class Reader:
-    """Pictures of a split, by number.
+    """Reads the images of a split by their index.
 
     Args:
         folder: of the prepared data set.
         entries: the split's shards, as dataset.json lists them.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         encoding: `"jpeg"` or `"raw"`.
 
     Raises:
@@ -87,7 +87,7 @@ class Reader:
         self._files: dict[int, int] = {}
 
     def _file(self, number: int) -> int:
-        """A descriptor of a shard's pictures, which lives as long as this reader."""
+        """Open the images of a shard; the descriptor lives as long as this reader."""
         if number not in self._files:
             file = os.open(self.folder / images_file(self.shards[number]), os.O_RDONLY)
             weakref.finalize(self, os.close, file)
@@ -95,16 +95,16 @@ class Reader:
         return self._files[number]
 
     def locate(self, place: int) -> tuple[int, int]:
-        """The shard's number, and the picture's within it."""
+        """Return the number of the shard and the index of the image within it."""
         number = bisect.bisect_right(self.starts, place) - 1
         return number, place - self.starts[number]
 
     def raw(self, places: np.ndarray) -> np.ndarray:
-        """`(B,)` numbers -> `(B, size, size, 3)` uint8."""
+        """Read the images at `(B,)` indices: `(B, size, size, 3)` uint8."""
         return self._guarded(self._raw, places)
 
     def encoded(self, places: np.ndarray) -> np.ndarray:
-        """`(B,)` numbers -> `(B,)` JPEG files, an array of bytes objects."""
+        """Read the JPEG files at `(B,)` indices: `(B,)` bytes objects."""
         return self._guarded(self._encoded, places)
 
     def _guarded(self, function: Callable[[np.ndarray], np.ndarray], places: np.ndarray) -> np.ndarray:
@@ -143,12 +143,12 @@ class Reader:
 
     def _damaged(self, number: int, within: int, reason: str) -> InputError:
         return InputError(
-            f"{self.folder / images_file(self.shards[number])} is damaged: picture {within} {reason}; "
+            f"{self.folder / images_file(self.shards[number])} is damaged: image {within} {reason}; "
             "remove the shard and prepare the data set again."
         )
 
     def verify(self, number: int) -> Iterator[None]:
-        """Compare every picture of a shard with its checksum; yields after each.
+        """Compare every image of a shard with its checksum, and yield after each.
 
         Raises:
             InputError: one is not what was written.
@@ -159,7 +159,7 @@ class Reader:
 
 
 class Sources(Sequence[str]):
-    """Where the pictures of a split came from; read a shard at a time and when asked, for a million names are many."""
+    """Where the images of a split came from. The names of one shard are read at a time, since a million are large."""
 
     def __init__(self, folder: Path, reader: Reader) -> None:
         self.folder, self.reader = folder, reader

@@ -1,4 +1,4 @@
-"""Writing one shard, whole or not at all."""
+"""Write one shard, completely or not at all."""
 
 import io
 import json
@@ -14,12 +14,12 @@ from alexnet_keras.system import atomic_files
 
 
 class ShardWriter:
-    """Writes one shard, whose files get their names at the end, the index last.
+    """Writes one shard. Its files get their names at the end, the index last.
 
     Args:
         folder: where to write.
         shard: its name, such as `train-00000`.
-        size: side of the pictures in pixels.
+        size: side of the images in pixels.
         encoding: `"jpeg"` or `"raw"`.
     """
 
@@ -36,7 +36,7 @@ class ShardWriter:
         return self
 
     def add(self, source: str, label: int, record: bytes) -> None:
-        """Append a picture: a JPEG, or the bytes of `(size, size, 3)` uint8."""
+        """Append an image: a JPEG, or the bytes of `(size, size, 3)` uint8."""
         self._file.write(record)
         self.index.append((self._offset, len(record), label, xxhash.xxh3_64_intdigest(record)))
         self.sources.append(source)

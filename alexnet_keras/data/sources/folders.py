@@ -1,4 +1,4 @@
-"""Folders of pictures, one a class. A million names are kept as bytes, without a Python object for each."""
+"""Read images from class folders. File names are stored as bytes in arrays, since a million strings are large."""
 
 import bisect
 import os
@@ -18,7 +18,7 @@ SUFFIXES = (".jpeg", ".jpg", ".png")
 
 @dataclass(frozen=True)
 class Files:
-    """Pictures in one folder: their file names, `(N,)` bytes, sorted, and labels, `(N,)` int64."""
+    """File names of the images in one folder, `(N,)` bytes, sorted, with their labels, `(N,)` int64."""
 
     folder: Path
     names: np.ndarray
@@ -26,7 +26,7 @@ class Files:
 
 
 class Paths(Sequence[str]):
-    """The paths of all pictures, each made when it is asked for."""
+    """The paths of all images, each joined on access."""
 
     def __init__(self, parts: Sequence[Files]) -> None:
         self.parts = parts
@@ -45,14 +45,14 @@ class Paths(Sequence[str]):
 
 
 def load(root: Path) -> DataSet:
-    """`<root>/{train,val}/<class>/*.{JPEG,jpg,png}`.
+    """Open a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`.
 
     Raises:
-        InputError: classes are missing or without pictures (of a split, when it is opened).
+        InputError: a class is missing or, when its split is opened, has no image.
     """
     for split in ("train", "val"):
         if not (root / split).is_dir():
-            raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ pictures.")
+            raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ images.")
     class_names = subfolders(root / "train")
     if len(class_names) < 2:
         raise InputError(
@@ -72,17 +72,15 @@ def subfolders(folder: Path) -> tuple[str, ...]:
 def _complete(folder: Path, class_names: Sequence[str]) -> Iterable[Files]:
     for label, class_name in enumerate(class_names):
         if not (folder / class_name).is_dir():
-            raise InputError(
-                f"{folder / class_name} is missing; every class needs pictures for training and validation."
-            )
+            raise InputError(f"{folder / class_name} is missing; every class needs images for training and validation.")
         names = images(folder / class_name)
         if not len(names):
-            raise InputError(f"{folder / class_name} holds no picture ({', '.join(SUFFIXES)}); add some or remove it.")
+            raise InputError(f"{folder / class_name} holds no image ({', '.join(SUFFIXES)}); add some or remove it.")
         yield Files(folder / class_name, names, np.full(len(names), label, np.int64))
 
 
 def images(folder: Path) -> np.ndarray:
-    """Names of the pictures in a folder, `(N,)` bytes, sorted; file names are bytes, and need not be UTF-8."""
+    """List the names of the images in a folder, `(N,)` bytes, sorted. File names need not be UTF-8."""
     with os.scandir(os.fsencode(folder)) as entries:
         names = [entry.name for entry in entries]
     suffixes = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
@@ -92,7 +90,7 @@ def images(folder: Path) -> np.ndarray:
 
 
 def files(parts: Iterable[Files]) -> Split:
-    """The pictures of several folders as one split."""
+    """Join the images of several folders into one split."""
     kept = [part for part in parts if len(part.names)]
     folders = tf.constant([os.fsencode(part.folder) + b"/" for part in kept])
     starts = np.cumsum([len(part.names) for part in kept])

@@ -52,7 +52,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         if not builder.is_prepared():
             if not build:
                 raise AbsentError(
-                    f"{BUILDER} is not built from the tars in {manual_dir} yet, which takes hours; leave out --dry-run."
+                    f"{BUILDER} is not built from the tars in {manual_dir} yet, which takes hours; leave out `dry_run`."
                 )
             for tar in tars.values():
                 check_size(tar)
@@ -61,7 +61,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     tree = next((data_dir / name for name in TREES if is_tree(data_dir / name)), None)
     if source.split is not None and (stored or tree):
         raise OptionError(
-            f"--split {source.split}: {stored or tree} has its own; only data sets that TFDS has built are split so."
+            f"`split` {source.split}: {stored or tree} has its own; only data sets that TFDS has built are split so."
         )
     if tree:
         return from_tree(tree)
@@ -75,8 +75,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     )
     downloads = " and ".join(f"{name} ({size / 1e9:.1f} GB, {size:,} bytes)" for name, size in SIZES.items())
     raise AbsentError(
-        f"--data {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
-        f"put both into {manual_dir}, and call this again; or name other folders by --data-dir and --manual-dir."
+        f"`data` {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
+        f"put both into {manual_dir}, and call this again; or name other folders by `data_dir` and `manual_dir`."
     )
 
 
@@ -116,7 +116,7 @@ def from_tree(root: Path) -> DataSet:
     The labels of a flat `val` are those that TFDS ships.
 
     Raises:
-        InputError: a folder is no class of ImageNet's, or a validation picture has no label (when it is opened).
+        InputError: a folder is no class of ImageNet's, or a validation image has no label (when it is opened).
     """
     names = synsets()
 
@@ -146,7 +146,7 @@ def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
     for row, name in enumerate(map(os.fsdecode, found.tolist())):
         match = VAL_IMAGE.fullmatch(name)
         if match is None:
-            raise InputError(f"{root / 'val' / name} is not named as ILSVRC2012's validation pictures; move it away.")
+            raise InputError(f"{root / 'val' / name} is not named as ILSVRC2012's validation images; move it away.")
         number = int(match[1])
         if not 1 <= number <= len(truth):
             raise InputError(

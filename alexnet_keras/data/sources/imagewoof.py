@@ -15,7 +15,7 @@ SYNSETS = (
 
 
 class Imagewoof(tfds.core.GeneratorBasedBuilder):
-    """9,025 training and 3,929 validation pictures at ImageNet's own sizes."""
+    """9,025 training and 3,929 validation images at ImageNet's own sizes."""
 
     VERSION = tfds.core.Version("2.0.0")
 

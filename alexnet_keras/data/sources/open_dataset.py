@@ -1,4 +1,4 @@
-"""A name or a path -> pictures that can be read in any order, their labels and the names of the classes."""
+"""Open a data set by its name or path."""
 
 from pathlib import Path
 
@@ -16,25 +16,26 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     """Open a data set.
 
     Args:
-        source: `"shapes"`; `"imagenet"`, in whichever form it is there; a folder that `data prepare` wrote, one with
-            `{train,val}/<class>/*.{JPEG,jpg,png}`, or a tree of ImageNet; or the name of a TFDS data set.
-        build: whether TFDS may download and build a data set that it has not built yet.
+        source: `"shapes"`; `"imagenet"` in any of its forms; a folder that `data prepare` wrote; a folder with
+            `{train,val}/<class>/*.{JPEG,jpg,png}`; a folder of ImageNet; or the name of a TFDS data set.
+        build: whether TFDS may download and build a data set that is not built yet.
 
     Raises:
         OptionError: `source` is none of these.
-        InputError: the folder or the data set cannot be trained on; an AbsentError where it is not there.
+        AbsentError: the data set is not on this machine, and `build` is false or its archives are missing.
+        InputError: the data set cannot be used for training.
     """
     if isinstance(source, str):
         source = DataSource(name=source)
     root = Path(source.name).expanduser()
     if source.split is not None and (source.name == "shapes" or root.exists()):
-        raise OptionError(f"--split {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
+        raise OptionError(f"`split` {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
     if source.name == "shapes":
         return DataSet("shapes", shapes.CLASS_NAMES, _draw)
     if root.is_dir():
         return _folder(root)
     if root.exists():
-        raise InputError(f"--data {source.name} is a file; give the folder that holds train/ and val/.")
+        raise InputError(f"`data` {source.name} is a file; give the folder that holds train/ and val/.")
     return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
 
 
@@ -47,7 +48,7 @@ def _folder(root: Path) -> DataSet:
 
 
 def absolute_source(source: str) -> str:
-    """A source that means the same from every working directory."""
+    """Replace a relative path by an absolute one; return other sources unchanged."""
     root = Path(source).expanduser()
     return str(root.resolve()) if source != "shapes" and root.is_dir() else source
 

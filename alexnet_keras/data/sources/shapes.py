@@ -1,9 +1,9 @@
-"""The embedded data set: ten shapes, drawn by the code, the same bytes on every machine.
+"""The embedded data set of ten shapes, drawn by this module: the same bytes on every machine.
 
-A class is a form and nothing else: colours, place, angle and size are drawn alike for all ten, and a form's size is
-set by its area, so that neither colours nor their amounts tell the class. Pixels are decided in integers, from sines,
-cosines and roots that are rounded to integers first: floating point rounds differently on different machines, and a
-pixel on an edge would be in on one and out on another.
+Only the form tells the class. Colours, position, angle and size have the same distribution for all ten classes, and a
+form's size is its area, so that neither colours nor their amounts tell the class. The pixels that a form covers are
+computed in integers, from sines, cosines and roots that are rounded to integers first. Floating point would round
+differently on different machines and move pixels at the edges.
 """
 
 from collections.abc import Callable
@@ -74,20 +74,20 @@ CLASS_NAMES = tuple(FORMS)
 
 @cache
 def _area(name: str) -> float:
-    """Share of the square of side 2 * UNIT that a form covers."""
+    """Compute the fraction of the square of side 2 * UNIT that a form covers."""
     grid = np.arange(-UNIT, UNIT, 8)
     return float(FORMS[name](grid[None, :], grid[:, None]).mean())
 
 
 def draw(split: str, index: int) -> tuple[np.ndarray, int]:
-    """Draw one picture.
+    """Draw one image.
 
     Args:
         split: `"train"` or `"validation"`.
         index: from 0; the class is `index % 10`.
 
     Returns:
-        The picture, `(256, 256, 3)` uint8, 0..255, and its class.
+        The image, `(256, 256, 3)` uint8, 0..255, and its class.
     """
     # The legacy generator, because its streams are frozen for all versions of NumPy.
     random = np.random.RandomState([list(NUM_IMAGES).index(split), index])
@@ -100,7 +100,7 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     image = (place[:, None, None] * drift[0] + place[None, :, None] * drift[1]) >> 8  # / 256
     image += ground.astype(np.int16)
 
-    # A form of this area everywhere: covered pixels = side ** 2 * share of the unit square, side = 2 * half.
+    # A form of this area everywhere: covered pixels = side ** 2 * fraction of the unit square, side = 2 * half.
     covered = random.randint(7_000, 12_000)
     half = round(float(np.sqrt(covered / _area(name))) / 2)
     reach = int(half * 1.15)  # the farthest corner, (620, -1000), is 1177 / UNIT = 1.149 away
@@ -119,7 +119,7 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
 
 
 def _two_colors(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """RGB of a ground and of a brighter form: forms are light on dark, as signs at night are."""
+    """Draw the RGB colours of the background and of the form, which is brighter."""
     while True:
         ground, form = random.randint(0, 256, size=(2, 3))
         if form.sum() - ground.sum() >= 200:

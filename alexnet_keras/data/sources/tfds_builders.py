@@ -26,7 +26,7 @@ def tfds(source: DataSource) -> Any:
 
     if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
         raise InputError(
-            f"--data {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
+            f"`data` {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
             "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
         )
     from alexnet_keras.data.sources import imagewoof  # noqa: F401  # which adds itself to the names
@@ -46,7 +46,7 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     Raises:
         AbsentError: it is not built, and is not to be.
         OptionError: TFDS has no such data set, version, configuration or split.
-        InputError: it is no classification of pictures, or cannot be built.
+        InputError: it is no classification of images, or cannot be built.
     """
     library = tfds(source)
     prepared = prepared_folder(source)
@@ -57,16 +57,16 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     except (library.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration
         if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
             raise OptionError(
-                f"--data {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
+                f"`data` {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
                 "give 'shapes', 'imagenet', a folder with train/ and val/, or a name that tfds.list_builders() has."
             ) from error
-        raise OptionError(f"--data {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
+        raise OptionError(f"`data` {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
-        raise InputError(f"--data {source.name} has no features 'image' and 'label'; choose a classification data set.")
+        raise InputError(f"`data` {source.name} has no features 'image' and 'label'; choose a classification data set.")
     if not build_it and not builder.is_prepared():
         raise AbsentError(
-            f"--data {source.name} is not on this machine yet, and a dry run downloads nothing; leave out --dry-run."
+            f"`data` {source.name} is not on this machine yet, and a dry run downloads nothing; leave out `dry_run`."
         )
     build(builder, source)
     return from_builder(builder, source, source.name)
@@ -93,22 +93,22 @@ def build(builder: Any, source: DataSource) -> None:
     try:
         builder.download_and_prepare(download_config=config)
     except Exception as error:
-        raise InputError(f"--data {source.name} could not be downloaded and prepared: {_first_line(error)}") from error
+        raise InputError(f"`data` {source.name} could not be downloaded and prepared: {_first_line(error)}") from error
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
     """A built data set.
 
     Raises:
-        OptionError: `--split` does not fit it.
+        OptionError: `split` does not fit the data set.
     """
     expressions = _expressions(builder, source)
 
     def expression(split: str) -> str:
         if split not in expressions:
             raise InputError(
-                f"--data {name} has no split for {split}, only {', '.join(builder.info.splits)}; "
-                "name what to take by --split TRAINING,VALIDATION."
+                f"`data` {name} has no split for {split}, only {', '.join(builder.info.splits)}; "
+                "name both splits by `split`, such as 'train[:80%],train[80%:]'."
             )
         return expressions[split]
 
@@ -129,21 +129,21 @@ def _first_line(error: Exception) -> str:
 
 
 def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
-    """Which of a builder's pictures serve for training and which for validation, as TFDS writes splits."""
+    """Which of a builder's images serve for training and which for validation, as TFDS writes splits."""
     splits = builder.info.splits
     if source.split is not None:
         parts = [part.strip() for part in source.split.split(",")]
         if len(parts) != 2:
             raise OptionError(
-                f"--split {source.split}: give two, for training and validation, such as 'train[:80%],train[80%:]'."
+                f"`split` {source.split}: give two, for training and validation, such as 'train[:80%],train[80%:]'."
             )
         for part in parts:
             try:
                 count = splits[part].num_examples
             except (KeyError, ValueError, AssertionError) as error:
-                raise OptionError(f"--split {part}: TensorFlow Datasets says: {_first_line(error)}") from error
+                raise OptionError(f"`split` {part}: TensorFlow Datasets says: {_first_line(error)}") from error
             if not count:
-                raise OptionError(f"--split {part} has no picture in it.")
+                raise OptionError(f"`split` {part} has no image in it.")
         return dict(zip(("train", "validation"), parts, strict=True))
     found = {"train": "train"} if "train" in splits else {}
     for validation in ("validation", "test"):
@@ -203,7 +203,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
             names.append(file_name.decode())
             progress.advance(1)
     if not labels:
-        raise InputError(f"--data {name} has no picture in its split {expression!r}.")
+        raise InputError(f"`data` {name} has no image in its split {expression!r}.")
     held = tf.constant(images)
     split_names = [name or stream.name(index) for index, name in enumerate(names)]
     return Split(split_names, np.array(labels, np.int64), held.__getitem__)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -75,9 +76,7 @@ def test_a_shard_that_lacks_a_image_is_named(colors, tmp_path):
     (out / "dataset.json").unlink()  # as if it had been killed before its end
     index = out / "train-00001.index.npy"
     np.save(index, np.load(index)[:-1])
-    with pytest.raises(
-        InputError, match="train-00001 lacks 1 of 4 pictures; remove .* and call the same 'data prepare'"
-    ):
+    with pytest.raises(InputError, match="train-00001 lacks 1 of 4 images; remove .* and call the same 'data prepare'"):
         run(colors, out)
 
 
@@ -108,7 +107,7 @@ prepare.prepare(open_dataset(sys.argv[1]), Path(sys.argv[2]), Settings())
 
 @pytest.mark.parametrize(
     ("moment", "finished"),
-    [(("write", "11"), 2), (("rename", "8"), 1)],  # within the third shard; between a shard's pictures and its index
+    [(("write", "11"), 2), (("rename", "8"), 1)],  # within the third shard; between a shard's images and its index
 )
 def test_a_killed_one_goes_on(colors, tmp_path, moment, finished):
     out = tmp_path / "out"
@@ -145,7 +144,7 @@ def test_other_settings_or_data_do_not_mix(colors, tmp_path):
         run(draw_folder(tmp_path / "more", train=5), tmp_path / "out")
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "thesis.tex").touch()
-    with pytest.raises(InputError, match=r"strange holds 'thesis.tex'; --output must be a new or empty folder"):
+    with pytest.raises(InputError, match=r"strange holds 'thesis.tex'; `output` must be a new or empty folder"):
         run(colors, tmp_path / "strange")
     assert [path.name for path in (tmp_path / "strange").iterdir() if path.name != ".lock"] == ["thesis.tex"]
 
@@ -205,7 +204,7 @@ def test_a_damaged_shard_is_named_and_made_again_once_removed(colors, tmp_path):
     whole = contents(tmp_path / "out")
     path = tmp_path / "out" / "train-00001.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"!")
-    with pytest.raises(InputError, match=r"train-00001.npy is damaged: picture 3 does not match its checksum; remove"):
+    with pytest.raises(InputError, match=r"train-00001.npy is damaged: image 3 does not match its checksum; remove"):
         run(colors, tmp_path / "out")
     path.unlink()
     result = run(colors, tmp_path / "out")
@@ -214,7 +213,7 @@ def test_a_damaged_shard_is_named_and_made_again_once_removed(colors, tmp_path):
 
 
 def spoil(colors):
-    """One picture of every bad kind, and the reason that is to be given for it."""
+    """One image of every bad kind, and the reason that is to be given for it."""
     red, green = colors / "train" / "red", colors / "train" / "green"
     reasons = {
         red / "a.jpg": "is not a complete JPEG, PNG, GIF or BMP image",
@@ -244,7 +243,7 @@ def spoil(colors):
 
 
 def unusual(colors):
-    """Pictures of kinds that are rare but good."""
+    """Images of kinds that are rare but good."""
     blue, noise = colors / "train" / "blue", np.random.RandomState(0).randint(0, 256, (90, 70, 3), dtype=np.uint8)
     Image.fromarray(noise).convert("CMYK").save(blue / "cmyk.jpg")
     Image.fromarray(noise).save(blue / "really_a_png.JPEG", "PNG")
@@ -254,7 +253,7 @@ def unusual(colors):
 
 def test_bad_images_are_listed_and_left_out_if_one_says_so(colors, tmp_path, capsys):
     reasons, kinds = spoil(colors), unusual(colors)
-    result = run(colors, tmp_path / "out", skip_bad=True, jobs=3)
+    result = run(colors, tmp_path / "out", on_error="skip", jobs=3)
     assert {entry["picture"]: entry["reason"] for entry in result.bad} == reasons
     assert result.images == {"train": 12 + 3, "validation": 9}
     listed = capsys.readouterr().err.splitlines()
@@ -269,10 +268,10 @@ def test_bad_images_are_listed_and_left_out_if_one_says_so(colors, tmp_path, cap
 
 def test_bad_images_stop_it_otherwise(colors, tmp_path, capsys):
     reasons = spoil(colors)
-    run(colors, tmp_path / "out", skip_bad=True)
+    run(colors, tmp_path / "out", on_error="skip")
     capsys.readouterr()
     message = (
-        r"of 4 pictures for train cannot be used, the first of them .*f.png, which has 1 x 1 pixels.*--on-error skip"
+        r"of 4 images for train cannot be used, the first of them .*f.png, which has 1 x 1 pixels.*`on_error=\"skip\"`"
     )
     with pytest.raises(InputError, match=message):
         run(colors, tmp_path / "out")  # also where an earlier call was allowed to skip them
@@ -344,7 +343,7 @@ def test_a_full_disk_leaves_nothing_half_written(colors, tmp_path, monkeypatch):
 
 def test_a_disk_too_small_for_raw_images_is_found_before(colors, tmp_path, monkeypatch):
     monkeypatch.setattr(prepare.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 4_000_000}))
-    message = r"out has 4.0 MB free and 4.1 MB are needed; choose another --output, or --encoding jpeg"
+    message = r"out has 4.0 MB free and 4.1 MB are needed; choose another `output`, or `encoding=\"jpeg\"`"
     with pytest.raises(InputError, match=message):
         run(colors, tmp_path / "out", encoding="raw")
 
@@ -352,9 +351,10 @@ def test_a_disk_too_small_for_raw_images_is_found_before(colors, tmp_path, monke
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 31}, "--size must be 32 to 1024 pixels, got 31"),
-        ({"encoding": "webp"}, "--encoding must be one of jpeg, raw, got 'webp'"),
-        ({"jobs": 0}, "--jobs must be at least 1, got 0"),
+        ({"size": 31}, "`size` must be 32 to 1024 pixels, got 31"),
+        ({"encoding": "webp"}, "`encoding` must be one of jpeg, raw, got 'webp'"),
+        ({"on_error": "ask"}, "`on_error` must be 'stop' or 'skip', got 'ask'"),
+        ({"jobs": 0}, "`jobs` must be at least 1, got 0"),
     ],
 )
 def test_settings_check_themselves(options, message):
@@ -374,8 +374,8 @@ def test_a_pass_over_the_command_line(colors, tmp_path):
     arguments = ["data", "prepare", "--data", colors, "--output", tmp_path / "out"]
     table = cli(*arguments)
     assert table.code == 0, table.err
-    assert "pictures  12 for train, 9 for validation\n" in table.out
-    assert f"wrote     {tmp_path / 'out'}\n" in table.out
+    assert re.search(r"^images +12 for train, 9 for validation$", table.out, re.MULTILINE)
+    assert re.search(rf"^wrote +{tmp_path / 'out'}$", table.out, re.MULTILINE)
     result = cli(*arguments, "--json").json
     assert (result["resumed_shards"], result["shards"]) == (6, 6)
 
@@ -389,6 +389,6 @@ def test_a_bad_image_is_one_line_on_the_command_line(colors, tmp_path):
     first, last = result.err.splitlines()
     assert first == f"{name} {reason}"
     assert last.startswith(
-        f"Error: 1 of 4 pictures for validation cannot be used, the first of them {name}, which {reason};"
+        f"Error: 1 of 4 images for validation cannot be used, the first of them {name}, which {reason};"
     )
     assert result.out == ""

@@ -17,7 +17,7 @@ from alexnet_keras.system.errors import InputError
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """The same twelve and nine pictures as a folder, as raw shards and as JPEG shards."""
+    """The same twelve and nine images as a folder, as raw shards and as JPEG shards."""
     root = tmp_path_factory.mktemp("prepared")
     draw_folder(root / "colours")
     source = open_dataset(str(root / "colours"))
@@ -87,7 +87,7 @@ def test_a_changed_byte_is_found_when_it_is_read(prepared, encoding, tmp_path):
     split = open_dataset(str(folder)).train
     assert split.read(tf.constant(3, tf.int64)) is not None
     with (
-        pytest.raises(InputError, match=r"train-00000.npy is damaged: picture 4 does not match its checksum; remove"),
+        pytest.raises(InputError, match=r"train-00000.npy is damaged: image 4 does not match its checksum; remove"),
         reading.naming_unreadable(split),
     ):
         list(tf.data.Dataset.range(12).batch(6).map(split.read_batch))

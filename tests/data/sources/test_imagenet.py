@@ -1,4 +1,4 @@
-"""ImageNet in every form: the same pictures, the same labels, and one message for who has none."""
+"""ImageNet in every form: the same images, the same labels, and one message for who has none."""
 
 import io
 import shutil
@@ -22,7 +22,7 @@ from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 
 SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999
-TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation pictures 1, 2 and 3
+TRUTH = ("n01751748", "n09193705", "n02105855")  # of the validation images 1, 2 and 3
 
 
 def color(label: int) -> tuple[int, int, int]:
@@ -86,7 +86,7 @@ def write_tree(root: Path, flat: bool) -> Path:
 
 
 def check_labels(dataset: DataSet) -> None:
-    """Every picture has the colour of its label, every label is the synset's place among the sorted 1,000."""
+    """Every image has the colour of its label, every label is the synset's place among the sorted 1,000."""
     assert dataset.name == "imagenet"
     assert len(dataset.class_names) == 1000
     assert dataset.class_names == tuple(sorted(dataset.class_names))
@@ -168,7 +168,7 @@ def test_trees(flat, tmp_path):
 def test_what_is_none_of_imagenets_is_named(tmp_path):
     root = write_tree(tmp_path / "imagenet", flat=True)
     (root / "val" / "holiday.jpg").write_bytes(jpeg(3))
-    with pytest.raises(InputError, match=r"val/holiday.jpg is not named as ILSVRC2012's validation pictures"):
+    with pytest.raises(InputError, match=r"val/holiday.jpg is not named as ILSVRC2012's validation images"):
         _ = open_dataset(str(root)).validation
     (root / "val" / "holiday.jpg").rename(root / "val" / "ILSVRC2012_val_00050001.JPEG")
     with pytest.raises(InputError, match=r"val_00050001.JPEG has no label: ILSVRC2012 has 50,000 validation images"):
@@ -188,21 +188,21 @@ def test_shards_come_first(tmp_path):
     again = open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256")))
     assert len(again.train) == 6
     halves = DataSource(name="imagenet", data_dir=str(tmp_path / "imagenet-256"), split="train[:50%],train[50%:]")
-    with pytest.raises(OptionError, match=r"--split train.*: .*imagenet-256 has its own; only data sets that TFDS has"):
+    with pytest.raises(OptionError, match=r"`split` train.*: .*imagenet-256 has its own; only data sets that TFDS has"):
         open_dataset(halves)
 
 
 def test_a_tree_has_its_own_splits(tmp_path):
     root = write_tree(tmp_path / "imagenet", flat=False)
     with pytest.raises(
-        OptionError, match=f"--split train,validation: {root} has its own; only data sets that TFDS has"
+        OptionError, match=f"`split` train,validation: {root} has its own; only data sets that TFDS has"
     ):
         open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path), split="train,validation"))
 
 
 def test_a_dry_run_builds_nothing(tmp_path):
     write_tars(tmp_path / "downloads" / "manual", *drawn())
-    with pytest.raises(AbsentError, match="imagenet2012 is not built from the tars in .*; leave out --dry-run"):
+    with pytest.raises(AbsentError, match="imagenet2012 is not built from the tars in .*; leave out `dry_run`"):
         open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path)), build=False)
     assert [path.name for path in tmp_path.iterdir()] == ["downloads"]
 

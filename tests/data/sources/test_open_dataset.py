@@ -1,4 +1,4 @@
-"""Every source of pictures, and what each says when it cannot be used."""
+"""Every source of images, and what each says when it cannot be used."""
 
 import dataclasses
 import json
@@ -75,12 +75,12 @@ def test_shapes_have_two_thousand_and_five_hundred_images():
 
 def empty_class(root):
     (root / "train" / "yellow").mkdir()
-    return "train/yellow|val/yellow", "is missing|holds no picture"
+    return "train/yellow|val/yellow", "is missing|holds no image"
 
 
 def no_val(root):
     (root / "val").rename(root / "test")
-    return "has no folder 'val'", "it must hold train/<class>/ and val/<class>/ pictures"
+    return "has no folder 'val'", "it must hold train/<class>/ and val/<class>/ images"
 
 
 def one_class(root):
@@ -97,13 +97,13 @@ def foreign_class(root):
 
 def missing_class(root):
     (root / "val" / "red").rename(root / "red")
-    return "val/red is missing", "every class needs pictures for training and validation"
+    return "val/red is missing", "every class needs images for training and validation"
 
 
 def no_pictures(root):
     for path in (root / "train" / "green").iterdir():
         path.rename(path.with_suffix(".tiff"))
-    return "train/green holds no picture", r"\(.jpeg, .jpg, .png\); add some or remove it"
+    return "train/green holds no image", r"\(.jpeg, .jpg, .png\); add some or remove it"
 
 
 @pytest.mark.parametrize("damage", [empty_class, no_val, one_class, foreign_class, missing_class, no_pictures])
@@ -123,7 +123,7 @@ def test_a_file_is_no_data_set(tmp_path):
 
 @pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!"])
 def test_an_unknown_name_says_what_can_be_given(name):
-    with pytest.raises(OptionError, match=f"--data {name}: no such folder, and no such data set in TensorFlow"):
+    with pytest.raises(OptionError, match=f"`data` {name}: no such folder, and no such data set in TensorFlow"):
         open_dataset(name)
 
 
@@ -209,14 +209,14 @@ def test_a_broken_tfds_says_what_mends_it(monkeypatch):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
-    with pytest.raises(OptionError, match="--data tiny_colors:9.9.9: TensorFlow Datasets says: .*9.9.9"):
+    with pytest.raises(OptionError, match="`data` tiny_colors:9.9.9: TensorFlow Datasets says: .*9.9.9"):
         open_dataset("tiny_colors:9.9.9")
-    with pytest.raises(OptionError, match="--data tiny_colors/foo: TensorFlow Datasets says: "):
+    with pytest.raises(OptionError, match="`data` tiny_colors/foo: TensorFlow Datasets says: "):
         open_dataset("tiny_colors/foo")
-    with pytest.raises(InputError, match="--data tiny_text has no features 'image' and 'label'"):
+    with pytest.raises(InputError, match="`data` tiny_text has no features 'image' and 'label'"):
         open_dataset("tiny_text")
     with pytest.raises(
-        InputError, match="--data tiny_broken could not be downloaded and prepared: the server is away$"
+        InputError, match="`data` tiny_broken could not be downloaded and prepared: the server is away$"
     ):
         open_dataset("tiny_broken")
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10}))
@@ -234,7 +234,7 @@ NAMED = {
 
 
 def record_splits(builder, counts):
-    """What a finished build leaves behind, without the pictures."""
+    """What a finished build leaves behind, without the images."""
     library = tfds.core
     infos = [
         library.SplitInfo(
@@ -273,7 +273,7 @@ def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
         dataset = open_dataset(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
         assert dataset.class_names == imagenet.synsets()
         assert len(dataset.validation) == 6
-        with pytest.raises(InputError, match="--data imagenet_v2 has no split for train, only test; name what to take"):
+        with pytest.raises(InputError, match="`data` imagenet_v2 has no split for train, only test; name both splits"):
             _ = dataset.train
 
 
@@ -286,13 +286,13 @@ def test_split_expressions():
     assert list(dataset.train.labels) == every[:5] + every[15:]
     assert list(dataset.validation.labels) == every[10:15]
     for split, message in {
-        "train": "--split train: give two, for training and validation, such as",
-        "train,trian": "--split trian: TensorFlow Datasets says: ",
-        "train,train[20:]": r"--split train\[20:\] has no picture in it",
+        "train": "`split` train: give two, for training and validation, such as",
+        "train,trian": "`split` trian: TensorFlow Datasets says: ",
+        "train,train[20:]": r"`split` train\[20:\] has no image in it",
     }.items():
         with pytest.raises(OptionError, match=message):
             open_dataset(DataSource(name="tiny_unsplit", split=split))
-    with pytest.raises(OptionError, match="--split a,b: shapes has its own; only data sets of TFDS are split so"):
+    with pytest.raises(OptionError, match="`split` a,b: shapes has its own; only data sets of TFDS are split so"):
         open_dataset(DataSource(name="shapes", split="a,b"))
 
 
