@@ -65,7 +65,7 @@ def test_help_comes_from_a_checkout_too():
 
 
 def test_help_is_quick_because_it_imports_little():
-    code = "import sys, alexnet_keras.cli; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    code = "import sys, alexnet_keras.cli.main; print(sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout == "[]\n"
 
@@ -212,7 +212,7 @@ def test_what_lies_outside_a_run_needs_a_data_set(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("alone.keras").symlink_to(run / "model.keras")
     result = cli("evaluate", "alone.keras")
-    assert "alone.keras lies in no run, so its data set is not known; name it with --data" in only_error(result)
+    assert "alone.keras is not in the folder of a run; name its data set with --data" in only_error(result)
     assert result.code == 2
     result = cli("predict", run)
     assert "but no image; name an image after it" in only_error(result)
@@ -246,12 +246,12 @@ def break_run_path(root):
 
 def break_model(root):
     (root / "model.keras").write_text("no model")
-    return ["info", root / "model.keras"], "model.keras is not a Keras model, or a damaged one"
+    return ["info", root / "model.keras"], "model.keras is damaged, or is not a Keras model"
 
 
 def break_photo(root):
     (root / "text.jpg").write_text("no image")
-    return ["predict", "RUN", root / "text.jpg"], "text.jpg is not a complete JPEG, PNG, GIF or BMP image"
+    return ["predict", "RUN", root / "text.jpg"], "text.jpg is not a complete JPEG, PNG, GIF or BMP"
 
 
 def break_format(root):
@@ -281,7 +281,7 @@ def test_a_process_shows_one_line_too(tmp_path):
     assert result.returncode == 1
     assert (
         result.stderr
-        == f"Error: {tmp_path / 'model.keras'} is not a Keras model, or a damaged one; train or export it again.\n"
+        == f"Error: {tmp_path / 'model.keras'} is damaged, or is not a Keras model; train or copy it again.\n"
     )
     assert result.stdout == ""
 
