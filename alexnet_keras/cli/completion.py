@@ -15,7 +15,6 @@ TFDS_DATA_SETS = (
     "fashion_mnist",
     "food101",
     "imagenette",
-    "imagewoof",
     "mnist",
     "oxford_flowers102",
     "oxford_iiit_pet",

@@ -25,7 +25,7 @@ def complete(*words):
         (["train", "--recipe", "o"], ["original", "owt"], []),
         (["info", "--variant", "caffe"], ["caffe", "caffenet"], []),
         (["train", "--data", "s"], ["shapes", "stanford_dogs", "stl10", "svhn_cropped"], ["dir"]),
-        (["evaluate", "--data", "ima"], ["imagenet", "imagenette", "imagewoof"], ["dir"]),
+        (["evaluate", "--data", "ima"], ["imagenet", "imagenette"], ["dir"]),
         (["export", "--calibration", "cifar10"], ["cifar10", "cifar100"], ["dir"]),
         (["train", "--run", "saved_models/2"], ["saved_models/2-paper", "saved_models/2-fast"], ["dir"]),
         (["compress", "saved_models/1"], ["saved_models/1-first"], ["dir"]),

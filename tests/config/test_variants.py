@@ -14,6 +14,7 @@ from alexnet_keras.system.errors import OptionError
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"initializer": "zeros"}, "`initializer` must be one of paper, .*, torchvision, got 'zeros'"),
         ({"depth": 8}, "There is no field 'depth'; choose from input_size, .*, initializer"),
         ({"activation": "gelu"}, "`activation` must be one of relu, tanh, got 'gelu'"),
         ({"order": "caffe"}, "`order` must be one of paper, original, caffenet, got 'caffe'"),

@@ -108,7 +108,7 @@ def test_the_command_prints_a_table_and_its_exit_code(colors):
     assert rows[0] == ["training", "validation"]
     assert ["images", "12", "9"] in rows
     assert ["green", "4", "3"] in rows
-    assert rows[-1] == ["Nothing", "here", "would", "make", "training", "go", "wrong."]
+    assert rows[-1] == ["No", "problem", "found."]
     (colors / "val" / "red" / "0.jpg").write_bytes(b"")
     shutil.copy(colors / "train" / "red" / "1.png", colors / "val" / "red" / "again.png")
     result = cli("data", "check", "--data", colors)

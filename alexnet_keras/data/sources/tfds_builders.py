@@ -29,7 +29,6 @@ def tfds(source: DataSource) -> Any:
             f"`data` {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
             "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
         )
-    from alexnet_keras.data.sources import imagewoof  # noqa: F401  # which adds itself to the names
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
 

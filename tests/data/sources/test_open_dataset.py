@@ -3,10 +3,7 @@
 import dataclasses
 import json
 import os
-import shutil
-import tarfile
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,7 +223,6 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
 
 NAMED = {
     "imagenette": ("train", "validation"),
-    "imagewoof": ("train", "validation"),
     "cifar10": ("train", "test"),
     "cifar100": ("train", "test"),
     "tf_flowers": ("train", "train"),
@@ -355,33 +351,6 @@ def test_images_without_a_label_are_named(tmp_path):
         prepare(dataset, tmp_path / "shards", Settings())
     with pytest.raises(InputError, match=message):
         check.check(dataset, 1)
-
-
-def test_imagewoof_is_built_from_its_archive(tmp_path, monkeypatch):
-    tfds_builders.tfds(DataSource(name="imagewoof"))
-    from alexnet_keras.data.sources import imagewoof
-
-    for split, count in (("train", 2), ("val", 1)):
-        for label, synset in enumerate(imagewoof.SYNSETS):
-            folder = tmp_path / "imagewoof2" / split / synset
-            folder.mkdir(parents=True)
-            for index in range(count):
-                Image.new("RGB", (40, 30), (20 * label, 0, 0)).save(folder / f"{synset}_{index}.JPEG")
-    with tarfile.open(tmp_path / "imagewoof2.tgz", "w:gz") as archive:
-        archive.add(tmp_path / "imagewoof2", "imagewoof2")
-    extracted = tmp_path / "extracted"
-    monkeypatch.setattr(
-        tfds.download.DownloadManager,
-        "download_and_extract",
-        lambda self, url: (shutil.unpack_archive(tmp_path / Path(url).name, extracted, filter="data"), extracted)[1],
-    )
-    dataset = open_dataset(DataSource(name="imagewoof", data_dir=str(tmp_path / "data")))
-    assert [class_labels.readable(name) for name in dataset.class_names[:2]] == ["Shih-Tzu", "Rhodesian ridgeback"]
-    assert (len(dataset.train), len(dataset.validation)) == (20, 10)
-    for index, label in enumerate(dataset.train.labels):
-        image = tf.io.decode_image(dataset.train.read(tf.constant(index, tf.int64))).numpy().astype(int)
-        assert abs(image[5, 5, 0] - 20 * label) <= 3
-        assert dataset.train.names[index].startswith(dataset.class_names[label])
 
 
 def test_a_run_remembers_where_its_data_are(tmp_path):
