@@ -21,7 +21,7 @@ from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
 
-README = (ROOT / "README.md").read_text()
+SERVING_PAGE = (ROOT / "docs" / "tutorials" / "serving.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +118,11 @@ def decode_rest(body, signature):
     return {spec.name: tf.constant([value(instance) for instance in body["instances"]], spec.dtype)}
 
 
-def test_the_rest_requests_of_the_readme(signatures):
+def test_the_rest_requests_of_the_serving_tutorial(signatures):
     encoded = base64.b64encode(image()).decode()
     bodies = [
         json.loads(body.replace("'\"$(base64 -w0 photo.jpg)\"'", encoded))
-        for body in re.findall(r"-d '(\{.*\})'$", README, re.MULTILINE)
+        for body in re.findall(r"-d '(\{.*\})'$", SERVING_PAGE, re.MULTILINE)
     ]
     assert [body["signature_name"] for body in bodies] == ["serve_jpeg"]
     for body in bodies:
