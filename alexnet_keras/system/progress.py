@@ -54,6 +54,7 @@ class Progress:
             unit=unit,
             file=sys.stderr if terminal else _Lines(),
             leave=False,
+            position=0,  # tqdm moves a second line down with escape sequences, which a log would show
             delay=DELAY_SECONDS,
             mininterval=REFRESH_SECONDS if terminal else LOG_SECONDS,
             miniters=1,

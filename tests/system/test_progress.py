@@ -72,6 +72,17 @@ def test_a_log_gets_a_line_every_15_seconds(clock, monkeypatch):
     assert max(map(len, lines)) == progress.WIDTH
 
 
+def test_two_jobs_at_once_write_no_escape_sequences_to_a_log(clock, monkeypatch):
+    error = io.StringIO()
+    monkeypatch.setattr(progress.sys, "stderr", error)
+    with Progress("Training", 100) as outer, Progress("Reading", 100) as inner:
+        for _ in range(3):
+            clock[0] += 16
+            outer.advance(10)
+            inner.advance(10)
+    assert [line.split()[0] for line in error.getvalue().splitlines()] == ["Training", "Reading"] * 3
+
+
 def test_a_stage_is_shown_on_a_terminal_while_it_lasts(monkeypatch):
     for error, during, after in ((Terminal(), "\rWriting ...", "\r"), (io.StringIO(), "", "")):
         monkeypatch.setattr(progress.sys, "stderr", error)
