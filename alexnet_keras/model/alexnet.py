@@ -1,8 +1,8 @@
 """AlexNet: Figure 2 of Krizhevsky, Sutskever and Hinton (2012), and its variants.
 
-The file reads from top to bottom: `AlexNet` is the model, `_convolutional_layers` and `_fully_connected_layers` are
-the figure, and the methods of `_Towers` are its verbs. A variant changes numbers, which are data in an `Architecture`,
-and the verbs that depend on them. It does not change the figure.
+Read the file from top to bottom. `AlexNet` builds the model. `_convolutional_layers` and `_fully_connected_layers` list
+the layers of the figure, and the methods of `_Towers` add them. All variants have the same list of layers. A variant
+changes numbers, which are data in an `Architecture`, and the methods of `_Towers` depend on these numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,14 +46,16 @@ def AlexNet(
             `Architecture`. The command `alexnet-keras info --variants` compares them.
         classes: number of classes.
         include_top: whether to include the three fully connected layers.
-        weights: trained weights: a file (`.keras`, Caffe's `.caffemodel`, torchvision's `.pth`, `.safetensors`, `.npz`
-            or `.h5`), weights that were read from one, or `None` for random initial weights. A mean color that comes
-            with the weights replaces `mean`.
-        allow_missing: whether layers that `weights` lacks keep their random initial weights.
-        input_shape: `(height, width, 3)`, at least 67 pixels a side (`original` 64, `owt` 63); `None` for the input
-            size of the variant. The paper says 224, but its layer sizes need 227.
+        weights: a file of trained weights (`.keras`, Caffe's `.caffemodel`, torchvision's `.pth`, `.safetensors`,
+            `.npz` or `.h5`), the `Weights` that `read_weights` returns, or `None` for random initial weights. If the
+            weights contain the mean color of their training data, it replaces `mean`.
+        allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
+            is an error.
+        input_shape: `(height, width, 3)`, with a height and a width of at least 67 pixels (64 for `original`, 63 for
+            `owt`); `None` for the input size of the variant. The paper says 224, but its layer sizes need 227.
         classifier_activation: `"softmax"` for probabilities, or `None` for logits.
-        mean: mean color of the training set, RGB from 0 to 255, which the model subtracts.
+        mean: mean color of the training set, RGB from 0 to 255, which the model subtracts. The default is the mean
+            color of ImageNet.
         class_names: one name for each class, which predictions and exported files show.
         dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global policy.
         **changes: fields of `Architecture` that differ from the variant, such as `initializer="he_normal"` (recommended
@@ -96,10 +98,10 @@ def AlexNet(
     return model
 
 
-Tensors = list[Any]  # what each tower sees
+Tensors = list[Any]  # the input of each tower
 
 # The shapes at the right edge are those of the variant "paper": (B, height, width, channels of both towers).
-# `convolve` and `connect` end in ReLU. A step that a variant does not have returns `x`.
+# `convolve` and `connect` end in ReLU. The method of a layer that the variant does not have returns `x`.
 # fmt: off
 
 
@@ -140,10 +142,11 @@ MakeLayer = Callable[..., keras.layers.Layer]  # takes the name and the dtype of
 
 
 class _Towers:
-    """The verbs of the figure. Each of them adds a layer to every tower, named as in the 2012 code: conv1a, conv1b.
+    """Methods that add the layers of Figure 2, one layer to each tower, named as in the 2012 code: conv1a, conv1b.
 
-    `x` lists what each tower sees: its own channels, or the channels of both towers after `join_towers`. `number` is
-    the number of a layer in the paper, from conv1 to fc8.
+    The argument `x` of the methods is a list with one tensor for each tower. The tensor has the channels of that tower,
+    or the channels of both towers after `join_towers`. The argument `number` is the number of a layer in the paper,
+    from conv1 to fc8. If the variant does not have a layer, its method returns `x` unchanged.
 
     Args:
         spec: the architecture.
@@ -165,7 +168,7 @@ class _Towers:
     def convolve(self, x: Tensors, number: int, kernel: int, strides: int = 1, padding: str = "same") -> Tensors:
         """Convolve and activate. The 2012 code activates layer 1 later, in `normalize_and_pool`."""
         spec = self.spec
-        if len(x) < spec.towers:  # Caffe has normalized across towers: each tower takes back its own channels
+        if len(x) < spec.towers:  # Caffe normalizes across towers, so the channels are split into towers again
             x = [
                 TowerChannels(tower, name=in_tower(f"maps{number - 1}", tower), dtype=self.dtype)(x[0])
                 for tower in range(spec.towers)

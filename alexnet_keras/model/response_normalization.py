@@ -2,10 +2,11 @@
 
 Both layers compute `b = a * s ** -beta` with `s = k + scale * (sum of a ** 2 over a window)`. The gradient is
 
-    d b[j] / d a[i] = [i = j] * s[j] ** -beta - 2 * beta * scale * a[i] * a[j] * s[j] ** (-beta - 1)
+    d b[j] / d a[i] = same * s[j] ** -beta - 2 * beta * scale * a[i] * a[j] * s[j] ** (-beta - 1)
 
-where `i` and `j` share a window, and 0 elsewhere. Windows are symmetric: `j` is in the window of `i` if `i` is in the
-window of `j`. Therefore one sum over the window gives the output, and a second one gives the gradient.
+if `i` is in the window of `j`, otherwise 0; `same` is 1 if `i = j`, otherwise 0. Windows are symmetric: `j` is in the
+window of `i` if `i` is in the window of `j`. Therefore one sum over the window gives the output, and a second one gives
+the gradient.
 """
 
 import functools
@@ -81,18 +82,19 @@ class _ResponseNormalization(keras.layers.Layer):
 class LocalResponseNormalization(_ResponseNormalization):
     """Local response normalization across channels (LRN, section 3.3 of the paper).
 
-    At every position, each channel is divided by the energy of the channels next to it, so that a strong response
-    inhibits its neighbors::
+    At every position, each value is divided by a power of the energy (the sum of the squares) in a window of channels
+    around it, so that a strong response inhibits its neighbors::
 
         b[i] = a[i] / (k + scale * sum(a[j] ** 2)) ** beta        j = i - size // 2, ..., i + size // 2
 
-    The sum leaves out channels that do not exist. There are two conventions for `scale`:
+    At the first and the last channels, the window is cut off. `scale` is not an argument; it depends on `alpha`. There
+    are two conventions:
 
     * `scale = alpha` in the formula of the paper and in `tf.nn.local_response_normalization`.
     * `scale = alpha / size` in the source code of 2012, Caffe, PyTorch and ONNX: pass `divide_alpha_by_size=True`.
 
-    `tf.nn.local_response_normalization` computes the first one. Its `depth_radius` is half of the window,
-    `size // 2`, its `bias` is `k`, and its defaults (11 channels, `k` and `alpha` 1, `beta` 0.5) are not the paper's.
+    The argument `depth_radius` of `tf.nn.local_response_normalization` is `size // 2`, and `bias` is `k`. Its defaults
+    (11 channels, `k` and `alpha` 1, `beta` 0.5) are not those of the paper.
 
     Args:
         size: number of channels in the window, odd; n in the paper.
@@ -103,7 +105,8 @@ class LocalResponseNormalization(_ResponseNormalization):
         **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input and output: `(..., channels)`, of the same shape, in the compute dtype of the layer. Sum and power are
-    computed in float32: squares overflow in float16 above 255, and bfloat16 is too coarse for their sum.
+    computed in float32, because the square of a value above 255 overflows in float16, and bfloat16 is too coarse for
+    the sum.
 
     Raises:
         ValueError: `size` is not odd and positive, `k` or `beta` is not positive, `alpha` is negative, or the number

@@ -1,4 +1,4 @@
-"""A faster first convolution."""
+"""The first convolution (conv1), computed faster by space-to-depth."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
 class SpaceToDepthConv2D(keras.layers.Conv2D):
-    """A strided convolution of few channels, computed as a dense convolution of many channels.
+    """A strided convolution of few input channels, computed as a convolution of more channels with a stride of 1.
 
     Blocks of `stride` x `stride` pixels become channels, and the kernel is cut into the same blocks: conv1, 11 x 11 x 3
     at a stride of 4, becomes 3 x 3 x 48 at a stride of 1. Zeros pad the kernel to a multiple of the stride, from 11 to
-    12, which costs (12 / 11) ** 2 = 1.19 times the multiply-adds. It is faster all the same, because 3 channels leave
-    most of a vector register empty.
+    12, so it needs (12 / 11) ** 2 = 1.19 times as many multiply-adds. It is still faster, because 3 channels leave most
+    of a vector register empty.
 
     Arguments, weights and outputs are those of `keras.layers.Conv2D`, restricted to equal strides, padding `"valid"`,
     channels last, no dilation and no groups.
