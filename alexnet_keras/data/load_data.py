@@ -29,7 +29,7 @@ def load_data(
         input_size: side of the crops in pixels, 1 to 256.
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
-            2012) or `None`.
+            2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
 
     Returns:
         Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
@@ -38,7 +38,7 @@ def load_data(
 
     Raises:
         OptionError: there is no such data set, or an argument is out of its range.
-        InputError: the data set cannot be used for training, or an image cannot be read.
+        InputError: the data set is damaged or incomplete, or an image cannot be read.
     """
     if batch_size < 1:
         raise OptionError(f"`batch_size` must be at least 1, got {batch_size}.")

@@ -16,7 +16,7 @@ from alexnet_keras.data.dataset import Split, Stage
 from alexnet_keras.data.reading import untuned
 from alexnet_keras.system.errors import OptionError
 
-READY = 2  # batches that wait for the network: enough to even out delays, and 80 MB each where they are float32
+READY = 2  # prefetched batches: enough to absorb delays; each has 80 MB if it is float32
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -40,8 +40,8 @@ def train_dataset(
 ) -> tf.data.Dataset:
     """Build augmented batches that contain every image once an epoch, in another order in each epoch.
 
-    Order and augmentation are functions of `seed`, the number of the epoch and the image's index in its order. They are
-    therefore the same for any number of threads and workers, and wherever the first epoch is entered.
+    Order and augmentation depend only on `seed`, the number of the epoch and the index of the image in its order. They
+    are therefore the same for any number of threads and workers, and for any `first_step`.
 
     Args:
         split: the training images.
@@ -59,8 +59,9 @@ def train_dataset(
 
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
-        `noise`, images are float32 and go a little beyond 0..255: rounding to uint8 would lose a component whose
-        standard deviation is a tenth of a grey level, and clipping would keep bright images from becoming brighter.
+        `noise`, images are float32 and can be slightly below 0 or above 255. Rounding to uint8 would lose a component
+        whose standard deviation is a tenth of a grey level, and clipping would prevent bright images from becoming
+        brighter.
 
     Raises:
         OptionError: `batch_size` is not a multiple of `num_workers`.
@@ -102,7 +103,7 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
     Args:
         indices: scalar int64 indices in the order of the epoch.
         split: the images.
-        draws: what was drawn for each index.
+        draws: the random order, crop and flip of each index.
         batch_size: images in a batch.
 
     Returns:

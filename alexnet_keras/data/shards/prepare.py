@@ -52,11 +52,12 @@ class Prepared:
 
     Attributes:
         path: the folder.
-        images: images of each split.
-        shards: number of shards; `resumed_shards` of them were there before.
-        bytes: of all images as stored.
-        seconds: of this call.
-        images_per_second: images that this call stored, by the time it took to store them; 0 if there were none.
+        images: number of images of each split.
+        shards: number of shards.
+        resumed_shards: number of shards that an earlier call had written.
+        bytes: size of all stored images.
+        seconds: duration of this call.
+        images_per_second: number of images that this call stored, divided by the time it took; 0 if it stored none.
         bad: name and reason of each image that was left out.
     """
 
@@ -74,17 +75,18 @@ class Prepared:
 
 
 def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
-    """Write a data set's images into shards, or continue an earlier call that was stopped.
+    """Write the images of a data set into shards, or resume an earlier call that was stopped.
 
     Args:
         dataset: any data set.
-        output: a folder that does not exist, is empty, or holds what an earlier call with the same data and settings
-            left.
+        output: a folder that does not exist, is empty, or holds the shards of an earlier call with the same data and
+            settings.
         settings: how to store the images.
 
     Raises:
-        InputError: `output` holds something else or cannot be written; the disk is full; an image cannot be used and
-            `on_error` is `"stop"` (standard error lists all such images of its shard); a shard is damaged.
+        InputError: `output` holds something else or cannot be written; the disk is full; a shard is damaged; or an
+            image cannot be used and `settings.on_error` is `"stop"`. All such images of a shard are printed on standard
+            error first.
     """
     start = time.monotonic()
     try:
@@ -94,8 +96,8 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
             return _prepare(dataset, output, settings, start)
     except OSError as error:
         raise InputError(
-            f"{output} cannot be written ({error.strerror or error}); finished shards are kept, "
-            "so the same command goes on from there once this is mended."
+            f"{output} cannot be written ({error.strerror or error}). Finished shards are kept; fix the problem, and "
+            "call the same 'data prepare' again to resume."
         ) from error
 
 
@@ -157,7 +159,7 @@ def verify(folder: Path, values: dict[str, Any]) -> None:
 
 
 def _plan(dataset: DataSet, streams: dict[str, Stream], settings: Settings) -> dict[str, Any]:
-    """What decides the bytes of every shard. Another plan must not go on in the same folder."""
+    """Return everything that determines the bytes of the shards; a call with another plan cannot resume."""
     return {
         "format": FORMAT,
         "name": dataset.name,
@@ -167,14 +169,14 @@ def _plan(dataset: DataSet, streams: dict[str, Stream], settings: Settings) -> d
         "checksum of classes": _checksum_of_names(dataset.class_names),
         "images": {split: stream.count for split, stream in streams.items()},
         "checksum of names": {
-            split: _checksum_of_names(stream.name(place).rpartition("/")[2] for place in range(stream.count))
+            split: _checksum_of_names(stream.name(index).rpartition("/")[2] for index in range(stream.count))
             for split, stream in streams.items()
         },
     }
 
 
 def _checksum_of_names(names: Iterable[str]) -> str:
-    """Of file names without their folders, so that a data set may be moved meanwhile."""
+    """Return the checksum of file names without their folders, so that the data set can be moved between calls."""
     digest = xxhash.xxh3_64()
     for name in names:
         digest.update(name.encode("utf-8", "surrogateescape") + b"\n")
@@ -203,7 +205,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """One shard: its name, and the places of its images in the split."""
+    """One shard: its name, and the range of indices of its images in the split."""
 
     split: str
     shard: str
@@ -220,7 +222,7 @@ def _jobs(split: str, count: int) -> list[_Job]:
 
 
 def _notes(output: Path, job: _Job) -> Path:
-    """Bad images and sums of a shard."""
+    """Return the file of a shard's notes: the sums of its colors, and the images that could not be used."""
     return output / f"{job.shard}.notes.npz"
 
 
@@ -247,7 +249,7 @@ def _check_space(output: Path, needed: int) -> None:
 def _make_shard(
     dataset: DataSet, stream: Stream, output: Path, job: _Job, settings: Settings, progress: Progress
 ) -> int:
-    """Write one shard; returns the number of its images."""
+    """Write one shard, and return the number of its images."""
     moments, bad = Moments(), []
     with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in store(stream, job.start, job.stop, settings):
@@ -312,7 +314,7 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
 
 
 def _sums_before_0_2(notes: Mapping[str, np.ndarray], size: int) -> np.ndarray:
-    """The `Moments.sums` of notes of version 0.1.0, which kept a sum for each pixel of the mean image."""
+    """Return the `Moments.sums` from notes of version 0.1.0, which had a sum for each pixel of the mean image."""
     colors = notes["total"].reshape(-1, 3).sum(axis=0, dtype=np.int64)
     sums = np.empty((4, 4), np.int64)
     sums[:3, :3], sums[:3, 3], sums[3, :3], sums[3, 3] = notes["products"], colors, colors, notes["count"] * size**2
