@@ -8,10 +8,10 @@ from alexnet_keras.system.errors import check
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """A linear warm-up from 0, then half a cosine down to 0.
+    """A learning rate that rises linearly from 0 and then falls to 0 along half a period of a cosine.
 
     Attributes:
-        warmup_epochs: epochs of warm-up, limited to a quarter of the run.
+        warmup_epochs: number of epochs in which the learning rate rises, limited to a quarter of the run.
     """
 
     name: ClassVar[str] = "cosine"
@@ -31,7 +31,7 @@ class Plateau:
         divide_by: the divisor.
         reductions: the number of divisions. When the error stops improving after the last one, training stops.
         patience: epochs without improvement after which the learning rate is divided.
-        threshold: decrease of the top-1 error, a fraction, that counts as an improvement.
+        threshold: smallest decrease of the top-1 error that counts as an improvement; 0.001 is 0.1 percentage points.
     """
 
     name: ClassVar[str] = "plateau"
@@ -49,10 +49,10 @@ class Plateau:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """Division at given epochs.
+    """A learning rate that is divided at given epochs.
 
     Attributes:
-        boundaries: increasing epochs; 25 divides before the first step after 25 epochs.
+        boundaries: increasing numbers of epochs; 25 lowers the learning rate from the 26th epoch on.
         divide_by: the divisor at each boundary.
     """
 
@@ -71,7 +71,7 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """A straight line down to 0, which Caffe calls `poly` with a power of 1."""
+    """A learning rate that falls linearly to 0, which Caffe calls `poly` with a power of 1."""
 
     name: ClassVar[str] = "linear"
 
@@ -81,12 +81,12 @@ Schedule = Cosine | Plateau | Steps | Linear
 
 @dataclass(frozen=True, kw_only=True)
 class LayerRate:
-    """A layer whose weights leave the schedule at an epoch.
+    """The learning rate of one layer from a given epoch on, instead of the schedule's.
 
     Attributes:
-        epoch: the number of epochs before it; 67 means after 67 epochs.
+        epoch: number of epochs after which `rate` applies.
         layer: the name of the layer, without a tower.
-        rate: the learning rate of the weights from then on; 0 freezes the layer, biases included.
+        rate: the learning rate of its weights; 0 freezes the layer with its biases.
     """
 
     epoch: float

@@ -10,7 +10,7 @@ from alexnet_keras.system.errors import check
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
-PCA_NOISES = ("paper", "original")  # two readings of section 4.1; data.augmentation has the arithmetic
+PCA_NOISES = ("paper", "original")  # two readings of section 4.1; `data.augmentation.pca_noise` has the formulas
 LAYOUTS = ("replicas", "two-tower")  # of several devices: the whole network on each, or one tower on each of two
 FREEZES = ("none", *CONVOLUTIONS)
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -38,7 +38,7 @@ class DataSource:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """Everything that determines a run, except the bytes of the data.
+    """Everything that determines the result of a run, except the data.
 
     Attributes:
         recipe: name of the recipe that the configuration started from.
@@ -47,24 +47,25 @@ class TrainConfig:
         input_size: side of the crop in pixels, 67 to 256.
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
-        steps_per_epoch: batches per epoch; `None` for all of them.
+        steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
         learning_rate: the highest learning rate of the schedule.
-        schedule: the course of the learning rate.
-        momentum, weight_decay, bias_learning_rate_multiplier: constants of the update rule of 2012 (section 5).
+        schedule: how the learning rate changes during the run.
+        momentum, weight_decay, bias_learning_rate_multiplier: arguments of `training.optimizer.KrizhevskySGD`.
         biases_follow_schedule: whether the learning rate of the biases falls with that of the weights.
-        layer_rates: layers that leave the schedule at an epoch.
-        label_smoothing: fraction of the target that is spread over all classes, in [0, 1).
+        layer_rates: layers that get a fixed learning rate from a given epoch on.
+        label_smoothing: fraction of the target probability that is distributed over all classes, in [0, 1).
         pca_noise: PCA colour augmentation of training images: `paper`, `original` or `None`.
-        pca_noise_epochs: number of epochs with it; `None` for all.
-        weights: a file of trained weights to start from, in any form that `model.loading.read_weights` reads, or
-            `None`. The classifier of the file is not used; layers that it lacks get initial weights.
+        pca_noise_epochs: number of epochs with `pca_noise`; `None` for all.
+        weights: a file of trained weights to start from, in any format that `model.loading.read_weights` reads, or
+            `None`. fc8 is never taken from the file. Layers that the file lacks start with random weights.
         freeze: the last frozen convolution, `conv1` to `conv5`; those before it are frozen too. `none` freezes none.
         freeze_epochs: number of epochs with frozen layers; `None` for all.
         cache_features: whether frozen layers compute the features of each image once. Training then uses the central
             crop and its horizontal flip only.
         seed: random seed for initialization, shuffling, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
-        deterministic: whether a repeated or resumed run gives the same bits on this hardware; slower.
+        deterministic: whether to use deterministic operators, so that a repeated or resumed run gives the same bits on
+            the same hardware. Training is slower.
     """
 
     recipe: str

@@ -30,15 +30,15 @@ class State:
 
     Attributes:
         epoch: the number of finished epochs.
-        step: the finished steps of the next epoch; if it equals `steps`, only the validation is missing.
-        steps: the steps of an epoch.
+        step: the number of finished steps of the current epoch; if it equals `steps`, only the validation is missing.
+        steps: the number of steps of an epoch.
         metrics: the sums of the current epoch: name -> values of the variables of the metric.
         seconds, train_seconds: how long the current epoch has taken so far, with and without validation.
         history: the rows of history.csv, as text.
         best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
         best_epoch: the number of the best epoch, from 1.
-        plateau: what the plateau schedule has counted.
-        over: whether the schedule has ended the run.
+        plateau: the state of the plateau schedule.
+        over: whether the plateau schedule has ended the run.
     """
 
     epoch: int = 0
@@ -62,7 +62,7 @@ class State:
         return {name: float(value) for name, value in self.history[-1].items()}
 
     def position(self) -> str:
-        """Where the run is, for messages."""
+        """Return the epoch and step of the run as text for messages."""
         return f"epoch {self.epoch + 1}, step {self.step:,}" if self.step else f"the end of epoch {self.epoch}"
 
 
@@ -100,9 +100,9 @@ class Checkpoints:
     """The checkpoints of one run, and the models of their best epochs.
 
     A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. Its ZIP
-    container has a CRC-32 of every member. A checkpoint is the only file that a resumed run trusts: history.csv and
-    model.keras are made from it. Therefore the model of an epoch that becomes the best is written here first, and
-    model.keras is another name for it.
+    container has a CRC-32 of every member. A resumed run reads only its checkpoints, and writes
+    history.csv and model.keras again from them. Therefore the model of a new best epoch is written into the folder of
+    the checkpoints first, and model.keras is then linked to it.
 
     Args:
         run: the folder of the run.
@@ -130,14 +130,14 @@ class Checkpoints:
                     np.lib.format.write_array(member, value, allow_pickle=False)
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))
         self.last = path
-        self._prune(state)
+        self._remove_old(state)
         return path
 
     def read(self) -> tuple[State, dict[str, np.ndarray]] | None:
-        """Read the newest checkpoint that is not damaged; print a line for each that is.
+        """Read the newest checkpoint that is not damaged, and print a line for each damaged one that is newer.
 
         Returns:
-            The state and the variables' values for `assign`, or `None` where there is no checkpoint.
+            The state, and the values of the variables for `assign`; `None` if there is no checkpoint.
 
         Raises:
             InputError: there are checkpoints, and none can be used.
@@ -184,7 +184,7 @@ class Checkpoints:
         return state, values
 
     def best(self, epoch: int) -> Path:
-        """The file of the model of an epoch, counted from 1, as long as a checkpoint calls it the best."""
+        """Return the path of the model of an epoch, from 1; it exists while a checkpoint has it as the best epoch."""
         return self.folder / BEST.format(epoch)
 
     def publish(self, state: State) -> None:
@@ -202,7 +202,7 @@ class Checkpoints:
             raise InputError(f"{best}, the model of the best epoch, is missing; start again with `overwrite=True`.")
         atomic_files.link(best, model)
 
-    def _prune(self, state: State) -> None:
+    def _remove_old(self, state: State) -> None:
         """Keep the newest checkpoints and the models of their best epochs; remove the others."""
         found = newest_first(self.run)
         needed = {self.best(state.best_epoch)} if state.best_epoch is not None else set()

@@ -16,10 +16,11 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
     """Stochastic gradient descent with weight decay and learning rate inside the velocity (section 5 of the paper).
 
     `v = momentum * v - learning_rate * (gradient + weight_decay * w)`, then `w = w + v`. Biases (and the shifts of
-    batch normalization) have no weight decay and their own learning rate, as in the 2012 code (`layer-params-145.cfg`).
+    batch normalization) have no weight decay. Their learning rate is twice that of the weights by default. Both are as
+    in the 2012 code (`layer-params-145.cfg`).
 
-    `keras.optimizers.SGD(weight_decay=...)` is another rule: it shrinks the weight outside the velocity. With a
-    momentum of 0.9, its decay is ten times weaker.
+    `keras.optimizers.SGD(weight_decay=...)` uses another rule: it subtracts the decay directly from the weights,
+    without momentum. With a momentum of 0.9, its decay is ten times weaker.
 
     Args:
         learning_rate: a number or a schedule.
@@ -27,11 +28,12 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         weight_decay: at least 0.
         bias_learning_rate_multiplier: the learning rate of the biases divided by that of the weights.
         bias_learning_rate: a learning rate of the biases that does not depend on that of the weights, a number or a
-            schedule; `None` for the multiplier. The 2012 code divided only the learning rate of the weights.
-        layer_rates: `(layer, step, learning rate)`: from that step on, counted from 0, the weights of the layer have
-            that learning rate instead of the schedule's; a later entry replaces an earlier one. A learning rate of 0
-            freezes the layer with its biases and resets its velocity. A layer is named with or without its tower:
-            `conv1` means `conv1a` and `conv1b`.
+            schedule; `None` to use `bias_learning_rate_multiplier`. The 2012 code divided only the learning rate of
+            the weights.
+        layer_rates: entries `(layer, step, learning rate)`. From that step on, counted from 0, the weights of the layer
+            have that learning rate instead of the schedule's. If a layer has several entries, the one with the largest
+            step that has been reached applies. A learning rate of 0 freezes the layer with its biases and resets its
+            velocity. A layer is named with or without its tower: `conv1` means `conv1a` and `conv1b`.
 
     Raises:
         ValueError: a number is out of its range, or, once the variables are known, a layer does not exist.

@@ -1,4 +1,4 @@
-"""Options of a training that do not decide its result."""
+"""Options that change how a run is executed, but not what it computes."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,15 @@ CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a run is executed; what it computes is in its `TrainConfig`.
+    """Options that change how a run is executed; a `TrainConfig` determines what it computes.
 
     Attributes:
         resume: continue from the newest checkpoint of the run.
         overwrite: replace the run that is in the folder.
         checkpoint_minutes: minutes between checkpoints within an epoch; every epoch ends with one as well.
-        devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Several devices
-            share every batch and take the step that one device would take.
+        devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Every batch is
+            distributed over the devices. Without dropout, a step is the same as on one device; with dropout, each
+            device draws its own random numbers.
         layout: `replicas` for a whole network on each device, or `two-tower` for one tower on each of two devices.
 
     Raises:

@@ -38,13 +38,14 @@ from alexnet_keras.training.run_folder import Measured
 
 
 def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **changes: Any) -> Evaluation:
-    """Train a network and leave everything that is known about it in a folder.
+    """Train a network and write the folder of the run.
 
     The folder gets config.json, history.csv, model.keras (the best epoch, in float32), evaluation.json, TensorBoard
-    logs, and checkpoints until the run is finished. The result depends on `config`, the data and nothing else.
+    logs, and checkpoints until the run is finished. The result depends on `config` and the data. Without
+    `config.deterministic`, rounding may differ from run to run.
 
     Args:
-        config: what to train. A resumed run must get its own configuration.
+        config: what to train. To resume a run, pass the configuration that it was started with.
         run: a folder that does not exist or is empty; with `resume` or `overwrite`, the folder of a run.
         options: how to execute the run; `None` for the defaults of `RunOptions`.
         **changes: fields of `options` with other values, such as `resume=True`.
@@ -53,8 +54,10 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
         The errors of the best model on the validation images, as in evaluation.json.
 
     Raises:
-        OptionError: the devices or workers do not exist, the layout does not suit them, or `freeze` has no weights.
-        InputError: the folder or the data cannot be used. A new folder is removed unless it holds a checkpoint.
+        OptionError: the devices or workers do not exist, the layout does not suit them, or `freeze` is set without
+            `weights`.
+        InputError: the folder or the data cannot be used. After an error, a new folder that has no checkpoint is
+            removed.
         RunError: the training cannot continue: its loss is not finite, the disk is full, or a worker is lost.
         Interrupted: a signal stopped the run after a checkpoint was written.
     """
@@ -90,7 +93,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
 
 
 def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replicas, signals: Signals) -> Evaluation:
-    """The five steps of a training."""
+    """Open the data, measure it, build the network, train it and report its errors."""
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     known = run_folder.read_config(run)[1] if options.resume else None
@@ -145,11 +148,11 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, 
 def check_batch(network: Architecture, devices: Sequence[str], many_workers: bool, layout: str) -> None:
     """Refuse to split batches over devices if the network normalizes batches.
 
-    With `BatchNormalization(synchronized=True)` of Keras 3.15, two logical CPUs did not take the steps of one (losses
-    differed by a thousandth after an epoch) and did not always finish an epoch.
+    With `BatchNormalization(synchronized=True)` of Keras 3.15, two logical CPUs gave other losses than one CPU (by a
+    thousandth after an epoch) and did not always finish an epoch.
 
     Raises:
-        OptionError: the network normalizes batches, and several devices would have parts of one.
+        OptionError: the network normalizes batches, and every batch would be divided among several devices.
     """
     if network.batch_normalization and (many_workers or len(devices) > 1) and layout == "replicas":
         raise OptionError(
