@@ -16,7 +16,7 @@ STDDEV = 0.01  # section 5
 
 @dataclass(frozen=True, kw_only=True)
 class Gaussian:
-    """Initial weights from normal distributions of fixed widths, as was usual from 2012 to 2014.
+    """Initial weights from normal distributions with fixed standard deviations, as was usual from 2012 to 2014.
 
     Attributes:
         bias: the initial bias of conv2, conv4, conv5, fc6 and fc7; the other biases start at 0.
@@ -33,7 +33,7 @@ GAUSSIANS = {
     "caffe": Gaussian(bias=0.1, stddevs={"fc6": 0.005, "fc7": 0.005}),
     "caffenet": Gaussian(bias=1.0, stddevs={"fc6": 0.005, "fc7": 0.005}),
 }
-SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by the inputs of a layer: the signal keeps its size
+SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by a layer's inputs: activations keep their size
 INITIALIZERS = (*GAUSSIANS, *SCALED)
 
 
@@ -45,7 +45,8 @@ class Architecture:
         name: the name of the variant.
         input_size: side of the images that the network was designed for, in pixels.
         conv1_padding: zeros around the image, added after the mean was subtracted.
-        conv1_ceil: whether conv1 has a last window that extends over the right or lower edge, where it sees zeros.
+        conv1_ceil: whether the output size of conv1 is rounded up: the last window may extend beyond the right or
+            lower edge, where the input is zero.
         towers: 1, or 2 as in the paper (section 3.2).
         towers_meet: whether conv3, fc6 and fc7 see both towers; fc8 always does.
         filters: channels of conv1 to conv5, both towers together.
@@ -62,9 +63,9 @@ class Architecture:
         batch_normalization: whether it precedes every activation, in convolutions and fully connected layers.
         dropout: the fraction of the outputs that is dropped.
         dropout_layers: the layers whose outputs are dropped, among `pool5`, `fc6` and `fc7`.
-        initializer: a name in `INITIALIZERS`. With those in `GAUSSIANS` the signal shrinks from layer to layer and
-            grows back only over epochs of 1.2 million images. The others keep its size, which small data sets need;
-            networks with them divide the pixels by 64.
+        initializer: a name in `INITIALIZERS`. With those in `GAUSSIANS`, the activations get smaller from layer to
+            layer, so training needs epochs of 1.2 million images before it makes progress. The other initializers keep
+            the size of the activations, which small data sets need; networks with them divide the pixels by 64.
     """
 
     name: str

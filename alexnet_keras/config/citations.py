@@ -29,7 +29,7 @@ PAPER = {
     "lrn_alpha": "section 3.3: alpha = 1e-4",
     "lrn_beta": "section 3.3: beta = 0.75",
     "lrn_divide_alpha_by_size": "section 3.3: the formula does not divide",
-    "batch_normalization": "proposed in 2015",
+    "batch_normalization": "not used; batch normalization was published in 2015, after the paper",
     "dropout": "section 4.2",
     "dropout_layers": "section 4.2: the first two fully connected layers",
     "initializer": "section 5: N(0, 0.01), biases of 1 in conv2, conv4, conv5, fc6, fc7",

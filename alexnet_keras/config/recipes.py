@@ -15,12 +15,12 @@ from alexnet_keras.system.errors import check
 
 
 def original() -> TrainConfig:
-    """Network 145 of the 2012 source code, whose run the paper reports.
+    """The final run of network 145 of the 2012 source code, which the paper reports.
 
     Published: 40.7% top-1 and 18.2% top-5 error on ILSVRC-2012's validation images with ten crops (the log at the end
-    of `layer-params-145.cfg`; table 2 of the paper). Measured here: the network, the update rule and its events agree
-    with NumPy; it was not trained. Unlike the source, it subtracts a mean colour instead of a mean image, and crops and
-    flips every image of a batch independently.
+    of `layer-params-145.cfg`; table 2 of the paper). Measured here: the network and the update rule, with every change
+    of a learning rate, agree with NumPy; the network was not trained. Unlike the source, it subtracts a mean colour
+    instead of a mean image, and crops and flips every image of a batch independently.
     """
     return TrainConfig(
         recipe="original",
@@ -138,7 +138,7 @@ def quickstart() -> TrainConfig:
 
     Two towers, local response normalization and dropout are those of the paper. The initial weights (He), the warm-up
     and the cosine are not: the schedule of the paper needs 90 epochs. Measured here, on two cores: 1.2% top-1 error on
-    `shapes` after 6 epochs; 21.0% and 21.9%, two runs, on Imagenette after 14 (saved_models/README.md).
+    `shapes` after 6 epochs; 21.0% and 21.9%, two runs, on Imagenette after 14 (see the page Results).
     """
     return TrainConfig(
         recipe="quickstart",
@@ -159,7 +159,8 @@ def transfer() -> TrainConfig:
     It needs `weights`. All layers learn from random crops. If `freeze` is `conv5`, the convolutions keep their weights
     and their features of each image are computed once: an epoch takes seconds, and the error is larger. Measured here
     with the convolutions of `bvlc_alexnet` on Imagenette after five epochs, top-1 error of central crops: 6.8% if all
-    layers learn, 8.1% if the convolutions are frozen, at half the learning rate (saved_models/README.md).
+    layers learn, 8.1% if the convolutions are frozen, at half the learning rate (see the page
+    Results).
     """
     return TrainConfig(
         recipe="transfer",
@@ -184,7 +185,7 @@ def recipe(name: str, epochs: int | None = None) -> TrainConfig:
 
     Args:
         name: a name in `RECIPES`.
-        epochs: another number of epochs; events at an epoch move in proportion.
+        epochs: another number of epochs; everything that happens at a given epoch moves in proportion.
 
     Raises:
         OptionError: there is no such recipe.
