@@ -1,4 +1,4 @@
-"""One network on several devices or workers: each gets a part of every batch; steps and metrics are exact."""
+"""Train one network on several devices or workers, each of which computes a fraction of every batch."""
 
 import json
 import signal
@@ -16,15 +16,18 @@ from alexnet_keras.distribution.replicated_model import ReplicatedModel
 
 
 class Replicas:
-    """The copies of one network, one on each device, among which every batch is divided.
+    """The copies of one network, one on each device. Every batch is distributed over them.
+
+    Gradients and metrics are those of the whole batch. If there are several workers, the constructor connects them, so
+    call it before TensorFlow computes anything.
 
     Args:
         devices: TensorFlow's names of the devices of this worker; a single device needs no copies.
-        cluster: the workers, if there are several. They are connected now, before TensorFlow computes anything.
+        cluster: the workers, if there are several.
         layout: `replicas`, or `two-tower` for one copy with each tower on one of two devices.
 
     Attributes:
-        strategy: everything with variables is created in its scope: network, metrics, optimizer.
+        strategy: create everything that has variables in its scope: network, metrics, optimizer.
         worker_index, num_workers: the index of this worker, and their number; the chief has index 0.
     """
 
@@ -60,16 +63,16 @@ class Replicas:
         return self.cluster is None and self.num_devices == 1
 
     def prepare(self, model: keras.Model) -> keras.Model:
-        """Turn a functional model of the scope into one for `compile` and `fit` in it."""
+        """Turn a functional model that was created in the strategy's scope into one that uses all devices."""
         if self.two_towers:
             return two_tower.place(model, self.devices)
         return model if self.count == 1 else ReplicatedModel(model.inputs, model.outputs[0], name=model.name)
 
     def distribute(self, batches: tf.data.Dataset) -> Any:
-        """Distribute every batch of this worker over its devices; parts differ by one image at most.
+        """Distribute every batch of this worker over its devices; their numbers of images differ by at most one.
 
         Args:
-            batches: the part of this worker of every global batch, `(B, ...)` images with `(B,)` labels.
+            batches: this worker's fraction of every global batch, `(B, ...)` images with `(B,)` labels.
 
         Returns:
             Batches for `fit`. Keras does not know their number, so pass the number of steps to `fit`.
@@ -97,7 +100,7 @@ class Replicas:
                     replica.assign_add([first + number, 0])
 
     def describe(self, model: keras.Model) -> str:
-        """What there is besides the devices of this worker, and what each device holds of two towers."""
+        """Return the number of workers, or the memory of each device in the two-tower layout, to end a plan's line."""
         if self.two_towers:
             held = two_tower.bytes_per_device([*model.trainable_variables, *model.optimizer.variables])
             sizes = ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items())
@@ -105,11 +108,14 @@ class Replicas:
         return "" if self.cluster is None else f"; {self.num_workers} workers, {self.count} devices in all"
 
     def synchronize(self, due: bool, stop: int) -> tuple[bool, int]:
-        """What all workers do next: the chief decides when a checkpoint is due, and a signal to one stops all.
+        """Synchronize whether a checkpoint is due, which the chief decides, and whether a signal stops all workers.
 
         Args:
             due: whether a checkpoint is due by the clock of this worker.
             stop: the number of the signal that this worker has received, or 0.
+
+        Returns:
+            `due` of the chief, and the number of a signal that any worker has received, or 0.
         """
         if self.cluster is None:
             return due, stop
@@ -121,7 +127,7 @@ class Replicas:
         return bool(known[0]), int(received[0]) if len(received) else 0
 
     def all_reduce(self, values: np.ndarray) -> np.ndarray:
-        """The sum of the values of all workers; each of them must call it."""
+        """Return the sum of the values of all workers; each of them must call it."""
         if self.cluster is None:
             return values
 
@@ -133,7 +139,7 @@ class Replicas:
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None).numpy()
 
     def from_chief(self, value: Any) -> Any:
-        """Broadcast the value of the chief, which JSON must be able to hold; the values of the others are ignored."""
+        """Return the chief's value, which must be JSON-serializable, on all workers; each of them must call it."""
         if self.cluster is None:
             return value
         text = json.dumps(value).encode() if self.is_chief else b""

@@ -64,11 +64,10 @@ class TwoTowerModel(keras.Model):
 
 
 def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
-    """Copy a network with its weights so that each tower is on its own device.
+    """Return a copy of a network, with the same weights, whose towers are on two devices.
 
-    Layers without weights that both towers need (the centred image, the feature maps of both towers side by side) are
-    computed on both devices, so that a device sends only what its own tower has computed. fc8 sees all of fc7 and is on
-    the first device, with the loss.
+    Layers without weights that both towers need (mean subtraction, concatenation) are computed on both devices, so a
+    device sends only the feature maps of its own tower. fc8 and the loss are computed on the first device.
 
     Args:
         model: a functional AlexNet of two towers.
