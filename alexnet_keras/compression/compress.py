@@ -44,11 +44,11 @@ PAPER: dict[str, tuple[float, float | None]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a compression does to a run.
+    """The settings of a compression.
 
     Attributes:
-        kept: fraction of the weights of fc6 and fc7 to keep, above 0 and at most 1; the other layers keep the paper's
-            fractions.
+        kept: fraction of the weights of fc6 and fc7 to keep, above 0 and at most 1; the other layers keep the
+            fractions of Han et al.
         epochs: epochs of retraining, 0 or more.
         source: the data to retrain and measure on.
 
@@ -67,12 +67,12 @@ class Settings:
 
 @dataclass
 class Record:
-    """What an unfinished compression has done; it is compression.json until the last step is done.
+    """The state of an unfinished compression, which is stored in compression.json until the last step is done.
 
     Attributes:
         settings: the settings as a dictionary.
-        done: names of the steps that are done, in their order.
-        epoch: epochs of retraining that are done.
+        done: names of the finished steps, in their order.
+        epoch: number of finished epochs of retraining.
         errors: stage -> the `Evaluation` of the network after it, as a dictionary.
         bytes: stage -> the size of the network after it.
     """
@@ -88,7 +88,7 @@ class Record:
         """Read the record of an unfinished compression, or begin one.
 
         Raises:
-            InputError: the compression is finished, or was begun with other settings.
+            InputError: the compression is finished, or has other settings.
         """
         begun = cls(settings=dataclasses.asdict(settings))
         if not (run / REPORT).exists():
@@ -111,7 +111,8 @@ class Record:
 def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str, Any]:
     """Compress the model of a run into `model.alexnet` and a sparse `model-pruned.tflite` beside it.
 
-    Each step and each epoch of retraining is kept in the run, so the same call resumes a compression that was stopped.
+    The state is saved after each step and each epoch of retraining. Repeat the call to resume a compression that was
+    stopped.
 
     Args:
         run: the folder of a run.
@@ -123,8 +124,8 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
         errors; `layers` with the weights that were kept; `provenance`.
 
     Raises:
-        InputError: the run or its data cannot be used, or the run is compressed already or was begun with other
-            settings.
+        InputError: the run or its data cannot be used, the run is compressed already, or an unfinished compression has
+            other settings.
         RunError: the loss of the retraining is NaN or infinite.
         Interrupted: a signal stopped the compression.
     """
@@ -147,7 +148,7 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
 
 
 class _Compression:
-    """The steps of a compression, and the model as the steps that are done have left it."""
+    """The steps of a compression, and the model after the finished steps."""
 
     def __init__(self, run: Path, settings: Settings, record: Record) -> None:
         self.run, self.settings, self.record = run, settings, record
@@ -164,7 +165,7 @@ class _Compression:
         self.predictor = from_keras(self.model)  # reads the weights anew in each call
 
     def finish(self) -> dict[str, Any]:
-        """Do all steps that are not done, and replace the record by the report."""
+        """Do the remaining steps, and replace the record by the report."""
         for step in (self.measure, self.prune, self.retrain, self.encode, self.convert):
             if step.__name__ not in self.record.done:
                 step()

@@ -119,13 +119,13 @@ def check_export(model: Path, target: Target, output: Path, calibration: str | N
     """Check what can be checked before the data is read and the model converted.
 
     Args:
-        model, target, output: as of `export`.
+        model, target, output: as in `export`.
         calibration: the name of the calibration data, if it was given.
 
     Raises:
         OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
-        InputError: `model` is no `.keras` file, `output` exists or cannot be written, or the export.json beside it is
-            damaged.
+        InputError: `model` is not a `.keras` file, `output` exists or cannot be written, or the export.json beside it
+            is damaged.
     """
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; export a run or a .keras file.")
@@ -152,19 +152,20 @@ def export(
     Args:
         model: a `.keras` file.
         target: the format and its options.
-        output: the file or folder to write; the export.json beside it gets an entry of its name.
-        dataset: data with the model's classes; up to 500 of its validation images are compared.
+        output: the file or folder to write. Its results are added to export.json in the same folder, under its name.
+        dataset: data with the model's classes; the predictions for up to 500 of its validation images are compared.
         calibration: data whose training images calibrate the target if it needs them; `dataset` by default.
         force: whether to keep an export that fails the parity check.
 
     Returns:
-        The entry of export.json, and `path`.
+        A dictionary with the values of the entry of export.json, and `path`.
 
     Raises:
-        OptionError: as `check_export`.
-        InputError: as `check_export`; or `model` cannot be read or has other classes than `dataset`, there are too few
-            calibration images, an image cannot be read, or the disk is full.
-        RunError: the export fails the parity check; nothing is kept of it.
+        OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
+        InputError: `model` is not a `.keras` file, cannot be read or has other classes than `dataset`; `output` exists
+            or cannot be written; the export.json beside it is damaged; there are too few calibration images; an image
+            cannot be read; or the disk is full.
+        RunError: the export fails the parity check; its file is removed.
     """
     check_export(model, target, output, None if calibration is None else calibration.name)
     source = load_model(model)
@@ -201,7 +202,7 @@ def export(
 
 
 def _read_report(folder: Path) -> dict[str, Any]:
-    """The entries of export.json whose exports still exist.
+    """Return the entries of export.json whose exports still exist.
 
     Raises:
         InputError: export.json is damaged.

@@ -36,7 +36,7 @@ class Evaluation:
     crops: int = 1
 
     def to_dict(self) -> dict[str, Any]:
-        """The attributes by their names, ready for JSON."""
+        """Return the attributes as a dictionary for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -58,6 +58,9 @@ def evaluate(predictor: Predictor, split: Split, crops: int = 1) -> Evaluation:
         split: the images and their labels.
         crops: 1 for the centre crop; 10 for ten-crop evaluation (section 4.1): the probabilities of four corners and
             the centre, each with its horizontal flip, are averaged.
+
+    Returns:
+        The top-1 and top-5 errors.
 
     Raises:
         OptionError: `crops` is neither 1 nor 10.
@@ -84,6 +87,9 @@ def evaluate_on(predictor: Predictor, source: str | DataSource, crops: int = 1) 
         source: the name or folder of a data set, or a `DataSource`.
         crops: 1 or 10.
 
+    Returns:
+        The top-1 and top-5 errors.
+
     Raises:
         OptionError: `crops` is neither 1 nor 10, or there is no such data set.
         InputError: the data set cannot be read, or it has other classes than the model.
@@ -94,7 +100,9 @@ def evaluate_on(predictor: Predictor, source: str | DataSource, crops: int = 1) 
 
 
 def check_classes(predictor: Predictor, dataset: DataSet) -> None:
-    """Refuse a data set whose classes differ from the model's; indices as class names match any names.
+    """Refuse a data set whose classes differ from the model's.
+
+    A model whose class names are indices matches every data set with as many classes.
 
     Raises:
         InputError: the data set has other classes than the model.
