@@ -17,17 +17,17 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Lock an existing folder until the block or the process ends.
+    """Lock an existing folder for this process until the `with` block or the process ends.
 
-    The lock is an advisory lock on a file `.lock` in the folder, which is removed at the end. On systems and file
-    systems without such locks, the folder is not locked.
+    The lock is an advisory lock on a file `.lock` in the folder. The file is removed at the end. On Windows and on file
+    systems without such locks, the folder is not protected.
 
     Args:
         folder: the folder.
-        busy: the message of the error if another process holds the lock.
+        busy: the error message if another process has locked the folder.
 
     Raises:
-        InputError: another process holds the lock.
+        InputError: another process has locked the folder.
         OSError: the folder cannot be written to.
     """
     path = folder / LOCK

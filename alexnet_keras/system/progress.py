@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 DELAY_SECONDS = 2.0  # shorter jobs print nothing
-REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn in place
-LOG_SECONDS = 15.0  # in a log, where each report is a line of its own
+REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn
+LOG_SECONDS = 15.0  # in a file or a pipe, where each report is a new line
 WIDTH = 100  # columns
 
 
@@ -34,9 +34,10 @@ def stage(label: str) -> Iterator[None]:
 
 
 class Progress:
-    """Report how many items of a job are done, how fast it is and how long it still takes.
+    """Report the number of finished items, the speed and the remaining time of a job on standard error.
 
-    A terminal shows one line, which disappears at the end; a log gets a line every 15 seconds.
+    On a terminal, the report is one line, which is removed at the end. In a file or a pipe, the report is a new line
+    every 15 seconds.
 
     Args:
         label: what is being done, such as `"Reading imagenette"`; may change during the job.
