@@ -20,7 +20,7 @@ MAX_IMBALANCE = 10.0  # images of the largest class divided by those of the smal
 
 @dataclass
 class SplitReport:
-    """What one split holds.
+    """The contents of one split.
 
     Attributes:
         images: number of images.
@@ -40,7 +40,7 @@ class SplitReport:
 
 @dataclass
 class Report:
-    """What a data set holds, and what is wrong with it.
+    """The contents of a data set, and the problems that were found.
 
     Attributes:
         name: name of the data set.
@@ -82,10 +82,10 @@ def check(dataset: DataSet, jobs: int) -> Report:
         InputError: a split cannot be opened, a label is outside 0..classes - 1, or a split has no readable image.
     """
     streams = {split: dataset.stream(split) for split in SPLITS}
-    reports, pictures = {}, {}
+    reports, images = {}, {}
     for split, stream in streams.items():
-        reports[split], pictures[split] = _read(dataset, split, stream, jobs)
-    train, validation = pictures["train"], pictures["validation"]
+        reports[split], images[split] = _read(dataset, split, stream, jobs)
+    train, validation = images["train"], images["validation"]
     order = np.argsort(train["digest"], kind="stable")
     found = np.searchsorted(train["digest"][order], validation["digest"])
     shared = np.flatnonzero(train["digest"][order][np.minimum(found, max(0, len(order) - 1))] == validation["digest"])

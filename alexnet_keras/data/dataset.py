@@ -17,7 +17,7 @@ from alexnet_keras.system.errors import InputError
 
 
 class Stage(enum.Enum):
-    """How far the images of a source are on the way from a file to a crop."""
+    """The stage of processing in which a source stores its images, from a file to a crop."""
 
     ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF or BMP of any size
     STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG of 256 x 256 pixels

@@ -1,4 +1,4 @@
-"""The workers of a training on several hosts, as TF_CONFIG or Slurm describes them."""
+"""The workers of a training on several machines, as TF_CONFIG or Slurm describes them."""
 
 import json
 import os
@@ -15,7 +15,7 @@ FORM = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a training: one process on each host. The first is the chief, the only one that writes.
+    """The workers of a training: one process on each machine. The first is the chief, the only one that writes.
 
     Attributes:
         addresses: `host:port` of each worker.

@@ -20,7 +20,7 @@ REPETITIONS = {1: 20, 32: 3}  # images in one call -> timed calls, of which the 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far an export may be from its Keras model.
+    """The largest differences that an export may have from its Keras model.
 
     Attributes:
         largest_difference: upper bound of the difference of a probability.

@@ -35,7 +35,7 @@ SUFFIX = ".alexnet"
 MAGIC = b"ALEXNET\x01"
 LENGTH = struct.Struct("<I")
 MOST_VALUES = 256  # an index must fit in a byte
-ESCAPE = 255  # this byte stands for as many zeros, and the count goes on in the next byte
+ESCAPE = 255  # this byte stands for as many zeros, and the count continues in the next byte
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Formula:
 
 
 class _ResponseNormalization(keras.layers.Layer):
-    """The part that both response normalizations share; a subclass says which `formula` it computes."""
+    """The base class of both response normalizations; a subclass has the `formula` that it computes."""
 
     def __init__(self, size: int, k: float, alpha: float, beta: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -181,9 +181,9 @@ def window_weights(formula: Formula, channels: int) -> np.ndarray:
         channels: number of channels of the squares.
 
     Returns:
-        Across channels, a band matrix `(channels, channels)` float32 that multiplies the squares: `scale` where two
-        channels share a window. If `spatial`, the kernel `(size, size, channels, 1)` float32 of a depthwise
-        convolution.
+        Across channels, a band matrix `(channels, channels)` float32 that multiplies the squares: `scale` where one
+        channel is in the window of the other. If `spatial`, the kernel `(size, size, channels, 1)` float32 of a
+        depthwise convolution.
     """
     if formula.spatial:
         return np.full((formula.size, formula.size, channels, 1), formula.scale, "float32")

@@ -36,7 +36,7 @@ def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizer
     Args:
         config: the configuration of the run.
         policy: the Keras dtype policy of the network; `mixed_float16` needs a scaled loss.
-        steps: the steps of an epoch, which place the events of the schedule.
+        steps: the number of steps of an epoch, which converts the epochs of the schedule into steps.
     """
     optimizer = KrizhevskySGD(
         learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),

@@ -20,7 +20,7 @@ from alexnet_keras.weights.trained_weights import Weights
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a run is trained on.
+    """The data that a run is trained on.
 
     Attributes:
         dataset: the data set.

@@ -80,7 +80,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
 
 @dataclass(frozen=True)
 class Stage:
-    """What consecutive epochs of a run have in common.
+    """The settings that consecutive epochs of a run have in common.
 
     Attributes:
         frozen: the last convolution that keeps its weights, or `none`.

@@ -59,7 +59,7 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
 
 
 def changes(config: TrainConfig) -> tuple[str, str]:
-    """What differs from the recipe, and what differs from the network of the recipe or the variant, for people."""
+    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
     base = recipe(config.recipe) if config.recipe in RECIPES else None
     network = base.architecture if base else None
     if network is None or network.name != config.architecture.name:

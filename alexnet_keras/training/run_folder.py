@@ -52,7 +52,7 @@ def default_path(config: TrainConfig) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where the trained weights come from that a run starts with.
+    """The origin of the trained weights that a run starts with.
 
     Attributes:
         sha256: the checksum of their file.
@@ -70,7 +70,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a run takes from its data and its machine before the first step.
+    """Properties of the data and the machine, which a new run stores in config.json before the first step.
 
     Attributes:
         class_names: in the order of the labels.
@@ -90,7 +90,7 @@ class Measured:
 
 @contextlib.contextmanager
 def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
-    """Hold the folder of a run for this process until the block ends or the process dies. Nothing in it is changed.
+    """Lock the folder of a run for this process until the `with` block or the process ends; change nothing in it.
 
     Args:
         path: the folder, which is created if it does not exist. It must be empty unless it is a run and `resume` or
@@ -99,7 +99,7 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
         overwrite: whether the folder may be a run.
 
     Raises:
-        InputError: the folder cannot be used, or another process holds it.
+        InputError: the folder cannot be used, or another process has locked it.
     """
     if resume or (overwrite and (path / CONFIG).exists()):
         read_config(path)

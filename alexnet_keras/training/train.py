@@ -107,7 +107,7 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
 
 
 def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | None, replicas: Replicas) -> Measured:
-    """What a run takes from its data and its machine before the first step; config.json of a new run gets it."""
+    """Return the properties of data and machine in config.json; a new run measures and writes them first."""
     measured = known
     if measured is None:
         measured = Measured(

@@ -35,7 +35,7 @@ TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, kw_only=True)
 class Expectations:
-    """The preprocessing and the classes that weights were trained with, as far as their file tells.
+    """The preprocessing and the classes that weights were trained with, as far as their file contains them.
 
     Attributes:
         mean: red, green and blue, 0 to 255, subtracted from the pixels.
@@ -175,10 +175,12 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[s
         else:
             unknown.append(name)
     try:
-        said = build(Expectations, {**dataclasses.asdict(Expectations()), **metadata}, named_arrays.METADATA)
+        expectations = build(Expectations, {**dataclasses.asdict(Expectations()), **metadata}, named_arrays.METADATA)
     except OptionError as error:
         raise InputError(f"{source} has metadata that cannot be used: {error}") from error
-    return Weights(source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(said))
+    return Weights(
+        source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(expectations)
+    )
 
 
 def missing_layers(weights: Weights, targets: Iterable[Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Shards: 256-pixel images, written once, read fast in any order. format.py says what they are, and why."""
+"""Shards: 256-pixel images, written once, read fast in any order. `format` describes and explains the files."""
 
 from alexnet_keras.data.shards.format import (
     ENCODINGS,

@@ -18,7 +18,7 @@ QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How images are stored.
+    """The settings with which images are stored.
 
     Attributes:
         size: side in pixels, 32 to 1024.
@@ -118,8 +118,8 @@ def why_unreadable(stream: Stream, index: int) -> str:
     """Return why an image cannot be used, as a phrase that follows its name in a message."""
     try:
         for element in stream.elements(index, index + 1):
-            picture, _, _ = stream.read(*(element if isinstance(element, tuple) else (element,)))
-            return why_refused(picture.numpy())
+            encoded, _, _ = stream.read(*(element if isinstance(element, tuple) else (element,)))
+            return why_refused(encoded.numpy())
     except tf.errors.OpError:
         pass
     return "cannot be read from the disk"

@@ -51,12 +51,12 @@ def sources_file(shard: str) -> str:
 
 
 def checksum(path: Path) -> str:
-    """Of a whole file, which must be small."""
+    """Return the checksum of a whole file, which must be small."""
     return xxhash.xxh3_64_hexdigest(path.read_bytes())
 
 
 def manifest(folder: Path) -> dict[str, Any]:
-    """What dataset.json says.
+    """Return the content of dataset.json.
 
     Raises:
         InputError: it is missing, damaged, or of a later version.

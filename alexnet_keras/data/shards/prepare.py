@@ -48,7 +48,7 @@ MAX_SHARDS = 512  # of a split: each is an open file, of which systems allow 1,0
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote.
+    """The result of `prepare`.
 
     Attributes:
         path: the folder.

@@ -159,7 +159,7 @@ class Reader:
 
 
 class Sources(Sequence[str]):
-    """Where the images of a split came from. The names of one shard are read at a time, since a million are large."""
+    """The names of the source files of a split, read for one shard at a time, since a million names are large."""
 
     def __init__(self, folder: Path, reader: Reader) -> None:
         self.folder, self.reader = folder, reader

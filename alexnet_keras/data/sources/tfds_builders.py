@@ -72,13 +72,13 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
 
 
 def data_folder(source: DataSource) -> Path:
-    """Where built data sets are: as asked for, or as TFDS has it."""
+    """Return the folder of built data sets: `data_dir` of the source, TFDS_DATA_DIR, or the default of TFDS."""
     default = tfds(source).core.constants.DATA_DIR
     return Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default).expanduser()
 
 
 def prepared_folder(source: DataSource) -> Path:
-    """Where the shards of a data set are that is too large for memory."""
+    """Return the folder for the shards of a data set that is too large for memory."""
     return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{STORED_SIZE}"
 
 

@@ -101,6 +101,6 @@ class CheckpointWriter(keras.callbacks.Callback):
 
 
 def publish(checkpoints: Checkpoints, state: State) -> None:
-    """Make model.keras and history.csv agree with the state."""
+    """Write model.keras and history.csv from the state."""
     checkpoints.publish(state)
     run_folder.write_history(checkpoints.run, COLUMNS, state.history)
