@@ -331,7 +331,7 @@ def test_a_full_disk_leaves_nothing_half_written(colors, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(
-        InputError, match=r"out cannot be written \(No space left on device\); finished shards are kept"
+        InputError, match=r"out cannot be written \(No space left on device\)\. Finished shards are kept"
     ):
         run(colors, out)
     assert not list(out.rglob(".partial-*"))
