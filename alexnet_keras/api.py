@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.predictor import Predictor
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
+SUFFIXES_IN_WORDS = ", ".join(MODEL_SUFFIXES)
 
 
 def recipes() -> dict[str, TrainConfig]:
@@ -337,19 +338,23 @@ def find_model(path: Path | None) -> Path:
 
     Raises:
         OptionError: there is nothing at `path`.
-        InputError: `path` is a folder without a model.
+        InputError: `path` is a folder without a model, or a file of another kind.
     """
     from alexnet_keras.training.run_folder import MODEL
 
     path = newest_run() if path is None else path
     if not path.exists():
         raise OptionError(
-            f"There is no model {path}; give a run, a SavedModel, or a file that ends in {', '.join(MODEL_SUFFIXES)}."
+            f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
         )
     if path.is_dir() and not (path / "saved_model.pb").exists():
         if not (path / MODEL).is_file():
-            raise InputError(f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel.")
+            raise InputError(
+                f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel; name the folder of a run."
+            )
         return path / MODEL
+    if not path.is_dir() and path.suffix not in MODEL_SUFFIXES:
+        raise InputError(f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}.")
     return path
 
 

@@ -52,7 +52,7 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     run in saved_models/.
     """
     run = run or api.newest_run()
-    source = data_source(lambda: api.data_of(run / "model.keras"), **where)
+    source = data_source(lambda: api.data_of(api.find_model(run)), **where)
     load_tensorflow()
     from alexnet_keras.compression.compress import ARCHIVE, Settings
     from alexnet_keras.compression.compress import compress as compress_run

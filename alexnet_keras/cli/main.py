@@ -15,10 +15,11 @@ from alexnet_keras.cli.features import features
 from alexnet_keras.cli.figures import figures
 from alexnet_keras.cli.info import info
 from alexnet_keras.cli.messages import in_options
-from alexnet_keras.cli.options import WIDTH, example
+from alexnet_keras.cli.options import example
 from alexnet_keras.cli.predict import predict
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
+from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells

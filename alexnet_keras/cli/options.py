@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
-
-WIDTH = 100  # columns of the output
+from alexnet_keras.system.columns import pair_lines
 
 change_option = click.option(
     "--change",
@@ -109,11 +107,9 @@ def percent(fraction: float) -> str:
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
-    """Print names and values in two columns; long values continue on the next line."""
-    indent = max(len(name) for name, _ in pairs) + 2
-    for name, value in pairs:
-        lines = textwrap.wrap(value, WIDTH - indent, break_long_words=False, break_on_hyphens=False) or [""]
-        click.echo(f"{name:{indent}}" + f"\n{' ' * indent}".join(lines))
+    """Print names and values in two aligned columns."""
+    for line in pair_lines(pairs):
+        click.echo(line)
 
 
 def print_table(rows: Sequence[Sequence[Any]]) -> None:

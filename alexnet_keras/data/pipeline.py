@@ -111,7 +111,7 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
     """
     read_batch = split.read_batch
     if read_batch is None:
-        images = indices.map(lambda index: (split.read(draws.order[index]), index), tf.data.AUTOTUNE).batch(batch_size)
+        images = indices.map(lambda index: (split.read(draws.order[index]), index), tf.data.AUTOTUNE)
     else:
         images = indices.batch(batch_size).map(
             lambda indices: (read_batch(tf.gather(draws.order, indices)), indices), tf.data.AUTOTUNE
@@ -122,13 +122,14 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
         return image_ops.crop_and_flip(images, offsets, flipped, draws.size), indices
 
     if split.stage is Stage.DECODED:
-        return images.map(crop_batch, tf.data.AUTOTUNE)
+        return (images if read_batch else images.batch(batch_size)).map(crop_batch, tf.data.AUTOTUNE)
     crop = image_ops.crop_stored_jpeg if split.stage is Stage.STORED_JPEG else image_ops.crop_encoded
 
     def crop_one(encoded: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return crop(encoded, draws.offsets[index], draws.flipped[index], draws.size), index
 
-    return images.unbatch().map(crop_one, tf.data.AUTOTUNE).batch(batch_size)  # one image a thread, not one batch
+    # Each thread decodes one image at a time, not a whole batch.
+    return (images.unbatch() if read_batch else images).map(crop_one, tf.data.AUTOTUNE).batch(batch_size)
 
 
 def eval_dataset(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+from alexnet_keras.system.columns import WIDTH
+
 DELAY_SECONDS = 2.0  # shorter jobs print nothing
 REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn
 LOG_SECONDS = 15.0  # in a file or a pipe, where each report is a new line
-WIDTH = 100  # columns
 
 
 def duration(seconds: float) -> str:
@@ -24,6 +25,7 @@ def duration(seconds: float) -> str:
 def stage(label: str) -> Iterator[None]:
     """Show on a terminal what is being done, for work whose progress cannot be counted."""
     terminal = sys.stderr.isatty()
+    label = label[: WIDTH - 4]
     if terminal:
         print(f"\r{label} ...", end="", file=sys.stderr, flush=True)
     try:

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import shutil
 import sys
-import textwrap
 from typing import Any
 
 import keras
@@ -14,12 +13,12 @@ from alexnet_keras.config.recipes import RECIPES, recipe
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.system.columns import pair_lines
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.checkpoints import KEPT
 from alexnet_keras.training.inputs import Inputs
 
-COLUMNS = 100  # of a line
 ELSEWHERE = ("recipe", "architecture", "data", "data_dir", "manual_dir", "split")  # fields with a line of their own
 
 
@@ -44,18 +43,8 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, "
         f"{shutil.disk_usage(run).free / 1e9:,.2f} GB free",
     }
-    width = max(map(len, rows))
-    for name, value in rows.items():
-        print(
-            textwrap.fill(
-                f"{name:{width}}  {value}",
-                COLUMNS,
-                subsequent_indent=" " * (width + 2),
-                break_long_words=False,
-                break_on_hyphens=False,
-            ),
-            file=sys.stderr,
-        )
+    for line in pair_lines(rows.items()):
+        print(line, file=sys.stderr)
 
 
 def changes(config: TrainConfig) -> tuple[str, str]:

@@ -4,10 +4,12 @@ import os
 import time
 
 import pytest
+from support import cli, only_error
 
-from alexnet_keras.api import data_of, find_model, newest_run
+from alexnet_keras.api import MODEL_SUFFIXES, data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.inference.predictor import LOADERS
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import run_folder
@@ -88,6 +90,24 @@ def test_find_model_knows_runs_and_files(tmp_path):
         find_model(tmp_path / "empty")
     with pytest.raises(OptionError, match="There is no model .*absent"):
         find_model(tmp_path / "absent")
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(
+        InputError, match="photo.jpg is no model; give a run, a SavedModel, or a file that ends in .keras"
+    ):
+        find_model(tmp_path / "photo.jpg")
+
+
+def test_every_model_suffix_has_a_loader():
+    assert set(MODEL_SUFFIXES) == set(LOADERS)
+
+
+@pytest.mark.parametrize("command", ["info", "evaluate", "compress", "export --format tflite", "features --layer fc7"])
+def test_a_folder_that_is_no_run_is_named(command, tmp_path):
+    name, *options = command.split()
+    output = ["--output", tmp_path / "f.npz"] if name == "features" else []
+    result = cli(name, tmp_path, *options, *output)
+    assert result.code == 1
+    assert f"The folder {tmp_path} is neither a run with 'model.keras' nor a SavedModel" in only_error(result)
 
 
 def test_what_lies_in_a_run_knows_its_data(tmp_path):
