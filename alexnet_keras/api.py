@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.training import DataSource, TrainConfig
-from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import read_json
 
 if TYPE_CHECKING:
     import keras
@@ -374,7 +374,7 @@ def data_of(model: Path) -> DataSource:
     """
     from alexnet_keras.training.run_folder import CONFIG
 
-    values = atomic_files.read_json(model.parent / CONFIG) if in_run(model) else {}
+    values = read_json(model.parent / CONFIG) if in_run(model) else {}
     if not isinstance(values.get("data"), str):
         raise OptionError(f"The model {model} is not in the folder of a run; name its data set with `data`.")
     where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}

@@ -23,6 +23,7 @@ from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, Interrupted, check
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
@@ -93,7 +94,7 @@ class Record:
         begun = cls(settings=dataclasses.asdict(settings))
         if not (run / REPORT).exists():
             return begun
-        values = atomic_files.read_json(run / REPORT)
+        values = read_json(run / REPORT)
         if "stages" in values:
             raise InputError(
                 f"{run} is compressed already, into {ARCHIVE} and {TFLITE}; replace them with `overwrite=True`."

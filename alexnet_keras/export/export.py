@@ -20,6 +20,7 @@ from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 
@@ -209,7 +210,7 @@ def _read_report(folder: Path) -> dict[str, Any]:
     """
     report = folder / REPORT
     try:
-        entries = atomic_files.read_json(report) if report.exists() else {}
+        entries = read_json(report) if report.exists() else {}
     except InputError as error:
         raise InputError(f"{report} is damaged; remove it, and the next export writes a new one.") from error
     return {name: entry for name, entry in entries.items() if (folder / name).exists()}

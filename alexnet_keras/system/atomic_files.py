@@ -55,23 +55,6 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
         partial.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: the file is missing, is not JSON, or is not an object.
-    """
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is missing or damaged, so its run cannot be used; restore the file, or train again."
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path} has no JSON object, so its run cannot be used; restore the file, or train again.")
-    return values
-
-
 def probe(folder: Path) -> None:
     """Create a folder unless it exists, and check that files can be written into it.
 

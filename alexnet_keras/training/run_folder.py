@@ -14,6 +14,7 @@ from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
 
 ROOT = Path("saved_models")
@@ -149,7 +150,7 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
     """
     if not (run / CONFIG).is_file():
         raise InputError(f"{run} is no run: it has no {CONFIG}. To start a run there, train without `resume=True`.")
-    values = atomic_files.read_json(run / CONFIG)
+    values = read_json(run / CONFIG)
     try:
         measured = build(Measured, values.pop("measured", None), "measured")
         return from_dict(values), measured

@@ -25,6 +25,7 @@ from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, OptionError, RunError
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import initial_weights, run_folder
@@ -169,7 +170,7 @@ def _finished(run: Path, resume: bool, replicas: Replicas) -> Evaluation | None:
     if not finished:
         return None
     shutil.rmtree(run / run_folder.CHECKPOINTS, ignore_errors=True)
-    return Evaluation.from_dict(atomic_files.read_json(run / run_folder.EVALUATION))
+    return Evaluation.from_dict(read_json(run / run_folder.EVALUATION))
 
 
 def _explain(error: BaseException, run: Path) -> None:

@@ -18,6 +18,7 @@ from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, OptionError
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
 
 
@@ -26,7 +27,7 @@ def trained(tmp_path_factory):
     """A finished run of a tiny network, whose configuration names its data."""
     root = tmp_path_factory.mktemp("compress")
     run = shutil.copytree(ROOT / "tests" / "fixtures" / "finished_run", root / "run")
-    values = atomic_files.read_json(run / "config.json")
+    values = read_json(run / "config.json")
     data = str(draw_folder(root / "colours"))
     atomic_files.write_json(run / "config.json", {**values, "data": data, "precision": "float32"})
     return run
@@ -54,7 +55,7 @@ def test_what_a_compression_leaves(finished):
     assert stages["coded"]["bytes"] == (run / "model.alexnet").stat().st_size
     assert stages["tflite"]["bytes"] == (run / "model-pruned.tflite").stat().st_size
     assert stages["dense"]["bytes"] > stages["pruned"]["bytes"] > stages["clustered"]["bytes"]
-    assert {"run": str(run), **atomic_files.read_json(run / "compression.json")} == report
+    assert {"run": str(run), **read_json(run / "compression.json")} == report
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
         validation = open_dataset(data_of(run / "model.keras")).validation
         assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
@@ -82,7 +83,7 @@ def test_a_finished_compression_is_replaced_only_when_asked(finished, tmp_path):
     assert "is compressed already, into model.alexnet" in only_error(cli("compress", run, "--epochs", 2))
     result = cli("compress", run, "--epochs", 0, "--kept", 0.5, "--overwrite")
     assert result.code == 0, result.err
-    assert atomic_files.read_json(run / "compression.json")["layers"]["fc6a"]["kept"] == pytest.approx(0.5, abs=0.01)
+    assert read_json(run / "compression.json")["layers"]["fc6a"]["kept"] == pytest.approx(0.5, abs=0.01)
     for words in ("dense", "coded", "35x", "42.78%", "alexnet-keras evaluate"):
         assert words in result.out
 
@@ -103,7 +104,7 @@ def test_a_stopped_compression_resumes(run, monkeypatch):
             result = cli("compress", run, "--epochs", 2)
         assert result.code == 130
         assert "Stopped by SIGINT. Finished steps are kept; the same command resumes." in result.err
-        return result, atomic_files.read_json(run / "compression.json")
+        return result, read_json(run / "compression.json")
 
     _, record = stop(compress._Compression, "_save_model", 3)  # after pruning, epoch 1 and epoch 2
     assert (record["done"], record["epoch"]) == (["measure", "prune"], 1)

@@ -13,7 +13,7 @@ from support import ROOT
 from support.processes import history
 
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
 
 EPOCHS = 20
@@ -73,7 +73,7 @@ def assert_equal(run: Path, other: Path, epochs: int) -> None:
     assert rows == other_rows
     for weight, other_weight in zip(weights, other_weights, strict=True):
         np.testing.assert_array_equal(weight, other_weight)
-    evaluations = [atomic_files.read_json(path / run_folder.EVALUATION) for path in (run, other)]
+    evaluations = [read_json(path / run_folder.EVALUATION) for path in (run, other)]
     assert evaluations[0]["top1_error"] == evaluations[1]["top1_error"]
     for path in (run, other):
         left = {file.name for file in path.iterdir()}

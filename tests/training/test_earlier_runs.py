@@ -12,7 +12,7 @@ from support import ROOT, cli, draw_folder
 
 from alexnet_keras import load_model
 from alexnet_keras.inference.evaluate import Evaluation
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -42,7 +42,7 @@ def test_a_finished_run_has_the_same_errors(home):
     assert measured.colors.mean[0] == pytest.approx(88.522, abs=1e-3)
     result = cli("evaluate", "finished_run", "--json")
     assert result.code == 0, result.err
-    recorded = Evaluation.from_dict(atomic_files.read_json(home / "finished_run" / "evaluation.json"))
+    recorded = Evaluation.from_dict(read_json(home / "finished_run" / "evaluation.json"))
     assert result.json["top1_error"] == recorded.top1_error
 
 

@@ -18,6 +18,7 @@ from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import checkpoints, run_folder
 from alexnet_keras.training.train import train
 
@@ -149,7 +150,7 @@ def test_resume_needs_a_run(tmp_path):
 
 
 def test_a_damaged_configuration_is_named(run, tmp_path):
-    values = atomic_files.read_json(run / run_folder.CONFIG)
+    values = read_json(run / run_folder.CONFIG)
     atomic_files.write_json(tmp_path / "run" / run_folder.CONFIG, {**values, "colour": "blue"})
     result = cli("train", "--resume", "--run", tmp_path / "run")
     assert "config.json is damaged, or of another version: config has an unknown key 'colour'" in only_error(result)

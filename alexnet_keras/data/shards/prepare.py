@@ -39,6 +39,7 @@ from alexnet_keras.data.shards import (
 from alexnet_keras.data.shards.convert import QUALITY, Settings, store
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
 from alexnet_keras.system.progress import Progress, stage
 
@@ -192,7 +193,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
                 f"{output} holds {strange[0]!r}; `output` must be a new or empty folder, or hold its shards."
             )
         atomic_files.write_json(file, plan)
-    before = atomic_files.read_json(file)
+    before = read_json(file)
     for key in plan:
         if before.get(key) != plan[key]:
             raise InputError(

@@ -1,0 +1,15 @@
+"""The free space of a disk is compared with what the work needs."""
+
+import pytest
+
+from alexnet_keras.system import disk
+from alexnet_keras.system.errors import InputError
+
+
+def test_work_that_does_not_fit_is_refused_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: disk.shutil._ntuple_diskusage(10, 7, 3 * 10**9))
+    output = tmp_path / "new" / "folder"
+    disk.check_free(output, 3e9, "The run a")
+    with pytest.raises(InputError, match=r"The run a needs 3.10 GB, but the disk of .*folder has 3.00 GB free; remove"):
+        disk.check_free(output, 3.1e9, "The run a")
+    assert not output.parent.exists()
