@@ -1,13 +1,15 @@
 """The architecture of an AlexNet as data."""
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
+from alexnet_keras.config.ranges import Factor, Fraction, OneOf, Positive, Range, check_fields
 from alexnet_keras.system.errors import check
+from alexnet_keras.system.terminal_text import brief
 
-LARGEST_INPUT = 1024  # pixels a side: fc6 of 4,096 units has 31 * 31 * 256 * 4,096 = 1.0e9 weights there, 4 GB
+LARGEST_LAYER = 1.1e9  # weights, 4 GB: the fc6 of the paper at the largest input has 31 * 31 * 256 * 4,096 = 1.0e9
 ORDERS = ("paper", "original", "caffenet")
 POOLED = (1, 2, 5)  # section 3.5: pooling follows conv1, conv2 and conv5
 BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: positive inputs for the ReLUs from the start
@@ -35,6 +37,8 @@ GAUSSIANS = {
 }
 SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by a layer's inputs: activations keep their size
 INITIALIZERS = (*GAUSSIANS, *SCALED)
+Filters = Annotated[int, Range(1, 2_048)]
+Units = Annotated[int, Range(1, 16_384)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,66 +73,56 @@ class Architecture:
     """
 
     name: str
-    input_size: int = 227
-    conv1_padding: int = 0
+    input_size: Annotated[int, Range(11, 1024)] = 227
+    conv1_padding: Annotated[int, Range(0, 10)] = 0  # a window of 11 would see nothing but zeros
     conv1_ceil: bool = False
-    towers: int = 2
+    towers: Annotated[int, Range(1, 2)] = 2
     towers_meet: bool = True
-    filters: tuple[int, ...] = (96, 256, 384, 384, 256)
-    hidden_units: tuple[int, ...] = (4096, 4096)
-    activation: str = "relu"
-    order: str = "paper"
-    pool_size: int = 3
-    lrn_layers: tuple[int, ...] = (1, 2)
+    filters: tuple[Filters, ...] = (96, 256, 384, 384, 256)
+    hidden_units: tuple[Units, ...] = (4096, 4096)
+    activation: Annotated[str, OneOf(("relu", "tanh"))] = "relu"
+    order: Annotated[str, OneOf(ORDERS)] = "paper"
+    pool_size: Annotated[int, Range(2, 3)] = 3
+    lrn_layers: tuple[Annotated[int, Range(1, 5)], ...] = (1, 2)
     lrn_across_towers: bool = False
-    lrn_size: int = 5
-    lrn_k: float = 2.0
-    lrn_alpha: float = 1e-4
-    lrn_beta: float = 0.75
+    lrn_size: Annotated[int, Range(1, 999)] = 5
+    lrn_k: Positive = 2.0
+    lrn_alpha: Factor = 1e-4
+    lrn_beta: Positive = 0.75
     lrn_divide_alpha_by_size: bool = False
     batch_normalization: bool = False
-    dropout: float = 0.5
-    dropout_layers: tuple[str, ...] = ("fc6", "fc7")
-    initializer: str = "paper"
+    dropout: Fraction = 0.5
+    dropout_layers: tuple[Annotated[str, OneOf(("pool5", "fc6", "fc7"))], ...] = ("fc6", "fc7")
+    initializer: Annotated[str, OneOf(INITIALIZERS)] = "paper"
 
     def __post_init__(self) -> None:
-        check(self.towers in (1, 2), f"`towers` must be 1 or 2, got {self.towers!r}.")
-        check(len(self.filters) == 5, f"`filters` must be five numbers, for conv1 to conv5, got {self.filters}.")
-        check(len(self.hidden_units) == 2, f"`hidden_units` must be two numbers, fc6 and fc7, got {self.hidden_units}.")
+        check_fields(self)
+        check(len(self.filters) == 5, f"`filters` must be five numbers, for conv1 to conv5, got {brief(self.filters)}.")
+        check(
+            len(self.hidden_units) == 2,
+            f"`hidden_units` must be two numbers, for fc6 and fc7, got {brief(self.hidden_units)}.",
+        )
         for name in ("filters", "hidden_units"):
             check(
-                all(width > 0 and width % self.towers == 0 for width in getattr(self, name)),
-                f"`{name}` must be positive multiples of the {self.towers} towers, got {getattr(self, name)}.",
+                all(width % self.towers == 0 for width in getattr(self, name)),
+                f"`{name}` must be multiples of the {self.towers} towers, got {getattr(self, name)}.",
             )
-        check(self.conv1_padding >= 0, f"`conv1_padding` must not be negative, got {self.conv1_padding}.")
-        for name, known in (("activation", ("relu", "tanh")), ("order", ORDERS), ("initializer", INITIALIZERS)):
-            value = getattr(self, name)
-            check(value in known, f"`{name}` must be one of {', '.join(known)}, got {value!r}.")
-        check(self.pool_size in (2, 3), f"`pool_size` must be 3, which overlaps, or 2, got {self.pool_size}.")
-        check(set(self.lrn_layers) <= set(range(1, 6)), f"`lrn_layers` must be from 1 to 5, got {self.lrn_layers}.")
-        check(
-            self.lrn_size >= 1 and self.lrn_size % 2 == 1,
-            f"`lrn_size` must be an odd number of channels, such as 5, got {self.lrn_size}.",
-        )
-        for name in ("lrn_k", "lrn_beta", "lrn_alpha"):
-            value, may_be_0 = getattr(self, name), name == "lrn_alpha"
-            check(
-                0 < value < math.inf or (value == 0 and may_be_0),
-                f"`{name}` must be {'not negative' if may_be_0 else 'positive'} and finite, got {value}.",
-            )
-        check(0 <= self.dropout < 1, f"`dropout` must be in [0, 1), got {self.dropout}.")
-        check(
-            set(self.dropout_layers) <= {"pool5", "fc6", "fc7"},
-            f"`dropout_layers` must be among pool5, fc6 and fc7, got {self.dropout_layers}.",
-        )
+        check(self.lrn_size % 2 == 1, f"`lrn_size` must be an odd number of channels, such as 5, got {self.lrn_size}.")
         check(
             self.towers_meet or not self.lrn_across_towers,
             "`lrn_across_towers` lets the towers meet, which `towers_meet` forbids; change one of them.",
         )
         check(
-            self.smallest_input <= self.input_size <= LARGEST_INPUT,
-            f"`input_size` must be {self.smallest_input} to {LARGEST_INPUT}, got {self.input_size}: smaller images "
-            "leave nothing after the last pooling, and larger ones need billions of weights in fc6.",
+            self.smallest_input <= self.input_size,
+            f"`input_size` must be at least {self.smallest_input}, got {self.input_size}: smaller images leave nothing "
+            "after the last pooling.",
+        )
+        weights = (self._last_side(self.input_size) ** 2 * self.filters[4], self.hidden_units[1])
+        largest = max(weights) * self.hidden_units[0]
+        check(
+            largest <= LARGEST_LAYER,
+            f"`hidden_units` {self.hidden_units} need {largest:.1e} weights in one layer; choose less than "
+            f"{LARGEST_LAYER:.1e}, with smaller `hidden_units`, `filters` or `input_size`.",
         )
 
     @property

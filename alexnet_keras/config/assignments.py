@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.ranges import DESCRIPTIONS
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import OptionError, check
-
-_DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "yes or no"}
+from alexnet_keras.system.terminal_text import brief
 
 
 def parse_changes(words: Sequence[str]) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def _parse_fields(kind: Any, words: Sequence[str], excluded: Sequence[str] = ())
     values = {}
     for word in words:
         name, equals, text = word.partition("=")
-        check(bool(equals), f"{word!r} is not an assignment; write NAME=VALUE.")
-        check(name in names, f"There is no field {name!r}; choose from {', '.join(names) or 'none'}.")
+        check(bool(equals), f"{brief(word)} is not an assignment; write NAME=VALUE.")
+        check(name in names, f"There is no field {brief(name)}; choose from {', '.join(names) or 'none'}.")
         values[name] = _parse(kinds[name], text, name)
     return values
 
@@ -60,7 +60,7 @@ def _parse(kind: Any, text: str, name: str) -> Any:
             return None if text == "none" else _parse(members[0], text, name)
         named = {member.name: member for member in members}
         chosen, *words = text.split(":")
-        check(chosen in named, f"`{name}` must be one of {', '.join(named)}, got {chosen!r}.")
+        check(chosen in named, f"`{name}` must be one of {', '.join(named)}, got {brief(chosen)}.")
         return _build(named[chosen], words, name)
     if typing.get_origin(kind) is tuple:
         return () if text == "none" else tuple(_parse(members[0], part, name) for part in text.split(","))
@@ -69,7 +69,7 @@ def _parse(kind: Any, text: str, name: str) -> Any:
     try:
         return {"yes": True, "no": False}[text] if kind is bool else kind(text)
     except (KeyError, ValueError) as error:
-        raise OptionError(f"`{name}` must be {_DESCRIPTIONS[kind]}, got {text!r}.") from error
+        raise OptionError(f"`{name}` must be {DESCRIPTIONS[kind]}, got {brief(text)}.") from error
 
 
 def _build(kind: Any, words: Sequence[str], name: str) -> Any:

@@ -196,7 +196,7 @@ def recipe(name: str, epochs: int | None = None) -> TrainConfig:
 
 
 def _stretched(config: TrainConfig, epochs: int) -> TrainConfig:
-    factor = epochs / config.epochs
+    factor = dataclasses.replace(config, epochs=epochs).epochs / config.epochs  # a number within its range
     changes: dict[str, Any] = {
         "layer_rates": tuple(dataclasses.replace(rate, epoch=rate.epoch * factor) for rate in config.layer_rates)
     }

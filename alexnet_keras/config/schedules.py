@@ -1,9 +1,22 @@
 """Schedules of the learning rate, as data."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from alexnet_keras.config.layer_names import LAYERS
+from alexnet_keras.config.ranges import (
+    MOST_CHANGES,
+    Count,
+    Divisor,
+    Epoch,
+    Factor,
+    Fraction,
+    OneOf,
+    Range,
+    check_fields,
+)
 from alexnet_keras.system.errors import check
+from alexnet_keras.system.terminal_text import brief
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,10 +28,10 @@ class Cosine:
     """
 
     name: ClassVar[str] = "cosine"
-    warmup_epochs: float = 0.0
+    warmup_epochs: Epoch = 0.0
 
     def __post_init__(self) -> None:
-        check(self.warmup_epochs >= 0, f"`warmup_epochs` must not be negative, got {self.warmup_epochs}.")
+        check_fields(self, "schedule")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +48,13 @@ class Plateau:
     """
 
     name: ClassVar[str] = "plateau"
-    divide_by: float = 10.0
-    reductions: int = 3
-    patience: int = 5
-    threshold: float = 0.001
+    divide_by: Divisor = 10.0
+    reductions: Annotated[int, Range(0, MOST_CHANGES)] = 3
+    patience: Count = 5
+    threshold: Fraction = 0.001
 
     def __post_init__(self) -> None:
-        check(self.divide_by > 1, f"`divide_by` must be larger than 1, got {self.divide_by}.")
-        check(self.reductions >= 0, f"`reductions` must not be negative, got {self.reductions}.")
-        check(self.patience >= 1, f"`patience` must be at least 1, got {self.patience}.")
-        check(0 <= self.threshold < 1, f"`threshold` must be in [0, 1), got {self.threshold}.")
+        check_fields(self, "schedule")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +67,17 @@ class Steps:
     """
 
     name: ClassVar[str] = "steps"
-    boundaries: tuple[float, ...]
-    divide_by: float = 10.0
+    boundaries: tuple[Epoch, ...]
+    divide_by: Divisor = 10.0
 
     def __post_init__(self) -> None:
+        check_fields(self, "schedule")
         rising = all(low < high for low, high in zip(self.boundaries, self.boundaries[1:], strict=False))
         check(
-            rising and all(boundary > 0 for boundary in self.boundaries),
-            f"`boundaries` must be increasing numbers of epochs, got {self.boundaries}.",
+            rising and 0 not in self.boundaries and len(self.boundaries) <= MOST_CHANGES,
+            f"`schedule` boundaries must be at most {MOST_CHANGES} increasing numbers of epochs, "
+            f"got {brief(self.boundaries)}.",
         )
-        check(self.divide_by > 1, f"`divide_by` must be larger than 1, got {self.divide_by}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +100,9 @@ class LayerRate:
         rate: the learning rate of its weights; 0 freezes the layer with its biases.
     """
 
-    epoch: float
-    layer: str
-    rate: float
+    epoch: Epoch
+    layer: Annotated[str, OneOf(LAYERS)]
+    rate: Factor
 
     def __post_init__(self) -> None:
-        check(self.epoch >= 0, f"`layer_rates` must name epochs that are not negative, got {self.epoch}.")
-        check(self.rate >= 0, f"`layer_rates` must not be negative, got {self.rate} for {self.layer}.")
+        check_fields(self, "layer_rates")

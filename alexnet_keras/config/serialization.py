@@ -1,6 +1,7 @@
 """Configurations to and from JSON, including those of earlier versions."""
 
 import dataclasses
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -8,9 +9,11 @@ from typing import Any
 
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import check
+from alexnet_keras.system.terminal_text import brief
 
 # Fields of earlier versions -> their present names
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
+LARGEST = {int: 2**63 - 1, float: sys.float_info.max, bool: 1}
 REMOVED = ("jit",)  # fields of earlier versions that decide nothing any more
 
 
@@ -47,27 +50,29 @@ def build(kind: Any, values: Any, where: str) -> Any:
             return None
         if len(members) == 1:
             return build(members[0], values, where)
-        check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        check(isinstance(values, Mapping), f"{where} must be an object, got {brief(values)}.")
         named = {member.name: member for member in members}
-        check(values.get("name") in named, f"{where}.name is {values.get('name')!r}, not one of {', '.join(named)}.")
-        return build(named[values["name"]], {key: values[key] for key in values if key != "name"}, where)
+        name = values.get("name")
+        check(isinstance(name, str) and name in named, f"{where}.name is {brief(name)}, not one of {', '.join(named)}.")
+        return build(named[name], {key: values[key] for key in values if key != "name"}, where)
     if typing.get_origin(kind) is tuple:
-        check(isinstance(values, list | tuple), f"{where} must be a list, got {values!r}.")
+        check(isinstance(values, list | tuple), f"{where} must be a list, got {brief(values)}.")
         member = typing.get_args(kind)[0]
         return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
     if dataclasses.is_dataclass(kind):
-        check(isinstance(values, Mapping), f"{where} must be an object, got {values!r}.")
+        check(isinstance(values, Mapping), f"{where} must be an object, got {brief(values)}.")
         values = {RENAMED.get(key, key): value for key, value in values.items()}
         values = {**_defaults(kind), **values}  # a run from before a field existed has its default
         fields = typing.get_type_hints(kind)
         names = {field.name for field in dataclasses.fields(kind)}
         for key in sorted(names ^ set(values)):
-            check(False, f"{where} has {'no' if key in names else 'an unknown'} key {key!r}.")
+            check(False, f"{where} has {'no' if key in names else 'an unknown'} key {brief(key)}.")
         make: Any = kind
         return make(**{name: build(fields[name], values[name], f"{where}.{name}") for name in sorted(names)})
-    if kind is float and isinstance(values, int) and not isinstance(values, bool):
-        return values
-    check(type(values) is kind, f"{where} must be of type {kind.__name__}, got {values!r}.")
+    fits = type(values) is kind or (kind is float and type(values) is int)
+    check(fits, f"{where} must be of type {kind.__name__}, got {brief(values)}.")
+    finite = not isinstance(values, int | float) or abs(values) <= LARGEST[kind]  # false for NaN
+    check(finite, f"{where} must be a finite {kind.__name__}, got {brief(values)}.")
     return values
 
 

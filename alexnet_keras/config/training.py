@@ -1,10 +1,22 @@
 """The configuration of a data set and of a training run, as frozen dataclasses that check themselves."""
 
-import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
+from alexnet_keras.config.layer_names import CONVOLUTIONS
+from alexnet_keras.config.ranges import (
+    MOST_CHANGES,
+    BatchSize,
+    Count,
+    Factor,
+    Fraction,
+    OneOf,
+    Positive,
+    Range,
+    Seed,
+    check_fields,
+)
 from alexnet_keras.config.schedules import LayerRate, Plateau, Schedule
 from alexnet_keras.system.errors import check
 
@@ -31,6 +43,9 @@ class DataSource:
     data_dir: str | None = None
     manual_dir: str | None = None
     split: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def __str__(self) -> str:
         return self.name
@@ -74,44 +89,30 @@ class TrainConfig:
     data_dir: str | None = None
     manual_dir: str | None = None
     split: str | None = None
-    input_size: int = 227
-    batch_size: int = 128
-    epochs: int = 90
-    steps_per_epoch: int | None = None
-    learning_rate: float = 0.01
+    input_size: Annotated[int, Range(67, STORED_SIZE)] = 227
+    batch_size: BatchSize = 128
+    epochs: Count = 90
+    steps_per_epoch: Count | None = None
+    learning_rate: Positive = 0.01
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    bias_learning_rate_multiplier: float = 2.0
+    momentum: Fraction = 0.9
+    weight_decay: Factor = 5e-4
+    bias_learning_rate_multiplier: Factor = 2.0
     biases_follow_schedule: bool = True
     layer_rates: tuple[LayerRate, ...] = ()
-    label_smoothing: float = 0.0
-    pca_noise: str | None = None
-    pca_noise_epochs: int | None = None
+    label_smoothing: Fraction = 0.0
+    pca_noise: Annotated[str, OneOf(PCA_NOISES)] | None = None
+    pca_noise_epochs: Count | None = None
     weights: str | None = None
-    freeze: str = "none"
-    freeze_epochs: int | None = None
+    freeze: Annotated[str, OneOf(FREEZES)] = "none"
+    freeze_epochs: Count | None = None
     cache_features: bool = False
-    seed: int = 0
-    precision: str = "auto"
+    seed: Seed = 0
+    precision: Annotated[str, OneOf(PRECISIONS)] = "auto"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "steps_per_epoch", "pca_noise_epochs", "freeze_epochs"):
-            value = getattr(self, name)
-            check(value is None or value >= 1, f"`{name}` must be at least 1, got {value}.")
-        check(67 <= self.input_size <= STORED_SIZE, f"`input_size` must be 67 to {STORED_SIZE}, got {self.input_size}.")
-        check(
-            0 < self.learning_rate < math.inf, f"`learning_rate` must be positive and finite, got {self.learning_rate}."
-        )
-        for name in ("momentum", "label_smoothing"):
-            check(0 <= getattr(self, name) < 1, f"`{name}` must be in [0, 1), got {getattr(self, name)}.")
-        for name in ("weight_decay", "bias_learning_rate_multiplier"):
-            value = getattr(self, name)
-            check(0 <= value < math.inf, f"`{name}` must not be negative or infinite, got {value}.")
-        for name, known in (("pca_noise", (None, *PCA_NOISES)), ("freeze", FREEZES), ("precision", PRECISIONS)):
-            value = getattr(self, name)
-            check(value in known, f"`{name}` must be one of {', '.join(map(str, known))}, got {value!r}.")
+        check_fields(self)
         check(
             self.freeze_epochs is None or self.freeze != "none",
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
@@ -121,14 +122,16 @@ class TrainConfig:
             f"`cache_features` computes features once, and `pca_noise` {self.pca_noise} changes the images in each "
             "epoch; choose one of the two.",
         )
+        check(
+            len(self.layer_rates) <= MOST_CHANGES,
+            f"`layer_rates` must be at most {MOST_CHANGES} changes, got {len(self.layer_rates)}.",
+        )
         for rate in self.layer_rates:
-            check(rate.layer in LAYERS, f"`layer_rates` must name {', '.join(LAYERS)}, got {rate.layer!r}.")
             check(
                 self.freeze == "none" or rate.layer > self.freeze,  # conv1 < ... < conv5 < fc6, also as text
                 f"`freeze` {self.freeze} freezes {rate.layer}, for which the recipe has a learning rate of its own; "
                 "choose another recipe.",
             )
-        check(self.seed >= 0, f"`seed` must not be negative, got {self.seed}.")
 
     def frozen(self, epoch: int) -> str:
         """The last frozen convolution in an epoch, counted from 0, or `none`."""

@@ -1,4 +1,9 @@
-"""Make text from files safe to print on a terminal."""
+"""Make text from files and from users safe to print on a terminal."""
+
+from typing import Any
+
+LONGEST_VALUE = 80  # characters of a value in a message
+LONGEST_MESSAGE = 1_200  # characters; two paths of 255 characters and what to do about them fit
 
 
 def printable(text: str) -> str:
@@ -9,3 +14,16 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def shorten(text: str, length: int = LONGEST_MESSAGE) -> str:
+    """Replace the middle of a text of more than `length` characters by dots."""
+    return text if len(text) <= length else f"{text[: length // 2]} ... {text[-length // 2 :]}"
+
+
+def brief(value: Any) -> str:
+    """Represent a value in a message; of a long value only the beginning and the end."""
+    try:
+        return shorten(repr(value), LONGEST_VALUE)
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits, or a list nested too deeply
+        return f"a very large {type(value).__name__}"

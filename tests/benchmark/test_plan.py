@@ -58,7 +58,7 @@ def test_frozen_layers_are_said_to_take_less(folder, tmp_path):
     ("options", "message"),
     [
         (["--variant", "paper", "--change", "depth=8"], "There is no field 'depth'"),
-        (["--change", "towers=3"], "towers must be 1 or 2, got 3"),
+        (["--change", "towers=3"], "towers must be 1 to 2, got 3"),
     ],
 )
 def test_networks_that_cannot_be_are_refused_before_any_work(options, message, folder, tmp_path):

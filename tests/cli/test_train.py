@@ -54,7 +54,7 @@ def test_json_of_train_and_the_seed(folder, tmp_path):
         (["--set", "momentum=1"], "momentum must be in [0, 1), got 1.0"),
         (["--set", "depth=8"], "There is no field 'depth'; choose from data, data_dir"),
         (["--set", "recipe=paper"], "There is no field 'recipe'"),
-        (["--set", "schedule=plateau:patience=0"], "`patience` must be at least 1, got 0"),
+        (["--set", "schedule=plateau:patience=0"], "--set schedule patience must be 1 to 1,000,000, got 0"),
         (["--epochs", 3, "--set", "epochs=4"], "--epochs 3 and --set epochs are both given; omit one of them."),
         (["--change", "depth=8"], "There is no field 'depth'"),
         (["--resume", "--dry-run", "--run", "run"], "--resume and --dry-run exclude each other; omit one of them."),

@@ -67,7 +67,7 @@ def test_changes_to_a_training_configuration(words, settings):
         (parse_settings, "schedule=line", "`schedule` must be one of cosine, plateau, steps, linear, got 'line'."),
         (parse_settings, "schedule=steps", "`schedule` lacks boundaries; append :NAME=VALUE for each."),
         (parse_settings, "schedule=linear:to=0", "There is no field 'to'; choose from none."),
-        (parse_settings, "schedule=plateau:patience=0", "`patience` must be at least 1, got 0"),
+        (parse_settings, "schedule=plateau:patience=0", "`schedule` patience must be 1 to 1,000,000, got 0"),
         (parse_settings, "schedule=plateau:3", "'3' is not an assignment"),
         (parse_settings, "layer_rates=layer=conv1", "`layer_rates` lacks epoch, rate; append"),
     ],

@@ -235,7 +235,7 @@ def test_training_with_pca_noise(folder, tiny, tmp_path):
     config = dataclasses.replace(recipe("quickstart"), **values, pca_noise="original")
     train(config, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "config.json").read_text())["pca_noise"] == "original"
-    with pytest.raises(OptionError, match="`pca_noise` must be one of None, paper, original, got 'caffe'."):
+    with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original or none, got 'caffe'."):
         dataclasses.replace(config, pca_noise="caffe")
 
 

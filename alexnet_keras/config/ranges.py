@@ -1,0 +1,93 @@
+"""The values that a field of a configuration may have: part of its annotated type, and checked by one function."""
+
+import dataclasses
+import types
+import typing
+from typing import Annotated, Any
+
+from alexnet_keras.system.errors import check
+from alexnet_keras.system.terminal_text import brief
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`; an open end is not one of them. NaN is in no range."""
+
+    low: float
+    high: float
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low < value if self.low_open else self.low <= value
+        return above and (value < self.high if self.high_open else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.low_open or self.high_open:
+            return f"in {'(' if self.low_open else '['}{self.low:,}, {self.high:,}{')' if self.high_open else ']'}"
+        return f"{self.low:,} to {self.high:,}"
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """A few names."""
+
+    names: tuple[str, ...]
+
+    def __contains__(self, value: str) -> bool:
+        return value in self.names
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.names)}"
+
+
+# Every upper end is beyond anything that was ever useful, and small enough that nothing overflows or takes all memory.
+MOST_CHANGES = 100  # of a learning rate in one run: with the largest divisor, 1,000, its quotient is a float
+Count = Annotated[int, Range(1, 1_000_000)]
+BatchSize = Annotated[int, Range(1, 65_536)]  # twice the largest that trained an AlexNet, arXiv:1708.03888
+Epoch = Annotated[float, Range(0, 1_000_000)]
+Seed = Annotated[int, Range(0, 2**31 - 1)]
+Fraction = Annotated[float, Range(0, 1, high_open=True)]
+Factor = Annotated[float, Range(0, 1_000)]
+Positive = Annotated[float, Range(0, 1_000, low_open=True)]
+Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
+
+DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "yes or no", str: "text", type(None): "none"}
+
+
+def check_fields(instance: Any, owner: str = "") -> None:
+    """Check that every field of a dataclass has a value of its annotated type, within the range of that type.
+
+    Args:
+        instance: the dataclass.
+        owner: the argument of which it is the value, if its fields are not arguments themselves.
+
+    Raises:
+        OptionError: a field has another value.
+    """
+    for name, kind in annotated_fields(type(instance)).items():
+        value = getattr(instance, name)
+        wanted = _wanted(kind, value)
+        argument = f"`{owner}` {name}" if owner else f"`{name}`"
+        check(not wanted, f"{argument} must be {wanted}, got {brief(value)}.")
+
+
+def annotated_fields(kind: Any) -> dict[str, Any]:
+    """Return the annotated type of each field of a dataclass."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _wanted(kind: Any, value: Any) -> str:
+    """Describe the values of an annotated type, or return "" if `value` is one of them."""
+    origin, members = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return _wanted(members[0], value) or ("" if value in members[1] else str(members[1]))
+    if origin in (types.UnionType, typing.Union):
+        wanted = [_wanted(member, value) for member in members]
+        return "" if "" in wanted else " or ".join(wanted)
+    if origin is tuple:
+        wanted = [_wanted(members[0], member) for member in value] if isinstance(value, list | tuple) else ["a list"]
+        return next(filter(None, wanted), "")
+    fits = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    return "" if fits else DESCRIPTIONS.get(kind, f"a {kind.__name__}")
