@@ -17,14 +17,16 @@ from alexnet_keras.cli.options import (
     print_pairs,
     variant_option,
 )
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import BatchSize, Count
 from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 
 batch_option = click.option(
-    "--batch-size", type=click.IntRange(min=1), default=128, show_default=True, help="Images in a batch."
+    "--batch-size", type=Number(BatchSize), default=128, show_default=True, help="Images in a batch."
 )
 rounds_option = click.option(
-    "--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Number of measurements of each subject."
+    "--rounds", type=Number(Count), default=7, show_default=True, help="Number of measurements of each subject."
 )
 
 
@@ -88,7 +90,7 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
     type=click.Choice(list(ARCHITECTURES)),
     help="Also train this variant, on the pipeline and on one constant batch.",
 )
-@click.option("--images", type=click.IntRange(min=1), help="Images in a measurement.  [default: 2 to 4 seconds]")
+@click.option("--images", type=Number(Count), help="Images in a measurement.  [default: 2 to 4 seconds]")
 @rounds_option
 @json_option
 def input_(
@@ -129,7 +131,7 @@ def input_(
     metavar="MODEL...",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
+    type=PathName(),
     shell_complete=complete_model,
 )
 @rounds_option

@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 
@@ -19,6 +19,8 @@ from alexnet_keras.cli.options import (
     percent,
     print_table,
 )
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Range
 
 CONTENTS = {
     "dense": "float32",
@@ -30,15 +32,21 @@ CONTENTS = {
 
 
 @click.command(epilog=example("alexnet-keras compress saved_models/RUN"))
-@click.argument("run", required=False, type=click.Path(path_type=Path), shell_complete=complete_run)
+@click.argument("run", required=False, type=PathName(), shell_complete=complete_run)
 @click.option(
     "--kept",
-    type=float,
+    type=Number(Annotated[float, Range(0, 1, low_open=True)]),
     default=0.12,
     show_default=True,
     help="Fraction of the weights of fc6 and fc7 to keep. Han et al. kept 0.09.",
 )
-@click.option("--epochs", type=int, default=5, show_default=True, help="Passes over the training images to retrain.")
+@click.option(
+    "--epochs",
+    type=Number(Annotated[int, Range(0, 1_000_000)]),
+    default=5,
+    show_default=True,
+    help="Passes over the training images to retrain.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing compression, or start an unfinished one again.")
 @data_options("The data set to retrain and evaluate on.  [default: the data set of the run]")
 @json_option

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 
@@ -17,6 +17,8 @@ from alexnet_keras.cli.options import (
     print_table,
     size_of,
 )
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.training import DataSource
 
 LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
@@ -24,7 +26,7 @@ LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five sma
 data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
 jobs_option = click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Number(Annotated[int, Range(1, 1_024)]),
     default=os.cpu_count(),
     help="Images that are decoded at the same time.  [default: the number of processors]",
 )
@@ -37,8 +39,14 @@ def data() -> None:
 
 @data.command(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
 @data_option
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder to write.")
-@click.option("--size", type=int, default=256, show_default=True, help="Side of the stored images in pixels.")
+@click.option("--output", type=PathName(), required=True, help="The folder to write.")
+@click.option(
+    "--size",
+    type=Number(Annotated[int, Range(32, 1_024)]),
+    default=256,
+    show_default=True,
+    help="Side of the stored images in pixels.",
+)
 @click.option(
     "--encoding",
     type=click.Choice(["jpeg", "raw"]),

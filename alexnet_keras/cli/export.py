@@ -20,6 +20,8 @@ from alexnet_keras.cli.options import (
     print_pairs,
     print_table,
 )
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import BatchSize
 from alexnet_keras.config.training import DataSource
 
 
@@ -41,11 +43,13 @@ from alexnet_keras.config.training import DataSource
 )
 @click.option(
     "--calibration",
+    type=PathName(str),
+    metavar="DATA",
     shell_complete=complete_data,
     help="The data set whose training images calibrate int8.  [default: the data set of the run, or --data]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images in one call of a TFLite file.  [default: 1]")
-@click.option("--output", type=click.Path(path_type=Path), help="What to write.  [default: a name beside the model]")
+@click.option("--batch-size", type=Number(BatchSize), help="Images in one call of a TFLite file.  [default: 1]")
+@click.option("--output", type=PathName(), help="What to write.  [default: a name beside the model]")
 @click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
 @data_options("The data set on whose validation images both are compared.  [default: the data set of the run]")
 @json_option

@@ -16,6 +16,7 @@ from alexnet_keras.cli.options import (
     model_argument,
     print_pairs,
 )
+from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
 
 
@@ -32,7 +33,7 @@ from alexnet_keras.system import atomic_files
     show_default=True,
     help="The split of the data set.",
 )
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The .npz file to write.")
+@click.option("--output", type=PathName(), required=True, help="The .npz file to write.")
 @json_option
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write the output of one layer for the central crop of each image to a .npz file.

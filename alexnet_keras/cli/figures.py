@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Index
 from alexnet_keras.config.training import DataSource
 
 
@@ -19,15 +21,13 @@ def figures() -> None:
 @data_options("A data set, as for train.  [default: shapes]")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     default=Path("augmentation.png"),
     show_default=True,
     help="The PNG file to write.",
 )
-@click.option("--image", "index", type=int, default=0, show_default=True, help="Index of the training image.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed of the augmentation."
-)
+@click.option("--image", "index", type=Number(Index), default=0, show_default=True, help="Index of the training image.")
+@click.option("--seed", type=Number(Index), default=0, show_default=True, help="Random seed of the augmentation.")
 @json_option
 def augmentation(output: Path, index: int, seed: int, as_json: bool, **where: Any) -> None:
     """Draw random crops, flips and PCA colour augmentations of one training image."""

@@ -1,5 +1,9 @@
 """The command line: its commands and its exit codes."""
 
+import contextlib
+import errno
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +25,7 @@ from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.system.terminal_text import printable, shorten
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
@@ -36,28 +41,49 @@ class Program(click.Group):
         return list(self.commands)  # in the order in which a user needs them
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal in Latin-1 has no letters of other scripts
         try:
             result = super().main(args, *others, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
-        except click.Abort:
+        except (click.Abort, KeyboardInterrupt):
             _fail("Interrupted.", INTERRUPTED)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except OptionError as error:
             _fail(in_options(str(error), self), 2)
-        except (InputError, RunError, OSError) as error:
+        except (InputError, RunError) as error:
             _fail(in_options(str(error), self), 1)
+        except OSError as error:
+            _fail(_explain(error), 1)
+        except MemoryError as error:
+            _fail(f"The memory does not suffice ({error}); use smaller batches, images or networks.", 1)
         except Interrupted as error:
-            click.echo(in_options(str(error), self), err=True)
-            sys.exit(128 + error.signal)
+            _fail(in_options(str(error), self), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
 
 
-def _fail(message: str, code: int) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+def _fail(message: str, code: int, prefix: str = "Error: ") -> None:
+    click.echo(prefix + shorten(printable(" ".join(message.split()))), err=True)
     sys.exit(code)
+
+
+def _explain(error: OSError) -> str:
+    """Say which file an error of the system concerns, or that standard output or another open file is full."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):  # otherwise Python would fail again when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.filename is not None:
+        path = os.fsdecode(error.filename)
+        return f"{path} cannot be used ({error.strerror}); check the path, its permissions and its disk."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"The output cannot be written ({error.strerror}); remove files, or write to another disk."
+    return str(error)
 
 
 @click.group(

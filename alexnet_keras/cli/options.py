@@ -3,12 +3,12 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from alexnet_keras.cli.completion import complete_data, complete_model
+from alexnet_keras.cli.types import PathName
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
@@ -23,7 +23,7 @@ change_option = click.option(
     "'alexnet-keras info --variant paper' lists the fields. Can be repeated.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-model_argument = click.argument("model", required=False, type=click.Path(path_type=Path), shell_complete=complete_model)
+model_argument = click.argument("model", required=False, type=PathName(), shell_complete=complete_model)
 
 
 def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -33,9 +33,16 @@ def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., An
 
 def data_options(help_text: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make the options that name a data set: `data`, `data_dir`, `manual_dir` and `split`, as in `DataSource`."""
-    folder = click.Path(file_okay=False, resolve_path=True)
+    folder = PathName(str, file_okay=False, resolve_path=True)
     options = (
-        click.option("--data", required=required, help=help_text, shell_complete=complete_data),
+        click.option(
+            "--data",
+            type=PathName(str),
+            metavar="DATA",
+            required=required,
+            help=help_text,
+            shell_complete=complete_data,
+        ),
         click.option(
             "--data-dir", type=folder, help="Folder of data sets that TFDS has built.  [default: the folder of TFDS]"
         ),

@@ -9,6 +9,8 @@ import click
 from alexnet_keras import api
 from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.options import example, json_option, load_tensorflow
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Count
 from alexnet_keras.system.errors import InputError
 
 
@@ -18,10 +20,10 @@ from alexnet_keras.system.errors import InputError
     metavar="[MODEL] IMAGE...",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path),
+    type=PathName(),
     shell_complete=complete_model,
 )
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes for each image.")
+@click.option("--top", type=Number(Count), default=5, show_default=True, help="Classes for each image.")
 @json_option
 def predict(arguments: tuple[Path, ...], top: int, as_json: bool) -> None:
     """Print the most probable classes of each IMAGE.

@@ -21,7 +21,9 @@ from alexnet_keras.cli.options import (
     size_of,
     variant_option,
 )
+from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.assignments import parse_changes, parse_settings
+from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Positive
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
 from alexnet_keras.system.errors import OptionError
@@ -56,7 +58,7 @@ GROUPS = {
 @change_option
 @click.option(
     "--weights",
-    type=click.Path(dir_okay=False, resolve_path=True),
+    type=PathName(str, dir_okay=False, resolve_path=True),
     help="File of trained weights to start from: .keras, .caffemodel, .pth, .safetensors, .npz or .h5.",
 )
 @click.option(
@@ -69,13 +71,15 @@ GROUPS = {
     type=click.Choice(list(RECIPES)),
     help="A complete configuration; the other options change parts of it.  [default: quickstart]",
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training images.  [default: the recipe's]")
+@click.option("--epochs", type=Number(Count), help="Passes over the training images.  [default: the recipe's]")
 @click.option(
     "--batch-size",
-    type=click.IntRange(min=1),
+    type=Number(BatchSize),
     help="Images in a step, over all devices together.  [default: the recipe's]",
 )
-@click.option("--learning-rate", type=float, help="The highest learning rate of the schedule.  [default: the recipe's]")
+@click.option(
+    "--learning-rate", type=Number(Positive), help="The highest learning rate of the schedule.  [default: the recipe's]"
+)
 @click.option(
     "--pca-noise",
     type=click.Choice(["none", *PCA_NOISES]),
@@ -91,13 +95,13 @@ GROUPS = {
 )
 @click.option(
     "--run",
-    type=click.Path(path_type=Path),
+    type=PathName(),
     shell_complete=complete_run,
     help="Folder of the run.  [default: a new folder in saved_models/]",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**31 - 1),
+    type=Number(Index),
     help="Random seed for initialization, shuffling and augmentation.  [default: 0]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --run from its newest checkpoint.")
@@ -107,7 +111,7 @@ GROUPS = {
 )
 @click.option(
     "--checkpoint-minutes",
-    type=click.FloatRange(min=0),
+    type=Number(Minutes),
     default=5,
     show_default=True,
     help="Minutes between checkpoints. Every epoch ends with one too.",

@@ -16,6 +16,7 @@ from alexnet_keras.cli.options import (
     size_of,
     variant_option,
 )
+from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
 
 
@@ -29,9 +30,9 @@ def weights() -> None:
 @weights.command(
     "import", epilog=example("alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras")
 )
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PathName())
 @variant_option("The network that the weights belong to.", required=True)
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="The .keras file to write.")
+@click.option("--output", type=PathName(), required=True, help="The .keras file to write.")
 @click.option(
     "--allow-missing", is_flag=True, help="Initialize the layers that PATH does not hold, and print their names."
 )
@@ -63,7 +64,7 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 
 @weights.command(epilog=example("alexnet-keras weights export saved_models/RUN --output weights.safetensors"))
 @model_argument
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="A .npz or .safetensors file to write.")
+@click.option("--output", type=PathName(), required=True, help="A .npz or .safetensors file to write.")
 @json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
     """Write the weights of MODEL, a run or a .keras, with joined towers.

@@ -41,15 +41,32 @@ class OneOf:
         return f"one of {', '.join(self.names)}"
 
 
+@dataclasses.dataclass(frozen=True)
+class PathText:
+    """Text that file systems, TensorFlow and JSON take as a path."""
+
+    def __contains__(self, value: str) -> bool:
+        try:
+            encoded = value.encode()
+        except UnicodeEncodeError:  # Python represents other bytes by halves of surrogate pairs
+            return False
+        return 0 < len(encoded) < 4096 and b"\0" not in encoded and max(map(len, encoded.split(b"/"))) < 256
+
+    def __str__(self) -> str:
+        return "a path in UTF-8, of at most 255 bytes between two slashes and 4,095 in all"
+
+
 # Every upper end is beyond anything that was ever useful, and small enough that nothing overflows or takes all memory.
 MOST_CHANGES = 100  # of a learning rate in one run: with the largest divisor, 1,000, its quotient is a float
 Count = Annotated[int, Range(1, 1_000_000)]
 BatchSize = Annotated[int, Range(1, 65_536)]  # twice the largest that trained an AlexNet, arXiv:1708.03888
 Epoch = Annotated[float, Range(0, 1_000_000)]
-Seed = Annotated[int, Range(0, 2**31 - 1)]
+Index = Annotated[int, Range(0, 2**31 - 1)]
 Fraction = Annotated[float, Range(0, 1, high_open=True)]
+Minutes = Annotated[float, Range(0, 1_000_000)]
 Factor = Annotated[float, Range(0, 1_000)]
 Positive = Annotated[float, Range(0, 1_000, low_open=True)]
+Name = Annotated[str, PathText()]
 Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
 
 DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "yes or no", str: "text", type(None): "none"}

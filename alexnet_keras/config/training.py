@@ -11,10 +11,11 @@ from alexnet_keras.config.ranges import (
     Count,
     Factor,
     Fraction,
+    Index,
+    Name,
     OneOf,
     Positive,
     Range,
-    Seed,
     check_fields,
 )
 from alexnet_keras.config.schedules import LayerRate, Plateau, Schedule
@@ -39,9 +40,9 @@ class DataSource:
         split: two splits of a TFDS data set, for training and validation, such as `train[:80%],train[80%:]`.
     """
 
-    name: str
-    data_dir: str | None = None
-    manual_dir: str | None = None
+    name: Name
+    data_dir: Name | None = None
+    manual_dir: Name | None = None
     split: str | None = None
 
     def __post_init__(self) -> None:
@@ -85,9 +86,9 @@ class TrainConfig:
 
     recipe: str
     architecture: Architecture
-    data: str = "shapes"
-    data_dir: str | None = None
-    manual_dir: str | None = None
+    data: Name = "shapes"
+    data_dir: Name | None = None
+    manual_dir: Name | None = None
     split: str | None = None
     input_size: Annotated[int, Range(67, STORED_SIZE)] = 227
     batch_size: BatchSize = 128
@@ -103,11 +104,11 @@ class TrainConfig:
     label_smoothing: Fraction = 0.0
     pca_noise: Annotated[str, OneOf(PCA_NOISES)] | None = None
     pca_noise_epochs: Count | None = None
-    weights: str | None = None
+    weights: Name | None = None
     freeze: Annotated[str, OneOf(FREEZES)] = "none"
     freeze_epochs: Count | None = None
     cache_features: bool = False
-    seed: Seed = 0
+    seed: Index = 0
     precision: Annotated[str, OneOf(PRECISIONS)] = "auto"
     deterministic: bool = False
 

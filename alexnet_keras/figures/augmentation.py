@@ -46,10 +46,9 @@ def augmentation_figure(
 
     Raises:
         OptionError: there is no such image, or `output` does not end in .png.
-        InputError: the image cannot be read, or matplotlib is not installed.
+        InputError: `output` exists or cannot be written, the image cannot be read, or matplotlib is not installed.
     """
-    if output.suffix != ".png":
-        raise OptionError(f"`output` must end in .png, got {output.name!r}; try {output.stem + '.png'!r}.")
+    atomic_files.check_output(output, (".png",))
     pyplot = _pyplot()
     dataset = open_dataset(source)
     split = dataset.train

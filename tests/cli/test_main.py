@@ -178,7 +178,7 @@ def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tm
 
 
 USAGE = [
-    (["train", "--epochs", 0], "Invalid value for '--epochs': 0 is not in the range x>=1."),
+    (["train", "--epochs", 0], "Invalid value for '--epochs': it must be 1 to 1,000,000, got 0."),
     (["train", "--batch-size", -1], "Invalid value for '--batch-size'"),
     (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
     (["train", "--data", "no_such_data"], "--data no_such_data: no such folder"),

@@ -1,7 +1,8 @@
 """Tables and pairs are aligned and fit the width of the output."""
 
-from alexnet_keras.cli.options import WIDTH, data_source, print_pairs, print_table
+from alexnet_keras.cli.options import data_source, print_pairs, print_table
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.system.columns import WIDTH
 
 
 def test_long_values_continue_on_the_next_line(capsys):

@@ -140,7 +140,7 @@ def test_what_cannot_be_compressed(run, tmp_path):
         compress.Settings(kept=0.0, epochs=1, source=data_of(run / "model.keras"))
     result = cli("compress", run, "--epochs", -1)
     assert result.code == 2
-    assert only_error(result) == "Error: --epochs must be 0 or more, got -1."
+    assert only_error(result) == "Error: Invalid value for '--epochs': it must be 0 to 1,000,000, got -1."
 
 
 def test_overwriting_a_run_removes_its_compression(finished, tmp_path):

@@ -1,0 +1,48 @@
+"""Types of options and arguments, which refuse values out of range before a command does any work."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from alexnet_keras.config.ranges import DESCRIPTIONS, PathText
+from alexnet_keras.system.terminal_text import brief
+
+
+class Number(click.ParamType[int | float]):
+    """A number with a range.
+
+    Args:
+        annotated: the type and the range, such as `config.ranges.Count`.
+    """
+
+    def __init__(self, annotated: Any) -> None:
+        self.kind, self.allowed = annotated.__origin__, annotated.__metadata__[0]
+        self.name = {int: "integer", float: "float"}[self.kind]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            number = self.kind(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{brief(value)} is not {DESCRIPTIONS[self.kind]}.", param, ctx)
+        if number not in self.allowed:
+            self.fail(f"it must be {self.allowed}, got {brief(number)}.", param, ctx)
+        return number
+
+
+class PathName(click.Path):
+    """A path that every file system and library can take; it need not exist.
+
+    Args:
+        of: the type of the result, `Path` or `str`.
+        **options: arguments of `click.Path`, such as `dir_okay=False`.
+    """
+
+    def __init__(self, of: Any = Path, **options: Any) -> None:
+        super().__init__(path_type=of, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if os.fspath(value) not in PathText():
+            self.fail(f"{brief(value)} must be {PathText()}.", param, ctx)
+        return super().convert(value, param, ctx)
