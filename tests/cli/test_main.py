@@ -256,7 +256,7 @@ def break_photo(root):
 
 def break_format(root):
     (root / "model.txt").write_text("")
-    return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; use a run"
+    return ["evaluate", root / "model.txt", "--data", "shapes"], "model.txt is no model; give a run"
 
 
 BREAKS = [break_nothing, break_class, break_image, break_run, break_run_path, break_model, break_photo, break_format]
