@@ -1,15 +1,18 @@
 """The workers of a training on several machines, as TF_CONFIG or Slurm describes them."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.input_files import parse_json
+from alexnet_keras.system.terminal_text import brief, shorten
 
 PORTS = range(20_000, 30_000)  # above the well-known ports, below those that systems assign
 JOBS = ("chief", "worker")
+MOST_WORKERS = 65_536
+HOST = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,15}"  # longer names end in an error of the resolver
 FORM = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -57,22 +60,25 @@ def from_tf_config(text: str) -> Cluster:
         OptionError: the text has another form.
     """
     try:
-        values = json.loads(text)
-        jobs, job, index = values["cluster"], values["task"]["type"], int(values["task"]["index"])
+        values = parse_json(text, "TF_CONFIG")
+        jobs, job, index = values["cluster"], str(values["task"]["type"]), int(values["task"]["index"])
         addresses = {name: [str(address) for address in jobs[name]] for name in JOBS if name in jobs}
         unknown = set(jobs) - set(JOBS)
-    except (ValueError, KeyError, TypeError) as error:
-        raise OptionError(f"TF_CONFIG cannot be read; it must look like {FORM}, got {text!r}.") from error
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise OptionError(f"TF_CONFIG cannot be read; it must look like {FORM}, got {brief(text)}.") from error
     if unknown:
-        raise OptionError(f"TF_CONFIG has the job {', '.join(sorted(unknown))}; use only 'worker' and 'chief'.")
+        raise OptionError(f"TF_CONFIG has the job {brief(min(unknown))}; use only 'worker' and 'chief'.")
     workers = [address for name in JOBS for address in addresses.get(name, [])]
     for address in workers:
-        if not re.fullmatch(r"[^:/\s]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address):
-            raise OptionError(f"TF_CONFIG has the address {address!r}; it must look like 'host:port'.")
+        found = re.fullmatch(rf"(?:{HOST}|\[[0-9a-fA-F:]{{2,39}}\]):([0-9]{{1,5}})", address)
+        if found is None or not 0 < int(found[1]) < 65_536:
+            raise OptionError(f"TF_CONFIG has the address {brief(address)}; it must look like 'host:port'.")
     if len(set(workers)) < len(workers):
         raise OptionError(f"TF_CONFIG has an address twice: {', '.join(workers)}; each worker needs its own.")
     if job not in addresses or not 0 <= index < len(addresses[job]):
-        raise OptionError(f"TF_CONFIG says that this is {job} {index}, which its cluster lacks; correct the task.")
+        raise OptionError(
+            f"TF_CONFIG says that this is {shorten(job, 40)} {brief(index)}, which its cluster lacks; correct the task."
+        )
     return Cluster(tuple(workers), workers.index(addresses[job][index]))
 
 
@@ -91,14 +97,15 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
         raise OptionError(f"Slurm has not set {', '.join(missing)}; start the tasks with srun, or set TF_CONFIG.")
     nodes, tasks, rank, job = (environment[name] for name in names)
     hosts = expand_nodes(nodes)
-    if not re.fullmatch(r"1(\(x\d+\))?(,1(\(x\d+\))?)*", tasks):
+    if not re.fullmatch(r"1(\(x[0-9]+\))?(,1(\(x[0-9]+\))?)*", tasks):
         raise OptionError(
-            f"Slurm starts {tasks} tasks on the nodes; start one on each with srun --ntasks-per-node=1. "
+            f"Slurm starts {shorten(tasks, 80)} tasks on the nodes; start one on each with srun --ntasks-per-node=1. "
             "A task uses all GPUs of its node."
         )
-    if not (rank.isdecimal() and job.isdecimal() and int(rank) < len(hosts)):
+    if not (all(re.fullmatch("[0-9]{1,18}", number) for number in (rank, job)) and int(rank) < len(hosts)):
         raise OptionError(
-            f"Slurm says that this is task {rank!r} of job {job!r} on {nodes}, which is impossible; set TF_CONFIG."
+            f"Slurm says that this is task {brief(rank)} of job {brief(job)} on {shorten(nodes, 80)}, which is "
+            "impossible; set TF_CONFIG."
         )
     port = PORTS[int(job) % len(PORTS)]  # so that two jobs can share a node
     return Cluster(tuple(f"{host}:{port}" for host in hosts), int(rank))
@@ -108,23 +115,28 @@ def expand_nodes(nodes: str) -> list[str]:
     """Expand `a[1-2,05],b` to `a1, a2, a05, b`, in Slurm's order.
 
     Raises:
-        OptionError: the text cannot be read.
+        OptionError: the text cannot be read, or stands for more than `MOST_WORKERS` nodes.
     """
+    unreadable = OptionError(f"SLURM_STEP_NODELIST {brief(nodes)} cannot be read; set TF_CONFIG instead.")
     found: list[str] = []
+    piece = "[0-9]{1,9}(?:-[0-9]{1,9})?"
     for part in re.findall(r"(?:[^,\[\]]|\[[^\[\]]*\])+|.", nodes):
         if part == ",":
             continue
-        match = re.fullmatch(r"([\w.-]*)(?:\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\])?([\w.-]*)", part)
+        match = re.fullmatch(rf"([\w.-]*)(?:\[({piece}(?:,{piece})*)\]([\w.-]*))?", part, re.ASCII)
         if match is None:
-            raise OptionError(f"SLURM_STEP_NODELIST {nodes!r} cannot be read; set TF_CONFIG instead.")
+            raise unreadable
         prefix, ranges, suffix = match.groups()
+        for each in ranges.split(",") if ranges else ():
+            first, _, last = each.partition("-")
+            numbers = range(int(first), int(last or first) + 1)
+            if len(found) + len(numbers) > MOST_WORKERS:
+                raise unreadable
+            found += [f"{prefix}{number:0{len(first)}}{suffix}" for number in numbers]
         if ranges is None:
             found.append(part)
-            continue
-        for piece in ranges.split(","):
-            first, _, last = piece.partition("-")
-            numbers = range(int(first), int(last or first) + 1)
-            found += [f"{prefix}{number:0{len(first)}}{suffix}" for number in numbers]
+    if not all(re.fullmatch(HOST, name) for name in found):
+        raise unreadable
     return found
 
 

@@ -178,9 +178,19 @@ def test_tf_config_is_read(text, cluster):
         ("[]", "TF_CONFIG cannot be read"),
         ('{"cluster": {"worker": ["a:1", "b:2"]}}', "TF_CONFIG cannot be read"),
         (TASK.format('{"worker": 3}', "worker", 0), "TF_CONFIG cannot be read"),
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", "1e999"), "TF_CONFIG cannot be read"),
+        (TASK.format('{"worker": ["a:1", "b:2"]}', "worker", "9" * 5000), r"TF_CONFIG cannot .* \.\.\. 9+}}'\.$"),
+        ("[" * 200_000, r"TF_CONFIG cannot be read; .*, got '\[+ \.\.\. \[+'\.$"),
+        (
+            '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": [], "index": 0}}',
+            r"this is \[\] 0, which its cluster",
+        ),
+        (TASK.format('{"worker": ["a:65536", "b:2"]}', "worker", 0), "TF_CONFIG has the address 'a:65536'; it must"),
+        (TASK.format('{"worker": ["a:\u0661", "b:2"]}', "worker", 0), "TF_CONFIG has the address 'a:\u0661'; it must"),
+        (TASK.format('{"worker": ["%s:1", "b:2"]}' % ("a" * 64), "worker", 0), "TF_CONFIG has the address 'aaa"),
         (
             TASK.format('{"worker": ["a:1"], "ps": ["b:2"]}', "worker", 0),
-            "TF_CONFIG has the job ps; use only 'worker' and 'chief'",
+            "TF_CONFIG has the job 'ps'; use only 'worker' and 'chief'",
         ),
         (TASK.format('{"worker": ["a", "b:2"]}', "worker", 0), "TF_CONFIG has the address 'a'; it must look like"),
         (
@@ -226,6 +236,9 @@ def test_slurm_is_read():
         ({"SLURM_STEP_NODELIST": "node[9-"}, r"SLURM_STEP_NODELIST 'node\[9-' cannot be read; set TF_CONFIG instead"),
         ({"SLURM_PROCID": "3"}, "Slurm says that this is task '3' of job '1234567' on node"),
         ({"SLURM_JOB_ID": "x"}, "of job 'x'"),
+        ({"SLURM_JOB_ID": "9" * 5000}, r"of job '9+ \.\.\. 9+' on node"),
+        ({"SLURM_STEP_NODELIST": "n[1-999999999]"}, "SLURM_STEP_NODELIST 'n.1-999999999.' cannot be read"),
+        ({"SLURM_STEP_NODELIST": "n" * 100_000 + "!"}, r"SLURM_STEP_NODELIST 'n+ \.\.\. n+!' cannot be read"),
     ],
 )
 def test_an_impossible_slurm_step_is_refused(changes, message):
