@@ -4,6 +4,7 @@ Modules that need TensorFlow are imported when a function is called.
 """
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.training import DataSource, TrainConfig
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.system.input_files import read_json
+from alexnet_keras.system.input_files import check_regular, read_json
 
 if TYPE_CHECKING:
     import keras
@@ -343,7 +344,7 @@ def find_model(path: Path | None) -> Path:
     from alexnet_keras.training.run_folder import MODEL
 
     path = newest_run() if path is None else path
-    if not path.exists():
+    if not os.path.lexists(path):
         raise OptionError(
             f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
         )
@@ -353,8 +354,12 @@ def find_model(path: Path | None) -> Path:
                 f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel; name the folder of a run."
             )
         return path / MODEL
-    if not path.is_dir() and path.suffix not in MODEL_SUFFIXES:
-        raise InputError(f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}.")
+    if not path.is_dir():
+        check_regular(path)
+        if path.suffix not in MODEL_SUFFIXES:
+            raise InputError(
+                f"{path} is no model; use a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
+            )
     return path
 
 

@@ -82,7 +82,7 @@ def check_output(output: Path, suffixes: Sequence[str] = ()) -> None:
         raise OptionError(
             f"`output` must end in {' or '.join(suffixes)}, got {output.name!r}; try {output.stem + suffixes[0]!r}."
         )
-    if output.exists():
+    if os.path.lexists(output):  # a link that leads nowhere would be replaced
         raise InputError(f"The output {output} exists; choose another `output`, or remove it.")
     try:
         probe(output.parent)
