@@ -358,7 +358,7 @@ def find_model(path: Path | None) -> Path:
         check_regular(path)
         if path.suffix not in MODEL_SUFFIXES:
             raise InputError(
-                f"{path} is no model; use a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
+                f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
             )
     return path
 

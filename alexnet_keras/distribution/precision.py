@@ -1,5 +1,7 @@
-"""Choose the numeric precision of the training step, and whether XLA compiles it."""
+"""Choose the numeric precision of the training step, whether XLA compiles it, and whether it repeats every bit."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -60,3 +62,21 @@ def choose_jit(num_devices: int = 1, deterministic: bool = False) -> Jit:
     if tf.config.get_visible_devices("GPU"):
         return Jit(True, "XLA fuses the step on a GPU")
     return Jit(False, "on a CPU, XLA's convolutions halve the speed of this network")
+
+
+@contextlib.contextmanager
+def repeating_bits(wanted: bool) -> Iterator[None]:
+    """Use deterministic operators within the `with` block if they are wanted, and restore the setting at its end.
+
+    Otherwise all later work of the process would be slower, and its random operators without a seed would fail.
+    """
+    from tensorflow.python.framework import config  # tf.config can only switch them on
+
+    before = config.is_op_determinism_enabled()
+    if wanted:
+        config.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            config.disable_op_determinism()

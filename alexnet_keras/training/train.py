@@ -17,7 +17,7 @@ from alexnet_keras.data.sources.open_dataset import absolute_source
 from alexnet_keras.distribution import rendezvous, two_tower
 from alexnet_keras.distribution.cluster import check_cluster, find_cluster
 from alexnet_keras.distribution.devices import claim
-from alexnet_keras.distribution.precision import choose_precision
+from alexnet_keras.distribution.precision import choose_precision, repeating_bits
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import from_keras
@@ -79,6 +79,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
         if replicas.is_chief:
             stack.enter_context(run_folder.claim(run, resume=options.resume, overwrite=options.overwrite))
         signals = stack.enter_context(Signals())
+        stack.enter_context(repeating_bits(config.deterministic))
         evaluation = _finished(run, options.resume, replicas)
         if evaluation is not None:
             print(f"{run} is finished; there is nothing to resume.", file=sys.stderr)
@@ -95,8 +96,6 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
 
 def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replicas, signals: Signals) -> Evaluation:
     """Open the data, measure it, build the network, train it and report its errors."""
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
     known = run_folder.read_config(run)[1] if options.resume else None
 
     inputs = open_inputs(config, run, known, may_prepare=replicas.cluster is None)

@@ -1,10 +1,11 @@
 """The choice of devices and of a precision, on machines that are not this one."""
 
 import pytest
+from tensorflow.python.framework import config
 
 from alexnet_keras.distribution import devices
 from alexnet_keras.distribution.devices import Request
-from alexnet_keras.distribution.precision import Jit, Precision, choose_jit, choose_precision
+from alexnet_keras.distribution.precision import Jit, Precision, choose_jit, choose_precision, repeating_bits
 from alexnet_keras.system import hardware
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.hardware import cpu_flags, describe
@@ -202,3 +203,13 @@ def test_logical_cpus_are_named_in_the_hardware():
 def test_xla_is_for_one_gpu(gpus, num_devices, deterministic, expected, monkeypatch):
     monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
     assert choose_jit(num_devices, deterministic) == Jit(*expected)
+
+
+def test_deterministic_operators_end_with_the_run():
+    with repeating_bits(False):
+        assert not config.is_op_determinism_enabled()
+    with repeating_bits(True):
+        with repeating_bits(True):
+            assert config.is_op_determinism_enabled()
+        assert config.is_op_determinism_enabled()
+    assert not config.is_op_determinism_enabled()

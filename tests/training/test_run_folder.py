@@ -92,7 +92,7 @@ def test_find_model_knows_runs_and_files(tmp_path):
         find_model(tmp_path / "absent")
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(
-        InputError, match="photo.jpg is no model; use a run, a SavedModel, or a file that ends in .keras"
+        InputError, match="photo.jpg is no model; give a run, a SavedModel, or a file that ends in .keras"
     ):
         find_model(tmp_path / "photo.jpg")
 
