@@ -188,7 +188,9 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().resolve())
 
 
-def evaluate(model: Any, data: str | Path | DataSource | None = None, crops: int = 1) -> "Evaluation":
+def evaluate(
+    model: Any, data: str | Path | DataSource | None = None, crops: int = 1, *, allow_all_operations: bool = False
+) -> "Evaluation":
     """Measure the top-1 and top-5 error of a model on the validation images of a data set.
 
     ```python
@@ -199,6 +201,7 @@ def evaluate(model: Any, data: str | Path | DataSource | None = None, crops: int
         model: folder of a run, a model file of any format, or a Keras model of this package.
         data: the data set, as in `train`; `None` for the data set of the model's run.
         crops: 1 for the central crop; 10 for the average over the ten crops of section 4.1 of the paper.
+        allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
         The errors as fractions, and the number of images.
@@ -206,13 +209,14 @@ def evaluate(model: Any, data: str | Path | DataSource | None = None, crops: int
     Raises:
         OptionError: there is no such model or data set, or `crops` is neither 1 nor 10.
         InputError: the model or the data cannot be used, or their classes differ.
+        RunError: the model returns numbers that are no probabilities.
     """
     from alexnet_keras.inference.evaluate import evaluate_on
 
-    return evaluate_on(_predictor(model), _source(data, model), crops)
+    return evaluate_on(_predictor(model, allow_all_operations), _source(data, model), crops)
 
 
-def predict(model: Any, images: Any, top: int = 5) -> list[dict[str, Any]]:
+def predict(model: Any, images: Any, top: int = 5, *, allow_all_operations: bool = False) -> list[dict[str, Any]]:
     """Classify images.
 
     ```python
@@ -224,6 +228,7 @@ def predict(model: Any, images: Any, top: int = 5) -> list[dict[str, Any]]:
         model: folder of a run, a model file of any format, or a Keras model of this package.
         images: path of an image file, `(height, width, 3)` uint8 RGB, 0 to 255, or a sequence of these.
         top: number of classes for each image.
+        allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
         For each image a dictionary: `file` is its path (`None` for an array), and `predictions` lists `class`, `label`
@@ -232,11 +237,12 @@ def predict(model: Any, images: Any, top: int = 5) -> list[dict[str, Any]]:
     Raises:
         OptionError: there is no such model.
         InputError: the model or an image cannot be used.
+        RunError: the model returns numbers that are no probabilities.
     """
     from alexnet_keras.data import image_ops
     from alexnet_keras.inference.classify import classify, most_probable
 
-    predictor = _predictor(model)
+    predictor = _predictor(model, allow_all_operations)
     if isinstance(images, str | Path) or getattr(images, "ndim", None) == 3:
         images = [images]
     results = []
@@ -277,7 +283,7 @@ def export(
         data: the data set on whose validation images both are compared; `None` for the run's data set.
         calibration: the data set whose training images calibrate int8; `None` for the run's data set, or otherwise
             `data`.
-        batch_size: number of images that a TFLite file takes in one call; `None` for 1.
+        batch_size: number of images that a TFLite file takes in one call, 1 to 64; `None` for 1.
         force: keep an export whose errors or probabilities differ too much from those of the Keras model.
 
     Returns:
@@ -396,11 +402,11 @@ def _source(data: str | Path | DataSource | None, model: Any = None) -> DataSour
     return data_of(find_model(Path(model)))
 
 
-def _predictor(model: Any) -> "Predictor":
+def _predictor(model: Any, allow_all_operations: bool) -> "Predictor":
     from alexnet_keras.inference import predictor
 
     if isinstance(model, predictor.Predictor):
         return model
     if isinstance(model, str | Path):
-        return predictor.load_predictor(find_model(Path(model)))
+        return predictor.load_predictor(find_model(Path(model)), allow_all_operations)
     return predictor.from_keras(model)

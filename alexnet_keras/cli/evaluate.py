@@ -14,6 +14,7 @@ from alexnet_keras.cli.options import (
     json_option,
     load_tensorflow,
     model_argument,
+    operations_option,
     percent,
     print_pairs,
 )
@@ -34,8 +35,9 @@ from alexnet_keras.cli.options import (
     show_default=True,
     help="1 is the central crop. 10 is the paper's average over the corners, the centre and their flips.",
 )
+@operations_option
 @json_option
-def evaluate(model: Path | None, crops: str, as_json: bool, **where: Any) -> None:
+def evaluate(model: Path | None, crops: str, allow_all_operations: bool, as_json: bool, **where: Any) -> None:
     """Measure the top-1 and top-5 error of MODEL on validation images.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
@@ -46,7 +48,7 @@ def evaluate(model: Path | None, crops: str, as_json: bool, **where: Any) -> Non
     load_tensorflow()
     from alexnet_keras.inference.predictor import load_predictor
 
-    predictor = load_predictor(path)
+    predictor = load_predictor(path, allow_all_operations)
     result = api.evaluate(predictor, source, int(crops))
     if as_json:
         click.echo(json.dumps(result.to_dict()))

@@ -13,6 +13,7 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
+from alexnet_keras.system.terminal_text import printable
 
 change_option = click.option(
     "--change",
@@ -21,6 +22,11 @@ change_option = click.option(
     metavar="NAME=VALUE",
     help="Change one field of the variant, such as activation=tanh or lrn_layers=1,2 (or none). "
     "'alexnet-keras info --variant paper' lists the fields. Can be repeated.",
+)
+operations_option = click.option(
+    "--allow-all-operations",
+    is_flag=True,
+    help="Load a SavedModel even if its operations may read and write your files or run code.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 model_argument = click.argument("model", required=False, type=PathName(), shell_complete=complete_model)
@@ -114,14 +120,14 @@ def percent(fraction: float) -> str:
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
-    """Print names and values in two aligned columns."""
-    for line in pair_lines(pairs):
+    """Print names and values in two aligned columns, without control characters."""
+    for line in pair_lines([(printable(name), printable(value)) for name, value in pairs]):
         click.echo(line)
 
 
 def print_table(rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows in aligned columns: the first column to the left, the others, which are numbers, to the right."""
-    columns = [[str(cell) for cell in column] for column in zip(*rows, strict=True)]
+    """Print rows in aligned columns, the first to the left and the others to the right, without control characters."""
+    columns = [[printable(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
     for name, *cells in zip(*columns, strict=True):
         numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,14 @@ from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
 from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 
+MOST_IMAGES = 64  # in one call of a TFLite file; more need gigabytes of memory on the device
 REPORT = "export.json"  # beside the exports: file name -> its parity check
 
 
@@ -34,7 +36,7 @@ class Target:
     Attributes:
         format: `saved_model`, `tflite`, `onnx` or `keras`.
         quantize: one of the quantizations of the format in `FORMATS`.
-        batch_size: images in one call of a TFLite file, 1 if `None`; other formats take any number.
+        batch_size: images in one call of a TFLite file, 1 to 64, 1 if `None`; other formats take any number.
 
     Raises:
         OptionError: there is no such format, it has no such quantization or batch size, or it needs a package that is
@@ -59,6 +61,8 @@ class Target:
                 f"`batch_size` {self.batch_size} has no effect: the format {self.format} takes batches of any size; "
                 "leave it out."
             )
+        if self.batch_size is not None and not 1 <= self.batch_size <= MOST_IMAGES:
+            raise OptionError(f"`batch_size` must be 1 to {MOST_IMAGES}, got {self.batch_size}.")
         for package in form.packages:
             if importlib.util.find_spec(package) is None:
                 raise OptionError(
@@ -89,6 +93,7 @@ class Format:
         write: writes a model to a path for a target, with calibration images if the target needs them.
         fixed_batch_size: whether a file takes one batch size only.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
+        temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
     """
 
     suffix: str
@@ -96,6 +101,7 @@ class Format:
     write: Callable[[keras.Model, Path, Target, Split | None], None]
     fixed_batch_size: bool = False
     packages: tuple[str, ...] = ()
+    temporary: int = 0
 
 
 def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None) -> None:
@@ -110,8 +116,8 @@ def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | 
 
 FORMATS = {
     "saved_model": Format("", ("none",), lambda model, path, *_: saved_model.write(model, path)),
-    "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True),
-    "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime")),
+    "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True, temporary=1),
+    "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
     "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),
 }
 
@@ -165,21 +171,27 @@ def export(
         OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
         InputError: `model` is not a `.keras` file, cannot be read or has other classes than `dataset`; `output` exists
             or cannot be written; the export.json beside it is damaged; there are too few calibration images; an image
-            cannot be read; or the disk is full.
-        RunError: the export fails the parity check; its file is removed.
+            cannot be read; or the disk is too
+            full.
+        RunError: the export fails the parity check, or a model returns numbers that are no probabilities; the file is
+            removed.
     """
     check_export(model, target, output, None if calibration is None else calibration.name)
     source = load_model(model)
-    original = from_keras(source)
+    original = from_keras(source, str(model))
     check_classes(original, dataset)
     calibration = (calibration or dataset) if target.calibrated else None
     images = None if calibration is None else calibration_images(calibration)
     form = FORMATS[target.format]
+    weights = 4 * source.count_params()
+    disk.check_free(output, weights, f"The export {output}")
+    disk.check_free(Path(tempfile.gettempdir()), form.temporary * weights, f"The conversion to {target.format}")
     try:
         with atomic_files.appear_whole(output) as partial:
             with stage(f"Writing {output.name}"):
                 form.write(source, partial, target, images)
-            parity = check_parity(original, load_predictor(partial), dataset.validation)
+            exported = dataclasses.replace(load_predictor(partial), name=str(output))
+            parity = check_parity(original, exported, dataset.validation)
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:
                 raise RunError(

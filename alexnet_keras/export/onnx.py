@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ def write(model: keras.Model, path: Path, quantize: str = "none", images: Split 
     from onnxruntime import quantization  # only 8-bit files need it
 
     assert images is not None
+    batches = calibration.batches(images, input_size(model))
+
+    class Reader(quantization.CalibrationDataReader):
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(({"images": batch} for batch in batches), None)
+
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
         onnx.save(network, str(whole))
@@ -60,23 +66,13 @@ def write(model: keras.Model, path: Path, quantize: str = "none", images: Split 
         quantization.quantize_static(
             prepared,
             path,
-            _reader(calibration.batches(images, input_size(model))),
+            Reader(),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,  # with int8 weights three times as fast as int8 activations
             weight_type=quantization.QuantType.QInt8,
         )
     onnx.checker.check_model(str(path))
-
-
-def _reader(batches: Iterator[np.ndarray]) -> Any:
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Reader(CalibrationDataReader):
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(({"images": batch} for batch in batches), None)
-
-    return Reader()
 
 
 class Graph:
@@ -89,7 +85,7 @@ class Graph:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.nodes: list[Any] = []
-        self.weights: list[Any] = []
+        self.constants: list[Any] = []
 
     def build(self) -> Any:
         """Return the `ModelProto`.
@@ -105,132 +101,117 @@ class Graph:
                     f"The layer {layer.name!r}, a {type(layer).__name__}, has no ONNX form; export to tflite instead."
                 )
             inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-            output = form(self, layer, [names[id(tensor)] for tensor in inputs])
+            output = form(self, layer, *[names[id(tensor)] for tensor in inputs])
             names[id(layer.output)] = output
-        self.nodes.append(helper.make_node("Identity", [output], ["probabilities"], "probabilities"))
+        self.add("Identity", [output], "probabilities")
         (_, *image_shape), (_, classes) = self.model.input_shape, self.model.output_shape
         graph = helper.make_graph(
             self.nodes,
             self.model.name,
             [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", *image_shape])],
             [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
-            self.weights,
+            self.constants,
         )
         opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="alexnet-keras")
 
-    def add(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        """Add an operator and return the name of its output, which is the operator's name."""
-        self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
-        return name
+    def add(self, operator: str, inputs: Sequence[Any], name: str, **attributes: Any) -> str:
+        """Add an operator.
 
-    def constant(self, values: Any, name: str, dtype: type = np.float32) -> str:
-        """Add a constant and return its name."""
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
-        return name
+        Args:
+            operator: an operator of ONNX.
+            inputs: names of tensors, or values that become constants: integers as int64, others as float32.
+            name: the name of the operator and of its output.
+            **attributes: attributes of the operator.
 
-    def activate(self, layer: keras.layers.Layer, x: str) -> str:
-        """Add the activation of a layer after the tensor `x`, and return the name of the result."""
-        operator = ACTIVATIONS[keras.activations.serialize(layer.activation)]
-        return self.add(operator, [x], f"{layer.name}/{operator.lower()}") if operator else x
+        Returns:
+            `name`.
+        """
+        names = []
+        for index, value in enumerate(inputs):
+            if not isinstance(value, str):
+                array = np.asarray(value)
+                dtype = np.int64 if array.dtype.kind == "i" else np.float32
+                value = f"{name}/{index}"
+                self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array, dtype), value))
+            names.append(value)
+        self.nodes.append(helper.make_node(operator, names, [name], name, **attributes))
+        return name
 
 
 ACTIVATIONS = {"linear": None, "relu": "Relu", "tanh": "Tanh"}
 
 
-def _mean(graph: Graph, layer: MeanSubtraction, inputs: list[str]) -> str:
-    mean = graph.constant(np.reshape(layer.mean, (1, 3, 1, 1)), f"{layer.name}/mean")
-    difference = graph.add("Sub", [*inputs, mean], f"{layer.name}/subtract")
-    return graph.add("Div", [difference, graph.constant(layer.stddev, f"{layer.name}/stddev")], layer.name)
+def _activation(graph: Graph, layer: keras.layers.Layer, x: str) -> str:
+    operator = ACTIVATIONS[keras.activations.serialize(layer.activation)]
+    return graph.add(operator, [x], f"{layer.name}/{operator.lower()}") if operator else x
 
 
-def _convolution(graph: Graph, layer: keras.layers.Conv2D, inputs: list[str]) -> str:
-    kernel = graph.constant(layer.kernel.numpy().transpose(3, 2, 0, 1), f"{layer.name}/kernel")
-    weights = [kernel, graph.constant(layer.bias.numpy(), f"{layer.name}/bias")] if layer.use_bias else [kernel]
+def _mean(graph: Graph, layer: MeanSubtraction, x: str) -> str:
+    difference = graph.add("Sub", [x, np.reshape(layer.mean, (1, 3, 1, 1)).astype(float)], f"{layer.name}/subtract")
+    return graph.add("Div", [difference, float(layer.stddev)], layer.name)
+
+
+def _convolution(graph: Graph, layer: keras.layers.Conv2D, x: str) -> str:
+    weights = [layer.kernel.numpy().transpose(3, 2, 0, 1), *([layer.bias.numpy()] if layer.use_bias else [])]
     pads = [size // 2 if layer.padding == "same" else 0 for size in layer.kernel_size]  # odd kernels at a stride of 1
-    options = {"kernel_shape": layer.kernel_size, "strides": layer.strides, "pads": pads * 2, "group": layer.groups}
-    return graph.activate(layer, graph.add("Conv", [*inputs, *weights], layer.name, **options))
+    y = graph.add("Conv", [x, *weights], layer.name, strides=layer.strides, pads=pads * 2, group=layer.groups)
+    return _activation(graph, layer, y)
 
 
-def _dense(graph: Graph, layer: keras.layers.Dense, inputs: list[str]) -> str:
-    kernel = graph.constant(layer.kernel.numpy().T, f"{layer.name}/kernel")
-    weights = [kernel, graph.constant(layer.bias.numpy(), f"{layer.name}/bias")]
-    return graph.activate(layer, graph.add("Gemm", [*inputs, *weights], layer.name, transB=1))
+def _dense(graph: Graph, layer: keras.layers.Dense, x: str) -> str:
+    y = graph.add("Gemm", [x, layer.kernel.numpy().T, layer.bias.numpy()], layer.name, transB=1)
+    return _activation(graph, layer, y)
 
 
-def _normalization(graph: Graph, layer: Any, inputs: list[str]) -> str:
+def _normalization(graph: Graph, layer: Any, x: str) -> str:
     """Normalize with elementary operators, because onnxruntime's own operator takes longer than all convolutions.
 
     The sum over the window is a 1x1 convolution of the squares with a band matrix or, for a spatial window, a depthwise
     convolution with ones; its bias is k.
     """
-    formula, channels = layer.formula, layer.input.shape[-1]
-    window = window_weights(formula, channels)
+    formula, name, channels = layer.formula, layer.name, layer.input.shape[-1]
+    window = window_weights(formula, channels).astype(float)
     if formula.spatial:
         window, options = window.transpose(2, 3, 0, 1), {"pads": [formula.size // 2] * 4, "group": channels}
     else:
         window, options = window[..., None, None], {}  # the matrix is symmetric
-    constants = [
-        graph.constant(window, f"{layer.name}/window"),
-        graph.constant(np.full(channels, formula.k), f"{layer.name}/k"),
-    ]
-    square = graph.add("Mul", [*inputs, *inputs], f"{layer.name}/square")
-    energy = graph.add("Conv", [square, *constants], f"{layer.name}/energy", **options)
-    if formula.beta != 0.75:
-        beta = graph.constant(formula.beta, f"{layer.name}/beta")
-        return graph.add("Div", [*inputs, graph.add("Pow", [energy, beta], f"{layer.name}/power")], layer.name)
-    root = graph.add("Sqrt", [energy], f"{layer.name}/root")  # two square roots are faster than a power
-    power = graph.add("Mul", [root, graph.add("Sqrt", [root], f"{layer.name}/fourth_root")], f"{layer.name}/power")
-    return graph.add("Div", [*inputs, power], layer.name)
+    square = graph.add("Mul", [x, x], f"{name}/square")
+    energy = graph.add("Conv", [square, window, np.full(channels, float(formula.k))], f"{name}/energy", **options)
+    if formula.beta == 0.75:  # two square roots are faster than a power
+        root = graph.add("Sqrt", [energy], f"{name}/root")
+        power = graph.add("Mul", [root, graph.add("Sqrt", [root], f"{name}/fourth_root")], f"{name}/power")
+    else:
+        power = graph.add("Pow", [energy, float(formula.beta)], f"{name}/power")
+    return graph.add("Div", [x, power], name)
 
 
-def _batch_normalization(graph: Graph, layer: keras.layers.BatchNormalization, inputs: list[str]) -> str:
+def _batch_normalization(graph: Graph, layer: keras.layers.BatchNormalization, x: str) -> str:
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
     scale = layer.gamma.numpy() if layer.scale else np.ones_like(mean)
     shift = layer.beta.numpy() if layer.center else np.zeros_like(mean)
-    values = {"scale": scale, "shift": shift, "mean": mean, "variance": variance}
-    weights = [graph.constant(value, f"{layer.name}/{name}") for name, value in values.items()]
-    return graph.add("BatchNormalization", [*inputs, *weights], layer.name, epsilon=layer.epsilon)
+    return graph.add("BatchNormalization", [x, scale, shift, mean, variance], layer.name, epsilon=layer.epsilon)
 
 
-def _activation(graph: Graph, layer: keras.layers.Activation, inputs: list[str]) -> str:
-    return graph.activate(layer, *inputs)
-
-
-def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, inputs: list[str]) -> str:
+def _zero_padding(graph: Graph, layer: keras.layers.ZeroPadding2D, x: str) -> str:
     (top, bottom), (left, right) = layer.padding
-    pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], f"{layer.name}/pads", np.int64)
-    return graph.add("Pad", [*inputs, pads], layer.name)
+    return graph.add("Pad", [x, [0, 0, top, left, 0, 0, bottom, right]], layer.name)
 
 
-def _tower_channels(graph: Graph, layer: TowerChannels, inputs: list[str]) -> str:
+def _tower_channels(graph: Graph, layer: TowerChannels, x: str) -> str:
     half = layer.output.shape[-1]
-    indices = {"start": [layer.tower * half], "stop": [(layer.tower + 1) * half], "axis": [1]}
-    bounds = [graph.constant(value, f"{layer.name}/{name}", np.int64) for name, value in indices.items()]
-    return graph.add("Slice", [*inputs, *bounds], layer.name)
+    return graph.add("Slice", [x, [layer.tower * half], [(layer.tower + 1) * half], [1]], layer.name)
 
 
-def _max_pool(graph: Graph, layer: keras.layers.MaxPooling2D, inputs: list[str]) -> str:
-    return graph.add("MaxPool", inputs, layer.name, kernel_shape=layer.pool_size, strides=layer.strides)
+def _max_pool(graph: Graph, layer: keras.layers.MaxPooling2D, x: str) -> str:
+    return graph.add("MaxPool", [x], layer.name, kernel_shape=layer.pool_size, strides=layer.strides)
 
 
-def _concatenate(graph: Graph, layer: keras.layers.Concatenate, inputs: list[str]) -> str:
-    return graph.add("Concat", inputs, layer.name, axis=1)
+def _flatten(graph: Graph, layer: keras.layers.Flatten, x: str) -> str:
+    return graph.add("Flatten", [graph.add("Transpose", [x], f"{layer.name}/last", perm=[0, 2, 3, 1])], layer.name)
 
 
-def _flatten(graph: Graph, layer: keras.layers.Flatten, inputs: list[str]) -> str:
-    return graph.add("Flatten", [graph.add("Transpose", inputs, f"{layer.name}/last", perm=[0, 2, 3, 1])], layer.name)
-
-
-def _dropout(graph: Graph, layer: keras.layers.Dropout, inputs: list[str]) -> str:
-    return inputs[0]
-
-
-def _predictions(graph: Graph, layer: Predictions, inputs: list[str]) -> str:
-    return graph.add("Softmax", inputs, layer.name, axis=1)
-
-
-FORMS: dict[type, Callable[[Graph, Any, list[str]], str]] = {
+FORMS: dict[type, Callable[..., str]] = {  # layer -> function of the graph, the layer and the names of its inputs
     MeanSubtraction: _mean,
     keras.layers.Conv2D: _convolution,
     LocalResponseNormalization: _normalization,
@@ -240,9 +221,9 @@ FORMS: dict[type, Callable[[Graph, Any, list[str]], str]] = {
     keras.layers.ZeroPadding2D: _zero_padding,
     TowerChannels: _tower_channels,
     keras.layers.MaxPooling2D: _max_pool,
-    keras.layers.Concatenate: _concatenate,
+    keras.layers.Concatenate: lambda graph, layer, *inputs: graph.add("Concat", inputs, layer.name, axis=1),
     keras.layers.Flatten: _flatten,
     keras.layers.Dense: _dense,
-    keras.layers.Dropout: _dropout,
-    Predictions: _predictions,
+    keras.layers.Dropout: lambda graph, layer, x: x,
+    Predictions: lambda graph, layer, x: graph.add("Softmax", [x], layer.name, axis=1),
 }

@@ -67,6 +67,7 @@ class Parity:
         max_abs_difference: the largest difference of a probability.
         top1_agreement: fraction of images with equal top-1, the same most probable class.
         keras, exported: measurements of the two models.
+        equal_class_names: whether the names of all classes are equal.
     """
 
     num_images: int
@@ -74,6 +75,7 @@ class Parity:
     top1_agreement: float
     keras: Measurement
     exported: Measurement
+    equal_class_names: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """The attributes by their names, ready for JSON."""
@@ -81,8 +83,8 @@ class Parity:
 
     def shortcomings(self, bounds: Bounds) -> list[str]:
         """Describe each measurement that is out of bounds; the list is empty if the export passes the check."""
-        found = []
-        if not self.max_abs_difference <= bounds.largest_difference:  # NaN is out of bounds, too
+        found = [] if self.equal_class_names else ["other class names than the Keras model"]
+        if not self.max_abs_difference <= bounds.largest_difference:
             found.append(f"largest difference {self.max_abs_difference:.2g}, above {bounds.largest_difference:.2g}")
         if self.top1_agreement < bounds.equal_top1:
             found.append(f"equal top-1 {self.top1_agreement:.2%}, below {bounds.equal_top1:.1%}")
@@ -114,6 +116,7 @@ def check_parity(keras: Predictor, exported: Predictor, split: Split) -> Parity:
         float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         keras=_measure(keras, expected, sampled.labels, images),
         exported=_measure(exported, found, sampled.labels, images),
+        equal_class_names=keras.class_names == exported.class_names,
     )
 
 

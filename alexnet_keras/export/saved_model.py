@@ -9,7 +9,8 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode
-from alexnet_keras.inference.predictor import LABELS, class_names, input_size, serving_function
+from alexnet_keras.inference import label_files
+from alexnet_keras.inference.predictor import class_names, input_size, serving_function
 from alexnet_keras.system.protobuf import BYTES, STRING, message_classes
 
 TOP = 5  # classes that serve_jpeg returns, or all of them if there are fewer
@@ -47,6 +48,7 @@ def write(model: keras.Model, path: Path) -> None:
         InputError: the model is no classifier, or images cannot be cropped to its input.
     """
     size, names = input_size(model), class_names(model)
+    classes = tf.constant([name.encode("utf-8", "surrogatepass") for name in names])
     probabilities = serving_function(model)
 
     @tf.function
@@ -60,7 +62,7 @@ def write(model: keras.Model, path: Path) -> None:
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         images = tf.map_fn(crop, encoded, fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8))
         best = tf.math.top_k(serve(images)["probabilities"], min(TOP, len(names)))
-        return {"classes": tf.gather(tf.constant(names), best.indices), "probabilities": best.values}
+        return {"classes": tf.gather(classes, best.indices), "probabilities": best.values}
 
     batch = {dtype: tf.TensorSpec((None, size, size, 3), dtype, name="images") for dtype in (tf.float32, tf.uint8)}
     module = tf.Module()
@@ -72,9 +74,10 @@ def write(model: keras.Model, path: Path) -> None:
         "serve_jpeg": serve_jpeg,
     }
     with tempfile.TemporaryDirectory() as folder:
-        labels = Path(folder) / LABELS
-        labels.write_text("".join(f"{name}\n" for name in names))
-        module.labels = tf.saved_model.Asset(str(labels))
+        module.label_files = []
+        for file, content in label_files.encode(names).items():
+            (Path(folder) / file).write_bytes(content)
+            module.label_files.append(tf.saved_model.Asset(str(Path(folder) / file)))
         tf.saved_model.save(module, str(path), signatures=signatures)
     _write_warm_up(path / WARM_UP, size)
 

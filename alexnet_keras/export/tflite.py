@@ -13,11 +13,12 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.export.fold_mean import folded
 from alexnet_keras.export.integer_lrn import with_integer_operators
-from alexnet_keras.inference.predictor import LABELS, class_names, input_size, serving_function
+from alexnet_keras.inference import label_files
+from alexnet_keras.inference.predictor import class_names, input_size, serving_function
+from alexnet_keras.inference.tflite import METADATA
 from alexnet_keras.system import native_stderr
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")
-METADATA = "metadata.json"
 
 
 def write(
@@ -53,8 +54,9 @@ def write(
         "channels": "RGB",
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, where TFLite Metadata appends its files, too
-        archive.writestr(LABELS, "".join(f"{name}\n" for name in class_names(model)))
-        archive.writestr(METADATA, json.dumps(metadata, indent=2) + "\n")
+        files = {**label_files.encode(class_names(model)), METADATA: json.dumps(metadata, indent=2).encode() + b"\n"}
+        for name, content in files.items():
+            archive.writestr(name, content)
 
 
 def _convert(

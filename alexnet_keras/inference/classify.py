@@ -11,6 +11,9 @@ from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import read_bytes
+
+FILE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
 
 
 def read_image(path: Path, input_size: int) -> np.ndarray:
@@ -20,12 +23,9 @@ def read_image(path: Path, input_size: int) -> np.ndarray:
         `(input_size, input_size, 3)` uint8 RGB, 0..255.
 
     Raises:
-        InputError: the file cannot be read, is no image, or is truncated.
+        InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
-    try:
-        encoded = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check its name and permissions.") from error
+    encoded = read_bytes(path, FILE_BYTES)
     try:
         image = decode(tf.constant(encoded))
     except tf.errors.OpError as error:
@@ -58,6 +58,7 @@ def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
 
     Raises:
         InputError: the file cannot be read, is no image, or is truncated.
+        RunError: the model returns numbers that are no probabilities.
     """
     (probabilities,) = predictor.predict(read_image(path, predictor.input_size)[None])
     return {"file": str(path), "predictions": most_probable(probabilities, predictor.class_names, top)}

@@ -65,6 +65,7 @@ def evaluate(predictor: Predictor, split: Split, crops: int = 1) -> Evaluation:
     Raises:
         OptionError: `crops` is neither 1 nor 10.
         InputError: an image cannot be read.
+        RunError: the model returns numbers that are no probabilities.
     """
     if crops not in CROPS:
         raise OptionError(f"`crops` must be {' or '.join(map(str, CROPS))}, got {crops}.")
@@ -93,6 +94,7 @@ def evaluate_on(predictor: Predictor, source: str | DataSource, crops: int = 1) 
     Raises:
         OptionError: `crops` is neither 1 nor 10, or there is no such data set.
         InputError: the data set cannot be read, or it has other classes than the model.
+        RunError: the model returns numbers that are no probabilities.
     """
     dataset = open_dataset(source)
     check_classes(predictor, dataset)

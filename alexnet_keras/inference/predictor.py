@@ -1,24 +1,23 @@
 """Load a model file of any format as a function from images to probabilities."""
 
-import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-import psutil
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.model import archive
 from alexnet_keras.model.layers import Predictions
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system import native_stderr
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.system.input_files import check_regular
 
-LABELS = "labels.txt"  # one class name a line: in a SavedModel's assets, and zipped behind a TFLite file
+SUFFIXES = (".keras", archive.SUFFIX, ".tflite", ".onnx")
+TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
+STEP = 1 / 256  # between two probabilities of an 8-bit file
 
 
 @dataclass(frozen=True)
@@ -26,29 +25,44 @@ class Predictor:
     """A model of any format, ready to predict.
 
     Attributes:
-        predict: `(B, input_size, input_size, 3)` uint8 RGB, 0..255 -> `(B, classes)` float32 probabilities.
+        function: `(B, input_size, input_size, 3)` uint8 RGB, 0..255 -> `(B, classes)` float32 probabilities.
         input_size: side of the images in pixels.
         class_names: one name for each class, in order; the indices "0", "1", ... if the model has no names.
+        name: the model in messages.
+        rounded: whether probabilities are multiples of 1/256.
     """
 
-    predict: Callable[[np.ndarray], np.ndarray]
+    function: Callable[[np.ndarray], np.ndarray]
     input_size: int
     class_names: tuple[str, ...]
+    name: str = "in memory"
+    rounded: bool = False
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Call `function`, and check that its results are probabilities.
+
+        Raises:
+            RunError: they are not, because the model is damaged or its training diverged.
+        """
+        probabilities = self.function(images)
+        tolerance = TOLERANCE + (STEP / 2 * len(self.class_names) if self.rounded else 0)
+        outside = np.abs(probabilities - 0.5).max(initial=0) - 0.5
+        error = max(outside, np.abs(probabilities.sum(axis=1) - 1).max(initial=0))
+        if not error <= tolerance:  # NaN is no probability, too
+            worst = "not finite" if not np.isfinite(probabilities).all() else "outside 0..1, or do not sum to 1"
+            raise RunError(
+                f"The model {self.name} is damaged: its probabilities are {worst}; train, export or copy it again."
+            )
+        return probabilities
 
 
 def input_size(model: keras.Model) -> int:
     """The side in pixels of the images that a model takes.
 
     Raises:
-        InputError: images cannot be cropped to this size: it is no square of at most 256 pixels.
+        InputError: the model does not take one batch of RGB images, or images cannot be cropped to their size.
     """
-    _, height, width, _ = model.input_shape
-    if height != width or height > STORED_SIZE:
-        raise InputError(
-            f"The model {model.name!r} takes images of {height} x {width} pixels, but images are cropped to squares of "
-            f"at most {STORED_SIZE}; use a model with such an input."
-        )
-    return height
+    return image_side(repr(model.name), [Port(tensor.shape) for tensor in model.inputs])
 
 
 def class_names(model: keras.Model) -> tuple[str, ...]:
@@ -71,6 +85,7 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
             "build it with `include_top=True`."
         )
     input_size(model)
+    check_classes(repr(model.name), [Port(tensor.shape) for tensor in model.outputs], class_names(model))
     if last.activation not in (keras.activations.linear, keras.activations.softmax):
         raise InputError(
             f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities; "
@@ -85,98 +100,31 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return serve
 
 
-def from_keras(model: keras.Model) -> Predictor:
+def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
     """A predictor that reads the weights of a Keras model anew in each call.
+
+    Args:
+        model: a classifier of this package.
+        name: the model in messages; its own name if `None`.
 
     Raises:
         InputError: as `serving_function`.
     """
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    call = tf.function(serving_function(model), input_signature=[signature])
-    return Predictor(lambda batch: call(tf.cast(batch, tf.float32)).numpy(), input_size(model), class_names(model))
+    serve = serving_function(model)
+    call = tf.function(serve, input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)])
+
+    def function(images: np.ndarray) -> np.ndarray:
+        return call(tf.cast(images, tf.float32)).numpy()
+
+    return Predictor(function, input_size(model), class_names(model), name or repr(model.name))
 
 
-def _from_saved_model(path: Path) -> Predictor:
-    try:
-        loaded = tf.saved_model.load(str(path))
-        signature = loaded.signatures["serving_default"]
-        (shape,) = [spec.shape for spec in signature.structured_input_signature[1].values()]
-        names = tuple((path / "assets" / LABELS).read_text().splitlines())
-    except Exception as error:  # TensorFlow raises OSError, KeyError, ValueError and errors of its own
-        raise _foreign(path, "a SavedModel") from error
-    return Predictor(
-        lambda batch: signature(images=tf.cast(batch, tf.float32))["probabilities"].numpy(), shape[1], names
-    )
-
-
-def _from_tflite(path: Path) -> Predictor:
-    """Run a TFLite file with LiteRT, which takes as many images in one call as the file was written for."""
-    from ai_edge_litert.interpreter import Interpreter  # loads a native library that other formats do without
-
-    try:
-        with zipfile.ZipFile(path) as file:
-            names = tuple(file.read(LABELS).decode().splitlines())
-        with native_stderr.silenced():
-            interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
-            interpreter.allocate_tensors()
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise _foreign(path, "a TFLite file") from error
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    size = int(source["shape"][0])
-
-    def call(images: np.ndarray) -> np.ndarray:
-        batch = np.zeros(source["shape"], source["dtype"])  # a uint8 input has the scale 1, so it takes images as is
-        batch[: len(images)] = images
-        interpreter.set_tensor(source["index"], batch)
-        interpreter.invoke()
-        outputs = interpreter.get_tensor(target["index"])[: len(images)]
-        scale, zero_point = target["quantization"]
-        return (outputs.astype(np.float32) - zero_point) * scale if scale else outputs
-
-    def predict(batch: np.ndarray) -> np.ndarray:
-        return np.concatenate([call(batch[start : start + size]) for start in range(0, len(batch), size)])
-
-    return Predictor(predict, int(source["shape"][1]), names)
-
-
-def _from_onnx(path: Path) -> Predictor:
-    try:
-        import onnxruntime  # an optional dependency
-    except ImportError as error:
-        raise OptionError(
-            f"{path} needs the package onnxruntime; install it with `pip install 'alexnet-keras[onnx]'`."
-        ) from error
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = psutil.cpu_count()
-    options.log_severity_level = 3  # errors only; they are raised as exceptions, too
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        names = tuple(json.loads(session.get_modelmeta().custom_metadata_map["class_names"]))
-    except Exception as error:  # onnxruntime raises errors of its own
-        raise _foreign(path, "an ONNX file") from error
-    (source,) = session.get_inputs()
-
-    def predict(batch: np.ndarray) -> np.ndarray:
-        return session.run(None, {source.name: batch.astype(np.float32)})[0]
-
-    return Predictor(predict, source.shape[1], names)
-
-
-def _foreign(path: Path, kind: str) -> InputError:
-    return InputError(f"{path} is not {kind} that `alexnet-keras export` wrote, or it is damaged; export it again.")
-
-
-LOADERS: dict[str, Callable[[Path], Predictor]] = {
-    ".keras": lambda path: from_keras(load_model(path)),
-    archive.SUFFIX: lambda path: from_keras(archive.read(path)),
-    ".tflite": _from_tflite,
-    ".onnx": _from_onnx,
-}
-
-
-def load_predictor(path: Path) -> Predictor:
+def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
     """Load a model file: `.keras`, `.tflite`, `.onnx`, `.alexnet`, or the folder of a SavedModel.
+
+    Args:
+        path: the file or folder.
+        allow_all_operations: whether to load a SavedModel whose operations may read and write files or run code.
 
     Raises:
         OptionError: there is no such file, or it is an ONNX file and onnxruntime is not installed.
@@ -184,11 +132,27 @@ def load_predictor(path: Path) -> Predictor:
     """
     if not path.exists():
         raise OptionError(f"There is no model {path}; check its name.")
-    if (path / "saved_model.pb").is_file():
-        return _from_saved_model(path)
-    if path.suffix not in LOADERS:
-        raise InputError(f"{path} is no model; use a run, the folder of a SavedModel, or {', '.join(LOADERS)}.")
-    return LOADERS[path.suffix](path)
+    if (path / "saved_model.pb").exists():
+        from alexnet_keras.inference import saved_model
+
+        return saved_model.load(path, allow_all_operations)
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path} is no model; use a run, the folder of a SavedModel, or {', '.join(SUFFIXES)}.")
+    check_regular(path)
+    if path.suffix == ".tflite":
+        from alexnet_keras.inference import tflite  # loads a native library that other formats do without
+
+        return tflite.load(path)
+    if path.suffix == ".onnx":
+        from alexnet_keras.inference import onnx  # imports an optional package
+
+        return onnx.load(path)
+    return from_keras(load_model(path) if path.suffix == ".keras" else archive.read(path), str(path))
+
+
+def unreadable(path: Path, kind: str) -> InputError:
+    """The error of a file that is damaged or that another program wrote."""
+    return InputError(f"{path} is not {kind} that `alexnet-keras export` wrote, or it is damaged; export it again.")
 
 
 def bytes_of(path: Path) -> int:

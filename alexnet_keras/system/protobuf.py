@@ -1,9 +1,10 @@
-"""Classes of protocol buffer messages that no installed package has."""
+"""Protocol buffers: classes of messages that no installed package has, and a walk through any message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 INT64, STRING, BYTES = _FIELD.TYPE_INT64, _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES
@@ -32,3 +33,16 @@ def message_classes(schema: Mapping[str, Mapping[str, tuple[int, Any]]]) -> dict
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"schema.{name}")) for name in schema}
+
+
+def messages(message: Message) -> Iterator[Message]:
+    """Yield a message and all messages inside it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:  # otherwise the field holds numbers or text
+            children = (
+                [value] if isinstance(value, Message) else value.values() if isinstance(value, Mapping) else value
+            )
+            for child in children:
+                if isinstance(child, Message):  # the values of a map may be numbers or text, too
+                    yield from messages(child)

@@ -60,7 +60,7 @@ def test_export_json_has_an_entry_for_each_export_that_exists(exported, dataset,
     }
     assert set(result) == {
         "path", "format", "quantize", "batch_size", "bytes", "num_images", "max_abs_difference", "top1_agreement",
-        "keras", "exported", "shortcomings", "calibration", "provenance",
+        "keras", "exported", "equal_class_names", "shortcomings", "calibration", "provenance",
     }  # fmt: skip
     assert result["batch_size"] == 2
     for side in ("keras", "exported"):
@@ -127,6 +127,7 @@ def test_an_output_that_cannot_be_is_refused(kind, name, message, model, dataset
         ({"format": "keras", "quantize": "int8"}, "The format keras has no `quantize` 'int8'; choose from none"),
         ({"format": "coreml"}, "There is no `format` 'coreml'; choose from saved_model, tflite, onnx, keras"),
         ({"format": "saved_model", "quantize": "float16"}, "The format saved_model has no `quantize` 'float16'"),
+        ({"format": "tflite", "batch_size": 10**18}, "`batch_size` must be 1 to 64, got 1000000000000000000"),
         ({"format": "saved_model", "batch_size": 2}, "`batch_size` 2 has no effect: the format saved_model takes"),
     ],
 )
@@ -171,6 +172,20 @@ def test_a_full_disk_is_one_line(model, dataset, tmp_path, monkeypatch):
         monkeypatch.setattr(export.saved_model, "write", write)
         with pytest.raises(InputError, match="The output .*out cannot be written .*No space left.*; choose another"):
             export.export(model, Target(format="saved_model"), tmp_path / "out", dataset)
+
+
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        (lambda path: 0, "The export .*out.tflite needs 0.00 GB, but the disk of .* has 0.00 GB free; remove files"),
+        (lambda path: 10**6 * (path.suffix == ".tflite"), "The conversion to tflite needs 0.00 GB, but the disk of "),
+    ],
+)
+def test_the_disk_is_checked_before_the_conversion(free, message, model, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("alexnet_keras.system.disk.free_bytes", free)
+    with pytest.raises(InputError, match=message):
+        export.export(model, Target(format="tflite"), tmp_path / "out.tflite", dataset)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
 def test_exports_start_from_a_keras_model(dataset, tmp_path):

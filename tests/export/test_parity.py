@@ -21,6 +21,9 @@ def test_the_parity_check_measures_differences(dataset):
     assert result.max_abs_difference == pytest.approx(0.2)
     assert result.top1_agreement == 0
     assert result.keras.top1_error == result.exported.top1_error == pytest.approx(2 / 3)
+    assert result.equal_class_names
+    renamed = dataclasses.replace(constant(0.5, 0.3, 0.2), class_names=("blue", "green", "\n"))
+    assert not check_parity(constant(0.5, 0.3, 0.2), renamed, dataset.validation).equal_class_names
 
 
 SAME = Measurement(top1_error=0.2, top5_error=0.05, milliseconds=10, images_per_second=100)
@@ -31,6 +34,7 @@ GOOD = Parity(500, 0.0, 1.0, SAME, SAME)
     ("quantize", "changes", "words"),
     [
         ("none", {"max_abs_difference": 1e-4}, None),
+        ("none", {"equal_class_names": False}, "other class names than the Keras model"),
         ("none", {"max_abs_difference": 1.1e-4}, "largest difference 0.00011, above 0.0001"),
         ("none", {"max_abs_difference": float("nan")}, "largest difference nan, above"),
         ("none", {"top1_agreement": 0.998}, "equal top-1 99.80%, below 99.9%"),

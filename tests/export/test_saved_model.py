@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,9 +16,10 @@ from PIL import Image
 from support import CLASS_NAMES, ROOT
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from alexnet_keras.export import saved_model
+from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.inference.classify import classify
 from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
 
@@ -104,8 +106,25 @@ def test_it_serves_where_this_package_cannot_be_imported(served, tmp_path):
     assert result.stdout == "(3, 3)\n(1, 3)\n", result.stderr
 
 
-def test_class_names_are_an_asset(served):
+def test_class_names_are_assets(served):
     assert tuple((served / "assets" / "labels.txt").read_text().splitlines()) == CLASS_NAMES
+    assert json.loads((served / "assets" / "class_names.json").read_text()) == list(CLASS_NAMES)
+
+
+def test_hard_class_names_survive_every_format(tiny, tmp_path):
+    names = ("red\ngreen", "\u2028", "", " a ", "\x1b[2J", "b\r", "\\n", "\x85", "日本")
+    model = AlexNet(tiny, classes=len(names), input_shape=(67, 67, 3), class_names=names)
+    for write, name in (
+        (saved_model.write, "saved_model"),
+        (tflite.write, "m.tflite"),
+        (onnx.write, "m.onnx"),
+        (keras.Model.save, "m.keras"),
+        (archive.write, "m.alexnet"),
+    ):
+        write(model, tmp_path / name)
+        assert load_predictor(tmp_path / name).class_names == names, name
+    serve = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serve_jpeg"]
+    assert {name.decode() for name in serve(encoded=tf.constant([image()]))["classes"].numpy()[0]} <= set(names)
 
 
 def decode_rest(body, signature):

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
 from alexnet_keras.data import pipeline
-from alexnet_keras.export import onnx, tflite
+from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.inference.predictor import from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
@@ -112,6 +112,7 @@ def test_the_batch_size_is_fixed_and_the_last_batch_filled(trained, dataset, tmp
 def test_a_file_describes_its_input_and_runs_without_tensorflow(files, tmp_path):
     with zipfile.ZipFile(files["int8-only"]) as archive:
         assert archive.read("labels.txt") == b"blue\ngreen\nred\n"
+        assert json.loads(archive.read("class_names.json")) == ["blue", "green", "red"]
         assert json.loads(archive.read("metadata.json")) == {
             "quantize": "int8-only",
             "input_shape": [1, 67, 67, 3],
@@ -152,7 +153,8 @@ def test_variants_in_floats_and_in_integers(variant, dataset, tmp_path):
     assert np.ptp(expected, axis=0).max() > 0.3
     tflite.write(model, tmp_path / "model.tflite")
     onnx.write(model, tmp_path / "model.onnx")
-    for name in ("model.tflite", "model.onnx"):
+    saved_model.write(model, tmp_path / "saved_model")
+    for name in ("model.tflite", "model.onnx", "saved_model"):
         np.testing.assert_allclose(load_predictor(tmp_path / name).predict(images), expected, atol=1e-5)
     path = tmp_path / "integers.tflite"
     tflite.write(model, path, "int8-only", images=dataset.train)

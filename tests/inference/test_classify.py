@@ -1,10 +1,12 @@
 """Classification of image files."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from alexnet_keras.inference.classify import classify, read_image
+from alexnet_keras.inference.classify import FILE_BYTES, classify, read_image
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
 
@@ -39,5 +41,15 @@ def test_a_file_that_is_no_image_is_named(content, message, tmp_path):
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(InputError, match="absent.jpg cannot be read .No such file or directory.; check its name"):
+    with pytest.raises(InputError, match="absent.jpg cannot be read .No such file or directory.; check the path"):
         read_image(tmp_path / "absent.jpg", 227)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(InputError, match="pipe.jpg is a named pipe, not a regular file; copy its content into a file"):
+        read_image(tmp_path / "pipe.jpg", 227)
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match="zero.jpg is a device, not a regular file"):
+        read_image(tmp_path / "zero.jpg", 227)
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(FILE_BYTES + 1)
+    with pytest.raises(InputError, match="large.jpg has 268,435,457 bytes, but at most 268,435,456 are expected"):
+        read_image(tmp_path / "large.jpg", 227)

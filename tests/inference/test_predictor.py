@@ -1,11 +1,15 @@
 """Predictors of Keras models, and the errors of files that hold no model."""
 
+import os
+
+import keras
 import numpy as np
 import pytest
+from support import cli, only_error
 
-from alexnet_keras.inference.predictor import from_keras, load_predictor
+from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 
 
 def test_a_model_without_class_names_has_indices(tiny):
@@ -59,3 +63,67 @@ def test_files_that_are_no_model_are_named(tmp_path):
     (tmp_path / "folder" / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(InputError, match="folder is not a SavedModel that .* wrote, or it is damaged"):
         load_predictor(tmp_path / "folder")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "rounded", "message"),
+    [
+        ([0.5, float("nan"), 0.5], False, "not finite"),
+        ([float("inf"), 0, 0], False, "not finite"),
+        ([1.5, -0.5, 0], False, "outside 0..1, or do not sum to 1"),
+        ([0.5, 0.3, 0.1], False, "outside 0..1, or do not sum to 1"),
+        ([0.5, 0.3, 0.1], True, "outside 0..1, or do not sum to 1"),
+        ([0.5, 0.3, 0.205], False, None),
+        ([0.5, 0.3, 0.187], True, None),  # three times half a step of 1/256 is missing
+    ],
+)
+def test_a_prediction_that_is_no_probability_is_an_error(probabilities, rounded, message):
+    row = np.array([[0.2, 0.3, 0.5], probabilities], np.float32)
+    predictor = Predictor(lambda images: row, 67, ("a", "b", "c"), "m.onnx", rounded)
+    if message is None:
+        np.testing.assert_array_equal(predictor.predict(None), row)
+    else:
+        with pytest.raises(RunError, match=f"The model m.onnx is damaged: its probabilities are {message}; train, exp"):
+            predictor.predict(None)
+
+
+def test_every_command_refuses_a_model_that_predicts_nan(trained, folder, tmp_path):
+    model = keras.models.load_model(trained)
+    kernel, bias = model.get_layer("fc8").get_weights()
+    model.get_layer("fc8").set_weights([kernel * np.nan, bias])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    photo = folder / "val" / "red" / "1.png"
+    export = ("export", path, "--data", folder, "--format", "keras", "--output", tmp_path / "new.keras")
+    for command in (("predict", path, photo, photo), ("evaluate", path, "--data", folder), export):
+        result = cli(*command)
+        assert f"The model {path} is damaged: its probabilities are not finite; train, export" in only_error(result)
+        assert result.code == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_a_keras_model_of_another_form_is_refused(tiny):
+    model = AlexNet(tiny, classes=2, input_shape=(67, 67, 3))
+    two = keras.Input((67, 67, 3))
+    joined = keras.Model([model.inputs[0], two], model.outputs[0])
+    with pytest.raises(InputError, match=r"takes float32 \(any, 67, 67, 3\) and float32 \(any, 67, 67, 3\), but a"):
+        from_keras(joined)
+    model.layers[-1].class_names = ("a", "b", "c")
+    with pytest.raises(InputError, match=r"The model 'alexnet_tiny' has 3 class names, but returns float32 \(any, 2\)"):
+        from_keras(model)
+
+
+@pytest.mark.parametrize(
+    "name", ["m.keras", "m.tflite", "m.onnx", "m.alexnet", "m/saved_model.pb", "m/assets/labels.txt"]
+)
+def test_only_regular_files_are_opened(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name == "labels.txt":
+        (tmp_path / "m" / "saved_model.pb").touch()
+    os.mkfifo(path)
+    model = path if path.parent == tmp_path else tmp_path / "m"
+    photo = tmp_path / "photo.png"
+    photo.touch()
+    error = only_error(cli("predict", model, photo))
+    assert f"{path} is a named pipe, not a regular file" in error or f"{path} is not a .keras file" in error

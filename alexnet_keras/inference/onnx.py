@@ -1,0 +1,71 @@
+"""Load ONNX files with onnxruntime. This module needs the extra `onnx`."""
+
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from alexnet_keras.inference import label_files
+from alexnet_keras.inference.predictor import Predictor, unreadable
+from alexnet_keras.inference.signature import Port, check_classes, check_elements, image_side
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.protobuf import messages
+
+
+def load(path: Path) -> Predictor:
+    """Load a file that `export` wrote.
+
+    Raises:
+        OptionError: a package of the extra `onnx` is not installed.
+        InputError: the file is damaged, refers to other files, declares arrays that are too large, or holds no
+            classifier of images.
+    """
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise OptionError(
+            f"{path} needs the package {error.name}; install it with `pip install 'alexnet-keras[onnx]'`."
+        ) from error
+    try:
+        model = onnx.ModelProto.FromString(path.read_bytes())
+    except Exception as error:  # each implementation of protobuf raises its own
+        raise unreadable(path, "an ONNX file") from error
+    shapes = []
+    for message in messages(model):
+        if isinstance(message, onnx.TensorProto):
+            if message.external_data or message.data_location == onnx.TensorProto.EXTERNAL:
+                raise InputError(
+                    f"{path} reads its array {message.name!r} from another file; write a file that holds all arrays."
+                )
+            shapes.append(message.dims)
+        elif isinstance(message, onnx.TensorShapeProto):
+            shapes.append([side.dim_value for side in message.dim])
+    check_elements(str(path), shapes)
+    del model, message  # a quarter of a gigabyte
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = psutil.cpu_count()
+    options.log_severity_level = 3  # errors only; they are raised as exceptions, too
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+        properties = session.get_modelmeta().custom_metadata_map
+        names = label_files.decode({label_files.NAMES: properties["class_names"].encode()}, str(path))
+    except InputError:
+        raise
+    except Exception as error:  # onnxruntime raises errors of its own
+        raise unreadable(path, "an ONNX file") from error
+
+    inputs, outputs = (
+        [Port(node.shape, "float32" if node.type == "tensor(float)" else node.type) for node in nodes]
+        for nodes in (session.get_inputs(), session.get_outputs())
+    )
+    side = image_side(str(path), inputs)
+    check_classes(str(path), outputs, names)
+    source = session.get_inputs()[0].name
+
+    def predict(batch: np.ndarray) -> np.ndarray:
+        return session.run(None, {source: batch.astype(np.float32)})[0]
+
+    return Predictor(predict, side, names, str(path), rounded=properties.get("quantize") == "int8")
