@@ -36,9 +36,9 @@ def load(path: Path) -> Predictor:
             file.seek(max(0, path.stat().st_size - label_files.LIMIT))
             with zipfile.ZipFile(io.BytesIO(file.read())) as archive:  # it is at the end; LiteRT maps the rest
                 known = {label_files.NAMES, label_files.LABELS, METADATA} & set(archive.namelist())
-                files = {
-                    name: archive.read(name) for name in known if archive.getinfo(name).file_size <= label_files.LIMIT
-                }
+                if any(archive.getinfo(name).file_size > label_files.LIMIT for name in known):
+                    raise unreadable(path, "a TFLite file")
+                files = {name: archive.read(name) for name in known}
         names = label_files.decode(files, str(path))
         rounded = json.loads(files[METADATA])["quantize"].startswith("int8")
         trial = [sys.executable, "-P", tflite_trial.__file__, str(path), str(MOST_ELEMENTS)]

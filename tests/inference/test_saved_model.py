@@ -64,16 +64,17 @@ def test_a_model_that_reads_and_writes_files_is_loaded_only_if_the_user_allows_i
     assert stolen.read_text() == "password"
 
 
+def in_a_branch():
+    tf.cond(tf.timestamp() > 0, lambda: tf.io.matching_files("*"), lambda: tf.constant([""]))
+
+
 @pytest.mark.parametrize(
     ("operation", "found"),
     [
         (lambda: tf.raw_ops.SaveV2(prefix="x", tensor_names=["a"], shape_and_slices=[""], tensors=[1.0]), "Save"),
         (lambda: tf.print("text", output_stream="file:///tmp/x"), "Print, StringFormat"),
         (lambda: tf.numpy_function(lambda: 1, [], tf.int64), "PyFunc"),
-        (
-            lambda: tf.cond(tf.timestamp() > 0, lambda: tf.io.matching_files("*"), lambda: [""]),
-            "MatchingFiles, Timestamp",
-        ),
+        (in_a_branch, "MatchingFiles, Timestamp"),
         (lambda: tf.data.Dataset.from_tensors(1).reduce(0, lambda a, b: a), "ReduceDataset, TensorDataset"),
     ],
     ids=["checkpoint", "print", "Python", "in a branch", "data set"],
@@ -113,12 +114,12 @@ def test_a_function_cannot_hide_behind_an_allowed_name():
 
 def test_no_operation_that_touches_files_is_allowed():
     words = (
-        "File|Read(?!Variable)|Write|Save|Restore|Py|Print|Dataset|Iterator|Table|Record|Debug|ImmutableConst|Summary|"
+        "File|(?<!On)Read(?!Variable)|Write|Save|Restore|Py|Print|Dataset|Iterator|Table|Record|Debug|ImmutableConst|Summary|"
         "Checkpoint|Remote|Rpc|Socket|Xla|Custom|Session|Queue|Send|Recv|Graph|Fact|Script|Shard"
     )
     forbidden = {re.sub(r"V\d+$", "", name) for name in dir(tf.raw_ops) if re.search(words, name)}
-    assert len(forbidden) > 300
-    assert not forbidden & OPERATIONS
+    assert len(forbidden) > 200
+    assert forbidden & OPERATIONS == set()
     assert SAVER - forbidden == set()
 
 
@@ -143,7 +144,7 @@ def test_no_operation_that_touches_files_is_allowed():
             halves,
             (tf.TensorSpec((None, 67, 67, 1), tf.float32),),
             ("a", "b"),
-            "but a classifier of images takes one input",
+            r"takes float32 \(any, 67, 67, 1\), but a classifier",
         ),
         (halves, (tf.TensorSpec(None, tf.float32),), ("a", "b"), r"takes float32 \(\), but a classifier"),
         (halves, (tf.TensorSpec((None, 67, 67, 3), tf.string),), ("a", "b"), r"takes string \(any, 67, 67, 3\), but"),
