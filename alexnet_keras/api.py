@@ -116,20 +116,22 @@ def train(
     """
     if data is not None:
         changes["data"] = str(data)
-    config, folder = configure_run(
+    config, given = configure_run(
         recipe, run, variant=variant, network=network, resume=resume, overwrite=overwrite, **changes
     )
+    from alexnet_keras.training.run_folder import reserve
     from alexnet_keras.training.train import train as train_network
 
-    evaluation = train_network(
-        config,
-        folder,
-        resume=resume,
-        overwrite=overwrite,
-        checkpoint_minutes=checkpoint_minutes,
-        devices=devices,
-        layout=layout,
-    )
+    with reserve(given, config) as folder:
+        evaluation = train_network(
+            config,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            checkpoint_minutes=checkpoint_minutes,
+            devices=devices,
+            layout=layout,
+        )
     return TrainResult(folder, evaluation)
 
 
@@ -142,8 +144,8 @@ def configure_run(
     resume: bool = False,
     overwrite: bool = False,
     **changes: Any,
-) -> tuple[TrainConfig, Path]:
-    """Return the configuration and the folder that `train` uses for its arguments.
+) -> tuple[TrainConfig, Path | None]:
+    """Return the configuration and the folder that `train` uses for its arguments; `None` is a new folder.
 
     Raises:
         OptionError: an argument is unknown, out of range, or contradicts the resumed run.
@@ -169,7 +171,7 @@ def configure_run(
     if variant or network:
         config = with_network(config, variant, **network)
     config = dataclasses.replace(config, **changes)
-    return config, Path(run) if run is not None else run_folder.default_path(config)
+    return config, None if run is None else Path(run)
 
 
 def _check_agreement(run: Path, config: TrainConfig, *arguments: Mapping[str, Any]) -> None:

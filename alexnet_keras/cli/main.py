@@ -25,6 +25,7 @@ from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.system.signals import Signals
 from alexnet_keras.system.terminal_text import printable, shorten
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
@@ -45,7 +46,8 @@ class Program(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal in Latin-1 has no letters of other scripts
         try:
-            result = super().main(args, *others, **{**options, "standalone_mode": False})
+            with Signals():
+                result = super().main(args, *others, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)

@@ -159,7 +159,7 @@ def train(
         changes[name] = value
     if resume and dry_run:
         raise OptionError("`resume` and `dry_run` exclude each other; omit one of them.")
-    config, folder = configure_run(
+    config, given = configure_run(
         recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
     )
     load_tensorflow()
@@ -171,17 +171,19 @@ def train(
         show_plan(plan(config), as_json)
         return
     from alexnet_keras.distribution.cluster import find_cluster
+    from alexnet_keras.training.run_folder import reserve
     from alexnet_keras.training.train import train as train_network
 
-    evaluation = train_network(
-        config,
-        folder,
-        resume=resume,
-        overwrite=overwrite,
-        checkpoint_minutes=checkpoint_minutes,
-        devices=devices,
-        layout=layout,
-    )
+    with reserve(given, config) as folder:
+        evaluation = train_network(
+            config,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            checkpoint_minutes=checkpoint_minutes,
+            devices=devices,
+            layout=layout,
+        )
     cluster = find_cluster()
     if cluster is not None and cluster.index > 0:
         return  # the first worker prints the result

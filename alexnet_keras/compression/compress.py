@@ -12,16 +12,18 @@ import tensorflow as tf
 from alexnet_keras.compression.pruning import PAPER_KEPT, kernels, prune
 from alexnet_keras.compression.retraining import retrain
 from alexnet_keras.compression.weight_clustering import cluster
+from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
-from alexnet_keras.inference.evaluate import evaluate
+from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system import atomic_files
-from alexnet_keras.system.errors import InputError, Interrupted, check
+from alexnet_keras.system import atomic_files, file_list
+from alexnet_keras.system.disk import announce
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
@@ -29,6 +31,14 @@ from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
 
 REPORT = "compression.json"
+# Step -> the stages of the network whose errors it measures.
+STAGES = {
+    "measure": ("dense",),
+    "prune": (),
+    "retrain": ("pruned",),
+    "encode": ("clustered", "coded"),
+    "convert": ("tflite",),
+}
 PRUNED = "model-pruned.keras"  # exists from pruning to the end of the compression
 ARCHIVE = f"model{archive.SUFFIX}"
 TFLITE = "model-pruned.tflite"
@@ -81,7 +91,7 @@ class Record:
     settings: dict[str, Any]
     done: list[str] = field(default_factory=list)
     epoch: int = 0
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -94,7 +104,8 @@ class Record:
         begun = cls(settings=dataclasses.asdict(settings))
         if not (run / REPORT).exists():
             return begun
-        values = read_json(run / REPORT)
+        path = run / REPORT
+        values = read_json(path)
         if "stages" in values:
             raise InputError(
                 f"{run} is compressed already, into {ARCHIVE} and {TFLITE}; replace them with `overwrite=True`."
@@ -106,7 +117,26 @@ class Record:
             )
         if "done" not in values:  # version 0.1.0 kept no list of steps
             values["done"] = ["measure", "prune"] if (run / PRUNED).exists() else []
-        return cls(**values)
+        try:
+            record: Self = build(cls, values, REPORT)
+            record.check(settings.epochs)
+        except OptionError as error:
+            raise InputError(f"{path} is damaged: {error} Begin again with `overwrite=True`.") from error
+        return record
+
+    def check(self, epochs: int) -> None:
+        """Check that the record has the results of its steps.
+
+        Raises:
+            OptionError: it has not.
+        """
+        check(self.done == list(STAGES)[: len(self.done)], f"the steps {self.done} are not the first ones.")
+        check(0 <= self.epoch <= epochs, f"`epoch` {self.epoch} is not between 0 and {epochs}.")
+        stages = {stage for step in self.done for stage in STAGES[step]}
+        sizes = set(STAGES["encode"]) | {"dense", "pruned"} if "encode" in self.done else set()
+        check(stages <= set(self.errors) and sizes <= set(self.bytes) <= {*self.errors}, "results are missing.")
+        for values in self.errors.values():
+            Evaluation.from_dict(values)
 
 
 def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str, Any]:
@@ -135,6 +165,9 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
             f"{run} is no run with {run_folder.CONFIG} and {run_folder.MODEL}; compress the folder of a trained run."
         )
     with run_folder.claim(run, resume=True):
+        for name in (REPORT, PRUNED, ARCHIVE, TFLITE):
+            if (run / name).exists() and name not in run_folder.owned(run):
+                raise InputError(f"{run / name} was not written by this program; move it to another folder.")
         if overwrite:
             for name in (REPORT, PRUNED, ARCHIVE, TFLITE):
                 (run / name).unlink(missing_ok=True)
@@ -143,9 +176,7 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
             with Signals():
                 return _Compression(run, settings, record).finish()
         except Interrupted as error:
-            raise Interrupted(
-                f"Stopped by {error}. Finished steps are kept; the same command resumes.", error.signal
-            ) from error
+            raise Interrupted(f"{error} Finished steps are kept; the same command resumes.", error.signal) from error
 
 
 class _Compression:
@@ -163,14 +194,16 @@ class _Compression:
             self.model = archive.read(run / ARCHIVE)
         else:
             self.model = load_model(run / (PRUNED if "prune" in record.done else run_folder.MODEL))
+        # Four bytes for each weight: in the pruned model, and in each of the two results.
+        announce(run, 3 * 4 * self.model.count_params(), f"The compression of {run}")
         self.predictor = from_keras(self.model)  # reads the weights anew in each call
 
     def finish(self) -> dict[str, Any]:
         """Do the remaining steps, and replace the record by the report."""
-        for step in (self.measure, self.prune, self.retrain, self.encode, self.convert):
-            if step.__name__ not in self.record.done:
-                step()
-                self.record.done.append(step.__name__)
+        for step in STAGES:
+            if step not in self.record.done:
+                getattr(self, step)()
+                self.record.done.append(step)
                 self._save_record()
         record = self.record
         report = {
@@ -180,7 +213,7 @@ class _Compression:
             "layers": self._layers(),
             "provenance": provenance(describe(), precision="float32"),
         }
-        atomic_files.write_json(self.run / REPORT, report)
+        atomic_files.write_json(self.run / REPORT, report, owner=self.run)
         (self.run / PRUNED).unlink(missing_ok=True)
         return report
 
@@ -221,12 +254,13 @@ class _Compression:
             kernel.assign(cluster(np.asarray(kernel.numpy()), values))
         self._evaluate("clustered", self.predictor)
         self.record.errors["coded"] = self.record.errors["clustered"]  # encoding changes no bit of a weight
+        file_list.add(self.run, self.run / ARCHIVE, self.run / ARCHIVE)
         self.record.bytes = dataclasses.asdict(archive.write(self.model, self.run / ARCHIVE))
 
     def convert(self) -> None:
         """Write the sparse TFLite file, and measure its errors."""
         path = self.run / TFLITE
-        with atomic_files.appear_whole(path) as partial:
+        with atomic_files.appear_whole(path, owner=self.run) as partial:
             tflite.write(self.model, partial, optimizations=[tf.lite.Optimize.EXPERIMENTAL_SPARSITY])
         self._evaluate("tflite", load_predictor(path))
         self.record.bytes["tflite"] = path.stat().st_size
@@ -251,8 +285,8 @@ class _Compression:
         return layers
 
     def _save_record(self) -> None:
-        atomic_files.write_json(self.run / REPORT, dataclasses.asdict(self.record))
+        atomic_files.write_json(self.run / REPORT, dataclasses.asdict(self.record), owner=self.run)
 
     def _save_model(self) -> None:
-        with atomic_files.appear_whole(self.run / PRUNED) as partial:
+        with atomic_files.appear_whole(self.run / PRUNED, owner=self.run) as partial:
             self.model.save(partial)

@@ -9,7 +9,7 @@ from typing import Any
 
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import check
-from alexnet_keras.system.terminal_text import brief
+from alexnet_keras.system.terminal_text import brief, printable
 
 # Fields of earlier versions -> their present names
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
@@ -34,7 +34,9 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
 
 
 def build(kind: Any, values: Any, where: str) -> Any:
-    """Build a value of an annotated type from JSON: a scalar, a tuple, a dataclass or a union of named dataclasses.
+    """Build a value of an annotated type from JSON.
+
+    The types are scalars, tuples and lists, dictionaries, dataclasses, and unions of named dataclasses.
 
     Args:
         kind: the type.
@@ -55,10 +57,16 @@ def build(kind: Any, values: Any, where: str) -> Any:
         name = values.get("name")
         check(isinstance(name, str) and name in named, f"{where}.name is {brief(name)}, not one of {', '.join(named)}.")
         return build(named[name], {key: values[key] for key in values if key != "name"}, where)
-    if typing.get_origin(kind) is tuple:
+    if kind is Any:
+        return values
+    if typing.get_origin(kind) is dict:
+        check(isinstance(values, Mapping), f"{where} must be an object, got {brief(values)}.")
+        member = typing.get_args(kind)[1]
+        return {key: build(member, value, f"{where}.{printable(key)}") for key, value in values.items()}
+    if typing.get_origin(kind) in (tuple, list):
         check(isinstance(values, list | tuple), f"{where} must be a list, got {brief(values)}.")
         member = typing.get_args(kind)[0]
-        return tuple(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
+        return typing.get_origin(kind)(build(member, value, f"{where}[{index}]") for index, value in enumerate(values))
     if dataclasses.is_dataclass(kind):
         check(isinstance(values, Mapping), f"{where} must be an object, got {brief(values)}.")
         values = {RENAMED.get(key, key): value for key, value in values.items()}
@@ -77,5 +85,6 @@ def build(kind: Any, values: Any, where: str) -> Any:
 
 
 def _defaults(kind: Any) -> dict[str, Any]:
-    given = [field for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING]
-    return {field.name: field.default for field in given}
+    missing, fields = dataclasses.MISSING, dataclasses.fields(kind)
+    made = {field.name: field.default_factory() for field in fields if field.default_factory is not missing}
+    return {**made, **{field.name: field.default for field in fields if field.default is not missing}}

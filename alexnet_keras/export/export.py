@@ -187,7 +187,7 @@ def export(
     disk.check_free(output, weights, f"The export {output}")
     disk.check_free(Path(tempfile.gettempdir()), form.temporary * weights, f"The conversion to {target.format}")
     try:
-        with atomic_files.appear_whole(output) as partial:
+        with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):
                 form.write(source, partial, target, images)
             exported = dataclasses.replace(load_predictor(partial), name=str(output))
@@ -208,7 +208,8 @@ def export(
             "calibration": None if calibration is None else calibration.name,
             "provenance": provenance(describe()),
         }
-        atomic_files.write_json(output.parent / REPORT, {**_read_report(output.parent), output.name: entry})
+        entries = {**_read_report(output.parent), output.name: entry}
+        atomic_files.write_json(output.parent / REPORT, entries, owner=output.parent)
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise atomic_files.unwritable(output, error) from error
     return {"path": str(output), **entry}

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
@@ -44,10 +45,15 @@ class Evaluation:
         """Restore what `to_dict` returned, also from an evaluation.json, which has more keys.
 
         Version 0.1.0 called the crops `views`.
+
+        Raises:
+            OptionError: a value is missing or of another type.
         """
         if "views" in values:
             values = {"crops": values["views"], **values}
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+        names = {field.name for field in dataclasses.fields(cls)}
+        restored: Self = build(cls, {name: value for name, value in values.items() if name in names}, "evaluation")
+        return restored
 
 
 def evaluate(predictor: Predictor, split: Split, crops: int = 1) -> Evaluation:

@@ -1,5 +1,6 @@
 """Write the output of a layer for all images of a data set into one .npz file."""
 
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.predictor import input_size
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.disk import announce
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import Progress
 
@@ -49,6 +51,7 @@ def write(
     size = input_size(model)
     splits = [dataset.train if part == "train" else dataset.validation for part in parts]
     shape = (sum(map(len, splits)), *network.output_shape[1:])
+    announce(path, 4 * math.prod(shape) + 1000 * shape[0], f"{path}, {layer} of {shape[0]:,} images,")
     prefix = "" if root is None else f"{root}{os.sep}"
     with atomic_files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("features.npy", "w", force_zip64=True) as member:

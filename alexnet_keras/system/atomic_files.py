@@ -1,6 +1,7 @@
 """Write files atomically: they appear complete or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -9,39 +10,98 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system import file_list
+from alexnet_keras.system.errors import InputError, OptionError, UnwritableError
+from alexnet_keras.system.lock import acquire
+
+FULL = (errno.ENOSPC, errno.EFBIG, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))  # Windows has no quotas
 
 
 @contextlib.contextmanager
-def appear_whole(path: Path) -> Iterator[Path]:
+def appear_whole(path: Path, *, owner: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path for a file or folder, which is renamed to `path` at the end and removed after an error.
 
-    The temporary path has the same folder and suffix, because libraries choose formats by suffix.
+    The temporary path has the same name, because libraries choose formats by suffix. It is in a locked folder
+    `.partial-*` beside `path`. What a killed process has left there is removed by the next call.
+
+    Args:
+        path: the file or folder to write.
+        owner: a folder whose list of files names the new file or files before they appear; see `file_list`.
+
+    Raises:
+        UnwritableError: the disk is full, or the file is larger than is allowed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{uuid.uuid4().hex[:8]}-{path.name}")
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        with _temporary_folder(path.parent) as folder:
+            partial = folder / path.name
+            yield partial
+            if partial.is_file():
+                with partial.open("rb") as file:
+                    os.fsync(file.fileno())
+            if owner is not None:
+                file_list.add(owner, path, partial)
+            os.replace(partial, path)
+            with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
+                descriptor = os.open(path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)  # so that the new name survives a power failure
+                finally:
+                    os.close(descriptor)
+
+
+@contextlib.contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Name what cannot be written if the disk is full.
+
+    Raises:
+        UnwritableError: the disk is full, or the file is larger than is allowed.
+    """
     try:
-        yield partial
-        if partial.is_file():
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-        with contextlib.suppress(OSError):  # a folder cannot be opened on Windows
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # so that the new name survives a power failure
-            finally:
-                os.close(folder)
+        yield
+    except UnwritableError:
+        raise
+    except Exception as error:  # zipfile, h5py and TensorFlow each have their own kinds for a full disk
+        reason = next((text for text in map(os.strerror, FULL) if text in str(error)), None)
+        if reason is None:
+            raise
+        message = f"{path} cannot be written ({reason}); free disk space, or write to another disk."
+        raise UnwritableError(message, reason) from error
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    descriptor = None
+    while True:
+        folder = parent / f".partial-{uuid.uuid4().hex[:8]}"
+        folder.mkdir()
+        try:
+            descriptor = acquire(folder)
+            break
+        except (BlockingIOError, FileNotFoundError):
+            continue  # another process took it for a leftover before it was locked
+    try:
+        yield folder
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
-def link(source: Path, target: Path) -> None:
+def sweep(folder: Path) -> None:
+    """Remove the temporary folders of `appear_whole` whose processes were killed: no process holds their locks."""
+    for partial in folder.glob(f".partial-{'[0-9a-f]' * 8}"):
+        with contextlib.suppress(OSError):  # it is in use, or another process has removed it
+            descriptor = acquire(partial)
+            if descriptor is not None:
+                shutil.rmtree(partial, ignore_errors=True)
+                os.close(descriptor)
+
+
+def link(source: Path, target: Path, *, owner: Path | None = None) -> None:
     """Make `target` a hard link to `source`, or a copy where the file system has no hard links."""
-    with appear_whole(target) as partial:
+    with appear_whole(target, owner=owner) as partial:
         try:
             os.link(source, partial)
         except FileNotFoundError:
@@ -50,8 +110,8 @@ def link(source: Path, target: Path) -> None:
             shutil.copyfile(source, partial)
 
 
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with appear_whole(path) as partial:
+def write_json(path: Path, values: Mapping[str, Any], *, owner: Path | None = None) -> None:
+    with appear_whole(path, owner=owner) as partial:
         partial.write_text(json.dumps(values, indent=2) + "\n")
 
 

@@ -1,6 +1,7 @@
 """Check the free disk space before long work writes files."""
 
 import shutil
+import sys
 from pathlib import Path
 
 from alexnet_keras.system.errors import InputError
@@ -11,6 +12,16 @@ def free_bytes(path: Path) -> int:
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
+
+
+def announce(path: Path, needed: float, work: str) -> None:
+    """Print what some work writes at most and what is free on the disk of `path`, after `check_free`."""
+    check_free(path, needed, work)
+    print(f"{work} needs at most {_size(needed)}; {_size(free_bytes(path))} are free.", file=sys.stderr)
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
 def check_free(path: Path, needed: float, work: str) -> None:
@@ -27,6 +38,6 @@ def check_free(path: Path, needed: float, work: str) -> None:
     free = free_bytes(path)
     if needed > free:
         raise InputError(
-            f"{work} needs {needed / 1e9:,.2f} GB, but the disk of {path} has {free / 1e9:,.2f} GB free; "
+            f"{work} needs {_size(needed)}, but the disk of {path} has {_size(free)} free; "
             "remove files, or choose a folder on another disk."
         )

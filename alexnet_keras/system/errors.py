@@ -27,6 +27,18 @@ class AbsentError(InputError):
     """A data set that is not on this machine; the message says how to get it."""
 
 
+class UnwritableError(OSError, InputError):
+    """A file that cannot be written because the disk is full.
+
+    Attributes:
+        strerror: the reason, such as "No space left on device".
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.strerror = reason
+
+
 class RunError(RuntimeError):
     """A run that cannot continue, for example because its loss is NaN; the command line exits with code 1."""
 

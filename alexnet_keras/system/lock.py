@@ -15,6 +15,38 @@ except ImportError:  # Windows
 LOCK = ".lock"
 
 
+def acquire(path: Path, flags: int = os.O_RDONLY) -> int | None:
+    """Lock a file or folder until the returned descriptor is closed or the process ends.
+
+    Args:
+        path: the file or folder.
+        flags: how to open it.
+
+    Returns:
+        The descriptor, or `None` on Windows and on file systems without such locks.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+        OSError: it cannot be opened.
+    """
+    if fcntl is None:
+        return None
+    while True:
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                return descriptor
+        except FileNotFoundError:
+            pass  # the last holder has just removed it, so a lock on it would exclude nobody
+        except OSError as error:
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise
+            return None
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def lock_folder(folder: Path, busy: str) -> Iterator[None]:
     """Lock an existing folder for this process until the `with` block or the process ends.
@@ -31,27 +63,13 @@ def lock_folder(folder: Path, busy: str) -> Iterator[None]:
         OSError: the folder cannot be written to.
     """
     path = folder / LOCK
-    while True:
-        with path.open("a") as file:
-            try:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(busy) from error
-            except OSError:
-                pass  # a file system without locks
-            if not _is_open_file(path, file.fileno()):
-                continue  # the last holder has just removed this file, so a lock on it would exclude nobody
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):  # Windows cannot remove an open file
-                    path.unlink()
-            return
-
-
-def _is_open_file(path: Path, descriptor: int) -> bool:
     try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+        descriptor = acquire(path, os.O_CREAT | os.O_RDWR)
+    except BlockingIOError as error:
+        raise InputError(busy) from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)

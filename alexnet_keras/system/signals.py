@@ -18,6 +18,9 @@ class Signals:
 
     A second signal ends the process at once. This is safe, because files are written atomically.
 
+    A library may turn `Interrupted` into an error of its own (h5py does so in the middle of a file). Therefore the
+    context raises `Interrupted` at its end if a signal was received.
+
     Attributes:
         received: the number of the signal that was received, or `None`.
     """
@@ -32,7 +35,11 @@ class Signals:
             os._exit(128 + number)
         self.received = number
         if not self._deferred:
-            raise Interrupted(signal.Signals(number).name, number)
+            self._raise()
+
+    def _raise(self) -> None:
+        if self.received is not None:
+            raise Interrupted(f"Stopped by {signal.Signals(self.received).name}.", self.received)
 
     @contextlib.contextmanager
     def deferring(self) -> Iterator[None]:
@@ -42,8 +49,7 @@ class Signals:
             yield
         finally:
             self._deferred = False
-        if self.received is not None:  # after the last check
-            raise Interrupted(signal.Signals(self.received).name, self.received)
+        self._raise()  # after the last check
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
@@ -55,3 +61,5 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if not isinstance(error, Interrupted):
+            self._raise()

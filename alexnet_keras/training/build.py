@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.distribution.precision import choose_jit
 from alexnet_keras.distribution.replicas import Replicas
@@ -65,7 +66,12 @@ def build_network(
         )
         optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(run, _variables(model))
-    state = _restore(checkpoints, replicas, run) or State(steps=inputs.steps)
+    state = _restore(checkpoints, replicas) or State(steps=inputs.steps)
+    if state.steps != inputs.steps:
+        raise InputError(
+            f"The checkpoint of {run} has {state.steps:,} steps in an epoch, but its data has {inputs.steps:,}; "
+            "restore the data, or start another run."
+        )
     if inputs.weights is not None and (state.epoch, state.step) == (0, 0):
         assign(inputs.weights, config.architecture.name, model.layers, allow_missing=True)
     blank = _network(config, measured, dtype="float32")
@@ -101,17 +107,18 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     return {**layers, **{f"optimizer/{index}": variable for index, variable in enumerate(model.optimizer.variables)}}
 
 
-def _restore(checkpoints: Checkpoints, replicas: Replicas, run: Path) -> State | None:
+def _restore(checkpoints: Checkpoints, replicas: Replicas) -> State | None:
     """Assign the values of the newest checkpoint on all workers; return its state, or `None` if there is none."""
     found = checkpoints.read() if replicas.is_chief else None
     values = replicas.from_chief(None if found is None else dataclasses.asdict(found[0]))
     if values is None:
-        if replicas.is_chief and (run / run_folder.MODEL).exists():
+        if replicas.is_chief and (checkpoints.run / run_folder.MODEL).exists():
             raise InputError(
-                f"{run} has a model but no checkpoint, so it cannot be resumed; start again with `overwrite=True`."
+                f"{checkpoints.run} has a model but no checkpoint, so it cannot be resumed; start again with "
+                "`overwrite=True`."
             )
         return None
-    state = State(**values)
+    state: State = build(State, values, "state")
     arrays = found[1] if found else {}
     if replicas.cluster is None:
         checkpoints.assign(arrays)

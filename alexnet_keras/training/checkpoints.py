@@ -3,25 +3,44 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.system.errors import InputError, RunError, check
+from alexnet_keras.system.input_files import JSON_BYTES, parse_json
+from alexnet_keras.system.terminal_text import printable
 from alexnet_keras.training import run_folder
 
 KEPT = 2
 STATE = "state.json"
+HEADER_BYTES = 4096  # of an array, at most
 NAME = "step-{:09}.npz"
 BEST = "best-{:05}.keras"
+
+
+@dataclass(kw_only=True)
+class PlateauState:
+    """What the plateau schedule counts.
+
+    Attributes:
+        best: the lowest validation error, or `None`.
+        waited: the epochs since then.
+        reductions: how often the learning rate was lowered.
+    """
+
+    best: float | None = None
+    waited: int = 0
+    reductions: int = 0
 
 
 @dataclass(kw_only=True)
@@ -39,6 +58,9 @@ class State:
         best_epoch: the number of the best epoch, from 1.
         plateau: the state of the plateau schedule.
         over: whether the plateau schedule has ended the run.
+
+    Raises:
+        OptionError: the position does not exist.
     """
 
     epoch: int = 0
@@ -50,8 +72,12 @@ class State:
     history: list[dict[str, str]] = field(default_factory=list)
     best: list[float] | None = None
     best_epoch: int | None = None
-    plateau: dict[str, Any] = field(default_factory=dict)
+    plateau: PlateauState = field(default_factory=PlateauState)
     over: bool = False
+
+    def __post_init__(self) -> None:
+        possible = self.epoch >= 0 and 0 <= self.step <= self.steps and self.steps > 0
+        check(possible, f"step {self.step} of {self.steps} in epoch {self.epoch} does not exist.")
 
     def end_epoch(self) -> None:
         """Count the current epoch as finished."""
@@ -68,7 +94,7 @@ class State:
 
 def newest_first(run: Path) -> list[Path]:
     """The checkpoints of a run, from the newest to the oldest."""
-    return sorted((run / run_folder.CHECKPOINTS).glob("step-*.npz"), reverse=True)
+    return run_folder.numbered(run, run_folder.STEPS)[::-1]
 
 
 class DamageError(Exception):
@@ -87,7 +113,7 @@ def writing_epoch(epoch: int, run: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"The files of epoch {epoch} cannot be written to {run} ({reason_of(error)}), so the run stops before it "
-            "loses more than this epoch. Free some disk space and continue with `resume=True`."
+            "loses more than this epoch. Free some disk space."
         ) from error
 
 
@@ -105,13 +131,23 @@ class Checkpoints:
     the checkpoints first, and model.keras is then linked to it.
 
     Args:
-        run: the folder of the run.
+        folder: the folder of the run.
         variables: all variables of the training, by names that are the same in every process.
     """
 
-    def __init__(self, run: Path, variables: Mapping[str, keras.Variable]) -> None:
-        self.run, self.folder, self.variables = run, run / run_folder.CHECKPOINTS, variables
+    def __init__(self, folder: Path, variables: Mapping[str, keras.Variable]) -> None:
+        self.final, self.variables = folder, variables
         self.last: Path | None = None  # the newest good one
+
+    @property
+    def run(self) -> Path:
+        """The folder with the files of this run, which is a hidden one until the run replaces the one before."""
+        return run_folder.current(self.final)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.run / run_folder.CHECKPOINTS
 
     def write(self, state: State) -> Path:
         """Write a checkpoint, and remove the files that are no longer needed.
@@ -120,18 +156,22 @@ class Checkpoints:
             RunError: a variable is no longer finite; nothing was written.
             OSError: the disk is full; the earlier checkpoints are unchanged.
         """
-        path = self.folder / NAME.format(state.epoch * state.steps + state.step)
-        with atomic_files.appear_whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name, variable in self.variables.items():
+        name = NAME.format(state.epoch * state.steps + state.step)
+        with (
+            atomic_files.appear_whole(self.folder / name, owner=self.run) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            for member, variable in self.variables.items():
                 value = variable.numpy()
                 if not np.isfinite(value).all():
-                    raise RunError(f"{name} is no longer finite.")
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, value, allow_pickle=False)
+                    raise RunError(f"{member} is no longer finite.")
+                with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, value, allow_pickle=False)
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))
-        self.last = path
+        run_folder.replace_old(self.final)
+        self.last = self.folder / name
         self._remove_old(state)
-        return path
+        return self.last
 
     def read(self) -> tuple[State, dict[str, np.ndarray]] | None:
         """Read the newest checkpoint that is not damaged, and print a line for each damaged one that is newer.
@@ -167,21 +207,22 @@ class Checkpoints:
             self.variables[name].assign(value)
 
     def _read(self, path: Path) -> tuple[State, dict[str, np.ndarray]]:
+        """Read a checkpoint whose declared sizes are those of the variables, so that it cannot fill the memory.
+
+        Raises:
+            DamageError: the file is damaged.
+        """
         try:
             with zipfile.ZipFile(path) as archive:
-                if archive.testzip() is not None:
-                    raise DamageError("is damaged (wrong checksum)")
-                state = State(**json.loads(archive.read(STATE)))
-            with np.load(path, allow_pickle=False) as arrays:
-                values = {name: arrays[name] for name in arrays.files if name != STATE}
+                state = _state(archive)
+                if set(archive.namelist()) != {STATE, *(f"{name}.npy" for name in self.variables)}:
+                    raise DamageError("belongs to another network")
+                return state, {name: _array(archive, name, each) for name, each in self.variables.items()}
         except DamageError:
             raise
-        except Exception as error:  # zipfile, zlib, json and NumPy each raise their own kinds
-            raise DamageError(f"is damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
-        expected = {name: tuple(variable.shape) for name, variable in self.variables.items()}
-        if {name: value.shape for name, value in values.items()} != expected:
-            raise DamageError("belongs to another network")
-        return state, values
+        except Exception as error:  # zipfile, json and NumPy each raise their own kinds
+            reason = printable(" ".join(str(error).split())) or type(error).__name__
+            raise DamageError(f"is damaged ({reason})") from error
 
     def best(self, epoch: int) -> Path:
         """Return the path of the model of an epoch, from 1; it exists while a checkpoint has it as the best epoch."""
@@ -200,20 +241,47 @@ class Checkpoints:
         best = self.best(state.best_epoch)
         if not best.exists():
             raise InputError(f"{best}, the model of the best epoch, is missing; start again with `overwrite=True`.")
-        atomic_files.link(best, model)
+        atomic_files.link(best, model, owner=self.run)
 
     def _remove_old(self, state: State) -> None:
         """Keep the newest checkpoints and the models of their best epochs; remove the others."""
         found = newest_first(self.run)
         needed = {self.best(state.best_epoch)} if state.best_epoch is not None else set()
         for path in found[:KEPT]:
-            with (
-                contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile),
-                zipfile.ZipFile(path) as archive,
-            ):
-                best_epoch = json.loads(archive.read(STATE))["best_epoch"]
+            with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+                best_epoch = _state(archive).best_epoch
                 needed |= {self.best(best_epoch)} if best_epoch is not None else set()
-        models = set(self.folder.glob("best-*.keras"))
-        partial = set(self.folder.glob(".partial-*"))
-        for path in {*found[KEPT:], *(models - needed), *partial}:
+        models = set(run_folder.numbered(self.run, run_folder.BESTS))
+        for path in {*found[KEPT:], *(models - needed)}:
             path.unlink(missing_ok=True)
+
+
+def _state(archive: zipfile.ZipFile) -> State:
+    """Read the state in a checkpoint.
+
+    Raises:
+        ValueError: the state is damaged.
+    """
+    if archive.getinfo(STATE).file_size > JSON_BYTES:
+        raise ValueError(f"{STATE} is too large")
+    state: State = build(State, parse_json(archive.read(STATE), STATE), STATE)
+    run_folder.parse_history(state.history)
+    return state
+
+
+def _array(archive: zipfile.ZipFile, name: str, variable: keras.Variable) -> np.ndarray:
+    """Read the value of a variable from a checkpoint.
+
+    Raises:
+        DamageError: the value has another shape or type than the variable.
+    """
+    shape, dtype = tuple(variable.shape), np.dtype(variable.dtype)
+    size, member = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{name}.npy")
+    if not size < member.file_size <= size + HEADER_BYTES or member.compress_size != member.file_size:
+        raise DamageError("belongs to another network")
+    with archive.open(member) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise DamageError("is damaged (another version of arrays)")
+        if np.lib.format.read_array_header_1_0(file) != (shape, False, dtype):
+            raise DamageError("belongs to another network")
+        return np.frombuffer(file.read(), dtype).reshape(shape)  # at the end of the file its checksum is compared

@@ -14,7 +14,7 @@ from alexnet_keras.data import augmentation, pipeline, reading
 from alexnet_keras.distribution import rendezvous
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.training import feature_cache, run_folder
+from alexnet_keras.training import feature_cache
 from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter, publish
@@ -64,7 +64,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
             EpochLog(state, config, images),
             *plateau,
             writer,
-            TensorBoardLog(checkpoints.run / run_folder.TENSORBOARD, state, network.model),
+            TensorBoardLog(checkpoints, state, network.model),
             progress,
         ]
         publish(checkpoints, state)  # again, in case the process was killed before it could

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import shutil
 import sys
 from typing import Any
 
@@ -13,18 +12,20 @@ from alexnet_keras.config.recipes import RECIPES, recipe
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.system import disk
 from alexnet_keras.system.columns import pair_lines
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.checkpoints import KEPT
 from alexnet_keras.training.inputs import Inputs
+from alexnet_keras.training.run_folder import numbered
 
 ELSEWHERE = ("recipe", "architecture", "data", "data_dir", "manual_dir", "split")  # fields with a line of their own
 
 
 def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) -> None:
     """Print recipe, variant, data, run, hardware, precision and disk space on standard error, aligned."""
-    replicas, run, policy = network.replicas, network.checkpoints.run, network.measured.policy
+    replicas, run, policy = network.replicas, network.checkpoints.final, network.measured.policy
     if not replicas.is_chief:
         return
     recipe_changes, network_changes = changes(config)
@@ -40,8 +41,7 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         "run": str(run),
         "hardware": describe(replicas.devices) + replicas.describe(network.model),
         "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",
-        "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, "
-        f"{shutil.disk_usage(run).free / 1e9:,.2f} GB free",
+        "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, {disk.free_bytes(run) / 1e9:,.2f} GB free",
     }
     for line in pair_lines(rows.items()):
         print(line, file=sys.stderr)
@@ -69,14 +69,24 @@ def _text(value: Any) -> str:
 
 
 def bytes_needed(network: TrainingNetwork) -> int:
-    """The most disk space that a run takes, in bytes, without TensorBoard's files.
+    """The most disk space that a run takes in addition to its present checkpoints, without TensorBoard's files.
 
-    This is a checkpoint and a model for each checkpoint that is kept, and both once more while they are written;
+    A run takes a checkpoint and a model for each checkpoint that is kept, and both once more while they are written;
     model.keras is a second name of one of the models.
     """
     checkpoint = sum(_bytes(variable) for variable in network.checkpoints.variables.values())
     model = sum(_bytes(variable) for variable in network.blank.variables)
-    return (KEPT + 1) * (checkpoint + model)
+    present = sum(file.stat().st_size for file in numbered(network.checkpoints.run))
+    return max(0, (KEPT + 1) * (checkpoint + model) - present)
+
+
+def check_space(network: TrainingNetwork) -> None:
+    """Check that a run fits on its disk.
+
+    Raises:
+        InputError: it does not.
+    """
+    disk.check_free(network.checkpoints.final, bytes_needed(network), f"The run {network.checkpoints.final}")
 
 
 def _bytes(variable: keras.Variable) -> int:

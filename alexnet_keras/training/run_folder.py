@@ -2,20 +2,24 @@
 
 import contextlib
 import csv
+import itertools
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from alexnet_keras.config.serialization import build, from_dict, to_dict
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.system.input_files import read_json
+from alexnet_keras.system.input_files import JSON_BYTES, read_bytes, read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
+from alexnet_keras.system.terminal_text import printable
 
 ROOT = Path("saved_models")
 CONFIG = "config.json"  # the whole configuration, and what was measured before training
@@ -25,30 +29,73 @@ EVALUATION = "evaluation.json"  # the errors of the model, with their provenance
 EXAMPLE = "example.png"  # a validation image, to try `predict` with
 TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"  # while the run is unfinished
-OVERWRITTEN = (
+STEPS, BESTS = re.compile(r"step-\d{9,}\.npz"), re.compile(r"best-\d{5,}\.keras")  # in the folder of the checkpoints
+NUMBERED = re.compile(rf"(damaged-)?{STEPS.pattern}|{BESTS.pattern}")
+COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "loss",
+    "top1_error",
+    "validation_loss",
+    "validation_top1_error",
+    "images_per_second",
+    "seconds",
+)
+NEW = ".new-run"  # the files of a run that will replace the run in the folder, until it has a checkpoint
+READY = ".new-run-ready"  # the same files while they replace those of the run before
+# What a run of version 0.1.0, which has no list of its files, may hold: the names that the program chose.
+NAMES_BEFORE_LISTS = (
+    *(HISTORY, MODEL, EVALUATION, EXAMPLE, "compression.json", "model.alexnet", "model-pruned.keras"),
+    *(f"model{kind}.tflite" for kind in ("", "-pruned", "-float16", "-dynamic", "-int8", "-int8-only")),
+    *("model.onnx", "model-int8.onnx", "model-export.keras", "export.json"),
+    *(f"saved_model/{name}" for name in ("saved_model.pb", "fingerprint.pb", "variables/variables.index")),
+    *("saved_model/variables/variables.data-00000-of-00001", "saved_model/assets/labels.txt"),
     CONFIG,
-    HISTORY,
-    EXAMPLE,
-    TENSORBOARD,
-    CHECKPOINTS,
-    "model*",
-    "saved_model*",
-    "evaluation*",
-    "export.json",
-    "compression.json",
-    ".partial-*",
 )
 
 
-def default_path(config: TrainConfig) -> Path:
-    """A new name in saved_models/: time, recipe and data, so that names sort by age.
+@contextlib.contextmanager
+def reserve(run: str | Path | None, config: TrainConfig) -> Iterator[Path]:
+    """Yield the folder of a run: `run`, or a new folder in saved_models/ that no other process gets.
 
-    The time has milliseconds, so that runs that start in the same second get different folders.
+    Its name has time, recipe and data, so that names sort by age. It is removed at the end if it is empty.
+
+    Raises:
+        InputError: saved_models/ cannot be written to.
     """
+    if run is not None:
+        yield Path(run)
+        return
     now = time.time()
     start = f"{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}-{int(now % 1 * 1000):03}"
-    data = Path(config.data).name.replace("/", "-") or "data"
-    return ROOT / f"{start}-{config.recipe}-{data}"
+    path = ROOT / f"{start}-{config.recipe}-{Path(config.data).name.replace('/', '-') or 'data'}"
+    names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
+    with contextlib.ExitStack() as stack:
+        _make_folder(ROOT, stack)
+        folder = next(name for name in names if _make_folder(name, stack))
+        yield folder
+
+
+def _make_folder(path: Path, stack: contextlib.ExitStack) -> bool:
+    """Make a folder and its parents, which are removed when the stack ends if they are empty.
+
+    Returns:
+        Whether this call made the folder.
+
+    Raises:
+        InputError: the folder cannot be made.
+    """
+    made = False
+    for folder in [folder for folder in (*reversed(path.parents), path) if not folder.exists()]:
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process has just made it
+            continue
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        stack.callback(_remove_if_empty, folder)
+        made = folder == path
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +138,10 @@ class Measured:
 
 @contextlib.contextmanager
 def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[None]:
-    """Lock the folder of a run for this process until the `with` block or the process ends; change nothing in it.
+    """Lock the folder of a run for this process until the `with` block or the process ends.
+
+    After an error, a new run that has no checkpoint is removed. A run that is to be overwritten stays as it is until
+    `replace_old` is called; before that, `current` is the folder of the new run.
 
     Args:
         path: the folder, which is created if it does not exist. It must be empty unless it is a run and `resume` or
@@ -102,44 +152,128 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
     Raises:
         InputError: the folder cannot be used, or another process has locked it.
     """
-    if resume or (overwrite and (path / CONFIG).exists()):
+    replaces = overwrite and (path / CONFIG).exists()
+    _check_claim(path, resume, replaces)
+    with contextlib.ExitStack() as stack:
+        _make_folder(path, stack)
+        try:
+            busy = f"Another process trains in {path}; wait until it has finished, or choose another `run`."
+            stack.enter_context(lock_folder(path, busy))
+            replace_old(path, only_begun=True)
+            shutil.rmtree(path / NEW, ignore_errors=True)  # of a process that was killed
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        _check_claim(path, resume, replaces)  # again, because another process may have finished here meanwhile
+        try:
+            _begin(path, replaces)
+            yield
+        except BaseException:
+            if replaces:
+                shutil.rmtree(path / NEW, ignore_errors=True)
+            elif not resume:
+                _discard(path)
+            raise
+
+
+def _check_claim(path: Path, resume: bool, replaces: bool) -> None:
+    if resume or replaces:
         read_config(path)
-    elif path.exists() and not (path.is_dir() and set(os.listdir(path)) <= {LOCK}):
+    elif path.exists() and not (path.is_dir() and all(map(_is_leftover, os.listdir(path)))):
         remedy = "or remove it"
         if (path / CONFIG).exists():
             remedy = "resume it with `resume=True`, or replace it with `overwrite=True`"
         raise InputError(f"The run folder {path} exists; choose another `run`, {remedy}.")
-    with contextlib.ExitStack() as stack:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            busy = f"Another process trains in {path}; wait until it has finished, or choose another `run`."
-            stack.enter_context(lock_folder(path, busy))
-        except OSError as error:
-            raise InputError(
-                f"The run folder {path} cannot be written to ({error.strerror}); choose another `run`."
-            ) from error
-        yield
 
 
-def clear(path: Path) -> None:
-    """Remove the files of a run and of its exports; other files stay."""
-    for file in {file for pattern in OVERWRITTEN for file in path.glob(pattern)}:
-        if file.is_dir() and not file.is_symlink():
-            shutil.rmtree(file)
-        else:
-            file.unlink()
+def _begin(path: Path, replaces: bool) -> None:
+    """Make the folder of a run that will replace another one, and the list of the files of the run."""
+    try:
+        if replaces:
+            (path / NEW).mkdir()
+        folder = current(path)
+        file_list.create(folder, [name for name in owned(folder) if (folder / name).exists()])
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
-def sweep(path: Path) -> None:
-    """Remove the files that a killed training was writing."""
-    for name in (CONFIG, HISTORY, MODEL, EVALUATION, EXAMPLE):
-        for partial in path.glob(f".partial-????????-{name}"):
-            partial.unlink()
+def _is_leftover(name: str) -> bool:
+    """Whether a process that was killed may have left a file in the folder of a run that had not begun."""
+    return name in (LOCK, file_list.LIST) or name.startswith(".partial-")
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"The run folder {path} cannot be written to ({error.strerror}); choose another `run`.")
+
+
+def current(path: Path) -> Path:
+    """The folder with the files of the run that is being trained: `path`, or a hidden one that will replace it."""
+    return path / NEW if (path / NEW).is_dir() else path
+
+
+def replace_old(path: Path, only_begun: bool = False) -> None:
+    """Replace the run in a folder by the run in `current`, if that is another one.
+
+    One renaming makes the new run the one that counts. Then the files of the old run are removed, and those of the new
+    run are moved to their places, the configuration and the list of files last. The next `claim` completes this after a
+    process was killed.
+
+    Args:
+        path: the folder of the run.
+        only_begun: whether to do so only if a process was killed in this function.
+    """
+    new, ready = path / NEW, path / READY
+    if new.is_dir() and not only_begun:
+        os.replace(new, ready)
+    if (ready / file_list.LIST).is_file():
+        moving = [file.relative_to(ready).as_posix() for file in ready.rglob("*") if not file.is_dir()]
+        kept = {*moving, *file_list.read(ready)}
+        for name in owned(path):
+            if name not in kept:
+                file_list.remove(path, name)
+        for name in sorted(moving, key=lambda name: (name == file_list.LIST, name == CONFIG)):
+            (path / name).parent.mkdir(exist_ok=True, parents=True)
+            os.replace(ready / name, path / name)
+    shutil.rmtree(ready, ignore_errors=True)
+
+
+def owned(path: Path) -> list[str]:
+    """The files that the program has written into a run and that another run may replace.
+
+    They are in the run's list, or have the number of a checkpoint in their name.
+    """
+    listed = (path / file_list.LIST).exists()
+    names = file_list.read(path) if listed else list(NAMES_BEFORE_LISTS)
+    return [*(file.relative_to(path).as_posix() for file in numbered(path)), *names]
+
+
+def numbered(path: Path, names: re.Pattern[str] = NUMBERED) -> list[Path]:
+    """The files in the folder of the checkpoints of a run whose names match, sorted."""
+    return sorted(file for file in (path / CHECKPOINTS).glob("*") if names.fullmatch(file.name))
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove the checkpoints of a run; other files in their folder stay."""
+    for file in numbered(path):
+        file.unlink()
+    _remove_if_empty(path / CHECKPOINTS)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _discard(path: Path) -> None:
+    """Remove the files of a new run that has neither a checkpoint nor a model, but nothing else."""
+    if not numbered(path, STEPS) and not (path / MODEL).exists():
+        remove_checkpoints(path)
+        for name in [*owned(path), file_list.LIST]:
+            file_list.remove(path, name)
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
     """Write config.json."""
-    atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)})
+    atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)}, owner=run)
 
 
 def read_config(run: Path) -> tuple[TrainConfig, Measured]:
@@ -148,34 +282,49 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
     Raises:
         InputError: the folder is no run, or its configuration is damaged or of another version.
     """
-    if not (run / CONFIG).is_file():
+    path = (run / READY if (run / READY / CONFIG).is_file() else run) / CONFIG
+    if not path.is_file():
         raise InputError(f"{run} is no run: it has no {CONFIG}. To start a run there, train without `resume=True`.")
-    values = read_json(run / CONFIG)
+    values = read_json(path)
     try:
         measured = build(Measured, values.pop("measured", None), "measured")
         return from_dict(values), measured
     except OptionError as error:
-        raise InputError(f"{run / CONFIG} is damaged, or of another version: {error}") from error
+        raise InputError(f"{path} is damaged, or of another version: {error}") from error
 
 
-def discard_if_empty_handed(path: Path) -> None:
-    """Remove the folder of a run that has neither a model nor a checkpoint, and saved_models/ if it is empty then."""
-    if not (path / MODEL).exists() and not (path / CHECKPOINTS).exists():
-        shutil.rmtree(path, ignore_errors=True)
-        if path.parent == ROOT:
-            with contextlib.suppress(OSError):
-                ROOT.rmdir()
-
-
-def write_history(run: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+def write_history(run: Path, rows: Sequence[Mapping[str, str]]) -> None:
     """Write history.csv."""
-    with atomic_files.appear_whole(run / HISTORY) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
+    with atomic_files.appear_whole(run / HISTORY, owner=run) as partial, partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
 
 
 def read_history(run: Path) -> list[dict[str, float]]:
-    """The rows of history.csv, one for each epoch."""
-    with (run / HISTORY).open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    """The rows of history.csv, one for each epoch.
+
+    Raises:
+        InputError: the file cannot be read, or is damaged.
+    """
+    path = run / HISTORY
+    try:
+        return parse_history(csv.DictReader(read_bytes(path, JSON_BYTES).decode().splitlines()))
+    except (ValueError, csv.Error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is damaged ({printable(str(error))}); resume the run, or restore a copy.") from error
+
+
+def parse_history(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The numbers of a history.
+
+    Raises:
+        ValueError: a row has other columns, or a value that is no number.
+    """
+    numbers = []
+    for row in rows:
+        if set(row) != set(COLUMNS) or not all(isinstance(value, str) for value in row.values()):
+            raise ValueError("a row has other columns")
+        numbers.append({key: float(value) for key, value in row.items()})
+    return numbers

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from alexnet_keras.inference.evaluate import Evaluation, evaluate
 from alexnet_keras.inference.predictor import from_keras
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.errors import Interrupted, OptionError, RunError
+from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
@@ -34,7 +33,7 @@ from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.inputs import Inputs, check_unchanged, open_inputs
 from alexnet_keras.training.loop import fit
 from alexnet_keras.training.options import RunOptions
-from alexnet_keras.training.plan import print_plan
+from alexnet_keras.training.plan import check_space, print_plan
 from alexnet_keras.training.run_folder import Measured
 
 
@@ -57,8 +56,8 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
     Raises:
         OptionError: the devices or workers do not exist, the layout does not suit them, or `freeze` is set without
             `weights`.
-        InputError: the folder or the data cannot be used. After an error, a new folder that has no checkpoint is
-            removed.
+        InputError: the folder or the data cannot be used. After an error, the files of a new run that
+            has no checkpoint are removed, and a run that it would have replaced is as it was.
         RunError: the training cannot continue: its loss is not finite, the disk is full, or a worker is lost.
         Interrupted: a signal stopped the run after a checkpoint was written.
     """
@@ -88,8 +87,6 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
             with rendezvous.noticing_loss(cluster):
                 return _train(config, run, options, replicas, signals)
         except BaseException as error:
-            if not options.resume and replicas.is_chief:
-                run_folder.discard_if_empty_handed(run)
             _explain(error, run)
             raise
 
@@ -102,6 +99,8 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
     measured = _measure(config, run, inputs, known, replicas)
     network = build_network(config, run, inputs, measured, replicas)
     print_plan(config, inputs, network)
+    if replicas.is_chief:
+        check_space(network)
     fit(config, options, inputs, network, signals)
     return _report(config, run, inputs, measured, replicas)
 
@@ -119,10 +118,9 @@ def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | N
             weights=inputs.origin,
         )
         if replicas.is_chief:
-            run_folder.clear(run)
             weights = None if config.weights is None else str(Path(config.weights).resolve())
             absolute = dataclasses.replace(config, data=absolute_source(config.data), weights=weights)
-            run_folder.write_config(run, absolute, measured)
+            run_folder.write_config(run_folder.current(run), absolute, measured)
     # All workers use the chief's numbers, and must have the same data.
     measured = build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")
     check_unchanged(measured, inputs.dataset, run)
@@ -133,14 +131,15 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, 
     """Measure the best model, and remove the checkpoints: only now nothing is left to resume."""
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # waits until the chief has measured
+    run_folder.replace_old(run)  # unless a checkpoint has done it already
     example = inputs.validation.pixels(tf.constant(0, tf.int64))
-    with atomic_files.appear_whole(run / run_folder.EXAMPLE) as partial:
+    with atomic_files.appear_whole(run / run_folder.EXAMPLE, owner=run) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), inputs.validation)
     origins = provenance(describe(replicas.devices), precision=measured.policy)
     values = {**evaluation.to_dict(), "data": config.data, "provenance": origins}
-    atomic_files.write_json(run / run_folder.EVALUATION, values)
-    shutil.rmtree(run / run_folder.CHECKPOINTS, ignore_errors=True)
+    atomic_files.write_json(run / run_folder.EVALUATION, values, owner=run)
+    run_folder.remove_checkpoints(run)
     replicas.from_chief(evaluation.to_dict())
     return evaluation
 
@@ -162,14 +161,18 @@ def check_batch(network: Architecture, devices: Sequence[str], many_workers: boo
 
 
 def _finished(run: Path, resume: bool, replicas: Replicas) -> Evaluation | None:
-    """The result of a resumed run that is finished. What a killed process left behind is removed."""
+    """The result of a resumed run that is finished, or `None`."""
     finished = replicas.from_chief(resume and (run / run_folder.EVALUATION).exists())
-    if resume and replicas.is_chief:
-        run_folder.sweep(run)
     if not finished:
         return None
-    shutil.rmtree(run / run_folder.CHECKPOINTS, ignore_errors=True)
-    return Evaluation.from_dict(read_json(run / run_folder.EVALUATION))
+    path = run / run_folder.EVALUATION
+    try:
+        evaluation = Evaluation.from_dict(read_json(path))
+    except OptionError as error:
+        raise InputError(f"{path} is damaged: {error} Measure the model with 'alexnet-keras evaluate'.") from error
+    if replicas.is_chief:  # a process that was killed may have left them
+        run_folder.remove_checkpoints(run)
+    return evaluation
 
 
 def _explain(error: BaseException, run: Path) -> None:
@@ -177,11 +180,12 @@ def _explain(error: BaseException, run: Path) -> None:
     if not isinstance(error, Interrupted | RunError):
         return
     (message,) = error.args
-    kept = newest_first(run)
-    if isinstance(error, RunError):
-        message += f" The last good checkpoint is {kept[0]}." if kept else " There is no checkpoint yet."
-    elif kept:
-        message = f"Stopped by {message}. To continue, train with `run={run}` and `resume=True`."
+    kept = newest_first(run_folder.current(run))
+    if not kept:
+        kept_run = " The run before stays as it was." if run_folder.current(run) != run else ""
+        message += f" There is no checkpoint yet, so nothing is kept.{kept_run}"
+    elif isinstance(error, RunError):
+        message += f" The last good checkpoint is {kept[0]}; continue from it with `run={run}` and `resume=True`."
     else:
-        message = f"Stopped by {message} before the first step; nothing is kept."
+        message += f" To continue, train with `run={run}` and `resume=True`."
     error.args = (message,)

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from support import ROOT, cli, draw_folder, only_error
+from support import ROOT, cli, draw_folder, largest_file, only_error
 
 from alexnet_keras.api import data_of
 from alexnet_keras.compression import compress
@@ -16,10 +16,12 @@ from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import Interrupted, OptionError
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
+
+DENSE = {"top1_error": 0.5, "top5_error": 0.0, "num_images": 9, "crops": 1}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_a_stopped_compression_resumes(run, monkeypatch):
         def wrapper(*arguments, **options):
             calls.append(name)
             if len(calls) == call:
-                raise Interrupted("SIGINT", 2)
+                raise Interrupted("Stopped by SIGINT.", 2)
             return original(*arguments, **options)
 
         with monkeypatch.context() as patch:
@@ -115,7 +117,7 @@ def test_a_stopped_compression_resumes(run, monkeypatch):
     assert "epoch 1/2" not in result.err
     result = cli("compress", run, "--epochs", 2, "--json")
     assert result.code == 0, result.err
-    assert result.err.startswith("tflite: val error ")
+    assert result.err.splitlines()[1].startswith("tflite: val error ")
     assert list(result.json["stages"]) == ["dense", "pruned", "clustered", "coded", "tflite"]
     assert result.json["stages"]["clustered"]["top1_error"] == result.json["stages"]["tflite"]["top1_error"]
     assert not (run / "model-pruned.keras").exists()
@@ -124,12 +126,12 @@ def test_a_stopped_compression_resumes(run, monkeypatch):
 @pytest.mark.parametrize(("pruned", "done"), [(True, ["measure", "prune"]), (False, [])])
 def test_a_compression_that_version_0_1_0_began_resumes(pruned, done, tmp_path):
     settings = compress.Settings(kept=0.12, epochs=5, source=DataSource(name="shapes"))
-    values = {"settings": dataclasses.asdict(settings), "epoch": 3, "errors": {"dense": {}}}
+    values = {"settings": dataclasses.asdict(settings), "epoch": 3, "errors": {"dense": DENSE}}
     atomic_files.write_json(tmp_path / "compression.json", values)
     if pruned:
         (tmp_path / "model-pruned.keras").touch()
     record = compress.Record.open(tmp_path, settings)
-    assert (record.done, record.epoch, record.errors) == (done, 3, {"dense": {}})
+    assert (record.done, record.epoch, record.errors) == (done, 3, {"dense": DENSE})
 
 
 def test_what_cannot_be_compressed(run, tmp_path):
@@ -143,7 +145,54 @@ def test_what_cannot_be_compressed(run, tmp_path):
     assert only_error(result) == "Error: Invalid value for '--epochs': it must be 0 to 1,000,000, got -1."
 
 
-def test_overwriting_a_run_removes_its_compression(finished, tmp_path):
-    run = shutil.copytree(finished[0], tmp_path / "run")
-    run_folder.clear(run)
-    assert not [path for path in run.iterdir() if "model" in path.name or "compression" in path.name]
+def test_a_disk_without_space_is_refused_and_a_full_one_named(run, monkeypatch):
+    with largest_file(10_000):
+        result = cli("compress", run, "--epochs", 0)
+    path = run / "model-pruned.keras"
+    error = f"Error: {path} cannot be written (File too large); free disk space, or write to another disk."
+    assert result.err.splitlines()[-1] == error
+    assert result.code == 1
+    assert not list(run.glob(".partial-*"))
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 1000)
+    assert f"The compression of {run} needs " in only_error(cli("compress", run, "--epochs", 0))
+
+
+def test_a_compression_belongs_to_its_run(finished):
+    names = {"model.alexnet", "model-pruned.tflite", "compression.json"}
+    assert names < set(run_folder.owned(finished[0]))
+
+
+def test_a_file_of_the_user_is_not_replaced(run):
+    with run_folder.claim(run, resume=True):
+        pass  # lists the files of the earlier version
+    (run / "model.alexnet").write_text("mine")
+    for option in ([], ["--overwrite"]):
+        message = only_error(cli("compress", run, *option))
+        assert f"{run / 'model.alexnet'} was not written by this program; move it to another folder" in message
+    assert (run / "model.alexnet").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"done": 3}, "compression.json.done must be a list, got 3."),
+        ({"done": ["encode"]}, "the steps ['encode'] are not the first ones."),
+        ({"done": ["measure"], "errors": {}}, "results are missing."),
+        ({"done": ["measure"], "errors": {"dense": {"top1_error": "low"}}}, "must be of type float"),
+        ({"errors": {"dense": {"top1_error": 0.5}}}, "evaluation has no key"),
+        ({"epoch": 3}, "--epoch 3 is not between 0 and 2."),
+        ({"bytes": {"dense": [1]}}, "compression.json.bytes.dense must be of type int, got [1]."),
+        ({"more": 1}, "has an unknown key 'more'."),
+    ],
+    ids=str,
+)
+def test_a_damaged_record_is_one_line(changes, reason, run):
+    settings = compress.Settings(kept=0.12, epochs=2, source=data_of(run / "model.keras"))
+    values = dataclasses.asdict(compress.Record(settings=dataclasses.asdict(settings)))
+    atomic_files.write_json(run / "compression.json", {**values, **changes})
+    result = cli("compress", run, "--epochs", 2)
+    message = only_error(result).replace("`", "--", 1).replace("`", "", 1)
+    assert f"{run / 'compression.json'} is damaged: " in message
+    assert reason in message
+    assert message.endswith(" Begin again with --overwrite.")
+    assert result.code == 1

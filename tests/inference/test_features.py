@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from support import cli, draw_folder, only_error
+from support import cli, draw_folder, largest_file, only_error
 
 from alexnet_keras.data import pipeline
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system import disk
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,28 @@ def test_what_is_refused(arguments, code, message, model, folder, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["there.npz"]
 
 
+def test_a_disk_without_space_is_refused_and_a_full_one_named(model, folder, tmp_path, monkeypatch):
+    path = tmp_path / "f.npz"
+    arguments = ["features", model, "--data", folder, "--output", path, "--layer", "conv1"]
+    with largest_file(10_000):
+        result = cli(*arguments)
+    assert result.code == 1
+    announced, error = result.err.splitlines()
+    needed = 4 * 21 * 15 * 15 * 8 / 1e6 + 0.021  # conv1 has one name for both towers
+    assert announced.startswith(f"{path}, conv1 of 21 images, needs at most {needed:,.2f} MB; ")
+    assert error == f"Error: {path} cannot be written (File too large); free disk space, or write to another disk."
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 1000)
+    assert f"{path}, conv1 of 21 images, needs {needed:,.2f} MB, but" in only_error(cli(*arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bad_image_or_a_model_of_another_form_leaves_no_file(model, tmp_path):
     root = draw_folder(tmp_path / "colours")
     (root / "val" / "red" / "1.png").write_text("no image")
     result = cli("features", model, "--data", root, "--output", tmp_path / "f.npz")
-    assert "val/red/1.png is not a complete" in only_error(result)
+    announced, error = result.err.splitlines()
+    assert announced.endswith("are free.")
+    assert "val/red/1.png is not a complete" in error
     wide = tmp_path / "wide.keras"
     AlexNet("paper", classes=3, input_shape=(67, 71, 3), filters=(8,) * 5, hidden_units=(16, 12)).save(wide)
     result = cli("features", wide, "--data", root, "--output", tmp_path / "f.npz")

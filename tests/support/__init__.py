@@ -1,6 +1,9 @@
 """Helpers of tests in several rooms: drawn data sets, and the command line in this process."""
 
+import contextlib
 import json
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -40,6 +43,17 @@ def cli(*arguments: object) -> SimpleNamespace:
     except ValueError:
         values = None
     return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr, json=values)
+
+
+@contextlib.contextmanager
+def largest_file(num_bytes: int) -> Iterator[None]:
+    """Let this process write no larger file, as if the disk were full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def only_error(result: SimpleNamespace) -> str:

@@ -13,3 +13,11 @@ def test_work_that_does_not_fit_is_refused_before_it_begins(tmp_path, monkeypatc
     with pytest.raises(InputError, match=r"The run a needs 3.10 GB, but the disk of .*folder has 3.00 GB free; remove"):
         disk.check_free(output, 3.1e9, "The run a")
     assert not output.parent.exists()
+
+
+def test_what_is_needed_and_free_is_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: disk.shutil._ntuple_diskusage(10, 7, 3 * 10**9))
+    disk.announce(tmp_path, 581e6, "The file a.npz")
+    assert capsys.readouterr().err == "The file a.npz needs at most 581.00 MB; 3.00 GB are free.\n"
+    with pytest.raises(InputError, match="The file a.npz needs 4.00 GB"):
+        disk.announce(tmp_path, 4e9, "The file a.npz")

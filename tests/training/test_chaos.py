@@ -77,7 +77,9 @@ def assert_equal(run: Path, other: Path, epochs: int) -> None:
     assert evaluations[0]["top1_error"] == evaluations[1]["top1_error"]
     for path in (run, other):
         left = {file.name for file in path.iterdir()}
-        assert left == {"config.json", "evaluation.json", "example.png", "history.csv", "model.keras"} | {"tensorboard"}
+        assert left == {".files", "config.json", "evaluation.json", "example.png", "history.csv", "model.keras"} | {
+            "tensorboard"
+        }
 
 
 def test_a_kill_and_two_signals_leave_no_trace(folder, tmp_path):

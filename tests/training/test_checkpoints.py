@@ -1,7 +1,10 @@
 """Checkpoints: written whole or not at all, checked when read, and never believed when damaged."""
 
 import errno
+import io
+import json
 import os
+import re
 import zipfile
 
 import keras
@@ -10,7 +13,7 @@ import pytest
 
 from alexnet_keras.system.errors import InputError, RunError
 from alexnet_keras.training import checkpoints, run_folder
-from alexnet_keras.training.checkpoints import Checkpoints, State
+from alexnet_keras.training.checkpoints import Checkpoints, PlateauState, State
 
 
 def make(run, value=1.0):
@@ -36,10 +39,10 @@ def test_everything_comes_back(tmp_path):
         step=3,
         metrics={"loss": [0.1 + 0.2, 3.0]},
         seconds=1.5,
-        history=[{"epoch": "1", "loss": "0.25"}],
+        history=[{**dict.fromkeys(run_folder.COLUMNS, "0.25"), "epoch": "1"}],
         best=[0.5, 1 / 3],
         best_epoch=1,
-        plateau={"best": 0.5, "waited": 1, "reductions": 0},
+        plateau=PlateauState(best=0.5, waited=1),
     )
     written = make(tmp_path, value=np.float32(1 / 3))
     path = written.write(before)
@@ -60,15 +63,18 @@ def test_no_checkpoint_is_no_state(tmp_path):
 def test_two_are_kept_with_the_models_that_they_hold_for_the_best(tmp_path):
     made = make(tmp_path)
     made.folder.mkdir()
-    (made.folder / ".partial-12345678-step-000000001.npz").touch()  # of a process that was killed
+    for name in ("step-best.npz", "best-of-all.keras"):  # of the user
+        (made.folder / name).touch()
     for epoch, best in ((1, 1), (2, 2), (3, 2), (4, 4), (5, 5)):
         made.best(best).touch()
         made.write(state(epoch=epoch, step=0, best_epoch=best))
     assert sorted(os.listdir(made.folder)) == [
         "best-00004.keras",
         "best-00005.keras",
+        "best-of-all.keras",
         "step-000000040.npz",
         "step-000000050.npz",
+        "step-best.npz",
     ]
 
 
@@ -101,7 +107,63 @@ def pickle_something(path):
         np.lib.format.write_array(member, np.array([{"a": 1}], object), allow_pickle=True)
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip_a_weight, flip_the_state, forget_the_state, pickle_something])
+def deflate(path):
+    """A gigabyte of zeros in one megabyte."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content if name == "state.json" else content + bytes(2**22))
+
+
+def replace_array(array):
+    def damage(path):
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        buffer = io.BytesIO()
+        np.lib.format.write_array_header_1_0(buffer, array)
+        members["model/dense/0.npy"] = buffer.getvalue() + bytes(48)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+
+    return damage
+
+
+def replace_state(**changes):
+    def damage(path):
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        members["state.json"] = json.dumps({**json.loads(members["state.json"]), **changes}).encode()
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+
+    return damage
+
+
+DAMAGES = {
+    "truncated": truncate,
+    "empty": empty,
+    "a weight": flip_a_weight,
+    "the state": flip_the_state,
+    "no state": forget_the_state,
+    "a pickle": pickle_something,
+    "deflated": deflate,
+    "a huge shape": replace_array({"descr": "<f4", "fortran_order": False, "shape": (10**9, 10**9)}),
+    "objects": replace_array({"descr": "|O", "fortran_order": False, "shape": (3, 4)}),
+    "steps": replace_state(step=11),
+    "no steps": replace_state(steps=0),
+    "a history of numbers": replace_state(history=[1]),
+    "a history of words": replace_state(history=[dict.fromkeys(run_folder.COLUMNS, "high")]),
+    "a best epoch in words": replace_state(best_epoch="first"),
+    "metrics in a list": replace_state(metrics=[1.0]),
+    "another plateau": replace_state(plateau={"waited": None}),
+    "a new key": replace_state(view=1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, capsys):
     make(tmp_path, value=1.0).write(state(step=1))
     damage(make(tmp_path, value=2.0).write(state(step=2)))
@@ -110,7 +172,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, cap
     assert (found.step, arrays["model/dense/0"][0, 0]) == (1, 1.0)
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
-    assert "step-000000002.npz is damaged (" in printed
+    assert re.search(r"step-000000002.npz (is damaged \(|belongs to another network)", printed)
     assert "; resuming from step-000000001.npz, epoch 1, step 1.\n" in printed
 
     made.assign(arrays)

@@ -166,7 +166,7 @@ def test_a_run_without_a_checkpoint_needs_its_file_unchanged(transfer, file, tmp
 
     with monkeypatch.context() as patch:
         patch.setattr("alexnet_keras.training.train.fit", killed)
-        patch.setattr(run_folder, "discard_if_empty_handed", lambda run: None)
+        patch.setattr(run_folder, "_discard", lambda run: None)
         with pytest.raises(KeyboardInterrupt):
             train(dataclasses.replace(transfer, weights=str(copy)), tmp_path / "run")
     resumed, _ = run_folder.read_config(tmp_path / "run")

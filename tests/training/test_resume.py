@@ -179,7 +179,7 @@ def test_other_data_are_refused(config, in_first_step, tmp_path):
 
 def test_a_run_without_a_checkpoint_starts_again(config, in_first_step):
     shutil.rmtree(in_first_step / run_folder.CHECKPOINTS)
-    (in_first_step / ".partial-12345678-history.csv").touch()  # what was just being written
+    (in_first_step / ".partial-12345678").mkdir()  # with what was just being written
     train(config, in_first_step, resume=True)
     assert [row["epoch"] for row in history(in_first_step)] == [1, 2]
     assert not list(in_first_step.glob(".partial*"))
@@ -251,8 +251,8 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     message = (
-        r"The files of epoch 1 cannot be written to .*run \(No space left on device\), .* continue with `resume=True`. "
-        "The last good checkpoint is .*2.npz"
+        r"The files of epoch 1 cannot be written to .*run \(No space left on device\), so .* Free some disk space. "
+        "The last good checkpoint is .*2.npz; continue from it with `run=.*run` and `resume=True`."
     )
     with monkeypatch.context() as patch:
         patch.setattr("keras.Model.save", full)
@@ -263,10 +263,10 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(config, tmp_path):
-    high = dataclasses.replace(config, learning_rate=1e30)
+    high = dataclasses.replace(config, learning_rate=1000.0, schedule=Steps(boundaries=(2,)), epochs=9)
     with pytest.raises(RunError, match="There is no checkpoint yet|The last good checkpoint is") as error:
         train(high, tmp_path / "run", checkpoint_minutes=0)
-    assert "Probably the learning rate of 1e+30 is too high" in str(error.value)
+    assert "Probably the learning rate of 1000 is too high" in str(error.value)
     for path in (tmp_path / "run" / run_folder.CHECKPOINTS).glob("*.npz"):
         with np.load(path) as arrays:
             assert all(np.isfinite(arrays[name]).all() for name in arrays.files if name.endswith(("0", "1")))
@@ -282,7 +282,9 @@ def test_a_loss_that_is_not_finite_is_exit_code_1(folder, tmp_path, monkeypatch,
         "--run",
         tmp_path / "run",
         "--learning-rate",
-        "1e30",
+        "1000",
+        "--epochs",
+        "9",
         "--set",
         "schedule=steps:boundaries=2",
     )
@@ -297,11 +299,12 @@ def test_nothing_is_overwritten_unless_asked(config, run, tmp_path):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     (copy / "notes.txt").write_text("mine")
-    (copy / "model.tflite").touch()
+    (copy / "model.tflite").touch()  # the program has written no such file
     train(dataclasses.replace(config, epochs=1), copy, overwrite=True)
     assert len(history(copy)) == 1
     assert (copy / "notes.txt").exists()
-    assert not (copy / "model.tflite").exists()
+    assert (copy / "model.tflite").exists()
+    assert len(list((copy / "tensorboard" / "train").iterdir())) == 1
 
 
 def test_an_overwriting_run_that_cannot_begin_leaves_the_old_one(config, run, tmp_path):

@@ -1,16 +1,21 @@
 """Run folders: names, who may write to them, the newest one."""
 
+import contextlib
+import dataclasses
+import itertools
 import os
+import shutil
 import time
+from pathlib import Path
 
 import pytest
-from support import cli, only_error
+from support import ROOT, cli, only_error
 
 from alexnet_keras.api import MODEL_SUFFIXES, data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.inference.predictor import LOADERS
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import run_folder
 
@@ -34,11 +39,30 @@ def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
     assert newest_run(tmp_path) == tmp_path / "a"
 
 
-def test_default_names_hold_recipe_and_data_and_differ():
-    first = run_folder.default_path(recipe("quickstart"))
-    assert first.match("saved_models/*-quickstart-shapes")
-    time.sleep(0.002)
-    assert first < run_folder.default_path(recipe("quickstart"))
+@pytest.mark.parametrize("made_by_the_user", [True, False])
+def test_new_folders_differ_at_the_same_moment_and_stay_only_with_content(made_by_the_user, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    if made_by_the_user:
+        run_folder.ROOT.mkdir()
+    config = recipe("quickstart")
+    with run_folder.reserve(None, config) as first, run_folder.reserve(None, config) as second:
+        assert first.match("saved_models/20010909-*-000-quickstart-shapes")
+        assert second.name == f"{first.name}-2"
+        assert first.is_dir()
+        assert second.is_dir()
+    assert run_folder.ROOT.exists() == made_by_the_user
+    with run_folder.reserve(None, config) as path:
+        (path / "config.json").touch()
+    assert path.exists()
+
+
+def test_saved_models_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_folder.ROOT.touch()
+    result = cli("train")
+    assert "The run folder saved_models/" in only_error(result)
+    assert "cannot be written to (Not a directory); choose another --run" in only_error(result)
 
 
 def test_a_folder_belongs_to_one_run(tmp_path):
@@ -70,14 +94,149 @@ def test_create_refuses_a_folder_without_permission(tmp_path):
         pass
 
 
+def fail(path, *files, **options):
+    """A run that writes some files and fails."""
+    with pytest.raises(RuntimeError), run_folder.claim(path, **options):  # noqa: PT012
+        for name in files:
+            with atomic_files.appear_whole(run_folder.current(path) / name, owner=run_folder.current(path)) as partial:
+                partial.write_text("new")
+        raise RuntimeError
+
+
 def test_a_run_without_a_model_is_discarded(tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / run_folder.HISTORY).touch()
-    run_folder.discard_if_empty_handed(tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-    make_run(tmp_path / "kept", age=0)
-    run_folder.discard_if_empty_handed(tmp_path / "kept")
+    (tmp_path / "of the user").mkdir()
+    fail(tmp_path / "a" / "run", run_folder.HISTORY, "tensorboard/train/events")
+    fail(tmp_path / "of the user" / "run", run_folder.HISTORY, "checkpoints/best-00001.keras")
+    fail(tmp_path / "of the user")
+    assert content(tmp_path) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["of the user"]
+    fail(tmp_path / "kept", run_folder.MODEL)
     assert (tmp_path / "kept" / run_folder.MODEL).exists()
+
+
+def test_what_the_user_adds_to_a_run_that_fails_stays(tmp_path):
+    with pytest.raises(RuntimeError), run_folder.claim(tmp_path / "run"):  # noqa: PT012
+        (tmp_path / "run" / "checkpoints").mkdir()
+        for name in ("model_card.md", "checkpoints/notes.txt"):
+            (tmp_path / "run" / name).touch()
+        raise RuntimeError
+    assert set(content(tmp_path)) == {"run/model_card.md", "run/checkpoints/notes.txt"}
+
+
+def content(folder):
+    """The bytes of all files by name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+USERS = (
+    "model_card.md",
+    "models/keep.bin",
+    "evaluation_by_hand.xlsx",
+    "checkpoints/step-best.npz",
+    "saved_model/a.txt",
+)
+OLD = ("model.keras", "checkpoints/step-000000009.npz", "export.json", "model.tflite", "saved_model/saved_model.pb")
+NEW = ("history.csv", "checkpoints/step-000000001.npz", "checkpoints/best-00001.keras")
+
+
+@pytest.fixture(params=[True, False], ids=["with a list of files", "of version 0.1.0"])
+def old_run(request, tmp_path):
+    """A run with files of the user."""
+    run = tmp_path / "run"
+    for name in (*USERS, *OLD):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(f"old {name}")
+    shutil.copy(ROOT / "tests" / "fixtures" / "finished_run" / "config.json", run)
+    if request.param:
+        file_list.create(run, ["config.json", *OLD])
+    return run
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_the_old_one(old_run):
+    before = content(old_run)
+    fail(old_run, *NEW, overwrite=True)
+    assert content(old_run) == before
+    (old_run / run_folder.NEW).mkdir()  # of a process that was killed
+    (old_run / run_folder.NEW / run_folder.HISTORY).touch()
+    fail(old_run, overwrite=True)
+    assert content(old_run) == before
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL within this process."""
+
+
+def test_a_kill_while_a_run_is_replaced_leaves_one_of_them(old_run, tmp_path, monkeypatch):
+    """Whatever the moment is: the old run with all its files, or the new one after the next `claim`."""
+    before, outcomes = content(old_run), []
+    for moment in itertools.count(1):
+        run, left = shutil.copytree(old_run, tmp_path / str(moment)), [moment]
+
+        def killed(original, left=left):
+            def call(*arguments, **options):
+                left[0] -= 1
+                if left[0] == 0:
+                    raise Killed
+                return original(*arguments, **options)
+
+            return call
+
+        config, measured = run_folder.read_config(run)
+        with run_folder.claim(run, overwrite=True), monkeypatch.context() as patch:
+            new = run_folder.current(run)
+            run_folder.write_config(new, dataclasses.replace(config, epochs=77), measured)
+            for name in NEW:
+                with atomic_files.appear_whole(new / name, owner=new) as partial:
+                    partial.write_text("new")
+            for owner, name in (
+                (os, "replace"),
+                (Path, "unlink"),
+                (Path, "mkdir"),
+                (Path, "rmdir"),
+                (shutil, "rmtree"),
+            ):
+                patch.setattr(owner, name, killed(getattr(owner, name)))
+            with contextlib.suppress(Killed):
+                run_folder.replace_old(run)
+        found = run_folder.read_config(run)[0].epochs
+        outcomes.append(found)
+        if found != 77:
+            assert {name: value for name, value in content(run).items() if run_folder.NEW not in name} == before
+            continue
+        with run_folder.claim(run, resume=True):
+            after = content(run)
+        assert set(after) == {*USERS, *NEW, "config.json", ".files", ".lock"}
+        assert {name: after[name] for name in USERS} == {name: before[name] for name in USERS}
+        assert {after[name] for name in NEW} == {b"new"}
+        assert set(file_list.read(run)) == {"config.json", *NEW}
+        if left[0] > 0:
+            break
+    assert outcomes[0] != 77
+    assert outcomes == sorted(outcomes)
+    assert len(outcomes) > 12
+
+
+def test_a_folder_that_a_killed_run_had_just_begun_is_used(tmp_path):
+    file_list.create(tmp_path)
+    for name in (".lock", ".partial-12345678/config.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with run_folder.claim(tmp_path):
+        atomic_files.write_json(tmp_path / "config.json", {}, owner=tmp_path)
+    assert set(content(tmp_path)) == {"config.json", ".files"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "epoch\n1\n", f"{','.join(run_folder.COLUMNS)}\n1,2\n", f"{','.join(run_folder.COLUMNS)}\n{'a,' * 7}a\n"],
+)
+def test_a_damaged_history_is_one_line(text, tmp_path):
+    (tmp_path / run_folder.HISTORY).write_text(text)
+    if not text:
+        assert run_folder.read_history(tmp_path) == []
+        return
+    with pytest.raises(InputError, match="history.csv is damaged .*; resume the run, or restore a copy."):
+        run_folder.read_history(tmp_path)
 
 
 def test_find_model_knows_runs_and_files(tmp_path):

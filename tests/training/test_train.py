@@ -5,28 +5,30 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import draw_folder
+from support import draw_folder, largest_file
 from tensorflow.python.util import _pywrap_determinism
 
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import Jit
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system import disk
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.training import build, run_folder
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
-from alexnet_keras.training.callbacks.epoch_log import COLUMNS
 from alexnet_keras.training.train import train
 
 
 def test_a_run_holds_everything(run, folder):
     names = {path.name for path in run.iterdir()}
     assert names == {
+        ".files",
         "config.json",
         "history.csv",
         "model.keras",
@@ -43,7 +45,7 @@ def test_a_run_holds_everything(run, folder):
     with (run / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == run_folder.COLUMNS
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
 
     evaluation = json.loads((run / "evaluation.json").read_text())
@@ -159,6 +161,28 @@ def test_a_bad_image_leaves_no_folder(split, memory, config, tmp_path, monkeypat
     with pytest.raises(InputError, match=f"{split}/red/1.png is not a complete"):
         train(dataclasses.replace(config, data=str(root)), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_disk_without_space_is_refused_before_the_first_step(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 1000)
+    with pytest.raises(InputError, match=r"The run .*run needs [\d.]+ MB, but the disk of .*run has 0.00 MB free"):
+        train(config, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_what_was_there(config, run, tmp_path):
+    """No checkpoint fits, so that the old run stays, and a new one leaves nothing."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    for path, rest in ((copy, " The run before stays as it was."), (tmp_path / "new", "")):
+        message = (
+            rf"^The files of epoch 1 cannot be written to .* \(File too large\), .*There is no checkpoint yet, so "
+            rf"nothing is kept.{rest}$"
+        )
+        with largest_file(8_000), pytest.raises(RunError, match=message):
+            train(config, path, overwrite=True)
+    assert {path.name: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_device_without_memory_names_the_batch_size(config, tmp_path, monkeypatch):

@@ -200,8 +200,6 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
                 f"{output} holds shards of other data or settings ({key} {before.get(key)!r}, now {plan[key]!r}); "
                 "choose another `output`, or remove the folder."
             )
-    for path in output.glob(".partial-*"):  # of a call that was killed
-        path.unlink()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class BestModel(keras.callbacks.Callback):
             return
         for source, target in zip(self.network.weights, self.blank.weights, strict=True):
             target.assign(source)
-        path = self.checkpoints.best(epoch + 1)
-        with writing_epoch(epoch + 1, self.checkpoints.run), atomic_files.appear_whole(path) as partial:
+        path, run = self.checkpoints.best(epoch + 1), self.checkpoints.run
+        with writing_epoch(epoch + 1, run), atomic_files.appear_whole(path, owner=run) as partial:
             self.blank.save(partial)
         self.state.best, self.state.best_epoch = result, epoch + 1

@@ -11,7 +11,6 @@ from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
 from alexnet_keras.training.build import TrainingNetwork
-from alexnet_keras.training.callbacks.epoch_log import COLUMNS
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
 
@@ -97,10 +96,11 @@ class CheckpointWriter(keras.callbacks.Callback):
     def _stop(self, number: int) -> None:
         saved = self._write()
         name = signal.Signals(number).name
-        raise Interrupted(f"{name} at {self.state.position()}{'' if saved else ', which could not be saved'}", number)
+        lost = "" if saved else ", which could not be saved"
+        raise Interrupted(f"Stopped by {name} at {self.state.position()}{lost}.", number)
 
 
 def publish(checkpoints: Checkpoints, state: State) -> None:
     """Write model.keras and history.csv from the state."""
     checkpoints.publish(state)
-    run_folder.write_history(checkpoints.run, COLUMNS, state.history)
+    run_folder.write_history(checkpoints.run, state.history)

@@ -7,17 +7,7 @@ import keras
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.training import learning_rates
 from alexnet_keras.training.checkpoints import State
-
-COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "loss",
-    "top1_error",
-    "validation_loss",
-    "validation_top1_error",
-    "images_per_second",
-    "seconds",
-)
+from alexnet_keras.training.run_folder import COLUMNS
 
 
 class EpochLog(keras.callbacks.Callback):

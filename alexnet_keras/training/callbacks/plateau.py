@@ -13,7 +13,7 @@ class LowerOnPlateau(keras.callbacks.Callback):
     """Divide the learning rate, or end the training, as the schedule `Plateau` demands.
 
     Args:
-        state: its `plateau` counts the `best` error, the epochs `waited` without improvement, and the `reductions`.
+        state: its `plateau` is changed in place.
         schedule: the schedule.
         highest: the learning rate at the beginning of the run.
         prints: whether this process prints what changes.
@@ -22,22 +22,21 @@ class LowerOnPlateau(keras.callbacks.Callback):
     def __init__(self, state: State, schedule: Plateau, highest: float, prints: bool) -> None:
         super().__init__()
         self.state, self.schedule, self.highest, self.prints = state, schedule, highest, prints
-        state.plateau = {"best": None, "waited": 0, "reductions": 0, **state.plateau}
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         schedule, counted, error = self.schedule, self.state.plateau, 1 - logs["val_accuracy"]
-        if counted["best"] is None or error < counted["best"] - schedule.threshold:
-            counted.update(best=error, waited=0)
+        if counted.best is None or error < counted.best - schedule.threshold:
+            counted.best, counted.waited = error, 0
             return
-        counted["waited"] += 1
-        if counted["waited"] < schedule.patience:
+        counted.waited += 1
+        if counted.waited < schedule.patience:
             return
-        if counted["reductions"] == schedule.reductions:
+        if counted.reductions == schedule.reductions:
             self.state.over = self.model.stop_training = True
             consequence = "training ends"
         else:
-            counted.update(waited=0, reductions=counted["reductions"] + 1)
-            learning_rate = self.highest / schedule.divide_by ** counted["reductions"]
+            counted.waited, counted.reductions = 0, counted.reductions + 1
+            learning_rate = self.highest / schedule.divide_by**counted.reductions
             self.model.optimizer.learning_rate = learning_rate
             consequence = f"the learning rate becomes {learning_rate:g}"
         if self.prints:

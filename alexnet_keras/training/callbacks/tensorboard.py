@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.layer_names import split_tower
-from alexnet_keras.training.checkpoints import State
+from alexnet_keras.system import atomic_files, file_list
+from alexnet_keras.training import run_folder
+from alexnet_keras.training.checkpoints import Checkpoints, State, writing_epoch
 
 ENLARGE = 4  # a filter of 11 x 11 becomes 44 x 44 pixels
 
@@ -21,14 +23,28 @@ class TensorBoardLog(keras.callbacks.Callback):
     diagram.
     """
 
-    def __init__(self, folder: Path, state: State, network: keras.Model) -> None:
+    def __init__(self, checkpoints: Checkpoints, state: State, network: keras.Model) -> None:
         super().__init__()
-        self.state, self.network = state, network
-        self.train, self.validation = (
-            tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
-        )
+        self.checkpoints, self.state, self.network = checkpoints, state, network
+        self.run: Path | None = None  # the folder that has the event files
+
+    def _open(self, run: Path) -> None:
+        """Begin event files in the folder of a run; TensorFlow cannot write to them after their folder is renamed."""
+        self.run = run
+        folders = [run / run_folder.TENSORBOARD / name for name in ("train", "validation")]
+        before = {file for folder in folders for file in folder.glob("*")}
+        self.train, self.validation = (tf.summary.create_file_writer(str(folder)) for folder in folders)
+        for file in {file for folder in folders for file in folder.glob("*")} - before:
+            file_list.add(run, file, file)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        run = self.checkpoints.run
+        with writing_epoch(epoch + 1, run), atomic_files.naming_full_disk(run / run_folder.TENSORBOARD):
+            self._write(epoch, run)
+
+    def _write(self, epoch: int, run: Path) -> None:
+        if self.run != run:
+            self._open(run)
         row = self.state.last_row()
         with self.train.as_default(epoch + 1):
             for name in ("loss", "top1_error", "learning_rate", "images_per_second"):

@@ -1,12 +1,18 @@
 """What TensorBoard finds in the event files."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+from support import largest_file
 
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system import file_list
+from alexnet_keras.system.errors import RunError
 from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog, filter_grid
-from alexnet_keras.training.checkpoints import State
+from alexnet_keras.training.checkpoints import Checkpoints, State
 
 ROW = {
     "loss": 1.5,
@@ -32,8 +38,16 @@ def events(folder):
 def test_scalars_and_filters(tiny, tmp_path):
     model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
     state = State(steps=1, history=[{name: str(value) for name, value in ROW.items()}])
-    TensorBoardLog(tmp_path, state, model).on_epoch_end(3)
-    train, validation = events(tmp_path / "train"), events(tmp_path / "validation")
+    file_list.create(tmp_path)
+    log = TensorBoardLog(Checkpoints(tmp_path, {}), state, model)
+    log.on_epoch_end(3)
+    train, validation = (events(tmp_path / "tensorboard" / name) for name in ("train", "validation"))
+    (tmp_path / "tensorboard" / "train" / "notes.txt").touch()
+    log.on_epoch_end(4)
+    assert [Path(name).parts[:2] for name in sorted(file_list.read(tmp_path))] == [
+        ("tensorboard", "train"),
+        ("tensorboard", "validation"),
+    ]
     for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
         assert train[name] == (4, np.float32(ROW[name]))
     assert {name: value for name, (_, value) in validation.items()} == {"loss": 2.5, "top1_error": 0.75}
@@ -42,6 +56,14 @@ def test_scalars_and_filters(tiny, tmp_path):
     assert (int(width), int(height)) == (4 * 45 - 1, 2 * 45 - 1)  # 8 filters of 11 pixels, four times as large
     assert tf.io.decode_png(image).shape == (89, 179, 3)
     assert set(train) == {"loss", "top1_error", "learning_rate", "images_per_second", "conv1"}
+
+
+def test_a_full_disk_stops_the_run(tiny, tmp_path):
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    state = State(steps=1, history=[{name: str(value) for name, value in ROW.items()}])
+    message = r"The files of epoch 4 cannot be written to .* \(File too large\), so the run stops"
+    with largest_file(200), pytest.raises(RunError, match=message):
+        TensorBoardLog(Checkpoints(tmp_path, {}), state, model).on_epoch_end(3)
 
 
 def test_a_filter_is_stretched_to_its_own_range():

@@ -1,0 +1,74 @@
+"""The list of the files that the program has written into a folder, so that it never removes a file of the user.
+
+The list is a file `.files` with one JSON string in each line: a path relative to the folder. Names are appended before
+their files appear, in a single write, so that processes can do it at the same time.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from alexnet_keras.system.input_files import JSON_BYTES, read_bytes
+
+LIST = ".files"
+
+
+def create(folder: Path, names: Iterable[str] = ()) -> None:
+    """Begin the list of a folder, unless it has one."""
+    if not (folder / LIST).exists():
+        _append(folder, names)
+
+
+def add(folder: Path, path: Path, content: Path) -> None:
+    """Add a file, or each file of a folder, to the list of a folder; do nothing if the folder has no list.
+
+    Args:
+        folder: the folder with the list.
+        path: the file or folder in it that is about to appear.
+        content: where the file or folder is now.
+    """
+    if not (folder / LIST).exists():
+        return
+    inner = [file.relative_to(content) for file in content.rglob("*") if not file.is_dir()]
+    files = [path / file for file in inner] if content.is_dir() else [path]
+    known = set(read(folder))
+    _append(folder, [name for file in files if (name := file.relative_to(folder).as_posix()) not in known])
+
+
+def _append(folder: Path, names: Iterable[str]) -> None:
+    lines = "".join(f"\n{json.dumps(name)}" for name in names)  # a line that a kill has cut stays alone
+    descriptor = os.open(folder / LIST, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o666)
+    try:
+        os.write(descriptor, lines.encode())
+    finally:
+        os.close(descriptor)
+
+
+def read(folder: Path) -> list[str]:
+    """Return the names in the list of a folder, without those that lead out of it.
+
+    Raises:
+        InputError: the list cannot be read.
+    """
+    names = []
+    for line in read_bytes(folder / LIST, JSON_BYTES).splitlines():
+        with contextlib.suppress(ValueError, RecursionError):  # a line that a kill has cut
+            name = json.loads(line)
+            if isinstance(name, str) and name and not {"..", "/"} & set(PurePosixPath(name).parts):
+                names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def remove(folder: Path, name: str) -> None:
+    """Remove a file of a folder, and the subfolders that are empty then. A link in the path is not followed."""
+    file = folder / name
+    between = [parent for parent in file.parents if folder in parent.parents]
+    if any(parent.is_symlink() for parent in between) or (file.is_dir() and not file.is_symlink()):
+        return
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        file.unlink()
+    with contextlib.suppress(OSError):  # a subfolder holds other files
+        for parent in between:
+            parent.rmdir()
