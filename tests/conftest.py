@@ -23,13 +23,15 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import LayerSummary, summarize
 
+gc.collect()
+gc.freeze()  # a million objects of imported modules, which would take a second of each collection
+
 
 @pytest.fixture(autouse=True, scope="module")
 def free_memory():
     """Release the networks of a test file when it ends."""
     yield
-    keras.backend.clear_session()
-    gc.collect()
+    keras.utils.clear_session()  # collects garbage
 
 
 @pytest.fixture(scope="session")

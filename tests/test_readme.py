@@ -18,7 +18,8 @@ def test_every_command_is_in_the_table():
 
 
 def test_the_test_command_is_the_one_that_ci_runs():
-    assert "<!-- test command -->\n```bash\npython3 -m pip install '.[test]' && python3 -m pytest -n 2\n```" in README
+    command = "python3 -m pip install '.[test]' && python3 -m pytest -n 2 --dist worksteal"
+    assert f"<!-- test command -->\n```bash\n{command}\n```" in README
     assert "'/^<!-- test command -->$/" in (ROOT / ".ci" / "run").read_text()
 
 

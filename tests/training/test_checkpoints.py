@@ -184,12 +184,13 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(damage, tmp_path, cap
 def test_every_flipped_byte_is_noticed_or_harmless(tmp_path):
     path = make(tmp_path, value=2.0).write(state(step=2))
     content = path.read_bytes()
-    expected = values(make(tmp_path, value=2.0))
+    reader = make(tmp_path, value=2.0)
+    expected = values(reader)
     noticed = 0
     for index in range(len(content)):
         path.write_bytes(content[:index] + bytes([content[index] ^ 0xFF]) + content[index + 1 :])
         try:
-            found, arrays = make(tmp_path).read()
+            found, arrays = reader.read()
         except InputError:
             noticed += 1
             continue
