@@ -1,0 +1,144 @@
+"""Bad inputs, mutants of every kind of file, kills and full disks: the program refuses or answers rightly.
+
+`pytest -s -m campaign` runs all of it and prints the tables of docs/reliability.md. Environment variables choose less:
+ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, ALEXNET_CAMPAIGN_WORKERS the number of servers.
+"""
+
+import os
+from random import Random
+
+import numpy as np
+import pytest
+from campaign import generators, hand_made, harness, kills
+
+from alexnet_keras.model.loading import load_model, weights_of
+from alexnet_keras.weights import trained_weights
+
+SCALE = float(os.environ.get("ALEXNET_CAMPAIGN_SCALE", "1"))
+WORKERS = int(os.environ.get("ALEXNET_CAMPAIGN_WORKERS", "1"))
+ALL_KINDS = ("keras", "exports", "compressions", "weights", "images", "shards", "runs")
+KINDS = os.environ.get("ALEXNET_CAMPAIGN_KINDS", " ".join(ALL_KINDS)).split()
+SLOW = ("input: benchmark", "input: compress", "input: export", "input: train")
+SLICE = (".keras", "weights: paper.safetensors", "image: rgb.png")
+BAD_INPUTS, MUTANTS, KILLS, WORKER_KILLS, FULL_DISKS = 300, 3000, 50, 50, 10
+
+
+def scaled(count):
+    return max(1, round(SCALE * count))
+
+
+@pytest.fixture(scope="module")
+def free():
+    with harness.servers(WORKERS) as free:  # their processes start with the first request
+        yield free
+
+
+@pytest.fixture
+def two():
+    with harness.servers(2) as free:
+        yield free
+
+
+@pytest.fixture
+def seeds(free, run, folder, tmp_path):
+    """Makes seeds, checks that the undamaged files are accepted, and returns them."""
+
+    def make(*kinds, only=()):
+        made = generators.Seeds(tmp_path / "seeds", run, folder)
+        found = [seed for kind in kinds for seed in getattr(made, kind)() if not only or seed.kind in only]
+        controls = harness.run_all([seed.control() for seed in found], free, tmp_path / "controls")
+        assert failures(controls) == []
+        return found
+
+    return make
+
+
+def run_cases(cases, title, free, folder):
+    outcomes = harness.run_all(cases, free, folder)
+    print(f"\n{title}\n\n{harness.table(outcomes)}\n")
+    return failures(outcomes)
+
+
+def failures(outcomes):
+    return [harness.describe(outcome) for outcome in outcomes if outcome.verdict in harness.FAILURES]
+
+
+def mutants(found, count):
+    others = [file for seed in found for file in seed.files()]
+    return [seed.mutant(number, others) for number in range(count) for seed in found]
+
+
+def test_a_slice_of_the_campaign(seeds, free, run, folder, tmp_path):
+    found = seeds("keras", "weights", "images", only=SLICE)
+    inputs = [case for case in generators.bad_inputs(30, 0, run, folder) if case.kind not in SLOW]
+    assert run_cases([*mutants(found, 2), *inputs], "A slice", free, tmp_path / "cases") == []
+    (work,) = (work for work in kills.works(run, folder) if work.kind == "weights export .npz")
+    disturber = kills.Disturber(work, free, tmp_path / "disturbed")
+    for disturb in (disturber.kill, disturber.fill):
+        disturb(Random(0))
+    assert disturber.failures == []
+
+
+@pytest.mark.campaign
+def test_mutants(seeds, free, tmp_path):
+    found = seeds(*KINDS)
+    assert run_cases(mutants(found, scaled(MUTANTS / len(found))), "Mutants", free, tmp_path / "mutants") == []
+
+
+@pytest.mark.campaign
+def test_bad_inputs(free, run, folder, tmp_path):
+    weights = tmp_path / "paper.npz"
+    trained_weights.export(weights, weights_of(load_model(run / "model.keras")))
+    cases = [*generators.bad_inputs(scaled(BAD_INPUTS), 1, run, folder, weights), *hand_made.cases(run, folder)]
+    assert run_cases(cases, "Bad inputs", free, tmp_path / "inputs") == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("disturb", "count"), [("kill", KILLS), ("fill", FULL_DISKS)])
+def test_disturbed_writers(disturb, count, free, run, folder, tmp_path):
+    failures = []
+    print(f"\n| {disturb} | times | stopped | finished | failures |\n| --- | --- | --- | --- | --- |")
+    for work in kills.works(run, folder):
+        disturber = kills.Disturber(work, free, tmp_path / work.kind.replace(" ", "_"))
+        random = Random(f"{disturb} {work.kind}")
+        for _ in range(scaled(count)):
+            getattr(disturber, disturb)(random)
+        counts = (
+            disturber.stopped + disturber.finished,
+            disturber.stopped,
+            disturber.finished,
+            len(disturber.failures),
+        )
+        print(f"| {' | '.join(map(str, (work.kind, *counts)))} |", flush=True)
+        failures += disturber.failures
+    print("\n".join(failures))
+    assert failures == []
+
+
+def assert_same_bits(run, other):
+    for weight, expected in zip(
+        *(load_model(each / "model.keras").get_weights() for each in (run, other)), strict=True
+    ):
+        np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.mark.campaign
+def test_killed_training_has_the_same_bits(free, folder, tmp_path):
+    whole, killed = kills.kill_training(folder, free, tmp_path, scaled(KILLS), Random(0))
+    steps = ", ".join(map(str, killed.steps))
+    print(f"\n{killed.kills} kills of {len(killed.runs)} runs of {3 * kills.EPOCHS} steps; newest checkpoints: {steps}")
+    assert killed.problems == []
+    for run in killed.runs:
+        assert_same_bits(run, whole)
+
+
+@pytest.mark.campaign
+def test_killed_workers_have_the_same_weights(two, folder, tmp_path):
+    whole, killed = kills.kill_workers(folder, two, tmp_path, scaled(WORKER_KILLS), Random(0))
+    print(f"\n{len(killed)} kills of one worker of two")
+    assert [problem for _, problem in killed if problem] == []
+    for run, _ in killed:
+        for weight, expected in zip(
+            *(load_model(each / "model.keras").get_weights() for each in (run, whole)), strict=True
+        ):
+            np.testing.assert_allclose(weight, expected, rtol=1e-3, atol=2e-5)
