@@ -23,7 +23,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.assignments import parse_changes, parse_settings
-from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Positive
+from alexnet_keras.config.ranges import BatchSize, Count, Index, LearningRate, Minutes
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
 from alexnet_keras.system.errors import OptionError
@@ -78,7 +78,9 @@ GROUPS = {
     help="Images in a step, over all devices together.  [default: the recipe's]",
 )
 @click.option(
-    "--learning-rate", type=Number(Positive), help="The highest learning rate of the schedule.  [default: the recipe's]"
+    "--learning-rate",
+    type=Number(LearningRate),
+    help="The highest learning rate of the schedule.  [default: the recipe's]",
 )
 @click.option(
     "--pca-noise",

@@ -66,6 +66,7 @@ Fraction = Annotated[float, Range(0, 1, high_open=True)]
 Minutes = Annotated[float, Range(0, 1_000_000)]
 Factor = Annotated[float, Range(0, 1_000)]
 Positive = Annotated[float, Range(0, 1_000, low_open=True)]
+LearningRate = Annotated[float, Range(0, 1e30, low_open=True)]  # finite in float32; the loss tells what is too high
 Name = Annotated[str, PathText()]
 Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
 

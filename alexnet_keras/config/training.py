@@ -12,9 +12,9 @@ from alexnet_keras.config.ranges import (
     Factor,
     Fraction,
     Index,
+    LearningRate,
     Name,
     OneOf,
-    Positive,
     Range,
     check_fields,
 )
@@ -94,7 +94,7 @@ class TrainConfig:
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
-    learning_rate: Positive = 0.01
+    learning_rate: LearningRate = 0.01
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
     momentum: Fraction = 0.9
     weight_decay: Factor = 5e-4
