@@ -16,7 +16,7 @@ from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.predictor import input_size
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import announce
-from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.errors import OptionError, RunError
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the model
@@ -46,6 +46,7 @@ def write(
     Raises:
         OptionError: the model has no such layer.
         InputError: an image cannot be read, or the model takes no square images of at most 256 pixels.
+        RunError: an output is not finite.
     """
     network = until(model, layer)
     size = input_size(model)
@@ -59,6 +60,11 @@ def write(
             np.lib.format.write_array_header_1_0(member, header)
             with Progress(f"Computing {layer}", shape[0]) as progress:
                 for values in _outputs(network, splits, size):
+                    if not np.isfinite(values).all():
+                        raise RunError(
+                            f"The model {model.name!r} is damaged: the output of {layer} is not finite; "
+                            "train or copy it again."
+                        )
                     member.write(values.tobytes())
                     progress.advance(len(values))
         arrays = {

@@ -37,5 +37,5 @@ def decode(files: Mapping[str, bytes], source: str) -> tuple[str, ...]:
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             return tuple(names)
     except (KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{source} has no readable class names; export it again.") from error
+        raise InputError(f"{source} has no readable class names; write it with `alexnet-keras export`.") from error
     raise InputError(f"{source} has a {NAMES} that is no list of strings; export it again.")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from support import CLASS_NAMES, ROOT
+from support import CLASS_NAMES, ROOT, cli
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from alexnet_keras.export import onnx, saved_model, tflite
@@ -84,7 +84,10 @@ def test_no_more_than_five_classes(tiny, tmp_path):
     assert np.all(np.diff(result["probabilities"]) <= 0)
 
 
-@pytest.mark.parametrize("encoded", [b"", b"no image", image()[:500], image("PNG")[:-300]])
+HUGE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (10**6).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
+
+
+@pytest.mark.parametrize("encoded", [b"", b"no image", image()[:500], image("PNG")[:-300], HUGE])
 def test_bytes_that_are_no_image_fail_only_their_own_request(encoded, signatures):
     with pytest.raises(tf.errors.InvalidArgumentError):
         signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
@@ -123,6 +126,11 @@ def test_hard_class_names_survive_every_format(tiny, tmp_path):
     ):
         write(model, tmp_path / name)
         assert load_predictor(tmp_path / name).class_names == names, name
+    (tmp_path / "p.png").write_bytes(image("PNG"))
+    printed = cli("predict", tmp_path / "m.tflite", tmp_path / "p.png", "--top", 9).out
+    assert len(printed.splitlines()) == 9
+    assert "\x1b" not in printed
+    assert r"\x1b[2J" in printed
     serve = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serve_jpeg"]
     assert {name.decode() for name in serve(encoded=tf.constant([image()]))["classes"].numpy()[0]} <= set(names)
 

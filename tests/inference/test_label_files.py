@@ -35,8 +35,8 @@ def test_exports_of_version_0_1_0_have_only_labels_txt():
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "m has no readable class names; export it again"),
-        ({LABELS: b"\xff\n"}, "m has no readable class names; export it again"),
+        ({}, "m has no readable class names; write it with `alexnet-keras export`"),
+        ({LABELS: b"\xff\n"}, "m has no readable class names; write it with `alexnet-keras export`"),
         ({NAMES: b"["}, "m is damaged: it holds no valid JSON"),
         ({NAMES: b"[1, 2]"}, "m has a class_names.json that is no list of strings; export it again"),
         ({NAMES: b'{"a": 1}'}, "m has a class_names.json that is no list of strings; export it again"),

@@ -99,6 +99,10 @@ def test_every_command_refuses_a_model_that_predicts_nan(trained, folder, tmp_pa
         result = cli(*command)
         assert f"The model {path} is damaged: its probabilities are not finite; train, export" in only_error(result)
         assert result.code == 1
+    result = cli("features", path, "--data", folder, "--layer", "fc8", "--output", tmp_path / "f.npz")
+    assert "The model 'alexnet_tiny' is damaged: the output of fc8 is not finite; train or copy it" in only_error(
+        result
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
 
 
