@@ -179,7 +179,11 @@ def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tm
 
 USAGE = [
     (["train", "--epochs", 0], "Invalid value for '--epochs': it must be 1 to 1,000,000, got 0."),
-    (["train", "--batch-size", -1], "Invalid value for '--batch-size'"),
+    (
+        ["train", "--batch-size", 10**18],
+        "Invalid value for '--batch-size': it must be 1 to 65,536, got 1000000000000000000",
+    ),
+    (["data", "check", "--data", "shapes", "--jobs", 10**20], "Invalid value for '--jobs': it must be 1 to 1,024, got"),
     (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
     (["train", "--data", "no_such_data"], "--data no_such_data: no such folder"),
     (["train", "--lr", "1"], "No such option"),
