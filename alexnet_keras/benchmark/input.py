@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
-from alexnet_keras.benchmark.train import network_to_train, training_steps
+from alexnet_keras.benchmark.train import check_batch, network_to_train, training_steps
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
@@ -97,7 +97,11 @@ def measure(
         count: images in a measurement of the pipeline and of its ceiling; `None` for a few seconds.
         input_size: side of the crops in pixels.
         variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
+
+    Raises:
+        OptionError: a batch does not fit into memory.
     """
+    check_batch(batch_size, input_size)
     start = time.perf_counter()
     dataset = open_dataset(source)
     split = dataset.train

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.benchmark import alternate
-from alexnet_keras.benchmark.train import network_to_train, random_batches, training_steps
+from alexnet_keras.benchmark.train import check_batch, network_to_train, random_batches, training_steps
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import pipeline, reading
@@ -83,9 +83,10 @@ def plan(config: TrainConfig) -> Plan:
     """Estimate a run from a few measured steps and images. Nothing is written.
 
     Raises:
-        OptionError: there is no such data set.
+        OptionError: there is no such data set, or a batch does not fit into memory.
         InputError: the data set cannot be used. ImageNet may be absent.
     """
+    check_batch(config.batch_size, config.input_size)
     found = _find(config)
     classes = len(found.class_names) if found else 1000
     counts = {"train": len(found.train), "validation": len(found.validation)} if found else IMAGENET_IMAGES

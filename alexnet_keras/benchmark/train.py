@@ -14,7 +14,9 @@ from alexnet_keras.config.variants import architecture
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import training_operations
+from alexnet_keras.system.errors import check
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.training.compile import compile_for_training, scale_loss
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
@@ -72,9 +74,13 @@ def measure(
         precision: `auto` or a Keras dtype policy; the baseline is always float32.
         rounds: number of measurements of each subject.
         input_size: side of the images in pixels; `None` for the variant's own.
+
+    Raises:
+        OptionError: a batch does not fit into memory.
     """
     spec = architecture(variant)
     input_size = input_size or spec.input_size
+    check_batch(batch_size, input_size)
     policy = choose_precision(precision).policy
     compiled = choose_jit().compile
     network = network_to_train(variant, CLASSES, input_size, policy)
@@ -107,6 +113,21 @@ def network_to_train(variant: Any, classes: int, input_size: int, policy: str) -
     """Build a variant, or an `Architecture`, that returns logits."""
     shape = (input_size, input_size, 3)
     return AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
+
+
+def check_batch(batch_size: int, input_size: int) -> None:
+    """Check that a batch fits into memory, before anything allocates it.
+
+    On a CPU, the feature maps of a batch and their gradients take ten times as much as its float32 pixels.
+
+    Raises:
+        OptionError: it does not.
+    """
+    copies = 1 if tf.config.get_visible_devices("GPU") else 10
+    check(
+        fits_in_memory(batch_size * input_size**2 * 3 * 4 * copies),
+        f"`batch_size` {batch_size} takes more than a third of the free memory; choose a smaller one.",
+    )
 
 
 def random_batches(batch_size: int, input_size: int, classes: int) -> Iterator[Any]:

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from support import cli
+from support import cli, only_error
 
 from alexnet_keras.benchmark import train
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -59,3 +59,12 @@ def test_training_steps_train():
     assert work() == 4
     assert int(model.optimizer.iterations) == 4  # two of them to warm up
     assert not np.array_equal(model.weights[0], before[0])
+
+
+@pytest.mark.parametrize("command", [["benchmark", "train"], ["benchmark", "input"], ["train", "--dry-run"]])
+def test_a_batch_beyond_the_memory_is_refused_before_it_is_made(command, monkeypatch):
+    monkeypatch.setattr(train, "fits_in_memory", lambda size: False)
+    result = cli(*command, "--batch-size", 65_536)
+    message = "--batch-size 65536 takes more than a third of the free memory; choose a smaller one."
+    assert message in only_error(result)
+    assert result.code == 2
