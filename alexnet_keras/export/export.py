@@ -26,6 +26,7 @@ from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 
 MOST_IMAGES = 64  # in one call of a TFLite file; more need gigabytes of memory on the device
+GRAPH_BYTES = 2**21  # of a file besides its weights; a SavedModel has most, less than a megabyte
 REPORT = "export.json"  # beside the exports: file name -> its parity check
 
 
@@ -183,9 +184,9 @@ def export(
     calibration = (calibration or dataset) if target.calibrated else None
     images = None if calibration is None else calibration_images(calibration)
     form = FORMATS[target.format]
-    weights = 4 * source.count_params()
-    disk.check_free(output, weights, f"The export {output}")
-    disk.check_free(Path(tempfile.gettempdir()), form.temporary * weights, f"The conversion to {target.format}")
+    needed = 4 * source.count_params() + GRAPH_BYTES
+    disk.check_free(output, needed, f"The export {output}")
+    disk.check_free(Path(tempfile.gettempdir()), form.temporary * needed, f"The conversion to {target.format}")
     try:
         with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):

@@ -177,8 +177,8 @@ def test_a_full_disk_is_one_line(model, dataset, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("free", "message"),
     [
-        (lambda path: 0, "The export .*out.tflite needs 0.00 GB, but the disk of .* has 0.00 GB free; remove files"),
-        (lambda path: 10**6 * (path.suffix == ".tflite"), "The conversion to tflite needs 0.00 GB, but the disk of "),
+        (lambda path: 0, r"The export .*out.tflite needs 2.1\d MB, but the disk of .* has 0.00 MB free; remove files"),
+        (lambda path: 10**9 * (path.suffix == ".tflite"), r"The conversion to tflite needs 2.1\d MB, but the disk of "),
     ],
 )
 def test_the_disk_is_checked_before_the_conversion(free, message, model, dataset, tmp_path, monkeypatch):
