@@ -17,6 +17,7 @@ format is lossless: reading returns the bits that were written.
 
 import hashlib
 import json
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -27,9 +28,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from alexnet_keras.model.loading import check_is_alexnet
+from alexnet_keras.model.checked_config import build_network
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.system.input_files import parse_json, read_bytes
+from alexnet_keras.weights.sizes import UNPACKED_BYTES
 
 SUFFIX = ".alexnet"
 MAGIC = b"ALEXNET\x01"
@@ -61,8 +64,14 @@ def write(model: keras.Model, path: Path) -> Sizes:
     The file is small if kernels have many zeros and few different values; any model is stored exactly.
 
     Raises:
+        InputError: the model has more weights than `read` accepts.
         RunError: a weight that is read back differs from the model's; no file is left.
     """
+    if 4 * model.count_params() > UNPACKED_BYTES:
+        raise InputError(
+            f"{path} cannot hold the {model.count_params():,} weights of {model.name!r}, but at most "
+            f"{UNPACKED_BYTES // 4:,}; choose smaller `hidden_units` or `input_size`."
+        )
     entries: list[dict[str, Any]] = []
     streams: list[bytes] = []
     dense = pruned = clustered = 0
@@ -98,7 +107,7 @@ def read(path: Path) -> keras.Model:
     Raises:
         InputError: the file is not an archive, is damaged, or holds another network.
     """
-    content = path.read_bytes()
+    content = read_bytes(path, UNPACKED_BYTES)
     start = len(MAGIC) + hashlib.sha256().digest_size
     if not content.startswith(MAGIC):
         raise InputError(f"{path} is not an .alexnet archive; write one with 'alexnet-keras compress'.")
@@ -106,25 +115,34 @@ def read(path: Path) -> keras.Model:
     if hashlib.sha256(content).digest() != digest:
         raise InputError(f"{path} is damaged: its checksum does not match its content. Copy or write it again.")
     try:
-        model = _model(content)
+        return _model(content, path)
+    except InputError:
+        raise
     except Exception as error:  # Keras raises its own kinds, and the header may be any JSON
         raise InputError(f"{path} was written by another version of this package; write it again.") from error
-    check_is_alexnet(model, path)
-    return model
 
 
-def _model(content: bytes) -> keras.Model:
+def _model(content: bytes, path: Path) -> keras.Model:
     (length,) = LENGTH.unpack_from(content)
     position = LENGTH.size + length
-    header = json.loads(content[LENGTH.size : position])
-    model = keras.saving.deserialize_keras_object(header["config"], safe_mode=True)
+    header = parse_json(content[LENGTH.size : position], f"The header of {path}")
+    model = build_network(header["config"], path, UNPACKED_BYTES)
     for variable, entry in zip(model.weights, header["weights"], strict=True):
-        parts = []
+        parts, largest = [], 4 * (math.prod(variable.shape) + MOST_VALUES)
         for size in entry["bytes"]:
-            parts.append(zlib.decompress(content[position : position + size]))
+            parts.append(_unpack(content[position : position + size], largest))
             position += size
-        variable.assign(_decode(parts, entry["shape"]))
+        variable.assign(_decode(parts, variable.shape))
     return model
+
+
+def _unpack(stream: bytes, largest: int) -> bytes:
+    """Undo `_huffman`, and refuse a stream that is longer than the weights of its array can be."""
+    decoder = zlib.decompressobj()
+    unpacked = decoder.decompress(stream, largest)
+    if not decoder.eof:
+        raise ValueError("a stream is too long, or is truncated")
+    return unpacked
 
 
 def _huffman(stream: bytes) -> bytes:

@@ -1,18 +1,27 @@
 """Load models and trained weights from files."""
 
+import io
 from pathlib import Path
 
+import h5py
 import keras
 
-from alexnet_keras.model import response_normalization, space_to_depth  # noqa: F401  they register layers with Keras
-from alexnet_keras.model.layers import MeanSubtraction, Predictions
+from alexnet_keras.model.checked_config import build_network
+from alexnet_keras.model.layers import Predictions
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import parse_json
+from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights.hdf5 import check_h5
 from alexnet_keras.weights.layouts import of_model
+from alexnet_keras.weights.sizes import Budget
 from alexnet_keras.weights.trained_weights import Weights, read
+
+MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
+CONFIG_BYTES = 4 * 2**20  # names of 21,841 classes take less than 1 MB
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Load an AlexNet from a `.keras` file, in safe mode and without an optimizer.
+    """Load an AlexNet from a `.keras` file, without an optimizer and without executing anything in the file.
 
     Args:
         path: a file that training, `export` or `model.save` of this package wrote.
@@ -32,22 +41,23 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.exists():
         raise OptionError(f"There is no model file {path}; check the path.")
-    if path.suffix != ".keras" or not path.is_file():
+    if path.suffix != ".keras" or path.is_dir():
         raise InputError(f"{path} is not a .keras file; pass a .keras file or the folder of a run.")
+    budget = Budget(path)
     try:
-        model = keras.models.load_model(path, compile=False)
+        with open_zip(path, budget.limit) as archive:
+            if sorted(archive.namelist()) != MEMBERS:
+                raise InputError(f"{path} does not hold exactly {', '.join(MEMBERS)}; save the model again.")
+            config = archive.read("config.json") if archive.getinfo("config.json").file_size <= CONFIG_BYTES else b""
+            with archive.open("model.weights.h5") as member, h5py.File(io.BytesIO(member.read()), "r") as weights:
+                size = sum(dataset.nbytes for dataset in check_h5(weights, budget)[0].values())
+        model = build_network(parse_json(config, f"{path}/config.json"), path, size)
+        model.load_weights(path)
+    except InputError:
+        raise
     except Exception as error:  # zipfile, json, h5py and Keras each raise their own kinds
         raise InputError(f"{path} is damaged, or is not a Keras model; train or copy it again.") from error
-    check_is_alexnet(model, path)
     return model
-
-
-def check_is_alexnet(model: keras.Model, path: Path) -> None:
-    """Raise `InputError` unless the model that was read from `path` is an AlexNet of this package."""
-    if not any(isinstance(layer, MeanSubtraction) for layer in model.layers):
-        raise InputError(
-            f"{path} holds the model {model.name!r}, which is not an AlexNet of this package; pass another file."
-        )
 
 
 def read_weights(path: str | Path) -> Weights:

@@ -1,96 +1,71 @@
-"""Read and write arrays with names such as `conv1/kernel` in .npz, .safetensors and .h5 files."""
+"""Read and write arrays with names such as `conv1/kernel` in .npz and .safetensors files."""
 
 import json
-import zipfile
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights.sizes import Budget
 
 Arrays = dict[str, np.ndarray]
 METADATA = "metadata"  # JSON: mean, stddev, class_names, variants
-FOUR = ("gamma", "beta", "moving_mean", "moving_variance")  # of batch normalization, in the order of Keras
+HEADER_BYTES = 4 * 2**20  # names of 21,841 classes take less than 1 MB
 
 
-def read_npz(path: Path) -> tuple[Arrays, dict[str, Any]]:
+def read_npz(path: Path) -> tuple[Arrays, str]:
     """Read the arrays of an .npz file and its metadata, without unpickling.
 
     Raises:
-        InputError: the file is not an .npz file, is damaged, or contains Python objects.
+        InputError: the file is not a ZIP archive, or declares more than an AlexNet can have.
+        ValueError: an array is damaged, or contains Python objects.
     """
-    if not zipfile.is_zipfile(path):  # NumPy would call it a pickle and recommend to load it
-        raise _damaged(path, "not an .npz file of arrays", ValueError("it is not a complete ZIP archive"))
-    try:
-        with (
-            path.open("rb") as opened,
-            np.load(opened, allow_pickle=False) as file,
-        ):  # NumPy does not close a damaged file
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # NumPy, zipfile, zlib and tokenize each raise their own kinds
-        raise _damaged(path, "not an .npz file of arrays", error) from error
-    return arrays, _metadata(str(arrays.pop(METADATA, "{}")), path)
+    budget = Budget(path)
+    arrays: Arrays = {}
+    with open_zip(path, budget.limit) as archive:
+        for member in archive.infolist():
+            budget.take(member.file_size)
+            with archive.open(member) as file:
+                arrays[member.filename.removesuffix(".npy")] = _read_npy(file)
+    return arrays, str(arrays.pop(METADATA, "{}"))
 
 
-def read_safetensors(path: Path) -> tuple[Arrays, dict[str, Any]]:
+def _read_npy(file: IO[bytes]) -> np.ndarray:
+    """Read an array of an .npy file; NumPy would first allocate the size that its header declares."""
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[np.lib.format.read_magic(file)]
+    shape, is_fortran, dtype = read_header(file)
+    values = file.read()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(values):
+        raise ValueError(f"an array of shape {shape} and type {dtype} has {len(values):,} bytes")
+    return np.frombuffer(values, dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+def read_safetensors(path: Path) -> tuple[Arrays, str]:
     """Read the tensors of a .safetensors file and its metadata.
 
-    Raises:
-        InputError: the file is not a .safetensors file or is damaged.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            metadata = (file.metadata() or {}).get(METADATA, "{}")
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise _damaged(path, "not a .safetensors file", error) from error
-    return arrays, _metadata(metadata, path)
-
-
-def read_h5(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Read the data sets of an .h5 file: `conv1/kernel`, ..., or those that `model.save_weights("x.weights.h5")` wrote.
-
-    Keras writes neither the mean that a model subtracts nor the names of its classes.
+    The library checks that the tensors have the size of the file.
 
     Raises:
-        InputError: the file is not an HDF5 file or is damaged.
+        InputError: the file declares more than an AlexNet can have.
+        ValueError, SafetensorError: the file is damaged.
     """
-    import h5py
+    from safetensors import safe_open
 
-    arrays: Arrays = {}
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[str(name)] = item[()]
-        elif name.endswith("/vars") and "name" in item.attrs:
-            names[name] = str(item.attrs["name"])
-
-    names: dict[str, str] = {}
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)  # does not follow links to other files
-            metadata = file.attrs.get(METADATA, "{}")
-    except Exception as error:  # h5py raises many kinds of errors
-        raise _damaged(path, "not an HDF5 file", error) from error
-    return (_of_keras(arrays, names) if names else arrays), _metadata(str(metadata), path)
-
-
-def _of_keras(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
-    """Rename the arrays of Keras: `layers/conv2d_1/vars/0` is the first weight of the layer that `vars` names."""
-    found: Arrays = {}
-    for folder, layer in names.items():
-        values = [arrays[f"{folder}/{index}"] for index in range(4) if f"{folder}/{index}" in arrays]
-        found.update(
-            {
-                f"{layer}/{key}": value
-                for key, value in zip(("kernel", "bias") if len(values) == 2 else FOUR, values, strict=False)
-            }
-        )
-    return found
+    Budget(path).take(path.stat().st_size)
+    with path.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+    if length > HEADER_BYTES:
+        raise ValueError(f"it declares a header of {length:,} bytes")
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return arrays, (file.metadata() or {}).get(METADATA, "{}")
 
 
 def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
@@ -108,15 +83,3 @@ def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
         save_file(arrays, path, {METADATA: text})
     else:
         raise OptionError(f"`output` must end in .npz or .safetensors, got {path.name!r}.")
-
-
-def _metadata(text: str, path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, "without readable metadata", error) from error
-    return values if isinstance(values, dict) else {}
-
-
-def _damaged(path: Path, what: str, error: Exception) -> InputError:
-    return InputError(f"{path} is {what}, or is damaged ({' '.join(str(error).split()) or type(error).__name__}).")

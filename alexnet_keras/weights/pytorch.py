@@ -1,10 +1,12 @@
 """Read the tensors of a state dict in a .pth file of PyTorch, without PyTorch and without executing the pickle.
 
-A pickle is a program. This reader interprets only the instructions that a state dict of tensors needs, and rejects
-every other instruction and every name outside `NAMES` before acting on it.
+A pickle is a program for a stack machine. This reader interprets only the instructions that a state dict of tensors
+needs, on plain values: numbers, strings, tuples, lists, dicts, and the types below. It never hashes, compares or prints
+a tuple or a list, because a pickle of 300 bytes can nest them so that each of these takes for ever.
 """
 
 import io
+import itertools
 import math
 import pickletools
 import zipfile
@@ -17,26 +19,35 @@ import ml_dtypes
 import numpy as np
 
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import read_bytes
+from alexnet_keras.system.terminal_text import brief
+from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights.sizes import UNPACKED_BYTES, Budget
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of files from before PyTorch 1.6
+MOST_INSTRUCTIONS = 100_000  # of a pickle; the state dict of torchvision's AlexNet has fewer than 1,000
+PICKLE_BYTES = 4 * 2**20
+MOST_SIDES = 8
 STORAGES = {
-    "FloatStorage": np.dtype(np.float32),
-    "DoubleStorage": np.dtype(np.float64),
-    "HalfStorage": np.dtype(np.float16),
-    "BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
-    "LongStorage": np.dtype(np.int64),
-    "IntStorage": np.dtype(np.int32),
-    "ByteStorage": np.dtype(np.uint8),
-    "BoolStorage": np.dtype(np.bool_),
+    "torch.FloatStorage": np.dtype(np.float32),
+    "torch.DoubleStorage": np.dtype(np.float64),
+    "torch.HalfStorage": np.dtype(np.float16),
+    "torch.BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
+    "torch.LongStorage": np.dtype(np.int64),
+    "torch.IntStorage": np.dtype(np.int32),
+    "torch.ByteStorage": np.dtype(np.uint8),
+    "torch.BoolStorage": np.dtype(np.bool_),
 }
 ORDERED_DICT = "collections.OrderedDict"
 REBUILD_TENSOR = "torch._utils._rebuild_tensor_v2"
 REBUILD_PARAMETER = "torch._utils._rebuild_parameter"
-NAMES = {ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, *(f"torch.{name}" for name in STORAGES)}
+NAMES = {ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, *STORAGES}
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 
 
 class DamageError(Exception):
-    """A file that cannot be read; the message is the reason."""
+    """A file that cannot be read; the message is the reason, and begins with a verb."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,10 @@ class Storage:
     key: str
     dtype: np.dtype
     count: int
+
+    @property
+    def size(self) -> int:
+        return self.count * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -72,14 +87,16 @@ def read(path: Path) -> dict[str, np.ndarray]:
         Name -> array, in the order and with the types of the file, without the prefix `module.`.
 
     Raises:
-        InputError: the file is neither of these, is damaged, or names anything other than tensors.
+        InputError: the file is neither of these, declares more than an AlexNet can have, or names anything other than
+            tensors.
+        Exception: the file is damaged.
     """
+    budget = Budget(path)
     try:
-        with path.open("rb") as file:
-            values, storages = _zipped(file) if zipfile.is_zipfile(file) else _legacy(file)
-        if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
+        values, storages = _zipped(path, budget) if zipfile.is_zipfile(path) else _legacy(path, budget)
+        if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
             values = values["state_dict"]
-        if not isinstance(values, Mapping) or not any(isinstance(value, Tensor) for value in values.values()):
+        if not isinstance(values, dict) or not any(isinstance(value, Tensor) for value in values.values()):
             raise DamageError("has no state dict: save `model.state_dict()`")
         return {
             str(name).removeprefix("module."): _array(value, storages)
@@ -88,46 +105,48 @@ def read(path: Path) -> dict[str, np.ndarray]:
         }
     except DamageError as error:
         raise InputError(f"{path} {error}.") from error
-    except Exception as error:  # a damaged pickle can fail in as many ways as there are instructions
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is not a PyTorch file, or is damaged ({reason}).") from error
 
 
-def _zipped(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
-    """PyTorch 1.6 and later: `<name>/data.pkl`, and a file for each storage in `<name>/data/`."""
-    with zipfile.ZipFile(file) as archive:
+def _zipped(path: Path, budget: Budget) -> tuple[Any, dict[str, np.ndarray]]:
+    """Read the format of PyTorch 1.6: `<name>/data.pkl`, and a file for each storage in `<name>/data/`."""
+    with open_zip(path, budget.limit) as archive:
         (pickle,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [""]
         if not pickle:
             raise DamageError("is a ZIP file without data.pkl, so PyTorch did not write it")
         folder = pickle.removesuffix("data.pkl")
         order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in archive.namelist() else b"little"
         found: dict[str, Storage] = {}
-        values = _unpickle(io.BytesIO(archive.read(pickle)), found)
+        with archive.open(pickle) as file:
+            values = _unpickle(io.BytesIO(file.read(PICKLE_BYTES)), found)
         storages = {}
         for key, storage in found.items():
             record = archive.getinfo(f"{folder}data/{key}")
-            if record.compress_type != zipfile.ZIP_STORED or record.file_size != storage.count * storage.dtype.itemsize:
-                raise DamageError(f"has a storage {key!r} of {record.file_size:,} bytes, not {storage.count:,} numbers")
+            if record.compress_type != zipfile.ZIP_STORED or record.file_size != storage.size:
+                raise DamageError(
+                    f"has a storage {brief(key)} of {record.file_size:,} bytes, not {storage.count:,} numbers"
+                )
+            budget.take(storage.size)
             dtype = storage.dtype.newbyteorder(">" if order == b"big" else "<")
             storages[key] = np.frombuffer(archive.read(record), dtype)  # zipfile checks the CRC
         return values, storages
 
 
-def _legacy(file: IO[bytes]) -> tuple[Any, dict[str, np.ndarray]]:
-    """Before 1.6: five pickles (magic number, version, system, values, keys), then each storage after its length."""
-    file.seek(0)
+def _legacy(path: Path, budget: Budget) -> tuple[Any, dict[str, np.ndarray]]:
+    """Read the format before 1.6: pickles (magic number, version, system, values, keys), then storages with lengths."""
+    content = read_bytes(path, UNPACKED_BYTES)
+    file = io.BytesIO(content)
     if _unpickle(file, {}) != LEGACY_MAGIC:
         raise DamageError("is not a PyTorch file")
     found: dict[str, Storage] = {}
     _, _, values, keys = (_unpickle(file, storages) for storages in ({}, {}, found, {}))
     storages = {}
-    for key in keys:
-        storage = found[key]
+    for key in _checked(keys, list):
+        storage = found[_checked(key, str)]
         count = int.from_bytes(file.read(8), "little")
-        data = file.read(storage.count * storage.dtype.itemsize)
-        if count != storage.count or len(data) != storage.count * storage.dtype.itemsize:
+        if count != storage.count or storage.size > len(content) - file.tell():
             raise DamageError("is truncated")
-        storages[key] = np.frombuffer(data, storage.dtype.newbyteorder("<"))
+        storages[key] = np.frombuffer(content, storage.dtype.newbyteorder("<"), count, file.tell())
+        file.seek(storage.size, io.SEEK_CUR)
     return values, storages
 
 
@@ -144,18 +163,18 @@ def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
         return items
 
     argument: Any
-    for opcode, argument, _ in pickletools.genops(file):
+    for opcode, argument, _ in itertools.islice(pickletools.genops(file), MOST_INSTRUCTIONS):
         match opcode.name:
             case "PROTO" | "FRAME":
                 pass
             case "MARK":
                 marks.append(len(stack))
             case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode.name])
+                stack.append(CONSTANTS[opcode.name])
             case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "BINUNICODE" | "SHORT_BINUNICODE":
                 stack.append(argument)
             case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
-                stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}[opcode.name]())
+                stack.append(EMPTY[opcode.name]())
             case "TUPLE":
                 stack.append(tuple(since_mark()))
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
@@ -169,52 +188,62 @@ def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
                 stack.append(memo[argument])
             case "APPEND" | "APPENDS":
                 items = since_mark() if opcode.name == "APPENDS" else [stack.pop()]
-                stack[-1].extend(items)
+                _checked(stack[-1], list).extend(items)
             case "SETITEM" | "SETITEMS":
                 items = since_mark() if opcode.name == "SETITEMS" else [stack.pop(-2), stack.pop()]
-                stack[-1].update(zip(items[::2], items[1::2], strict=True))
+                keys = [_checked(key, str | int) for key in items[::2]]
+                _checked(stack[-1], dict).update(zip(keys, items[1::2], strict=True))
             case "GLOBAL" | "STACK_GLOBAL":
                 parts = argument.split(" ") if opcode.name == "GLOBAL" else [stack.pop(-2), stack.pop()]
                 name = ".".join(parts)
                 if name not in NAMES:
                     raise DamageError(
-                        f"names {name!r}, which could execute code, so it is not read: save `model.state_dict()` again"
+                        f"names {brief(name)}, which could execute code, so it is not read: "
+                        "save `model.state_dict()` again"
                     )
                 stack.append(Name(name))
             case "REDUCE":
-                arguments = stack.pop()
-                stack.append(_call(stack.pop(), arguments))
+                arguments = _checked(stack.pop(), tuple)
+                stack.append(_call(_checked(stack.pop(), Name), arguments))
             case "BINPERSID":
-                stack.append(_storage(stack.pop(), storages))
+                storage = _storage(*_checked(stack.pop(), tuple))
+                stack.append(storages.setdefault(storage.key, storage))
             case "BUILD":  # attributes of the dict: versions of the modules
                 stack.pop()
             case "STOP":
                 return stack.pop()
             case other:
                 raise DamageError(f"has the pickle instruction {other}, which no state dict needs, so it is not read")
-    raise DamageError("is truncated")
+    raise DamageError(f"has a pickle of more than {MOST_INSTRUCTIONS:,} instructions, which no state dict needs")
 
 
-def _call(function: Any, arguments: tuple[Any, ...]) -> Any:
+def _checked(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind):
+        raise DamageError(f"has a {type(value).__name__} where a state dict has another type")
+    return value
+
+
+def _call(function: Name, arguments: tuple[Any, ...]) -> Any:
     """Evaluate one of the three functions that a state dict calls."""
-    if function == Name(ORDERED_DICT) and not arguments:
+    if function.text == ORDERED_DICT and not arguments:
         return {}
-    if function == Name(REBUILD_PARAMETER):
+    if function.text == REBUILD_PARAMETER:
         return arguments[0]
-    if function == Name(REBUILD_TENSOR):
+    if function.text == REBUILD_TENSOR:
         storage, offset, shape, stride = arguments[:4]
-        numbers = (offset, *shape, *stride)
-        if isinstance(storage, Storage) and all(isinstance(number, int) and number >= 0 for number in numbers):
+        numbers = (offset, *shape[:MOST_SIDES], *stride[:MOST_SIDES])
+        are_sizes = all(isinstance(number, int) and number >= 0 for number in numbers)
+        if isinstance(storage, Storage) and are_sizes and len(shape) == len(stride) <= MOST_SIDES:
             return Tensor(storage, offset, shape, stride)
-    raise DamageError(f"calls {function} with {arguments!r:.60}")
+    raise DamageError(f"calls {function.text} with other arguments than PyTorch does")
 
 
-def _storage(identity: tuple[Any, ...], storages: dict[str, Storage]) -> Storage:
-    """Parse a reference to a storage, `("storage", type, key, device, count)`; old files append a view."""
-    kind, name, key, _, count, *view = identity
-    if kind != "storage" or not isinstance(name, Name) or not isinstance(count, int) or view not in ([], [None]):
+def _storage(kind: Any, name: Any, key: Any, device: Any, count: Any, view: Any = None) -> Storage:
+    """Parse a reference to a storage; `view`, which old files append, must be None."""
+    is_named = isinstance(kind, str) and kind == "storage" and isinstance(name, Name) and name.text in STORAGES
+    if not is_named or not isinstance(key, str) or not isinstance(count, int) or count < 0 or view is not None:
         raise DamageError("has a tensor in a storage of an unknown kind")
-    return storages.setdefault(key, Storage(key, STORAGES[name.text.removeprefix("torch.")], count))
+    return Storage(key, STORAGES[name.text], count)
 
 
 def _array(tensor: Tensor, storages: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system.errors import InputError, OptionError, check
-from alexnet_keras.weights import caffe, named_arrays, pytorch
+from alexnet_keras.system.input_files import check_regular, parse_json
+from alexnet_keras.system.terminal_text import printable, shorten
+from alexnet_keras.weights import caffe, hdf5, named_arrays, pytorch
 from alexnet_keras.weights.layouts import (
     TORCHVISION,
     Layers,
@@ -25,7 +27,14 @@ from alexnet_keras.weights.layouts import (
     shapes_of_model,
 )
 
-SUFFIXES = (".caffemodel", ".pth", ".pt", ".safetensors", ".npz", ".h5")
+READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    ".caffemodel": (caffe.read, "a .caffemodel"),
+    ".pth": (pytorch.read, "a PyTorch file"),
+    ".pt": (pytorch.read, "a PyTorch file"),
+    ".safetensors": (named_arrays.read_safetensors, "a .safetensors file"),
+    ".npz": (named_arrays.read_npz, "an .npz file of arrays"),
+    ".h5": (hdf5.read_h5, "an HDF5 file"),
+}
 CLASSIFIER = LAYERS[-3:]
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
@@ -86,15 +95,24 @@ def read(path: Path) -> Weights:
         OptionError: the file does not exist or has another suffix.
         InputError: the file is damaged, would execute code, or has no layers of an AlexNet.
     """
-    if not path.is_file():
+    if not path.exists():
         raise OptionError(f"The weights file {path} does not exist; check the path.")
-    if path.suffix not in SUFFIXES:
-        raise OptionError(f"Weights are read from .keras, {', '.join(SUFFIXES)} files, got {path.name!r}; convert it.")
+    if path.suffix not in READERS:
+        raise OptionError(f"Weights are read from .keras, {', '.join(READERS)} files, got {path.name!r}; convert it.")
+    check_regular(path)
+    reader, kind = READERS[path.suffix]
     try:
-        weights = _read(path)
+        found = reader(path)
+    except InputError:
+        raise
+    except Exception as error:  # libraries raise many kinds of errors for a damaged file
+        reason = _line(str(error)) or type(error).__name__
+        raise InputError(f"{path} is not {kind}, or is damaged ({reason}).") from error
+    try:
+        weights = _convert(path, found)
+    except InputError:
+        raise
     except ValueError as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"The weights in {path} are not those of an AlexNet: {error}.") from error
     if not weights.layers:
         raise InputError(
@@ -103,25 +121,21 @@ def read(path: Path) -> Weights:
     for layer, values in weights.layers.items():
         for key, value in values.items():
             if not np.isfinite(value).all():
-                raise InputError(f"{path} has NaN or infinite values in {layer}/{key}; use another file.")
+                raise InputError(f"{path} has NaN or infinite values in {_line(f'{layer}/{key}')}; use another file.")
     return weights
 
 
-def _read(path: Path) -> Weights:
+def _convert(path: Path, found: Any) -> Weights:
+    """Convert what the reader of a format returns to the layout of this package."""
     if path.suffix == ".caffemodel":
-        blobs, order = caffe.read(path)
+        blobs, order = found
         variants: tuple[str, ...] = CAFFE_VARIANTS
         if {"norm1", "pool1"} <= set(order):  # the difference between the two
             variants = variants[:1] if order.index("norm1") < order.index("pool1") else variants[1:]
         return _of_caffe(str(path), blobs, variants)
     if path.suffix in (".pth", ".pt"):
-        return _of_torchvision(str(path), pytorch.read(path))
-    reader = {
-        ".npz": named_arrays.read_npz,
-        ".safetensors": named_arrays.read_safetensors,
-        ".h5": named_arrays.read_h5,
-    }[path.suffix]
-    arrays, metadata = reader(path)
+        return _of_torchvision(str(path), found)
+    arrays, metadata = found
     if any(name.startswith("features.") for name in arrays):
         return _of_torchvision(str(path), arrays)
     if any(re.fullmatch(r"(conv|fc)\d_w", name) for name in arrays):
@@ -165,7 +179,7 @@ def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
     return Weights(source=source, layers=layers, mean=mean, stddev=divisor, unknown=unknown, variants=("owt",))
 
 
-def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> Weights:
+def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> Weights:
     layers: Layers = {}
     unknown = []
     for name, value in arrays.items():
@@ -175,9 +189,9 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[s
         else:
             unknown.append(name)
     try:
-        expectations = build(Expectations, {**dataclasses.asdict(Expectations()), **metadata}, named_arrays.METADATA)
+        expectations = build(Expectations, parse_json(metadata, f"The metadata of {source}"), named_arrays.METADATA)
     except OptionError as error:
-        raise InputError(f"{source} has metadata that cannot be used: {error}") from error
+        raise InputError(f"{source} has metadata that cannot be used: {_line(str(error))}") from error
     return Weights(
         source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(expectations)
     )
@@ -238,4 +252,9 @@ def export(path: Path, weights: Weights) -> None:
 
 def _names(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return ", ".join(_line(name, 40) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _line(text: str, length: int = 200) -> str:
+    """Text from a file in one short line."""
+    return shorten(printable(" ".join(text.split())), length)

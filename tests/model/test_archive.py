@@ -1,6 +1,7 @@
 """An archive returns the bits that were written, or an error that says why not."""
 
 import hashlib
+import json
 
 import keras
 import numpy as np
@@ -106,6 +107,45 @@ def test_an_archive_of_another_version_is_refused(tmp_path):
         archive.read(path)
 
 
+def rewritten(path, change):
+    """Change the header of an archive, whose checksum then fits again."""
+    content = path.read_bytes()[len(archive.MAGIC) + 32 :]
+    (length,) = archive.LENGTH.unpack_from(content)
+    streams = content[4 + length :]
+    header = json.loads(content[4 : 4 + length])
+    streams = change(header, streams) or streams
+    text = json.dumps(header).encode()
+    content = archive.LENGTH.pack(len(text)) + text + streams
+    path.write_bytes(archive.MAGIC + hashlib.sha256(content).digest() + content)
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(model, tmp_path):
+    path = tmp_path / "model.alexnet"
+
+    def widen(header, streams):
+        layers = header["config"]["config"]["layers"]
+        next(layer for layer in layers if layer["name"] == "fc6a")["config"]["units"] = 10**12
+
+    def lengthen(header, streams):
+        bomb = archive._huffman(bytes(50_000_000))
+        header["weights"][0]["bytes"][0] = len(bomb)
+        return bomb + streams
+
+    archive.write(model, path)
+    rewritten(path, widen)
+    with pytest.raises(InputError, match="model.alexnet has the layer 'fc6a', which is larger than its weights"):
+        archive.read(path)
+    archive.write(model, path)
+    rewritten(path, lengthen)
+    with pytest.raises(InputError, match="model.alexnet was written by another version") as raised:
+        archive.read(path)
+    assert "a stream is too long" in str(raised.value.__cause__)
+    with path.open("r+b") as file:
+        file.truncate(601 * 10**6)
+    with pytest.raises(InputError, match="model.alexnet has 601,000,000 bytes, but at most 600,000,000 are expected"):
+        archive.read(path)
+
+
 def test_an_archive_of_another_network_is_refused(tmp_path):
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="other")
     with pytest.raises(InputError, match="holds the model 'other', which is not an AlexNet"):
@@ -115,6 +155,15 @@ def test_an_archive_of_another_network_is_refused(tmp_path):
 def test_an_archive_that_cannot_be_read_back_is_not_written(model, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "_decode", lambda parts, shape: np.zeros(shape, np.float32))
     with pytest.raises(RunError, match="conv1a/kernel has other bits when it is read back. Check the disk"):
+        archive.write(model, tmp_path / "model.alexnet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_could_not_be_read_back_is_refused_at_once(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "UNPACKED_BYTES", 4 * model.count_params() - 4)
+    with pytest.raises(
+        InputError, match="model.alexnet cannot hold the [0-9,]+ weights of 'alexnet_tiny', but at most"
+    ):
         archive.write(model, tmp_path / "model.alexnet")
     assert list(tmp_path.iterdir()) == []
 

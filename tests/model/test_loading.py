@@ -1,6 +1,7 @@
 """Models and weights from `.keras` files."""
 
 import dataclasses
+import os
 
 import keras
 import numpy as np
@@ -71,7 +72,7 @@ def test_files_without_an_alexnet_are_refused(tmp_path):
         load_model(tmp_path / "absent.keras")
     text = tmp_path / "text.keras"
     text.write_text("no model")
-    with pytest.raises(InputError, match="text.keras is damaged, or is not a Keras model; train or copy it again"):
+    with pytest.raises(InputError, match="text.keras is damaged: it is not a complete ZIP archive; copy it again"):
         load_model(text)
     foreign = tmp_path / "foreign.keras"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="other").save(foreign)
@@ -79,6 +80,9 @@ def test_files_without_an_alexnet_are_refused(tmp_path):
         load_model(foreign)
     other = tmp_path / "weights.h5"
     other.write_text("")
+    os.mkfifo(tmp_path / "pipe.keras")
+    with pytest.raises(InputError, match="pipe.keras is a named pipe, not a regular file"):
+        load_model(tmp_path / "pipe.keras")
     for path in (other, tmp_path):
         with pytest.raises(InputError, match="is not a .keras file; pass a .keras file or the folder of a run"):
             load_model(path)

@@ -1,0 +1,48 @@
+"""Open ZIP files that may come from somebody else."""
+
+import mmap
+import zipfile
+from pathlib import Path
+
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import check_regular
+from alexnet_keras.system.terminal_text import printable, shorten
+
+MOST_MEMBERS = 1_000
+DIRECTORY_ENTRY = b"PK\x01\x02"
+
+
+def open_zip(path: Path, largest: int) -> zipfile.ZipFile:
+    """Open a ZIP file with at most `MOST_MEMBERS` files, which have at most `largest` bytes together when unpacked.
+
+    Raises:
+        InputError: the file cannot be read, is no ZIP file, is larger, or is compressed by another method than deflate.
+    """
+    if not check_regular(path) or not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is damaged: it is not a complete ZIP archive; copy it again.")
+    if _has_many_members(path):  # zipfile makes an object for each
+        raise InputError(f"{path} holds more than {MOST_MEMBERS:,} files, which no model has; check the file.")
+    try:
+        archive = zipfile.ZipFile(path)
+    except Exception as error:  # zipfile, struct and codecs raise their own kinds
+        raise InputError(f"{path} is damaged: {shorten(printable(str(error)), 200)}; copy it again.") from error
+    unpacked = sum(member.file_size for member in archive.infolist())
+    methods = {member.compress_type for member in archive.infolist()}
+    if unpacked > largest or not methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        archive.close()
+        raise InputError(
+            f"{path} unpacks to {unpacked:,} bytes, but at most {largest:,} are expected; check the file."
+            if unpacked > largest
+            else f"{path} is not compressed by deflate; pack it again with another program."
+        )
+    return archive
+
+
+def _has_many_members(path: Path) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        position = -1
+        for _ in range(MOST_MEMBERS + 1):
+            position = content.find(DIRECTORY_ENTRY, position + 1)
+            if position < 0:
+                return False
+    return True
