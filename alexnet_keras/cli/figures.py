@@ -1,39 +1,290 @@
 """The commands `figures`."""
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import click
 
-from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow
-from alexnet_keras.cli.types import Number, PathName
-from alexnet_keras.config.ranges import Index
-from alexnet_keras.config.training import DataSource
-
-
-@click.group(epilog=example("alexnet-keras figures augmentation --data imagenette"))
-def figures() -> None:
-    """Draw figures that explain the code (needs the extra 'figures')."""
-
-
-@figures.command(epilog=example("alexnet-keras figures augmentation --data imagenette --output augmentation.png"))
-@data_options("A data set, as for train.  [default: shapes]")
-@click.option(
-    "--output",
-    type=PathName(),
-    default=Path("augmentation.png"),
-    show_default=True,
-    help="The PNG file to write.",
+from alexnet_keras import api
+from alexnet_keras import figures as drawing
+from alexnet_keras.cli.completion import complete_model, complete_run
+from alexnet_keras.cli.options import (
+    data_options,
+    data_source,
+    example,
+    json_option,
+    load_tensorflow,
+    model_argument,
+    operations_option,
+    variant_option,
 )
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Count, Index, Range
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.variants import architecture as look_up
+from alexnet_keras.system import atomic_files
+
+
+@click.group(epilog=example("alexnet-keras figures filters saved_models/RUN --output filters.svg"))
+def figures() -> None:
+    """Draw what a network learned, for slides (needs the extra 'figures').
+
+    MODEL is a run, .keras, .alexnet or a file of trained weights. Without MODEL, a command uses the newest run in
+    saved_models/.
+    """
+
+
+def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function that returns a figure: it gets `--output` and `--json`, and writes the figure."""
+
+    def decorate(draw: Callable[..., Any]) -> click.Command:
+        name = draw.__name__
+
+        @functools.wraps(draw)
+        def command(output: Path, width: int, as_json: bool, **options: Any) -> None:
+            save = drawing.save  # fails at once without matplotlib
+            atomic_files.check_output(output, (".png", ".svg"))
+            load_tensorflow()
+            figure = draw(**options)
+            save(figure, output, width)
+            click.echo(json.dumps({"output": str(output)}) if as_json else f"Wrote {output}")
+
+        option = click.option(
+            "--output",
+            type=PathName(),
+            default=Path(f"{name}.png"),
+            show_default=True,
+            help="The .png or .svg file to write.",
+        )
+        width = click.option(
+            "--width",
+            type=Number(Annotated[int, Range(200, 10_000)]),
+            default=2000,
+            show_default=True,
+            help="Width of a .png file in pixels.",
+        )
+        return figures.command(name, epilog=example(*examples))(option(width(json_option(command))))
+
+    return decorate
+
+
+label_option = click.option("--label", help="Name of the class.  [default: the most probable class]")
+data_of_run = data_options("The data set.  [default: the data set of the run]")
+
+
+def layer_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--layer", default=default, show_default=True, help="A layer that 'info MODEL' lists; fc7 means fc7a and fc7b."
+    )
+
+
+def limit_option(default: int, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("--limit", type=Number(Count), default=default, show_default=True, help=f"Number of {meaning}.")
+
+
+def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the arguments `[MODEL] IMAGE` as `model`, which may be `None`, and `image`."""
+
+    @functools.wraps(draw)
+    def command(arguments: tuple[Path, ...], **options: Any) -> Any:
+        if len(arguments) > 2:
+            raise click.UsageError(f"The command takes a model and one image, got {len(arguments)} names; omit some.")
+        return draw(model=arguments[0] if len(arguments) == 2 else None, image=arguments[-1], **options)
+
+    argument = click.argument(
+        "arguments",
+        metavar="[MODEL] IMAGE",
+        nargs=-1,
+        required=True,
+        type=PathName(),
+        shell_complete=complete_model,
+    )
+    return argument(command)
+
+
+def _is_weights(model: Path | None) -> bool:
+    from alexnet_keras.weights.trained_weights import SUFFIXES
+
+    return model is not None and model.suffix in SUFFIXES and model.exists()
+
+
+def _model_path(model: Path | None) -> Path:
+    """Find a run, a model file or a file of trained weights."""
+    return model if model and _is_weights(model) else api.find_model(model)
+
+
+def _network(model: Path | None) -> Any:
+    """Load a Keras model."""
+    path = _model_path(model)
+    from alexnet_keras.figures.networks import load_network
+
+    return load_network(path)
+
+
+def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
+    """Load a classifier of any format."""
+    path = _model_path(model)
+    from alexnet_keras.inference.predictor import from_keras, load_predictor
+
+    return from_keras(_network(path)) if _is_weights(path) else load_predictor(path, allow_all_operations)
+
+
+def _pixels(image: Path, network: Any) -> Any:
+    """Read an image as the network sees it."""
+    from alexnet_keras.inference.classify import read_image
+    from alexnet_keras.inference.predictor import input_size
+
+    return read_image(image, input_size(network))
+
+
+def _source(model: Path | None, where: dict[str, Any]) -> DataSource:
+    """The data set that the options name, or that of the model's run."""
+    return data_source(lambda: api.data_of(_model_path(model)), **where)
+
+
+@figure_command(
+    "alexnet-keras figures architecture --variant original", "alexnet-keras figures architecture saved_models/RUN"
+)
+@model_argument
+@variant_option("A named network instead of a model.")
+def architecture(model: Path | None, variant: str | None) -> Any:
+    """Draw the towers of MODEL or of a variant, as Figure 2 of the paper.
+
+    The figure shows the shape of each layer's output, the kernels, and where the towers are connected.
+    """
+    if model and variant:
+        raise click.UsageError("MODEL and --variant exclude each other; omit one of them.")
+    if not variant:
+        return drawing.architecture(_network(model))
+    from alexnet_keras.model.alexnet import AlexNet
+
+    return drawing.architecture(AlexNet(look_up(variant)))
+
+
+@figure_command("alexnet-keras figures filters bvlc_alexnet.caffemodel")
+@model_argument
+def filters(model: Path | None) -> Any:
+    """Draw the kernels of conv1, as Figure 3 of the paper, one block for each tower."""
+    return drawing.filters(_network(model))
+
+
+@figure_command("alexnet-keras figures activations caffe.keras photo.jpg")
+@model_and_image
+def activations(model: Path | None, image: Path) -> Any:
+    """Draw the feature maps of each layer for IMAGE, before and after response normalization."""
+    network = _network(model)
+    return drawing.activations(network, _pixels(image, network))
+
+
+@figure_command("alexnet-keras figures occlusion saved_models/RUN photo.jpg")
+@model_and_image
+@label_option
+@operations_option
+@click.option("--size", type=Number(Count), default=40, show_default=True, help="Side of the square in pixels.")
+@click.option(
+    "--stride", type=Number(Count), default=12, show_default=True, help="Pixels between two places of the square."
+)
+def occlusion(
+    model: Path | None, image: Path, label: str | None, allow_all_operations: bool, size: int, stride: int
+) -> Any:
+    """Draw how the probability of a class falls when a grey square covers a part of IMAGE."""
+    from alexnet_keras.inference.classify import read_image
+
+    predictor = _predictor(model, allow_all_operations)
+    return drawing.occlusion(predictor, read_image(image, predictor.input_size), label, size, stride)
+
+
+@figure_command("alexnet-keras figures gradcam saved_models/RUN photo.jpg --label tench")
+@model_and_image
+@label_option
+def gradcam(model: Path | None, image: Path, label: str | None) -> Any:
+    """Draw where the evidence for a class lies in IMAGE: feature maps weighted by their gradients (Grad-CAM)."""
+    network = _network(model)
+    return drawing.gradcam(network, _pixels(image, network), label)
+
+
+@figure_command("alexnet-keras figures curves saved_models/RUN saved_models/OTHER")
+@click.argument("runs", nargs=-1, type=PathName(), shell_complete=complete_run)
+def curves(runs: tuple[Path, ...]) -> Any:
+    """Draw the training and validation error of one or several RUNS by epoch.
+
+    Without RUNS, the command uses the newest run in saved_models/.
+    """
+    from alexnet_keras.training.run_folder import read_config, read_history
+
+    histories = {}
+    for run in runs or (api.newest_run(),):
+        read_config(run)  # fails if the folder is no run
+        histories[run.resolve().name if run.resolve().name not in histories else str(run)] = read_history(run)
+    return drawing.curves(histories)
+
+
+@figure_command("alexnet-keras figures predictions saved_models/RUN --wrong")
+@model_argument
+@data_of_run
+@operations_option
+@click.option("--wrong", is_flag=True, help="Show the worst mistakes.")
+def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, **where: Any) -> Any:
+    """Draw validation images with their five most probable classes, as Figure 4 of the paper (left)."""
+    source = _source(model, where)
+    return drawing.predictions(_predictor(model, allow_all_operations), source, wrong)
+
+
+@figure_command("alexnet-keras figures confusion saved_models/RUN")
+@model_argument
+@data_of_run
+@operations_option
+def confusion(model: Path | None, allow_all_operations: bool, **where: Any) -> Any:
+    """Draw which classes of the validation images are taken for which."""
+    source = _source(model, where)
+    return drawing.confusion(_predictor(model, allow_all_operations), source)
+
+
+@figure_command("alexnet-keras figures retrieval saved_models/RUN")
+@model_argument
+@data_of_run
+@layer_option("fc7")
+@limit_option(2000, "training images that are searched")
+def retrieval(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
+    """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
+    source = _source(model, where)
+    return drawing.retrieval(_network(model), source, layer, limit)
+
+
+@figure_command("alexnet-keras figures patches saved_models/RUN --layer conv5 --unit 17")
+@model_argument
+@data_of_run
+@layer_option("conv5")
+@click.option("--unit", type=Number(Index), default=0, show_default=True, help="The channel; tower b follows tower a.")
+@limit_option(2000, "images that are searched")
+def patches(model: Path | None, layer: str, unit: int, limit: int, **where: Any) -> Any:
+    """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
+    source = _source(model, where)
+    return drawing.patches(_network(model), source, layer, unit, limit)
+
+
+@figure_command("alexnet-keras figures embedding saved_models/RUN")
+@model_argument
+@data_of_run
+@layer_option("fc7")
+@limit_option(300, "images on the map")
+def embedding(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
+    """Draw a map of validation images on which images with similar features lie together.
+
+    The map is computed by t-SNE (needs the extra 'embedding').
+    """
+    source = _source(model, where)
+    return drawing.embedding(_network(model), source, layer, limit)
+
+
+@figure_command("alexnet-keras figures augmentation --data imagenette --image 7")
+@data_options("A data set, as for train.  [default: shapes]")
 @click.option("--image", "index", type=Number(Index), default=0, show_default=True, help="Index of the training image.")
 @click.option("--seed", type=Number(Index), default=0, show_default=True, help="Random seed of the augmentation.")
-@json_option
-def augmentation(output: Path, index: int, seed: int, as_json: bool, **where: Any) -> None:
+def augmentation(index: int, seed: int, **where: Any) -> Any:
     """Draw random crops, flips and PCA colour augmentations of one training image."""
     source = data_source(lambda: DataSource(name="shapes"), **where)
-    load_tensorflow()
-    from alexnet_keras.figures.augmentation import augmentation_figure
-
-    augmentation_figure(source, output, index, seed)
-    click.echo(json.dumps({"output": str(output)}) if as_json else f"Wrote {output}")
+    return drawing.augmentation(source, index, seed)

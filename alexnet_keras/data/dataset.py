@@ -69,7 +69,11 @@ def evenly_spaced(length: int, count: int) -> np.ndarray:
 
 def sample(split: Split, count: int) -> Split:
     """Take up to `count` evenly spaced images of a split, since many data sets are sorted by class."""
-    indices = evenly_spaced(len(split), count)
+    return take(split, evenly_spaced(len(split), count))
+
+
+def take(split: Split, indices: np.ndarray) -> Split:
+    """Take the images at `(N,)` int64 indices of a split."""
     return dataclasses.replace(
         split,
         names=[split.names[index] for index in indices],

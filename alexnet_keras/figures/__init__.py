@@ -1,1 +1,73 @@
-"""Figures that explain the code."""
+"""Figures that show what a network learned, as matplotlib figures for slides and notebooks (extra `figures`).
+
+```python
+from alexnet_keras import figures, load_model
+
+figure = figures.filters(load_model("saved_models/RUN/model.keras"))
+figures.save(figure, "filters.svg")
+```
+
+Each name is loaded when it is first used. The modules whose names do not stand here compute what the figures show, and
+need no matplotlib.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from alexnet_keras.system.errors import InputError
+
+if TYPE_CHECKING:
+    from alexnet_keras.figures.augmented import augmentation
+    from alexnet_keras.figures.diagram import architecture
+    from alexnet_keras.figures.kernels import filters
+    from alexnet_keras.figures.one_image import activations, gradcam, occlusion
+    from alexnet_keras.figures.results import confusion, curves, predictions
+    from alexnet_keras.figures.similarity import embedding, retrieval
+    from alexnet_keras.figures.style import save
+    from alexnet_keras.figures.units import patches
+
+_MODULES = {
+    "activations": "one_image",
+    "architecture": "diagram",
+    "augmentation": "augmented",
+    "confusion": "results",
+    "curves": "results",
+    "embedding": "similarity",
+    "filters": "kernels",
+    "gradcam": "one_image",
+    "occlusion": "one_image",
+    "patches": "units",
+    "predictions": "results",
+    "retrieval": "similarity",
+    "save": "style",
+}
+
+__all__ = [
+    "activations",
+    "architecture",
+    "augmentation",
+    "confusion",
+    "curves",
+    "embedding",
+    "filters",
+    "gradcam",
+    "occlusion",
+    "patches",
+    "predictions",
+    "retrieval",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import matplotlib  # noqa: F401 - an optional dependency
+    except ImportError as error:
+        raise InputError("Figures need matplotlib; install it with `pip install 'alexnet-keras[figures]'`.") from error
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

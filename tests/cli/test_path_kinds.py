@@ -43,6 +43,8 @@ READERS = [
     (["data", "check", "--data"], [], ""),
     (["data", "prepare", "--output", "x", "--data"], [], ""),
     (["figures", "augmentation", "--data"], [], ""),
+    (["figures", "filters"], [], ".npz"),
+    (["figures", "activations", "MODEL"], [], ".png"),
     (["benchmark", "inference"], [], ".alexnet"),
     (["benchmark", "input", "--data"], [], ""),
     (["weights", "import"], ["--variant", "paper", "--output", "x.keras"], ".pth"),

@@ -1,23 +1,21 @@
-"""The picture of the filters is made from any file of trained weights, and is small."""
+"""Every picture of the documentation is small, and a page shows it with a command that draws it."""
 
-import subprocess
-import sys
+import re
 
-import numpy as np
 from support import ROOT
 
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = sorted((ROOT / "docs" / "pictures").iterdir())
+PAGE = (ROOT / "docs" / "how_to" / "figures.md").read_text()
 
 
-def test_it_draws_a_file_of_weights(tmp_path):
-    random = np.random.default_rng(0)
-    weights = {"conv1/kernel": random.normal(size=(11, 11, 3, 96)), "conv1/bias": np.zeros(96)}
-    np.savez(tmp_path / "weights.npz", **{name: value.astype("float32") for name, value in weights.items()})
-    program = [sys.executable, PICTURES / "filters.py", tmp_path / "weights.npz", tmp_path / "filters.png"]
-    subprocess.run(program, check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT), "MPLCONFIGDIR": str(tmp_path)})
-    assert (tmp_path / "filters.png").read_bytes().startswith(b"\x89PNG")
+def test_the_pictures_are_small():
+    assert PICTURES
+    for picture in PICTURES:
+        assert picture.stat().st_size < 500_000, picture
 
 
-def test_the_pictures_of_the_pages_are_small():
-    for picture in PICTURES.glob("*.png"):
-        assert picture.stat().st_size < 300_000, picture
+def test_a_page_shows_every_picture_after_its_command():
+    for picture in PICTURES:
+        before, _, after = PAGE.partition(f"```{{image}} ../pictures/{picture.name}\n")
+        assert f"alexnet-keras figures {picture.stem} " in before.rsplit("## ", 1)[-1], picture
+        assert re.match(r":alt: \w.{40}", after), picture

@@ -1,0 +1,99 @@
+"""The figure of the augmentation: crops, flips and PCA colours of one image."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.data import augmentation as drawing
+from alexnet_keras.data import image_ops, reading
+from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.figures import style
+from alexnet_keras.system.errors import OptionError
+
+DRAWS = 6  # columns of the figure, at most as many as the palette has colours
+CANDIDATES = 24  # draws, of which those with the strongest colour are shown: many would change nothing visible
+MEANINGS = {
+    "paper": "PCA noise\n'paper':\nvariances of\nthe colours",
+    "original": "PCA noise\n'original':\nstandard\ndeviations, and\ncontrast / 1.1",
+}
+
+
+def augmentation(source: str | DataSource, index: int = 0, seed: int = 0, input_size: int = 227) -> Figure:
+    """Draw random crops, flips and PCA colour augmentations of one training image.
+
+    The first row has the crops. For each convention of the PCA noise, one row has the same crops with the noise,
+    rounded and clipped to 0..255, and the next row the difference that the noise makes.
+
+    Args:
+        source: the data set.
+        index: index of the training image.
+        seed: random seed of the augmentation.
+        input_size: side of the crops in pixels.
+
+    Raises:
+        OptionError: there is no such image.
+        InputError: the image cannot be read.
+    """
+    dataset = open_dataset(source)
+    split = dataset.train
+    if not 0 <= index < len(split):
+        raise OptionError(f"`index` must be 0 to {len(split) - 1}, got {index}; choose one of the training images.")
+    with reading.naming_unreadable(split):
+        image = split.pixels(tf.constant(index, tf.int64))
+        statistics = dataset.statistics or reading.color_statistics(split)
+    draws = drawing.draw(CANDIDATES, input_size, seed, tf.constant(0, tf.int64))
+    strongest = np.sort(np.argsort(-np.linalg.norm(draws.color, axis=1), kind="stable")[:DRAWS])
+    offsets, flips, colors = (tf.gather(each, strongest) for each in (draws.offsets, draws.flipped, draws.color))
+    crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), offsets, flips, input_size)
+
+    caption = (
+        f"The {DRAWS} strongest of {CANDIDATES} random draws. First row: crops, with their top left corners and with "
+        "the colours of their frames in the stored image. Numbers: what the noise adds to red, green and blue, 0 to "
+        "255. Difference: grey is none."
+    )
+    figure = style.new(f"Random augmentations of training image {index} of {dataset.name}", caption, height=11.3)
+    grid = figure.subplots(1 + 2 * len(PCA_NOISES), DRAWS + 1)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    _show(grid[0, 0], image.numpy(), "stored image", extent=(0, STORED_SIZE, STORED_SIZE, 0))
+    for column, (crop, offset, flipped) in enumerate(zip(crops, offsets.numpy(), flips, strict=True), 1):
+        color = style.color(column - 1)
+        box = Rectangle(offset[::-1], input_size, input_size, fill=False, edgecolor=color, linewidth=2)
+        grid[0, 0].add_patch(box)
+        _show(grid[0, column], crop.numpy(), f"({offset[0]}, {offset[1]}){' flipped' if flipped else ''}")
+        style.frame(grid[0, column], color)
+    for number, name in enumerate(PCA_NOISES):
+        noise = drawing.pca_noise(name, statistics)
+        shifts = colors @ tf.constant(noise.directions, tf.float32)
+        colored = image_ops.shift_colors(crops, shifts, noise.mean, noise.divisor).numpy()
+        changes = colored - crops.numpy()
+        gain = max(1, int(100 / np.quantile(np.abs(changes), 0.98)))
+        above, below = grid[1 + 2 * number], grid[2 + 2 * number]
+        above[0].text(0, 1, MEANINGS[name], va="top", fontsize=style.SMALL, color=style.INK)
+        for column, shift in enumerate(shifts.numpy()):
+            pixels = colored[column].round().clip(0, 255).astype(np.uint8)
+            _show(above[column + 1], pixels, "  ".join(f"{value:+.1f}" for value in shift))
+            difference = (127 + gain * changes[column]).clip(0, 255).astype(np.uint8)
+            _show(below[column + 1], difference, f"difference x {gain}")
+    _show(grid[2, 0], components(statistics), "components")
+    return figure
+
+
+def _show(axes: Any, image: np.ndarray, title: str, **options: Any) -> None:
+    style.show(axes, image, **options)
+    axes.set_title(title, fontsize=style.SMALL, color=style.INK)
+
+
+def components(statistics: ColorStatistics) -> np.ndarray:
+    """Make an image with a bar for each principal component: grey minus to plus two standard deviations along it."""
+    deviations, directions = np.sqrt(statistics.eigenvalues), np.array(statistics.eigenvectors)
+    steps = np.linspace(-2, 2, 250)
+    colors = 128 + np.einsum("s,c,cd->csd", steps, deviations, directions)  # (components, steps, channels)
+    bars = np.full((5, len(steps), 3), 255.0)  # white gaps between the bars
+    bars[::2] = colors
+    return bars.repeat(50, axis=0).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,46 @@
+"""The graph of a model's layers, read from the model itself."""
+
+from collections.abc import Iterator
+
+import keras
+
+from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.terminal_text import brief
+
+
+class Graph:
+    """Which layers feed which in a functional model.
+
+    Args:
+        model: a model of this package, in which every layer is used once.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.layers = list(model.layers)
+        self._producers = {id(layer.output): layer for layer in self.layers}
+
+    def inputs(self, layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+        """Return the layers whose outputs a layer takes; the input layer takes none."""
+        if isinstance(layer, keras.layers.InputLayer):
+            return []
+        return [self._producers[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
+
+    def named(self, name: str) -> list[keras.layers.Layer]:
+        """Return the layer of a name, or the two of its towers: `conv5` is `conv5a` and `conv5b`.
+
+        Raises:
+            OptionError: there is no such layer.
+        """
+        found = [layer for layer in self.layers if name in (layer.name, split_tower(layer.name)[0])]
+        if not found:
+            known = dict.fromkeys(split_tower(layer.name)[0] for layer in self.layers)
+            raise OptionError(f"The network has no `layer` {brief(name)}; choose from {', '.join(known)}.")
+        return found
+
+    def above(self, layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+        """Yield the layers between a layer and the nearest layers with a kernel before it, nearest first."""
+        for source in self.inputs(layer):
+            yield source
+            if not hasattr(source, "kernel"):
+                yield from self.above(source)

@@ -1,0 +1,58 @@
+"""The figure of the first layer's kernels (Figure 3 of the paper)."""
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from alexnet_keras.config.layer_names import TOWERS
+from alexnet_keras.figures import style
+from alexnet_keras.figures.graph import Graph
+
+COLUMNS = 16
+NOISE = 0.25  # smoothness of kernels that look like noise; see `smoothness`
+
+
+def filters(model: keras.Model) -> Figure:
+    """Draw the kernels of conv1 as images, one block for each tower.
+
+    Args:
+        model: a network of this package.
+    """
+    towers = [np.asarray(layer.kernel) for layer in Graph(model).named("conv1")]
+    kernels = np.concatenate(towers, axis=-1)
+    side, count = kernels.shape[0], kernels.shape[-1]
+    caption = (
+        f"{side} x {side} pixels each. Grey is a weight of zero; each kernel is scaled by its largest weight. "
+        f"Neighbouring weights correlate by {smoothness(kernels):.2f}"
+    )
+    caption += (
+        ", so most kernels are still noise: the network saw too few images to shape them."
+        if smoothness(kernels) < NOISE
+        else " (noise: 0)."
+    )
+    rows = sum(-(-tower.shape[-1] // COLUMNS) for tower in towers)
+    height = 1.5 + rows * 0.78 + 0.2 * len(towers)
+    figure = style.new(f"The {count} kernels of the first layer, conv1", caption, height)
+    for axes, tower, name in zip(np.ravel(figure.subplots(len(towers), 1)), towers, TOWERS, strict=False):
+        style.show(axes, style.mosaic(as_images(tower), COLUMNS))
+        if len(towers) > 1:
+            axes.text(-0.012, 0.5, f"tower {name}", rotation=90, ha="right", va="center", fontsize=style.LABEL,
+                      color=style.INK, transform=axes.transAxes)  # fmt: skip
+    return figure
+
+
+def as_images(kernels: np.ndarray) -> np.ndarray:
+    """Turn `(H, W, 3, N)` kernels into `(N, H, W, 3)` colours from 0 to 1: zero becomes 0.5, in each kernel."""
+    largest = np.abs(kernels).max(axis=(0, 1, 2), keepdims=True)
+    return np.moveaxis(0.5 + 0.5 * kernels / np.maximum(largest, 1e-12), -1, 0)
+
+
+def smoothness(kernels: np.ndarray) -> float:
+    """Return the correlation of horizontally and vertically neighbouring weights of `(H, W, 3, N)` kernels.
+
+    It is 0 for noise and near 1 for large blobs. The mean of each kernel and colour is subtracted first.
+    """
+    centred = kernels - kernels.mean(axis=(0, 1), keepdims=True)
+    energy = (centred**2).mean()
+    neighbours = ((centred[1:] * centred[:-1]).mean() + (centred[:, 1:] * centred[:, :-1]).mean()) / 2
+    return float(neighbours / energy) if energy else 0.0

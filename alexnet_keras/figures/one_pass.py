@@ -1,0 +1,50 @@
+"""One pass of a network over the images of a split."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from alexnet_keras.data import image_ops, pipeline, reading
+from alexnet_keras.data.dataset import Split
+from alexnet_keras.system.progress import Progress
+
+BATCH_SIZE = 64  # images in one call of the network
+
+Batches = Iterator[tuple[np.ndarray, np.ndarray]]
+
+
+def outputs(split: Split, size: int, call: Callable[[np.ndarray], np.ndarray], label: str) -> Batches:
+    """Yield batches of centre crops, `(B, size, size, 3)` uint8, with the outputs of `call` for them.
+
+    Args:
+        split: the images, in whose order the batches come.
+        size: side of the crops in pixels.
+        call: the network.
+        label: what is done, for the progress line.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    dataset = pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE)
+    with Progress(label, len(split)) as progress, reading.naming_unreadable(split):
+        for images, _ in dataset.as_numpy_iterator():
+            yield images, call(images)
+            progress.advance(len(images))
+
+
+def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function that computes a network's float32 output for a batch of images."""
+    call = tf.function(lambda images: tf.cast(network(images, training=False), tf.float32), reduce_retracing=True)
+    return lambda images: call(images).numpy()
+
+
+def crops(split: Split, indices: Sequence[int] | np.ndarray, size: int) -> list[np.ndarray]:
+    """Read the centre crops of a few images, `(size, size, 3)` uint8.
+
+    Raises:
+        InputError: an image cannot be read.
+    """
+    with reading.naming_unreadable(split):
+        return [image_ops.centre_crop(split.pixels(tf.constant(index, tf.int64)), size).numpy() for index in indices]

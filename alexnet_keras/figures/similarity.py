@@ -1,0 +1,140 @@
+"""Figures of what a network takes for similar: nearest neighbours, and a map of the features."""
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.patheffects import withStroke
+
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.dataset import Split, evenly_spaced, sample, take
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.figures import one_pass, style
+from alexnet_keras.inference.class_labels import readable
+from alexnet_keras.inference.features import until
+from alexnet_keras.inference.predictor import input_size
+from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import stage
+
+QUERIES = 5
+NEIGHBOURS = 5
+THUMBNAIL = 40  # pixels of an image in the map
+PERPLEXITY = 30  # of t-SNE, its usual value; a third of the images if there are fewer
+
+
+def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 2000) -> Figure:
+    """Draw validation images and their nearest training images by a layer and by pixels (Figure 4, right).
+
+    Args:
+        model: a network of this package.
+        source: the data set.
+        layer: the layer whose outputs are compared.
+        limit: number of training images that are searched, evenly spaced.
+
+    Raises:
+        OptionError: there is no such layer.
+        InputError: the data set cannot be read.
+    """
+    size, call = input_size(model), one_pass.compiled(until(model, layer))
+    dataset = open_dataset(source)
+    queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
+    images = np.stack(one_pass.crops(queries, range(len(queries)), size))
+    wanted = {"features": _flat(call(images)), "pixels": _flat(images)}
+    distances: dict[str, list[np.ndarray]] = {"features": [], "pixels": []}
+    for batch, outputs in one_pass.outputs(candidates, size, call, f"Computing {layer}"):
+        distances["features"].append(squared_distances(wanted["features"], _flat(outputs)))
+        distances["pixels"].append(squared_distances(wanted["pixels"], _flat(batch)))
+    caption = (
+        f"Left: validation images. Right of them the {NEIGHBOURS} nearest of "
+        f"{style.in_words(len(candidates), 'training images')} by Euclidean distance. Orange frames: another class."
+    )
+    figure = style.new(f"Nearest neighbours by {layer} and by pixels", caption)
+    ratios = (1, 0.15, *[1] * NEIGHBOURS, 0.15, *[1] * NEIGHBOURS)
+    grid = figure.subplots(len(queries), len(ratios), width_ratios=ratios, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image in zip(grid[:, 0], images, strict=True):
+        style.show(axes, image)
+    grid[0, 0].set_title("image", fontsize=style.LABEL, color=style.INK)
+    for first, kind, title in ((2, "features", f"by {layer}"), (3 + NEIGHBOURS, "pixels", "by pixels")):
+        order = np.argsort(np.concatenate(distances[kind], axis=1), axis=1, kind="stable")[:, :NEIGHBOURS]
+        same = candidates.labels[order] == queries.labels[:, None]
+        for row, nearest in enumerate(order):
+            for column, image in enumerate(one_pass.crops(candidates, nearest, size)):
+                style.show(grid[row, first + column], image)
+                if not same[row, column]:
+                    style.frame(grid[row, first + column], style.VERMILION)
+        words = f"nearest {title}: {same.sum()} of {same.size} of the same class"
+        grid[0, first + order.shape[1] // 2].set_title(words, fontsize=style.LABEL, color=style.INK)
+    return figure
+
+
+def _one_of_each_class(split: Split, count: int) -> Split:
+    """Take up to `count` images, each of another class if there are as many classes."""
+    _, first = np.unique(split.labels, return_index=True)
+    chosen = first[evenly_spaced(len(first), count)]
+    return sample(split, count) if len(first) < count else take(split, chosen)
+
+
+def embedding(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 300) -> Figure:
+    """Draw a map of validation images on which images with similar features lie together (t-SNE).
+
+    Args:
+        model: a network of this package.
+        source: the data set.
+        layer: the layer whose outputs are mapped.
+        limit: number of validation images, evenly spaced.
+
+    Raises:
+        OptionError: there is no such layer.
+        InputError: the data set cannot be read, has too few images, or scikit-learn is not installed.
+    """
+    try:
+        from sklearn.manifold import TSNE
+    except ImportError as error:
+        raise InputError(
+            "The map needs scikit-learn; install it with `pip install 'alexnet-keras[embedding]'`."
+        ) from error
+    size, network = input_size(model), until(model, layer)
+    dataset = open_dataset(source)
+    split = sample(dataset.validation, limit)
+    if len(split) < 4:
+        raise InputError(
+            f"{dataset.name} has {style.in_words(len(split), 'validation images')}; the map needs 4. Add some."
+        )
+    thumbnails, features = [], []
+    step = max(1, size // THUMBNAIL)
+    for images, outputs in one_pass.outputs(split, size, one_pass.compiled(network), f"Computing {layer}"):
+        thumbnails.append(images[:, ::step, ::step])
+        features.append(_flat(outputs))
+    perplexity = min(PERPLEXITY, len(split) / 3)
+    with stage("Computing the map"):
+        places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(np.concatenate(features))
+    caption = (
+        f"t-SNE of {layer} for {style.in_words(len(split), 'validation images')}, perplexity {perplexity:.0f}. "
+        "Neighbours have similar features; distances between groups mean little. Frames have the colour of the class."
+    )
+    figure = style.new(f"{dataset.name}: validation images by the similarity of {layer}", caption, height=9)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.update_datalim(places)
+    axes.autoscale_view()
+    for place, image, label in zip(places, np.concatenate(thumbnails), split.labels, strict=True):
+        box = {"edgecolor": style.color(label), "linewidth": 1.5, "boxstyle": "square,pad=0"}
+        thumbnail = OffsetImage(image, zoom=20 / len(image))
+        axes.add_artist(AnnotationBbox(thumbnail, place, bboxprops=box, pad=0))
+    for label in np.unique(split.labels):
+        x, top = np.median(places[split.labels == label, 0]), places[split.labels == label, 1].max()
+        outline = withStroke(linewidth=4, foreground="white")
+        name = axes.annotate(readable(dataset.class_names[label]), (x, top), (0, 14), textcoords="offset points")
+        name.set(fontsize=style.LABEL, weight="bold", color=style.INK, ha="center", zorder=10, path_effects=[outline])
+    return figure
+
+
+def squared_distances(these: np.ndarray, those: np.ndarray) -> np.ndarray:
+    """Compute the squared Euclidean distance of each of `(N, D)` vectors to each of `(M, D)`: `(N, M)`."""
+    return np.stack([((those - this) ** 2).sum(axis=1) for this in these])
+
+
+def _flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).astype(np.float32)

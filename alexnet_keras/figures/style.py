@@ -1,0 +1,110 @@
+"""The style that all figures share: the size of a slide, fonts, colours, mosaics of images, and saving."""
+
+import io
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from alexnet_keras.system import atomic_files
+
+WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
+PIXELS, PREVIEW = 2000, 1000  # across a PNG, and across a figure in a notebook
+INK, GREY, PALE = "#222222", "#666666", "#dddddd"
+# Okabe and Ito's palette, which colour-blind people can tell apart, without black and with the yellow last.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+VERMILION, SKY = "#D55E00", "#56B4E9"
+TITLE, LABEL, SMALL = 20, 14, 12  # points
+SUFFIXES = (".png", ".svg")
+_LINE = 150  # characters of a caption at the size SMALL
+
+
+class Slide(Figure):
+    """A figure that a notebook shows, although it was made without pyplot and its global state."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png", dpi=PREVIEW / self.get_figwidth())
+        return content.getvalue()
+
+
+def new(title: str, caption: str = "", height: float = HEIGHT) -> Figure:
+    """Make an empty figure as wide as a slide, with a title above its content and a caption below it."""
+    figure = Slide(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1), facecolor="white")
+    figure.suptitle(title, x=0.015, ha="left", fontsize=TITLE, weight="bold", color=INK)
+    if caption:
+        figure.supxlabel(textwrap.fill(caption, _LINE), x=0.015, ha="left", fontsize=SMALL, color=GREY)
+    return figure
+
+
+def show(axes: Any, image: np.ndarray, title: str = "", **options: Any) -> Any:
+    """Show an image without ticks and frame, with a title above it; `options` are those of `imshow`."""
+    shown = axes.imshow(image, **{"interpolation": "nearest", **options})
+    axes.set_axis_off()
+    if title:
+        axes.set_title(title, fontsize=LABEL, color=INK)
+    return shown
+
+
+def mosaic(images: np.ndarray, columns: int, gap: int = 1, background: float = 1.0) -> np.ndarray:
+    """Arrange `(N, H, W, ...)` images in rows of `columns`, with `gap` pixels of the background between them."""
+    count, height, width = images.shape[:3]
+    rows = -(-count // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
+    result = np.full(shape, background, images.dtype)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        result[top : top + height, left : left + width] = image
+    return result
+
+
+def frame(axes: Any, color: str) -> None:
+    """Draw a frame around the image that `axes` show."""
+    axes.patch.set_visible(False)
+    axes.set_axis_on()
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=color, linewidth=4)
+
+
+def plain(axes: Any) -> None:
+    """Remove what carries no information from a diagram with axes."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=SMALL, colors=GREY)
+
+
+def color(index: int) -> str:
+    """Return the colour of a class or of a run; colours repeat after seven."""
+    return COLORS[index % len(COLORS)]
+
+
+def in_words(count: int, things: str) -> str:
+    """Return a number with its noun: `1 image`, `2,000 images`."""
+    return f"{count:,} {things.removesuffix('s') if count == 1 else things}"
+
+
+def save(figure: Figure, output: str | Path, width: int = PIXELS) -> None:
+    """Write a figure as PNG or SVG. The same figure gives the same bytes.
+
+    Args:
+        figure: the figure.
+        output: the file, which must not exist; its suffix chooses the format.
+        width: the width of a PNG in pixels.
+
+    Raises:
+        OptionError: `output` has another suffix.
+        InputError: `output` exists or cannot be written.
+    """
+    output = Path(output)
+    atomic_files.check_output(output, SUFFIXES)
+    fixed: dict[str, Any] = {"svg.hashsalt": "alexnet-keras", "image.composite_image": False}
+    metadata = {"Date": None} if output.suffix == ".svg" else {"Software": None}
+    try:
+        with mpl.rc_context(fixed), atomic_files.appear_whole(output) as partial:
+            figure.savefig(partial, dpi=width / figure.get_figwidth(), metadata=metadata)
+    except OSError as error:
+        raise atomic_files.unwritable(output, error) from error

@@ -1,0 +1,94 @@
+"""The figure of the image patches that excite a unit most."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.dataset import sample
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures.receptive_field import receptive_field
+from alexnet_keras.inference.features import until
+from alexnet_keras.inference.predictor import input_size
+from alexnet_keras.system.errors import OptionError
+
+PATCHES = 18
+OUTSIDE = 127  # the grey of pixels outside the image, which the network sees as zeros
+
+
+@dataclass(frozen=True)
+class Excitation:
+    """The place at which an image excites a unit most.
+
+    Attributes:
+        index: the image.
+        value: the output of the unit.
+        row, column: the position in the unit's feature map; 0 for a unit of a fully connected layer.
+    """
+
+    index: int
+    value: float
+    row: int
+    column: int
+
+
+def patches(model: keras.Model, source: str | DataSource, layer: str, unit: int, limit: int = 2000) -> Figure:
+    """Draw the patches of validation images that excite a unit most, cut at the unit's receptive field.
+
+    Args:
+        model: a network of this package.
+        source: the data set.
+        layer: the layer of the unit.
+        unit: the channel of the unit, from 0; the channels of tower b follow those of tower a.
+        limit: number of validation images that are searched, evenly spaced.
+
+    Raises:
+        OptionError: there is no such layer or unit.
+        InputError: the data set cannot be read.
+    """
+    network, size = until(model, layer), input_size(model)
+    units = network.output_shape[-1]
+    if not 0 <= unit < units:
+        raise OptionError(f"`unit` must be 0 to {units - 1}, because {layer} has {units} channels, got {unit}.")
+    dataset = open_dataset(source)
+    split = sample(dataset.validation, limit)
+    call = one_pass.compiled(network)
+    found: list[Excitation] = []
+    for _, outputs in one_pass.outputs(split, size, call, f"Computing {layer}"):
+        found += [strongest(output[..., unit], index) for index, output in enumerate(outputs, len(found))]
+    found.sort(key=lambda each: -each.value)
+    best = found[:PATCHES]
+    field = receptive_field(model, layer)
+    first, last = field(0)
+    caption = (
+        f"The unit sees {last - first + 1} x {last - first + 1} pixels (grey: outside the image). Numbers: its output. "
+        f"One patch of each image, the strongest of {style.in_words(len(split), 'validation images')}."
+    )
+    figure = style.new(f"{dataset.name}: what excites unit {unit} of {layer}", caption)
+    grid = figure.subplots(3, 6)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    images = one_pass.crops(split, [each.index for each in best], size)
+    for axes, image, each in zip(grid.flat, images, best, strict=False):
+        style.show(axes, cut(image, field(each.row), field(each.column)), f"{each.value:.3g}")
+    return figure
+
+
+def strongest(output: np.ndarray, index: int) -> Excitation:
+    """Return where a unit's feature map, or its single value, is largest."""
+    row, column = np.unravel_index(output.argmax(), output.shape) if output.ndim else (0, 0)
+    return Excitation(index, float(output.max()), int(row), int(column))
+
+
+def cut(image: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    """Cut the pixels from the first to the last row and column, with grey for those outside the image."""
+    (top, bottom), (left, right) = rows, columns
+    patch = np.full((bottom - top + 1, right - left + 1, 3), OUTSIDE, np.uint8)
+    height, width = image.shape[:2]
+    inside = image[max(top, 0) : min(bottom, height - 1) + 1, max(left, 0) : min(right, width - 1) + 1]
+    row, column = max(-top, 0), max(-left, 0)
+    patch[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    return patch
