@@ -7,16 +7,8 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    print_pairs,
-    variant_option,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import BatchSize, Count
 from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
@@ -30,7 +22,7 @@ rounds_option = click.option(
 )
 
 
-@click.group(epilog=example("alexnet-keras benchmark train --json"))
+@click.group(epilog=options.example("alexnet-keras benchmark train --json"))
 def benchmark() -> None:
     """Measure the speed of training, of the input pipeline or of model files.
 
@@ -39,8 +31,8 @@ def benchmark() -> None:
     """
 
 
-@benchmark.command(epilog=example("alexnet-keras benchmark train --variant paper --batch-size 128"))
-@variant_option("The network.", default="paper", show_default=True)
+@benchmark.command(epilog=options.example("alexnet-keras benchmark train --variant paper --batch-size 128"))
+@options.variant_option("The network.", default="paper", show_default=True)
 @batch_option
 @click.option(
     "--precision",
@@ -50,17 +42,17 @@ def benchmark() -> None:
     help="Numeric precision of the training step.",
 )
 @rounds_option
-@json_option
+@options.json_option
 def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: bool) -> None:
     """Measure the training step against a plain Keras baseline and the peak of the machine."""
-    load_tensorflow()
+    options.load_tensorflow()
     from alexnet_keras.benchmark.train import measure
 
     result = measure(variant, batch_size, precision, rounds=rounds)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
-    print_pairs(
+    options.print_pairs(
         [
             ("variant", f"{result.variant}, batches of {result.batch_size} images"),
             ("hardware", result.hardware),
@@ -74,8 +66,8 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
     )
 
 
-@benchmark.command("input", epilog=example("alexnet-keras benchmark input --data shards --json"))
-@data_options("A data set, as for train.  [default: shapes]")
+@benchmark.command("input", epilog=options.example("alexnet-keras benchmark input --data shards --json"))
+@options.data_options("A data set, as for train.  [default: shapes]")
 @batch_option
 @click.option(
     "--pca-noise",
@@ -92,13 +84,13 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
 )
 @click.option("--images", type=Number(Count), help="Images in a measurement.  [default: 2 to 4 seconds]")
 @rounds_option
-@json_option
+@options.json_option
 def input_(
     batch_size: int, pca_noise: str, variant: str | None, images: int | None, rounds: int, as_json: bool, **where: Any
 ) -> None:
     """Measure the training pipeline against the work that it cannot avoid, such as decoding."""
-    source = data_source(lambda: DataSource(name="shapes"), **where)
-    load_tensorflow()
+    source = options.data_source(lambda: DataSource(name="shapes"), **where)
+    options.load_tensorflow()
     from alexnet_keras.benchmark.input import measure
 
     noise = None if pca_noise == "none" else pca_noise
@@ -122,10 +114,12 @@ def input_(
         rows += [("training", f"{result.training_images_per_second} images/s on the pipeline")]
         rows += [("constant batch", f"{result.constant_batch_images_per_second} images/s on one batch in memory")]
         rows += [("lost to input", f"{ratios['training_lost_to_input']:.1%}")]
-    print_pairs(rows)
+    options.print_pairs(rows)
 
 
-@benchmark.command(epilog=example("alexnet-keras benchmark inference saved_models/RUN saved_models/RUN/model.tflite"))
+@benchmark.command(
+    epilog=options.example("alexnet-keras benchmark inference saved_models/RUN saved_models/RUN/model.tflite")
+)
 @click.argument(
     "models",
     metavar="MODEL...",
@@ -135,21 +129,21 @@ def input_(
     shell_complete=complete_model,
 )
 @rounds_option
-@json_option
+@options.json_option
 def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
     """Measure the latency and throughput of model files against the memory bandwidth.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
     """
     paths = [api.find_model(model) for model in models]
-    load_tensorflow()
+    options.load_tensorflow()
     from alexnet_keras.benchmark.inference import measure
 
     result = measure(paths, rounds)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
-    print_pairs([("hardware", result.hardware), ("memory", f"{result.read_bandwidth.scaled(1e-9)} GB/s read")])
+    options.print_pairs([("hardware", result.hardware), ("memory", f"{result.read_bandwidth.scaled(1e-9)} GB/s read")])
     for speed in result.models:
         rows = [
             ("model", speed.model),
@@ -160,4 +154,4 @@ def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
         if speed.fraction_of_bandwidth is not None:
             rows.append(("fraction of bandwidth", f"{speed.fraction_of_bandwidth:.2f}"))
         click.echo()
-        print_pairs(rows)
+        options.print_pairs(rows)

@@ -23,7 +23,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.assignments import parse_changes, parse_settings
-from alexnet_keras.config.ranges import BatchSize, Count, Index, LearningRate, Minutes
+from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
 from alexnet_keras.system.errors import OptionError
@@ -79,7 +79,7 @@ GROUPS = {
 )
 @click.option(
     "--learning-rate",
-    type=Number(LearningRate),
+    type=Number(Rate),
     help="The highest learning rate of the schedule.  [default: the recipe's]",
 )
 @click.option(

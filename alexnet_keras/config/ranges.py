@@ -1,6 +1,7 @@
 """The values that a field of a configuration may have: part of its annotated type, and checked by one function."""
 
 import dataclasses
+import sys
 import types
 import typing
 from typing import Annotated, Any
@@ -66,7 +67,7 @@ Fraction = Annotated[float, Range(0, 1, high_open=True)]
 Minutes = Annotated[float, Range(0, 1_000_000)]
 Factor = Annotated[float, Range(0, 1_000)]
 Positive = Annotated[float, Range(0, 1_000, low_open=True)]
-LearningRate = Annotated[float, Range(0, 1e30, low_open=True)]  # finite in float32; the loss tells what is too high
+Rate = Annotated[float, Range(0, 1e30, low_open=True)]  # finite in float32; the loss tells what is too high
 Name = Annotated[str, PathText()]
 Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
 
@@ -85,9 +86,9 @@ def check_fields(instance: Any, owner: str = "") -> None:
     """
     for name, kind in annotated_fields(type(instance)).items():
         value = getattr(instance, name)
-        wanted = _wanted(kind, value)
+        needed = wanted(kind, value)
         argument = f"`{owner}` {name}" if owner else f"`{name}`"
-        check(not wanted, f"{argument} must be {wanted}, got {brief(value)}.")
+        check(not needed, f"{argument} must be {needed}, got {brief(value)}.")
 
 
 def annotated_fields(kind: Any) -> dict[str, Any]:
@@ -96,16 +97,18 @@ def annotated_fields(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def _wanted(kind: Any, value: Any) -> str:
+def wanted(kind: Any, value: Any) -> str:
     """Describe the values of an annotated type, or return "" if `value` is one of them."""
     origin, members = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        return _wanted(members[0], value) or ("" if value in members[1] else str(members[1]))
+        return wanted(members[0], value) or ("" if value in members[1] else str(members[1]))
     if origin in (types.UnionType, typing.Union):
-        wanted = [_wanted(member, value) for member in members]
-        return "" if "" in wanted else " or ".join(wanted)
+        needed = [wanted(member, value) for member in members]
+        return "" if "" in needed else " or ".join(needed)
     if origin is tuple:
-        wanted = [_wanted(members[0], member) for member in value] if isinstance(value, list | tuple) else ["a list"]
-        return next(filter(None, wanted), "")
+        needed = [wanted(members[0], member) for member in value] if isinstance(value, list | tuple) else ["a list"]
+        return next(filter(None, needed), "")
     fits = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if fits and kind in (int, float):
+        fits = abs(value) <= sys.float_info.max  # not NaN
     return "" if fits else DESCRIPTIONS.get(kind, f"a {kind.__name__}")

@@ -1,19 +1,18 @@
 """Configurations to and from JSON, including those of earlier versions."""
 
 import dataclasses
-import sys
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
+from alexnet_keras.config.ranges import annotated_fields, wanted
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.errors import check
 from alexnet_keras.system.terminal_text import brief, printable
 
 # Fields of earlier versions -> their present names
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
-LARGEST = {int: 2**63 - 1, float: sys.float_info.max, bool: 1}
 REMOVED = ("jit",)  # fields of earlier versions that decide nothing any more
 
 
@@ -71,16 +70,13 @@ def build(kind: Any, values: Any, where: str) -> Any:
         check(isinstance(values, Mapping), f"{where} must be an object, got {brief(values)}.")
         values = {RENAMED.get(key, key): value for key, value in values.items()}
         values = {**_defaults(kind), **values}  # a run from before a field existed has its default
-        fields = typing.get_type_hints(kind)
-        names = {field.name for field in dataclasses.fields(kind)}
-        for key in sorted(names ^ set(values)):
-            check(False, f"{where} has {'no' if key in names else 'an unknown'} key {brief(key)}.")
+        fields = annotated_fields(kind)
+        for key in sorted(set(fields) ^ set(values)):
+            check(False, f"{where} has {'no' if key in fields else 'an unknown'} key {brief(key)}.")
         make: Any = kind
-        return make(**{name: build(fields[name], values[name], f"{where}.{name}") for name in sorted(names)})
-    fits = type(values) is kind or (kind is float and type(values) is int)
-    check(fits, f"{where} must be of type {kind.__name__}, got {brief(values)}.")
-    finite = not isinstance(values, int | float) or abs(values) <= LARGEST[kind]  # false for NaN
-    check(finite, f"{where} must be a finite {kind.__name__}, got {brief(values)}.")
+        return make(**{name: build(fields[name], values[name], f"{where}.{name}") for name in fields})
+    needed = wanted(kind, values)
+    check(not needed, f"{where} must be {needed}, got {brief(values)}.")
     return values
 
 

@@ -6,16 +6,15 @@ from typing import Annotated
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.layer_names import CONVOLUTIONS
 from alexnet_keras.config.ranges import (
-    MOST_CHANGES,
     BatchSize,
     Count,
     Factor,
     Fraction,
     Index,
-    LearningRate,
     Name,
     OneOf,
     Range,
+    Rate,
     check_fields,
 )
 from alexnet_keras.config.schedules import LayerRate, Plateau, Schedule
@@ -94,7 +93,7 @@ class TrainConfig:
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
-    learning_rate: LearningRate = 0.01
+    learning_rate: Rate = 0.01
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
     momentum: Fraction = 0.9
     weight_decay: Factor = 5e-4
@@ -122,10 +121,6 @@ class TrainConfig:
             not (self.cache_features and self.pca_noise),
             f"`cache_features` computes features once, and `pca_noise` {self.pca_noise} changes the images in each "
             "epoch; choose one of the two.",
-        )
-        check(
-            len(self.layer_rates) <= MOST_CHANGES,
-            f"`layer_rates` must be at most {MOST_CHANGES} changes, got {len(self.layer_rates)}.",
         )
         for rate in self.layer_rates:
             check(

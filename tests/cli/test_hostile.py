@@ -62,10 +62,8 @@ def unstarted(tmp_path, monkeypatch):
     def begin():
         raise ReachedError
 
-    for name in ("benchmark", "compress", "data", "evaluate", "export", "features", "figures", "info", "predict"):
-        monkeypatch.setattr(f"alexnet_keras.cli.{name}.load_tensorflow", begin)
-    for name in ("train", "weights"):
-        monkeypatch.setattr(f"alexnet_keras.cli.{name}.load_tensorflow", begin)
+    for name in ("options", *main.commands):
+        monkeypatch.setattr(f"alexnet_keras.cli.{name}.load_tensorflow", begin, raising=False)
     monkeypatch.chdir(tmp_path)
 
 

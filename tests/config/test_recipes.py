@@ -105,10 +105,6 @@ def test_another_network_keeps_what_the_recipe_chose():
             {"freeze": "conv2"},
             "`freeze` conv2 freezes conv1, for which the recipe has a learning rate of its own; choose another recipe.",
         ),
-        (
-            {"layer_rates": tuple(LayerRate(epoch=1, layer="conv1", rate=0.0) for _ in range(101))},
-            "`layer_rates` must be at most 100 changes, got 101.",
-        ),
     ],
 )
 def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
