@@ -257,10 +257,10 @@ def _refuse(message: str) -> None:
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """A Markdown table: for each kind, how many cases ended with each verdict, and the largest cost."""
+    """A Markdown table: for each group of kinds, how many cases ended with each verdict, and the largest cost."""
     kinds: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        kinds[outcome.case.kind].append(outcome)
+        kinds[outcome.case.kind.split(": ")[0]].append(outcome)
     columns = (REFUSED, SAME, DIFFERENT, *FAILURES)
     rows = [("kind", "cases", *columns, "most s", "most GB"), ("---",) * (len(columns) + 4)]
     totals: Counter[str] = Counter()
