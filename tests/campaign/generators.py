@@ -19,7 +19,7 @@ from campaign.harness import Case, equal_to, probabilities
 from campaign.mutations import mutate
 from PIL import Image
 from support import NARROW, ROOT, cli, draw_folder
-from weights.test_trained_weights import blobs, caffemodel, legacy_pth, pth, torchvision_tensors
+from support.weight_files import blobs, caffemodel, legacy_pth, pth, torchvision_tensors
 
 from alexnet_keras.api import data_of
 from alexnet_keras.cli.main import main
