@@ -90,7 +90,7 @@ def prepare(
             ("bytes", f"{size_of(result.bytes)}, {bytes_per_image:,.0f} for each image"),
             ("shards", f"{result.shards:,}, of which {result.resumed_shards:,} were finished before"),
             ("time", duration(result.seconds) + speed),
-            *(("skipped", f"{entry['picture']} {entry['reason']}") for entry in result.bad),
+            *(("skipped", f"{bad.image} {bad.reason}") for bad in result.bad),
         ]
     )
 
@@ -129,7 +129,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     )
     for split in splits:
         for entry in split.unreadable:
-            click.echo(f"Unreadable: {entry['picture']} {entry['reason']}")
+            click.echo(f"Unreadable: {entry['image']} {entry['reason']}")
     for pair in report.duplicates:
         click.echo(f"Duplicate: {pair['validation']} is {pair['training']}")
     for text in report.warnings:

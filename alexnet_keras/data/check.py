@@ -121,7 +121,7 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
             progress.advance(1)
             if parts is None:
                 reason = why_unreadable(stream, index)
-                report.unreadable.append({"picture": stream.name(index), "reason": reason})
+                report.unreadable.append({"image": stream.name(index), "reason": reason})
                 continue
             pixels, label = parts
             if not 0 <= label < len(dataset.class_names):

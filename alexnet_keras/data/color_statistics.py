@@ -1,11 +1,12 @@
 """Mean and covariance of the colours of many images, summed in integers so that the order does not change a digit."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from alexnet_keras.system.errors import check
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,13 @@ class ColorStatistics:
     eigenvalues: tuple[float, ...]
     eigenvectors: tuple[tuple[float, ...], ...]
 
+    def __post_init__(self) -> None:
+        vectors, matrices = (self.mean, self.eigenvalues), (self.covariance, self.eigenvectors)
+        sides = [len(vector) for vector in vectors] + [len(row) for matrix in matrices for row in (matrix, *matrix)]
+        check(set(sides) == {3}, "Color statistics must have three values for each of three colors.")
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ColorStatistics":
-        return cls(
-            tuple(values["mean"]),
-            tuple(map(tuple, values["covariance"])),
-            tuple(values["eigenvalues"]),
-            tuple(map(tuple, values["eigenvectors"])),
-        )
 
 
 class Moments:

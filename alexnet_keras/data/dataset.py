@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import functools
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.decode import decode
 from alexnet_keras.system.errors import InputError
+
+UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not UTF-8, line separators
 
 
 class Stage(enum.Enum):
@@ -118,6 +121,9 @@ class DataSet:
         open_split: `"train"` or `"validation"` -> the split.
         open_stream: the same for a stream, where a split would have to be held in memory.
         statistics: colour statistics of the training images, where they are known.
+
+    Raises:
+        InputError: the name of a class has a control character or a line break, or is not UTF-8.
     """
 
     name: str
@@ -125,6 +131,14 @@ class DataSet:
     open_split: Callable[[str], Split]
     open_stream: Callable[[str], Stream] | None = None
     statistics: ColorStatistics | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.class_names:
+            if any(unicodedata.category(character) in UNSAFE for character in name):
+                raise InputError(
+                    f"{self.name} has a class named {name!r}; rename it in UTF-8 without control characters and line "
+                    "breaks, which would break lists of labels."
+                )
 
     @functools.cached_property
     def train(self) -> Split:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from support.hostile_images import gif, progressive_jpeg
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.decode import decode
+from alexnet_keras.data.decode import MAX_GIF_HEAD, decode, dimensions, why_refused
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (40, 30, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(PIXELS).resize((400, 500), Image.Resampling.BICUBIC))
@@ -58,6 +59,104 @@ def test_sixteen_bits_are_cut_to_eight():
 def test_what_is_no_whole_image_is_an_error(content):
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(tf.constant(content))
+
+
+@pytest.mark.parametrize("options", [{}, {"interlace": 0}, {"comment": b"x" * 600}])
+def test_a_gif_is_its_first_frame_whatever_follows(options):
+    frames = [Image.fromarray(np.roll(SMOOTH, shift, axis=0)).quantize(64) for shift in (0, 9, 200)]
+    encoded = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], **options).numpy()
+    expected = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    for content in (encoded, encoded[: len(encoded) - 5000]):  # the end of the last frame is missing
+        np.testing.assert_array_equal(decode(tf.constant(content)), expected)
+
+
+def test_frames_of_a_gif_take_no_memory():
+    """Its 5,000 frames would take 75 GB."""
+    encoded = tf.constant(gif((2000, 2500), frames=5000, screen=(2, 2), chain=200))
+    np.testing.assert_array_equal(dimensions(encoded), (2000, 2500))
+    image = decode(encoded)
+    assert image.shape == (2000, 2500, 3)
+    assert np.all(image == (200, 30, 40))
+
+
+LARGE_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\xff" * 8 + bytes.fromhex("0802000000") + bytes(4)
+LARGE_BMP = b"BM" + bytes(8) + b"\x36\0\0\0\x28\0\0\0" + (65_500).to_bytes(4, "little") * 2 + b"\1\0\x18\0" + bytes(24)
+INCOMPLETE = "is not a complete JPEG, PNG, GIF or BMP image"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (gif((9000, 9000), frames=1), "has 9,000 x 9,000 pixels, more than the limit of 67,108,864"),
+        (gif((40, 40), 1, screen=(65_535, 65_535)), "has 65,535 x 65,535 pixels, more than the limit of 67,108,864"),
+        (b"GIF89a\2\0\2\0\0\0\0" + b"!\xf9\1\0\0" * (MAX_GIF_HEAD // 3 + 1) + gif((2, 2), 1)[19:], INCOMPLETE),
+        (gif((40, 40), frames=0), INCOMPLETE),
+        (gif((40, 40), frames=1)[:40], INCOMPLETE),
+        (
+            progressive_jpeg((4096, 4096), scans=65),
+            "has 65 scans of 4,096 x 4,096 pixels, together more than the limit of 1,073,741,824",
+        ),
+        (LARGE_PNG, "has 4,294,967,295 x 4,294,967,295 pixels, more than the limit of 67,108,864"),
+        (LARGE_BMP, "has 65,500 x 65,500 pixels, more than the limit of 67,108,864"),
+        (LARGE_BMP[:18] + (5000).to_bytes(4, "little") * 2 + LARGE_BMP[26:], INCOMPLETE),  # its pixels are missing
+        (encode(RGB, "WEBP").numpy(), INCOMPLETE),  # a kind that is not read at all, so it needs no bound
+    ],
+)
+def test_images_that_exceed_a_bound_are_refused(content, reason):
+    assert why_refused(content) == reason
+    for function in (decode, lambda image: image_ops.crop_encoded(image, tf.constant((0, 0)), tf.constant(False), 227)):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            function(tf.constant(content))
+
+
+def test_common_progressive_photographs_pass():
+    photograph = encode(RGB, "JPEG", progressive=True).numpy()
+    assert photograph.count(b"\xff\xda") == 10
+    assert decode(tf.constant(photograph)).shape == (500, 400, 3)
+    assert decode(tf.constant(progressive_jpeg((1024, 1024), scans=64))).shape == (
+        1024,
+        1024,
+        3,
+    )  # searched: 67 million
+
+
+def test_a_marker_of_scans_in_other_kinds_is_no_scan():
+    pixels = np.full((4000, 3000, 3), (0, 218, 255), np.uint8)  # in a BMP as blue, green, red: ff da 00
+    assert decode(encode(Image.fromarray(pixels), "BMP")).shape == (4000, 3000, 3)
+
+
+def damaged(content: bytes, random: np.random.RandomState) -> bytes:
+    kind, place = random.randint(5), random.randint(len(content))
+    return [
+        content[:place],
+        content[: -random.randint(1, 2000)],
+        content[:place] + bytes([255, random.randint(256)]) + content[place + 2 :],
+        content[:place] + random.bytes(5) + content[place:],
+        content[:place] + random.bytes(1) + content[place + 1 :],
+    ][kind]
+
+
+def test_training_refuses_the_damaged_images_that_prediction_refuses():
+    """Those of 256 x 256 pixels take a shorter way through training, which once passed one in six of these."""
+    noise = np.random.RandomState(1).randint(0, 256, (256, 256, 3), dtype=np.uint8)
+    content, random = encode(Image.fromarray(noise), "JPEG", quality=90).numpy(), np.random.RandomState(2)
+    mutants = [damaged(content, random) for _ in range(150)]
+
+    def refused(function) -> list[bool]:
+        results = iter(tf.data.Dataset.from_tensor_slices(mutants).map(function, num_parallel_calls=2))
+        answers = []
+        for _ in mutants:
+            try:
+                next(results)
+                answers.append(False)
+            except tf.errors.InvalidArgumentError:
+                answers.append(True)
+        return answers
+
+    expected = refused(decode)
+    assert 50 < sum(expected) < 130
+    offset = tf.constant((0, 15))
+    assert refused(lambda image: image_ops.crop_encoded(image, offset, tf.constant(False), 227)) == expected
 
 
 @pytest.mark.parametrize("size", [(500, 400), (400, 500), (256, 256), (300, 257), (90, 61), (1000, 300)])

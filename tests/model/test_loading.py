@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.from_weights import from_weights
 from alexnet_keras.model.loading import load_model, read_weights, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -38,6 +39,21 @@ def test_weights_join_the_towers_and_know_their_model(tiny, tmp_path):
     assert (weights.class_names, weights.variants) == (("a", "b", "c"), ("tiny",))
     assert weights.layers["conv2"]["kernel"].shape == (5, 5, 4, 8)
     assert weights_of(AlexNet(tiny, include_top=False, input_shape=(67, 67, 3))).class_names is None
+
+
+def test_a_model_from_weights_has_their_classes(tiny):
+    weights = weights_of(AlexNet(dataclasses.replace(tiny, input_size=67), classes=3))
+    spec = dataclasses.replace(tiny, input_size=67)
+    model, missing = from_weights(weights, spec, class_names=("a", "b", "c"))
+    assert (model.output_shape, missing) == ((None, 3), ())
+    assert model.get_layer("predictions").class_names == ("a", "b", "c")
+    model, _ = from_weights(weights, spec, class_names=("a", "b"))
+    assert model.get_layer("predictions").class_names is None
+    without = dataclasses.replace(
+        weights, layers={name: value for name, value in weights.layers.items() if name != "fc8"}
+    )
+    model, missing = from_weights(without, spec, allow_missing=True)
+    assert (model.output_shape, missing) == ((None, 1000), ("fc8",))
 
 
 def test_weights_of_other_shapes_are_refused(tiny, tmp_path):

@@ -14,7 +14,7 @@ from support import ROOT, cli, only_error
 from alexnet_keras.api import MODEL_SUFFIXES, data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.inference.predictor import SUFFIXES
+from alexnet_keras.inference.predictor import LOADERS
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import run_folder
@@ -257,7 +257,7 @@ def test_find_model_knows_runs_and_files(tmp_path):
 
 
 def test_every_model_suffix_has_a_loader():
-    assert set(MODEL_SUFFIXES) == set(SUFFIXES)
+    assert set(MODEL_SUFFIXES) == set(LOADERS)
 
 
 @pytest.mark.parametrize("command", ["info", "evaluate", "compress", "export --format tflite", "features --layer fc7"])

@@ -10,7 +10,7 @@ import tensorflow as tf
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import Stream
 from alexnet_keras.data.decode import why_refused
-from alexnet_keras.data.shards import ENCODINGS
+from alexnet_keras.data.shards.format import ENCODINGS, MAX_SIZE, MIN_SIZE
 from alexnet_keras.system.errors import InputError, OptionError
 
 QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
@@ -33,8 +33,8 @@ class Settings:
     on_error: str = "stop"
 
     def __post_init__(self) -> None:
-        if not 32 <= self.size <= 1024:
-            raise OptionError(f"`size` must be 32 to 1024 pixels, got {self.size}.")
+        if not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise OptionError(f"`size` must be {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}.")
         if self.encoding not in ENCODINGS:
             raise OptionError(f"`encoding` must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
         if self.on_error not in ("stop", "skip"):

@@ -20,14 +20,21 @@ change unseen.
 """
 
 import io
-import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.config.serialization import build
+from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.data.decode import STORED_BYTES
+from alexnet_keras.system.errors import InputError, OptionError, check
+from alexnet_keras.system.input_files import check_regular, read_bytes, read_json
+from alexnet_keras.system.terminal_text import brief
 
 FORMAT = 2
 MANIFEST = "dataset.json"
@@ -36,6 +43,8 @@ SPLITS = ("train", "validation")
 ENCODINGS = ("jpeg", "raw")
 INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("checksum", "<u8")])
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
+MAX_LIST_BYTES = 2**26  # of an index or a list of sources; 4,096 images have 131 kB and about 400 kB
+MIN_SIZE, MAX_SIZE = 32, 1024  # pixels
 
 
 def images_file(shard: str) -> str:
@@ -50,64 +59,155 @@ def sources_file(shard: str) -> str:
     return f"{shard}.sources.json"
 
 
-def checksum(path: Path) -> str:
-    """Return the checksum of a whole file, which must be small."""
-    return xxhash.xxh3_64_hexdigest(path.read_bytes())
+@dataclass(frozen=True)
+class Shard:
+    """A finished shard, as dataset.json lists it: its name, counts of images and bytes, and checksums of its lists."""
+
+    name: str
+    images: int
+    bytes: int
+    index_checksum: str
+    sources_checksum: str
+
+    def __post_init__(self) -> None:
+        check(re.fullmatch(r"(train|validation)-\d{5}", self.name) is not None, f"A shard is named {brief(self.name)}.")
+        check(self.images >= 0, f"The shard {self.name} has {self.images} images.")
 
 
-def manifest(folder: Path) -> dict[str, Any]:
-    """Return the content of dataset.json.
+@dataclass(frozen=True)
+class Splits:
+    """The shards of each split."""
+
+    train: tuple[Shard, ...]
+    validation: tuple[Shard, ...]
+
+
+@dataclass(frozen=True)
+class BadImage:
+    """An image that was left out: its shard, its name, and the reason as a phrase that follows its name."""
+
+    shard: str
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of dataset.json.
+
+    Attributes:
+        format: version of the files.
+        name: name of the data set.
+        size: side of the images in pixels.
+        encoding: `"jpeg"` or `"raw"`.
+        class_names: names of the classes in the order of the labels.
+        splits: all shards.
+        statistics: colour statistics of the training images.
+        bad_images: the images that were left out.
+    """
+
+    format: int
+    name: str
+    size: int
+    encoding: str
+    class_names: tuple[str, ...]
+    splits: Splits
+    statistics: ColorStatistics
+    bad_images: tuple[BadImage, ...]
+
+    def __post_init__(self) -> None:
+        check(MIN_SIZE <= self.size <= MAX_SIZE, f"`size` must be {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}.")
+        check(self.encoding in ENCODINGS, f"`encoding` must be {' or '.join(ENCODINGS)}, got {brief(self.encoding)}.")
+
+    def shards(self, split: str) -> tuple[Shard, ...]:
+        found: tuple[Shard, ...] = getattr(self.splits, split)
+        return found
+
+
+def manifest(folder: Path) -> Manifest:
+    """Read dataset.json.
 
     Raises:
         InputError: it is missing, damaged, or of a later version.
     """
-    try:
-        values = json.loads((folder / MANIFEST).read_text())
-        found = values["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / MANIFEST} is missing or damaged; prepare the data set again.") from error
-    if found != FORMAT:
+    values = read_json(folder / MANIFEST)
+    found = values.get("format")
+    if type(found) is int and found != FORMAT:
         raise InputError(f"{folder} holds shards of format {found}, this version reads {FORMAT}; prepare them again.")
-    assert isinstance(values, dict)
-    return values
+    values.pop("mean_image_checksum", None)  # of version 0.1.0
+    if "bad_pictures" in values:  # of versions before 0.3
+        values["bad_images"] = renamed(values.pop("bad_pictures"))
+    try:
+        read: Manifest = build(Manifest, values, MANIFEST)
+    except OptionError as error:
+        raise InputError(f"{folder / MANIFEST} is damaged: {error} Prepare the data set again.") from error
+    return read
+
+
+def renamed(bad: Any) -> Any:
+    """Replace the key `picture` of earlier versions by `image` in a list of bad images from JSON."""
+    if not isinstance(bad, list) or not all(isinstance(entry, dict) for entry in bad):
+        return bad  # for the checker
+    return [{"image" if key == "picture" else key: value for key, value in entry.items()} for entry in bad]
 
 
 def is_prepared(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def read_index(folder: Path, entry: dict[str, Any]) -> np.ndarray:
-    """The index of a shard, once it and the size of the images' file are what dataset.json says.
+def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarray:
+    """Read the index of a shard and check that it and the file of the images are what dataset.json says.
 
     Returns:
         `(N,)` of the dtype `INDEX`.
 
     Raises:
-        InputError: they are not.
+        InputError: a file is missing, damaged, or of another size, or an image lies outside the file.
     """
-    path, images = folder / index_file(entry["name"]), folder / images_file(entry["name"])
-    try:
-        content = path.read_bytes()
-        size = images.stat().st_size
-    except OSError as error:
-        raise InputError(f"{error.filename} cannot be read ({error.strerror}); prepare the data set again.") from error
-    if xxhash.xxh3_64_hexdigest(content) != entry["index_checksum"]:
+    path, images = folder / index_file(shard.name), folder / images_file(shard.name)
+    content = read_bytes(path, MAX_LIST_BYTES)
+    if xxhash.xxh3_64_hexdigest(content) != shard.index_checksum:
         raise InputError(f"{path} is damaged (checksum); remove it and prepare the data set again.")
-    if size != entry["bytes"]:
+    found = check_regular(images)
+    if found != shard.bytes:
         raise InputError(
-            f"{images} is damaged: {size:,} bytes instead of {entry['bytes']:,}; "
+            f"{images} is damaged: {found:,} bytes instead of {shard.bytes:,}; "
             "remove it and prepare the data set again."
         )
-    index: np.ndarray = np.load(io.BytesIO(content))
+    index = parse_index(content, path)
+    lengths, ends = index["length"], index["offset"] + index["length"]
+    most = STORED_BYTES * size**2 // STORED_SIZE**2  # a JPEG of noise has 94 KB of these 164 KB
+    fits = lengths == size**2 * 3 if encoding == "raw" else (lengths > 0) & (lengths <= most)
+    inside = (index["offset"] >= HEADER_BYTES) & (ends <= found) & (ends > index["offset"])
+    if len(index) != shard.images or not np.all(fits & inside):
+        raise InputError(f"{path} does not fit {images}; remove both and prepare the data set again.")
     return index
 
 
-def describe(folder: Path, shard: str) -> dict[str, Any]:
-    """A finished shard's entry for dataset.json."""
-    return {
-        "name": shard,
-        "images": len(np.load(folder / index_file(shard))),
-        "bytes": (folder / images_file(shard)).stat().st_size,
-        "index_checksum": checksum(folder / index_file(shard)),
-        "sources_checksum": checksum(folder / sources_file(shard)),
-    }
+def parse_index(content: bytes, path: Path) -> np.ndarray:
+    """Parse the bytes of an index, without allocating what its header declares.
+
+    Raises:
+        InputError: it is no array of the dtype `INDEX`.
+    """
+    buffer = io.BytesIO(content)
+    try:
+        np.lib.format.read_magic(buffer)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(buffer)
+        if dtype != INDEX or shape != ((len(content) - buffer.tell()) // INDEX.itemsize,):
+            raise ValueError
+        return np.frombuffer(content, INDEX, offset=buffer.tell())
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: it is no index; remove it and prepare the data set again.") from error
+
+
+def describe(folder: Path, shard: str) -> Shard:
+    """Describe a finished shard for dataset.json."""
+    index, sources = (read_bytes(folder / file(shard), MAX_LIST_BYTES) for file in (index_file, sources_file))
+    return Shard(
+        name=shard,
+        images=len(parse_index(index, folder / index_file(shard))),
+        bytes=check_regular(folder / images_file(shard)),
+        index_checksum=xxhash.xxh3_64_hexdigest(index),
+        sources_checksum=xxhash.xxh3_64_hexdigest(sources),
+    )

@@ -5,9 +5,10 @@ any moment and called again. The bytes of a shard depend on its images alone, no
 """
 
 import dataclasses
+import io
 import json
 import math
-import shutil
+import re
 import sys
 import time
 import zipfile
@@ -19,31 +20,39 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
-from alexnet_keras.data.shards import (
+from alexnet_keras.data.shards import Reader, ShardWriter, Sources
+from alexnet_keras.data.shards.convert import QUALITY, Settings, store
+from alexnet_keras.data.shards.format import (
     FORMAT,
     MANIFEST,
+    MAX_LIST_BYTES,
     PLAN,
     SPLITS,
-    Reader,
-    ShardWriter,
-    Sources,
+    BadImage,
+    Manifest,
+    Shard,
+    Splits,
     describe,
     images_file,
     index_file,
     is_prepared,
     manifest,
+    renamed,
     sources_file,
 )
-from alexnet_keras.data.shards.convert import QUALITY, Settings, store
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.disk import check_free
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import read_json
+from alexnet_keras.system.input_files import parse_json, read_bytes, read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
 from alexnet_keras.system.progress import Progress, stage
 
 IMAGES_PER_SHARD = 4096  # 110 MB of JPEGs or 805 MB raw; some seconds of work that a kill can cost
+PARTIAL = re.compile(r"\.partial-[0-9a-f]{8}")  # a temporary folder of `atomic_files`
+BYTES_PER_PIXEL = {"raw": 3, "jpeg": 0.5}  # JPEGs of photographs take 24 to 32 KB for 65,536 pixels
 MAX_SHARDS = 512  # of a split: each is an open file, of which systems allow 1,024
 
 
@@ -69,7 +78,7 @@ class Prepared:
     bytes: int
     seconds: float
     images_per_second: float
-    bad: list[dict[str, str]]
+    bad: tuple[BadImage, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -90,11 +99,15 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
             error first.
     """
     start = time.monotonic()
+    streams = {split: dataset.stream(split) for split in SPLITS}
+    with stage("Listing the images"):  # 3 s for ImageNet's 1.3 million
+        plan = _plan(dataset, streams, settings)
     try:
+        _check_foreign(output)  # before anything is written there
         output.mkdir(parents=True, exist_ok=True)
         busy = f"Another process is preparing {output}; wait for it, or choose another `output`."
         with lock_folder(output, busy):
-            return _prepare(dataset, output, settings, start)
+            return _prepare(dataset, streams, plan, output, settings, start)
     except OSError as error:
         raise InputError(
             f"{output} cannot be written ({error.strerror or error}). Finished shards are kept; fix the problem, and "
@@ -102,19 +115,23 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
         ) from error
 
 
-def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -> Prepared:
+def _prepare(
+    dataset: DataSet,
+    streams: dict[str, Stream],
+    plan: dict[str, Any],
+    output: Path,
+    settings: Settings,
+    start: float,
+) -> Prepared:
     finished = is_prepared(output)
-    streams = {split: dataset.stream(split) for split in SPLITS}
-    with stage("Listing the images"):  # 3 s for ImageNet's 1.3 million
-        plan = _plan(dataset, streams, settings)
     _claim(output, plan)
-    jobs = [job for split, stream in streams.items() for job in _jobs(split, stream.count)]
+    jobs = [job for split, stream in streams.items() for job in _jobs(split, stream.count, settings.size)]
     missing = [job for job in jobs if not _is_done(output, job, settings.on_error == "skip")]
     if finished and missing:
         (output / MANIFEST).unlink()
         finished = False
-    if settings.encoding == "raw":
-        _check_space(output, sum(job.stop - job.start for job in missing) * settings.size**2 * 3)
+    images = sum(job.stop - job.start for job in missing)
+    check_free(output, images * settings.size**2 * BYTES_PER_PIXEL[settings.encoding], f"The data set {output}")
     stored, begun = 0, time.monotonic()
     for split in SPLITS:
         of_split = [job for job in missing if job.split == split]
@@ -126,34 +143,32 @@ def _prepare(dataset: DataSet, output: Path, settings: Settings, start: float) -
         _finish(dataset, output, plan, jobs)
     values = manifest(output)
     verify(output, values)
-    entries = [entry for split in values["splits"].values() for entry in split]
     return Prepared(
         str(output),
-        {split: sum(entry["images"] for entry in of_split) for split, of_split in values["splits"].items()},
+        {split: sum(shard.images for shard in values.shards(split)) for split in SPLITS},
         len(jobs),
         len(jobs) - len(missing),
-        sum(entry["bytes"] for entry in entries),
+        sum(shard.bytes for split in SPLITS for shard in values.shards(split)),
         time.monotonic() - start,
         stored / seconds if stored else 0.0,
-        values["bad_pictures"],
+        values.bad_images,
     )
 
 
-def verify(folder: Path, values: dict[str, Any]) -> None:
+def verify(folder: Path, values: Manifest) -> None:
     """Compare counts and checksums of everything in a prepared folder with what was written.
 
     Raises:
         InputError: a file is missing or damaged; the message names it.
     """
-    total = sum(entry["images"] for entries in values["splits"].values() for entry in entries)
-    with Progress("Verifying shards", total) as progress:
-        for entries in values["splits"].values():
-            reader = Reader(folder, entries, values["size"], values["encoding"])
+    with Progress(
+        "Verifying shards", sum(shard.images for split in SPLITS for shard in values.shards(split))
+    ) as progress:
+        for split in SPLITS:
+            reader = Reader(folder, values, split)
             names = Sources(folder, reader)
-            for number, entry in enumerate(entries):
-                if reader.starts[number + 1] - reader.starts[number] != entry["images"]:
-                    raise InputError(f"{folder / entry['name']} does not hold {entry['images']} images; remove it.")
-                if entry["images"]:
+            for number, shard in enumerate(reader.shards):
+                if shard.images:
                     _ = names[reader.starts[number]]
                 for _ in reader.verify(number):
                     progress.advance(1)
@@ -184,14 +199,18 @@ def _checksum_of_names(names: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _claim(output: Path, plan: dict[str, Any]) -> None:
-    file = output / PLAN
-    if not file.is_file():
-        strange = [path.name for path in output.iterdir() if path.name != LOCK]
+def _check_foreign(output: Path) -> None:
+    if not (output / PLAN).is_file() and output.is_dir():
+        strange = [path.name for path in output.iterdir() if path.name != LOCK and not PARTIAL.fullmatch(path.name)]
         if strange:
             raise InputError(
                 f"{output} holds {strange[0]!r}; `output` must be a new or empty folder, or hold its shards."
             )
+
+
+def _claim(output: Path, plan: dict[str, Any]) -> None:
+    file = output / PLAN
+    if not file.is_file():
         atomic_files.write_json(file, plan)
     before = read_json(file)
     for key in plan:
@@ -204,18 +223,19 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """One shard: its name, and the range of indices of its images in the split."""
+    """One shard: its name, the range of indices of its images in the split, and their side in pixels."""
 
     split: str
     shard: str
     start: int
     stop: int
+    size: int
 
 
-def _jobs(split: str, count: int) -> list[_Job]:
+def _jobs(split: str, count: int, size: int) -> list[_Job]:
     step = max(IMAGES_PER_SHARD, math.ceil(count / MAX_SHARDS))
     return [
-        _Job(split, f"{split}-{number:05}", start, min(start + step, count))
+        _Job(split, f"{split}-{number:05}", start, min(start + step, count), size)
         for number, start in enumerate(range(0, count, step))
     ]
 
@@ -230,19 +250,31 @@ def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
     if not all((output / part(job.shard)).is_file() for part in parts):
         return False
     try:
-        with np.load(_notes(output, job)) as notes:
-            return skip_bad or not json.loads(str(notes["bad"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        _, bad = _read_notes(output, job)
+    except InputError:
         return False  # damaged, so it is made again
+    return skip_bad or not bad
 
 
-def _check_space(output: Path, needed: int) -> None:
-    free = shutil.disk_usage(output).free
-    if needed > free:
-        raise InputError(
-            f"{output} has {free / 1e6:,.1f} MB free and {needed / 1e6:,.1f} MB are needed; "
-            'choose another `output`, or `encoding="jpeg"`, which needs about an eighth.'
-        )
+def _read_notes(output: Path, job: _Job) -> tuple[np.ndarray, tuple[BadImage, ...]]:
+    """Read the notes of a shard: the sums of its colors, `(4, 4)` int64, and its images that could not be used.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    path = _notes(output, job)
+    content = io.BytesIO(read_bytes(path, MAX_LIST_BYTES))
+    try:
+        with zipfile.ZipFile(content) as archive:
+            declared = sum(member.file_size for member in archive.infolist())
+        if declared > MAX_LIST_BYTES:
+            raise ValueError(f"its arrays have {declared:,} bytes")
+        with np.load(content) as notes:
+            bad = renamed(parse_json(str(notes["bad"]), str(path)))
+            sums = notes["sums"] if "sums" in notes else _sums_before_0_2(notes, job.size)
+            return np.asarray(sums, np.int64).reshape(4, 4), build(tuple[BadImage, ...], bad, "bad")
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds
+        raise InputError(f"{path} is damaged ({error}); remove it and prepare the data set again.") from error
 
 
 def _make_shard(
@@ -253,7 +285,7 @@ def _make_shard(
     with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in store(stream, job.start, job.stop, settings):
             if stored.reason is not None:
-                bad.append({"shard": job.shard, "picture": stored.name, "reason": stored.reason})
+                bad.append(BadImage(job.shard, stored.name, stored.reason))
                 progress.close()
                 print(f"{stored.name} {stored.reason}", file=sys.stderr)
             elif not 0 <= stored.label < len(dataset.class_names):
@@ -267,49 +299,47 @@ def _make_shard(
         if bad and settings.on_error == "stop":
             raise InputError(
                 f"{len(bad)} of {job.stop - job.start:,} images for {job.split} cannot be used, the first of them "
-                f"{bad[0]['picture']}, which {bad[0]['reason']}; replace or remove them, or leave such images "
+                f"{bad[0].image}, which {bad[0].reason}; replace or remove them, or leave such images "
                 'out by `on_error="skip"`.'
             )
         with atomic_files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
-            np.savez(file, sums=moments.sums, bad=json.dumps(bad))
+            np.savez(file, sums=moments.sums, bad=json.dumps([dataclasses.asdict(entry) for entry in bad]))
     return len(writer.index)
 
 
 def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Job]) -> None:
     """Write statistics and dataset.json, which makes a prepared data set of a folder of shards."""
-    moments, bad = Moments(), []
+    moments = Moments()
+    bad: list[BadImage] = []
+    shards: dict[str, list[Shard]] = {split: [] for split in SPLITS}
     for job in jobs:
-        with np.load(_notes(output, job)) as notes:
-            bad += json.loads(str(notes["bad"]))
-            moments.add(notes["sums"] if "sums" in notes else _sums_before_0_2(notes, plan["size"]))
-    entries: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    for job in jobs:
-        entry = describe(output, job.shard)
-        missing = job.stop - job.start - entry["images"] - sum(each["shard"] == job.shard for each in bad)
+        sums, bad_of_shard = _read_notes(output, job)
+        moments.add(sums)
+        bad += bad_of_shard
+        shard = describe(output, job.shard)
+        missing = job.stop - job.start - shard.images - len(bad_of_shard)
         if missing:
             raise InputError(
                 f"{output / job.shard} lacks {missing} of {job.stop - job.start} images; remove {job.shard}.* and "
                 "call the same 'data prepare' again."
             )
-        entries[job.split].append(entry)
-    for split, of_split in entries.items():
-        if not sum(entry["images"] for entry in of_split):
+        shards[job.split].append(shard)
+    for split, of_split in shards.items():
+        if not sum(shard.images for shard in of_split):
             raise InputError(
                 f"No image for {split} of {dataset.name} can be read; 'data check' names the reasons of each."
             )
-    atomic_files.write_json(
-        output / MANIFEST,
-        {
-            "format": FORMAT,
-            "name": dataset.name,
-            "size": plan["size"],
-            "encoding": plan["encoding"],
-            "class_names": dataset.class_names,
-            "splits": entries,
-            "statistics": moments.statistics().to_dict(),
-            "bad_pictures": bad,
-        },
+    values = Manifest(
+        format=FORMAT,
+        name=dataset.name,
+        size=plan["size"],
+        encoding=plan["encoding"],
+        class_names=dataset.class_names,
+        splits=Splits(**{split: tuple(of_split) for split, of_split in shards.items()}),
+        statistics=moments.statistics(),
+        bad_images=tuple(bad),
     )
+    atomic_files.write_json(output / MANIFEST, dataclasses.asdict(values))
 
 
 def _sums_before_0_2(notes: Mapping[str, np.ndarray], size: int) -> np.ndarray:

@@ -1,10 +1,9 @@
 """Read images from shards in any order, and compare each with its checksum."""
 
 import bisect
-import contextlib
 import functools
-import json
 import os
+import struct
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,12 +13,21 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.dataset import DataSet, Split, Stage
-from alexnet_keras.data.shards.format import INDEX, MANIFEST, images_file, manifest, read_index, sources_file
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.data.shards.format import (
+    INDEX,
+    MAX_LIST_BYTES,
+    Manifest,
+    images_file,
+    manifest,
+    read_index,
+    sources_file,
+)
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import parse_json, read_bytes
 
 ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
 
@@ -31,33 +39,26 @@ def load(folder: Path) -> DataSet:
         InputError: dataset.json is damaged; a shard is missing, truncated, or has a damaged index (when it is opened).
     """
     values = manifest(folder)
-    try:
-        return DataSet(
-            values["name"],
-            tuple(values["class_names"]),
-            lambda split: open_split(folder, values, split),
-            statistics=ColorStatistics.from_dict(values["statistics"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / MANIFEST} is missing or damaged; prepare the data set again.") from error
+    return DataSet(
+        values.name, values.class_names, lambda split: open_split(folder, values, split), statistics=values.statistics
+    )
 
 
-def open_split(folder: Path, values: dict[str, Any], name: str) -> Split:
+def open_split(folder: Path, values: Manifest, name: str) -> Split:
     """Open one split of a prepared data set by reading its indices."""
-    reader = Reader(folder, values["splits"][name], values["size"], values["encoding"])
-    size = values["size"]
+    reader, size, jpeg = Reader(folder, values, name), values.size, values.encoding == "jpeg"
 
     def read_batch(indices: tf.Tensor) -> tf.Tensor:
-        if values["encoding"] == "jpeg":
+        if jpeg:
             return tf.ensure_shape(tf.numpy_function(reader.encoded, [indices], tf.string), (None,))
         return tf.ensure_shape(tf.numpy_function(reader.raw, [indices], tf.uint8), (None, size, size, 3))
 
     def read(index: tf.Tensor) -> tf.Tensor:
         image = read_batch(tf.reshape(index, (1,)))[0]
-        return image if values["encoding"] == "jpeg" or size == STORED_SIZE else image_ops.resize_and_crop(image)
+        return image if jpeg or size == STORED_SIZE else image_ops.resize_and_crop(image)
 
     stage = Stage.DECODED
-    if values["encoding"] == "jpeg":
+    if jpeg:
         stage = Stage.STORED_JPEG if size == STORED_SIZE else Stage.ENCODED
     batch = read_batch if size == STORED_SIZE else None
     return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, reader.problems)
@@ -68,20 +69,17 @@ class Reader:
 
     Args:
         folder: of the prepared data set.
-        entries: the split's shards, as dataset.json lists them.
-        size: side of the images in pixels.
-        encoding: `"jpeg"` or `"raw"`.
+        values: its dataset.json.
+        split: `"train"` or `"validation"`.
 
     Raises:
         InputError: a shard is missing, truncated, or has a damaged index.
     """
 
-    def __init__(self, folder: Path, entries: Sequence[dict[str, Any]], size: int, encoding: str) -> None:
-        self.folder, self.size, self.encoding = folder, size, encoding
-        self.shards = [entry["name"] for entry in entries]
-        self.sources_checksums = [entry["sources_checksum"] for entry in entries]
+    def __init__(self, folder: Path, values: Manifest, split: str) -> None:
+        self.folder, self.size, self.shards = folder, values.size, values.shards(split)
         self.problems: list[str] = []
-        indices = [read_index(folder, entry) for entry in entries]
+        indices = [read_index(folder, shard, values.encoding, values.size) for shard in self.shards]
         self.starts = np.cumsum([0, *(len(index) for index in indices)]).tolist()
         self.index = np.concatenate(indices) if indices else np.empty(0, INDEX)
         self._files: dict[int, int] = {}
@@ -89,7 +87,7 @@ class Reader:
     def _file(self, number: int) -> int:
         """Open the images of a shard; the descriptor lives as long as this reader."""
         if number not in self._files:
-            file = os.open(self.folder / images_file(self.shards[number]), os.O_RDONLY)
+            file = os.open(self.folder / images_file(self.shards[number].name), os.O_RDONLY)
             weakref.finalize(self, os.close, file)
             self._files[number] = file
         return self._files[number]
@@ -128,6 +126,8 @@ class Reader:
         for slot, place in enumerate(places.tolist()):
             record = bytearray(int(self.index[place]["length"]))
             self._fill(record, place)
+            if _jpeg_size(record) != (self.size, self.size):
+                raise self._damaged(*self.locate(place), f"is no JPEG of {self.size} x {self.size} pixels")
             records[slot] = bytes(record)
         return records
 
@@ -143,7 +143,7 @@ class Reader:
 
     def _damaged(self, number: int, within: int, reason: str) -> InputError:
         return InputError(
-            f"{self.folder / images_file(self.shards[number])} is damaged: image {within} {reason}; "
+            f"{self.folder / images_file(self.shards[number].name)} is damaged: image {within} {reason}; "
             "remove the shard and prepare the data set again."
         )
 
@@ -158,6 +158,17 @@ class Reader:
             yield
 
 
+def _jpeg_size(record: bytearray) -> tuple[int, int] | None:
+    """Read the height and width of a JPEG; `None` if its header is incomplete. TensorFlow's operator takes longer."""
+    start = 2
+    while record[start : start + 1] == b"\xff" and start + 9 < len(record):
+        if 0xC0 <= record[start + 1] <= 0xCF and record[start + 1] not in (0xC4, 0xC8, 0xCC):  # the header of the frame
+            height, width = struct.unpack_from(">HH", record, start + 5)
+            return height, width
+        start += 2 + int.from_bytes(record[start + 2 : start + 4], "big")
+    return None
+
+
 class Sources(Sequence[str]):
     """The names of the source files of a split, read for one shard at a time, since a million names are large."""
 
@@ -165,13 +176,17 @@ class Sources(Sequence[str]):
         self.folder, self.reader = folder, reader
         self._of_shard = functools.lru_cache(maxsize=4)(self._load)
 
-    def _load(self, number: int) -> list[str]:
-        path = self.folder / sources_file(self.reader.shards[number])
-        with contextlib.suppress(OSError):
-            content = path.read_bytes()
-            if xxhash.xxh3_64_hexdigest(content) == self.reader.sources_checksums[number]:
-                names: list[str] = json.loads(content)
-                return names
+    def _load(self, number: int) -> tuple[str, ...]:
+        shard = self.reader.shards[number]
+        path = self.folder / sources_file(shard.name)
+        try:
+            content = read_bytes(path, MAX_LIST_BYTES)
+            if xxhash.xxh3_64_hexdigest(content) == shard.sources_checksum:
+                names: tuple[str, ...] = build(tuple[str, ...], parse_json(content, str(path)), "sources")
+                if len(names) == shard.images:
+                    return names
+        except (InputError, OptionError):
+            pass
         raise InputError(f"{path} is damaged or missing; remove it and prepare the data set again.")
 
     def __len__(self) -> int:

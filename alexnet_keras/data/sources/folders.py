@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import check_regular
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
@@ -80,13 +81,22 @@ def _complete(folder: Path, class_names: Sequence[str]) -> Iterable[Files]:
 
 
 def images(folder: Path) -> np.ndarray:
-    """List the names of the images in a folder, `(N,)` bytes, sorted. File names need not be UTF-8."""
-    with os.scandir(os.fsencode(folder)) as entries:
-        names = [entry.name for entry in entries]
+    """List the names of the images in a folder, `(N,)` bytes, sorted. File names need not be UTF-8.
+
+    A link that leads nowhere is listed, since it is one unreadable image of many.
+
+    Raises:
+        InputError: an image is a named pipe, a device or a folder, which must not be opened.
+    """
     suffixes = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
-    return np.array(
-        sorted(name for name in names if name.lower().endswith(suffixes) and not name.startswith(b".")), "S"
-    )
+    with os.scandir(os.fsencode(folder)) as entries:
+        found = [
+            entry for entry in entries if entry.name.lower().endswith(suffixes) and not entry.name.startswith(b".")
+        ]
+    for entry in found:
+        if not entry.is_file(follow_symlinks=False) and os.path.exists(entry.path):  # the listing tells: no `stat`
+            check_regular(Path(os.fsdecode(entry.path)))
+    return np.array(sorted(entry.name for entry in found), "S")
 
 
 def files(parts: Iterable[Files]) -> Split:

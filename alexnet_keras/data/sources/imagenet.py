@@ -43,7 +43,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
     candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
     prepared = (folder for folder in candidates if shards.is_prepared(folder))
-    stored = next((folder for folder in prepared if shards.manifest(folder)["name"] == NAME), None)
+    stored = next((folder for folder in prepared if shards.manifest(folder).name == NAME), None)
     if stored and source.split is None:
         return shards.load(stored)
     builder = library.builder(BUILDER, data_dir=str(data_dir))

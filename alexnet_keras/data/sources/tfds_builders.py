@@ -2,6 +2,8 @@
 
 import logging
 import os
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
+
+CONNECTION_SECONDS = 5  # until a server must have answered
+MAX_SERVERS = 8  # of a data set, asked at the same time; old configurations may name servers that are gone
 
 
 def tfds(source: DataSource) -> Any:
@@ -52,8 +57,10 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     if source.split is None and shards.is_prepared(prepared):
         return shards.load(prepared)
     try:
+        if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
+            raise library.core.DatasetNotFoundError
         builder = library.builder(source.name, data_dir=source.data_dir)
-    except (library.core.DatasetNotFoundError, AssertionError, ValueError) as error:  # of name, version, configuration
+    except Exception as error:  # of every kind: of the name, the version, the configuration, or a missing package
         if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
             raise OptionError(
                 f"`data` {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
@@ -88,11 +95,44 @@ def build(builder: Any, source: DataSource) -> None:
     Raises:
         InputError: whatever the network, the disk or the builder's own code raises.
     """
+    if not builder.is_prepared():
+        _check_connection(builder, source)
     config = tfds(source).download.DownloadConfig(manual_dir=source.manual_dir)
     try:
         builder.download_and_prepare(download_config=config)
     except Exception as error:
         raise InputError(f"`data` {source.name} could not be downloaded and prepared: {_first_line(error)}") from error
+
+
+def _check_connection(builder: Any, source: DataSource) -> None:
+    """Check that one of the servers of a data set answers, because TFDS retries for minutes and ignores Ctrl-C then.
+
+    Raises:
+        InputError: none of them answers, and no file was downloaded before.
+    """
+    import requests  # TFDS downloads with it
+
+    urls = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos or () if url.startswith("http")}
+    downloads = data_folder(source) / "downloads"
+    if not urls or builder.MANUAL_DOWNLOAD_INSTRUCTIONS or any(path.name != "manual" for path in downloads.glob("*")):
+        return  # TFDS may need no connection
+
+    def answers(url: str) -> bool:
+        try:
+            requests.head(url, timeout=CONNECTION_SECONDS)
+        except requests.ConnectionError:  # also if the name of the server is unknown
+            return False
+        except requests.RequestException:
+            pass  # it answers, and TFDS knows what to make of it
+        return True
+
+    servers = list(urls)[:MAX_SERVERS]
+    with ThreadPoolExecutor(len(servers)) as pool:
+        if not any(pool.map(answers, (urls[server] for server in servers))):
+            raise InputError(
+                f"`data` {source.name} is not in {data_folder(source)}, and {servers[0]} cannot be reached to download "
+                "it; check the network connection, or name the folder of a built data set by `data_dir`."
+            )
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:

@@ -1,5 +1,6 @@
 """`data prepare`: once, whole, the same bytes each time, and on from where it was killed."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 from support import ROOT, cli, draw_folder
 
+from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.shards import prepare
 from alexnet_keras.data.shards.convert import Settings
@@ -43,7 +45,7 @@ def contents(folder):
 def test_every_image_once_with_its_label_and_source(colors, tmp_path):
     result = run(colors, tmp_path / "out")
     assert result.images == {"train": 12, "validation": 9}
-    assert (result.shards, result.resumed_shards, result.bad) == (6, 0, [])
+    assert (result.shards, result.resumed_shards, result.bad) == (6, 0, ())
     assert result.bytes == sum(path.stat().st_size for path in (tmp_path / "out").glob("*-0000?.npy"))
     source, stored = open_dataset(str(colors)), open_dataset(str(tmp_path / "out"))
     assert list(stored.train.names) == list(source.train.names)
@@ -146,7 +148,7 @@ def test_other_settings_or_data_do_not_mix(colors, tmp_path):
     (tmp_path / "strange" / "thesis.tex").touch()
     with pytest.raises(InputError, match=r"strange holds 'thesis.tex'; `output` must be a new or empty folder"):
         run(colors, tmp_path / "strange")
-    assert [path.name for path in (tmp_path / "strange").iterdir() if path.name != ".lock"] == ["thesis.tex"]
+    assert [path.name for path in (tmp_path / "strange").iterdir()] == ["thesis.tex"]
 
 
 def test_other_images_of_the_same_number_do_not_mix(colors, tmp_path):
@@ -190,7 +192,10 @@ def test_shards_of_version_0_1_0_are_read_and_finished(colors, tmp_path):
         total = images.sum(axis=0).astype(np.uint32)
         np.savez(path, count=len(images), total=total, products=pixels.T @ pixels, bad="[]")
     np.save(out / "mean_image.npy", np.zeros((64, 64, 3)))
+    manifest["bad_pictures"] = [{"shard": "train-00001", "picture": "x.jpg", "reason": "is empty"}]
+    del manifest["bad_images"]
     (out / "dataset.json").write_text(json.dumps({**manifest, "mean_image_checksum": "0123456789abcdef"}))
+    assert shards.manifest(out).bad_images[0].image == "x.jpg"
     assert len(open_dataset(str(out)).train) == 12
     assert run(colors, out, size=64, encoding="raw").resumed_shards == 6  # finished: nothing is written
     assert json.loads((out / "dataset.json").read_text())["mean_image_checksum"]
@@ -254,7 +259,7 @@ def unusual(colors):
 def test_bad_images_are_listed_and_left_out_if_one_says_so(colors, tmp_path, capsys):
     reasons, kinds = spoil(colors), unusual(colors)
     result = run(colors, tmp_path / "out", on_error="skip", jobs=3)
-    assert {entry["picture"]: entry["reason"] for entry in result.bad} == reasons
+    assert {entry.image: entry.reason for entry in result.bad} == reasons
     assert result.images == {"train": 12 + 3, "validation": 9}
     listed = capsys.readouterr().err.splitlines()
     assert {f"{name} {reason}" for name, reason in reasons.items()} <= set(listed)
@@ -263,7 +268,8 @@ def test_bad_images_are_listed_and_left_out_if_one_says_so(colors, tmp_path, cap
     for name, label in zip(stored.train.names, stored.train.labels, strict=True):
         assert f"/train/{stored.class_names[label]}/" in name
         assert name not in reasons
-    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["bad_pictures"] == result.bad
+    values = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert values["bad_images"] == [dataclasses.asdict(entry) for entry in result.bad]
 
 
 def test_bad_images_stop_it_otherwise(colors, tmp_path, capsys):
@@ -342,8 +348,8 @@ def test_a_full_disk_leaves_nothing_half_written(colors, tmp_path, monkeypatch):
 
 
 def test_a_disk_too_small_for_raw_images_is_found_before(colors, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 4_000_000}))
-    message = r"out has 4.0 MB free and 4.1 MB are needed; choose another `output`, or `encoding=\"jpeg\"`"
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 4_000_000}))
+    message = r"The data set .*out needs 4.13 MB, but the disk of .*out has 4.00 MB free; remove files"
     with pytest.raises(InputError, match=message):
         run(colors, tmp_path / "out", encoding="raw")
 

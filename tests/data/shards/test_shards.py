@@ -1,11 +1,13 @@
 """Shards: what was written is what is read, in any order, and damage has a name."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import xxhash
 from support import draw_folder
 
 from alexnet_keras.data import reading, shards
@@ -24,6 +26,36 @@ def prepared(tmp_path_factory):
     for encoding in shards.ENCODINGS:
         prepare(source, root / encoding, Settings(encoding=encoding))
     return root
+
+
+def test_an_index_of_another_type_is_refused(prepared, tmp_path):
+    folder = copy(prepared, "raw", tmp_path)
+    values = json.loads((folder / "dataset.json").read_text())
+    for content in (b"", b"x" * 300, (folder / "train-00000.index.npy").read_bytes()[:-1]):
+        (folder / "train-00000.index.npy").write_bytes(content)
+        values["splits"]["train"][0]["index_checksum"] = xxhash.xxh3_64_hexdigest(content)
+        (folder / "dataset.json").write_text(json.dumps(values))
+        with pytest.raises(
+            InputError, match=r"index.npy is damaged: it is no index; remove it and prepare the data set"
+        ):
+            _ = open_dataset(str(folder)).train
+
+
+def test_a_stored_image_of_another_size_is_refused(prepared, tmp_path):
+    """It would be cropped somewhere else than at its centre, and may need any amount of memory."""
+    folder = copy(prepared, "jpeg", tmp_path)
+    other = tf.io.encode_jpeg(np.zeros((300, 256, 3), np.uint8)).numpy()
+    content = bytearray((folder / "train-00000.npy").read_bytes())
+    content[128 : 128 + len(other)] = other
+    (folder / "train-00000.npy").write_bytes(content)
+    forge(folder, length=len(other), checksum=xxhash.xxh3_64_intdigest(other))
+    split = open_dataset(str(folder)).train
+    assert split.read(tf.constant(1, tf.int64)) is not None
+    with (
+        pytest.raises(InputError, match="train-00000.npy is damaged: image 0 is no JPEG of 256 x 256 pixels; remove"),
+        reading.naming_unreadable(split),
+    ):
+        split.read(tf.constant(0, tf.int64))
 
 
 def copy(prepared, encoding, tmp_path):
@@ -109,7 +141,13 @@ def other_label(folder):
 
 def no_shard(folder):
     (folder / "train-00000.npy").unlink()
-    return r"train-00000.npy cannot be read \(No such file or directory\); prepare the data set again"
+    return r"train-00000.npy cannot be read \(No such file or directory\); check the path"
+
+
+def pipe(folder):
+    (folder / "train-00000.npy").unlink()
+    os.mkfifo(folder / "train-00000.npy")
+    return r"train-00000.npy is a named pipe, not a regular file"
 
 
 def later_format(folder):
@@ -120,15 +158,63 @@ def later_format(folder):
 
 def no_manifest(folder):
     (folder / "dataset.json").write_text("{")
-    return r"dataset.json is missing or damaged; prepare the data set again"
+    return r"dataset.json is damaged: it holds no valid JSON"
 
 
 def half_a_manifest(folder):
     (folder / "dataset.json").write_text('{"format": 2}')
-    return r"dataset.json is missing or damaged; prepare the data set again"
+    return r"dataset.json is damaged: dataset.json has no key 'bad_images'. Prepare the data set again"
 
 
-DAMAGES = [cut, other_label, no_shard, later_format, no_manifest, half_a_manifest]
+def deep_manifest(folder):
+    (folder / "dataset.json").write_text('{"format": ' + "[" * 200_000)
+    return r"dataset.json is damaged: it holds no valid JSON \(it is nested too deeply\)"
+
+
+def forge(folder, **changes):
+    """Change dataset.json and the index of the training images, and let the checksum of the index fit."""
+    values, index = json.loads((folder / "dataset.json").read_text()), np.load(folder / "train-00000.index.npy")
+    for name, value in changes.items():
+        if name in index.dtype.names:
+            index[0][name] = value
+        else:
+            entry = values["splits"]["train"][0] if name in values["splits"]["train"][0] else values
+            entry[name if name != "title" else "name"] = value
+    np.save(folder / "train-00000.index.npy", index)
+    values["splits"]["train"][0]["index_checksum"] = xxhash.xxh3_64_hexdigest(
+        (folder / "train-00000.index.npy").read_bytes()
+    )
+    (folder / "dataset.json").write_text(json.dumps(values))
+
+
+def forged(message, **changes):
+    return lambda folder: forge(folder, **changes) or message
+
+
+OUTSIDE = r"train-00000.index.npy does not fit .*train-00000.npy; remove both and prepare the data set again"
+DAMAGES = [
+    cut,
+    other_label,
+    no_shard,
+    pipe,
+    later_format,
+    no_manifest,
+    half_a_manifest,
+    deep_manifest,
+    forged("dataset.json.size must be a whole number, got '256'. Prepare the data set again", size="256"),
+    forged("`size` must be 32 to 1024 pixels, got 1000000", size=10**6),
+    forged("`encoding` must be jpeg or raw, got 'webp'", encoding="webp"),
+    forged("dataset.json.class_names must be a list, got 7", class_names=7),
+    forged("A shard is named '../../etc/passwd'", name="../../etc/passwd"),
+    forged("The shard train-00000 has -1 images", images=-1),
+    forged("dataset.json.statistics must be an object, got None", statistics=None),
+    forged("dataset.json.bad_images must be a list, got 3", bad_images=3),
+    forged(OUTSIDE, offset=10**12),
+    forged(OUTSIDE, offset=-1),
+    forged(OUTSIDE, length=10**15),
+    forged(OUTSIDE, offset=2**63 - 1),
+    forged(OUTSIDE, images=11),
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -4,9 +4,11 @@ import dataclasses
 import json
 import os
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -54,6 +56,48 @@ def test_file_names_need_not_be_utf8(tmp_path):
     split = open_dataset(str(root)).train
     assert len(split) == 12
     assert all(len(split.read(tf.constant(index, tf.int64)).numpy()) > 100 for index in range(12))
+
+
+def pipe(path):
+    os.mkfifo(path)
+    return "is a named pipe, not a regular file"
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+    return "is a device, not a regular file"
+
+
+def subfolder(path):
+    path.mkdir()
+    return "is a folder, not a regular file"
+
+
+@pytest.mark.parametrize("make", [pipe, device, subfolder])
+def test_images_that_are_no_regular_files_are_never_opened(make, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    message = make(root / "train" / "red" / "x.jpg")
+    with pytest.raises(InputError, match=f"train/red/x.jpg {message}; copy its content into a file"):
+        _ = open_dataset(str(root)).train
+
+
+def test_a_loop_of_links_is_one_unreadable_image_and_no_class(tmp_path):
+    root = draw_folder(tmp_path / "d")
+    (root / "train" / "red" / "loop.jpg").symlink_to("loop.jpg")
+    (root / "train" / "loop").symlink_to("loop")
+    result = check.check(open_dataset(str(root)), 2)
+    assert result.train.unreadable == [
+        {"image": str(root / "train" / "red" / "loop.jpg"), "reason": "cannot be read from the disk"}
+    ]
+
+
+@pytest.mark.parametrize("name", [b"red\nblue", b"red\x1b[2J", b"red\xff", "red\u2028blue".encode()])
+def test_names_of_classes_must_fit_into_a_list_of_labels(name, tmp_path):
+    root = draw_folder(tmp_path / "d")
+    for split in ("train", "val"):
+        (root / split / "red").rename(root / split / os.fsdecode(name))
+    error = only_error(cli("data", "check", "--data", root))
+    assert f"d has a class named {os.fsdecode(name)!r}; rename it in UTF-8 without control characters" in error
 
 
 def test_shapes_are_the_embedded_images(monkeypatch):
@@ -118,7 +162,7 @@ def test_a_file_is_no_data_set(tmp_path):
         open_dataset(str(tmp_path / "data.zip"))
 
 
-@pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!"])
+@pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!", "huggingface:mnist"])
 def test_an_unknown_name_says_what_can_be_given(name):
     with pytest.raises(OptionError, match=f"`data` {name}: no such folder, and no such data set in TensorFlow"):
         open_dataset(name)
@@ -193,6 +237,38 @@ def test_a_dry_run_downloads_nothing(tmp_path):
 
 
 @pytest.mark.usefixtures("tfds_folder")
+def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, tmp_path):
+    """TFDS would ask each server seven times, for minutes, in threads that do not end at Ctrl-C."""
+    asked = []
+
+    def no_server(url, **options):
+        asked.append(url)
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", no_server)
+    message = (
+        r"`data` mnist is not in .*, and storage.googleapis.com cannot be reached to download it; check the network"
+    )
+    with pytest.raises(InputError, match=message):
+        open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
+    assert len(asked) == 1
+    (tmp_path / "downloads" / "mnist").mkdir(parents=True)  # then TFDS may have all files
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
+    with pytest.raises(InputError, match="`data` mnist could not be downloaded and prepared: no file"):
+        open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
+    assert len(asked) == 1
+
+
+def test_a_server_that_answers_is_left_to_tfds(monkeypatch, tmp_path):
+    def slow(url, **options):
+        raise requests.ReadTimeout
+
+    monkeypatch.setattr(requests, "head", slow)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
+    with pytest.raises(InputError, match="`data` mnist could not be downloaded and prepared: no file"):
+        open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
+
+
 def test_without_a_validation_split_the_last_tenth_stands_in():
     dataset = open_dataset("tiny_unsplit")
     assert (len(dataset.train), len(dataset.validation)) == (18, 2)
