@@ -1,19 +1,15 @@
 """Several processes on the loopback address take the steps of one; TF_CONFIG and Slurm are read."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from support import ROOT
-from support.processes import assert_same_training, command
+from support.processes import Program, assert_same_training, result, start_training
 from support.processes import train as train_alone
 
 from alexnet_keras.distribution import rendezvous
@@ -35,28 +31,13 @@ def free_ports(count):
 def start(folder, run, count, **options):
     """`tests/support/train_tiny.py` as each of several workers."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
-    processes = []
-    for index in range(count):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(task), "CUDA_VISIBLE_DEVICES": "-1"}
-        processes.append(
-            subprocess.Popen(
-                command(folder, run, **options),
-                env=environment,
-                cwd=ROOT,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
-    return processes
+    return [start_training(folder, run, task(addresses, index), **options) for index in range(count)]
 
 
-def finish(processes):
-    outputs = [process.communicate(timeout=500) for process in processes]
-    for process, (_, errors) in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, errors
-    return [json.loads(out.splitlines()[-1]) for out, _ in outputs], [errors for _, errors in outputs]
+def task(addresses, index):
+    """The environment of a worker."""
+    values = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+    return {"TF_CONFIG": json.dumps(values), "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 @pytest.mark.parametrize(
@@ -68,13 +49,13 @@ def test_workers_take_the_steps_of_one(count, batch_size, nine, one, tmp_path):
     if batch_size != 4:
         one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size)
     run = tmp_path / "two"
-    results, errors = finish(start(nine, run, count, batch_size=batch_size))
-    for result in results:
-        assert_same_training(one, result)
-    assert f"{count} workers, {count} devices in all" in " ".join(errors[0].split())
+    results = [result(worker) for worker in start(nine, run, count, batch_size=batch_size)]
+    for found in results:
+        assert_same_training(one, found)
+    assert f"{count} workers, {count} devices in all" in " ".join(results[0]["errors"].split())
     assert {path.name for path in run.iterdir()} == {path.name for path in Path(one["run"]).iterdir()}
     assert len(list((run / run_folder.TENSORBOARD).rglob("events*"))) == 2  # of training and of validation
-    assert all("Epoch" not in text for text in errors[1:])
+    assert all("Epoch" not in found["errors"] for found in results[1:])
 
 
 @pytest.mark.slow
@@ -83,18 +64,18 @@ def test_a_lost_worker_ends_the_others_and_all_resume(victim, nine, tmp_path):
     one = train_alone(nine, tmp_path / "one", "cpu:1", epochs=40)
     processes = start(nine, tmp_path / "two", 2, epochs=40, keywords={"checkpoint_minutes": 0})
     while not list((tmp_path / "two").glob("checkpoints/step-*[1-9][0-9].npz")):
-        assert all(process.poll() is None for process in processes)
+        assert all(process.code is None for process in processes)
         time.sleep(0.1)
-    processes[victim].send_signal(signal.SIGKILL)
+    processes[victim].send(signal.SIGKILL)
     killed = time.monotonic()
-    processes[victim].communicate()
-    _, errors = processes[1 - victim].communicate(timeout=500)
+    other = processes[1 - victim].end()
     seconds = time.monotonic() - killed
-    print(f"the other ended after {seconds:.1f} s with {processes[1 - victim].returncode}: {errors.splitlines()[-1]}")
-    assert processes[1 - victim].returncode == 1
+    print(f"the other ended after {seconds:.1f} s with {other.code}: {other.err.splitlines()[-1]}")
+    assert other.code == 1
     assert seconds < BOUND_SECONDS
-    assert "Another worker of this training is lost" in errors.splitlines()[-1]
-    results, _ = finish(start(nine, tmp_path / "two", 2, epochs=40, keywords={"resume": True, "checkpoint_minutes": 0}))
+    assert "Another worker of this training is lost" in other.err.splitlines()[-1]
+    resumed = start(nine, tmp_path / "two", 2, epochs=40, keywords={"resume": True, "checkpoint_minutes": 0})
+    results = [result(worker) for worker in resumed]
     assert_same_training(one, results[0])
 
 
@@ -141,16 +122,14 @@ def test_a_signal_stops_a_waiting_worker(folder, tmp_path):
     processes = []
     for index in (0, 1):
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         options = ["--data", folder, "--batch-size", "4", "--run", tmp_path / str(index)]
-        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-        program = [sys.executable, ROOT / "cli.py", "train", *options]
-        processes.append(subprocess.Popen(program, env=environment, text=True, stderr=subprocess.PIPE))
+        processes.append(Program("cli.py", "train", *options, environment=task(addresses, index)))
     for process in processes:
-        assert any("waiting for others" in line for line in process.stderr)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-        assert process.returncode in (143, -signal.SIGTERM)
+        while "waiting for others" not in process.err:
+            assert process.code is None, process.err
+            time.sleep(0.05)
+        process.send(signal.SIGTERM)
+        assert process.end(60).code in (143, -signal.SIGTERM)
     assert not list(tmp_path.iterdir())
 
 

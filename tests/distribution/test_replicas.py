@@ -2,14 +2,12 @@
 
 import json
 import math
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tensorflow as tf
-from support import NARROW, ROOT, cli, only_error
-from support.processes import assert_same_training, train
+from support import NARROW, cli, only_error
+from support.processes import Program, assert_same_training, train
 
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution.replicas import Replicas
@@ -59,11 +57,9 @@ def test_the_command_line_trains_on_two_devices(folder, tmp_path):
     run = tmp_path / "run"
     options = ["--devices", "cpu:2", "--epochs", 1, "--batch-size", 5, "--set", "steps_per_epoch=1", "--run", run]
     options += NARROW
-    command = [sys.executable, "cli.py", "train", "--data", folder, *options, "--json"]
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, cwd=ROOT)
-    assert result.returncode == 0, result.stderr
-    assert "2 logical CPUs" in result.stderr
-    assert json.loads(result.stdout)["num_images"] == 9
+    program = Program("cli.py", "train", "--data", folder, *options, "--json").succeed()
+    assert "2 logical CPUs" in program.err
+    assert json.loads(program.out)["num_images"] == 9
     assert "2 logical CPUs" in json.loads((run / run_folder.EVALUATION).read_text())["provenance"]["hardware"]
 
 

@@ -2,12 +2,9 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
-from support import ROOT
-from support.processes import assert_same_training, command, train
+from support.processes import Program, assert_same_training, start_training, train
 
 from alexnet_keras.distribution import two_tower
 from alexnet_keras.system.errors import OptionError
@@ -56,12 +53,7 @@ print(json.dumps({
 @pytest.fixture(scope="module", params=["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def look(request):
     """What one step of a placed model computes where, and what it sends: TensorFlow's own partition of the graph."""
-    code = f"import sys; sys.path[:0] = ['tests', '.']\n{LOOK}"
-    result = subprocess.run(
-        [sys.executable, "-c", code, request.param], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    return json.loads(Program("-c", LOOK, request.param).succeed().out.splitlines()[-1])
 
 
 def test_each_device_holds_about_half(look):
@@ -113,9 +105,8 @@ def test_two_towers_take_the_steps_of_one_device(nine, one, tmp_path):
 def test_each_layout_resumes_a_run_of_the_other(first, second, nine, one, tmp_path):
     """Their checkpoints are the same files: variables in the same order, under the same names."""
     run = tmp_path / "two"
-    stopped = command(nine, run, stop_after=4, keywords={"devices": "cpu:2", "layout": first})
-    result = subprocess.run(stopped, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert "SIGTERM at epoch 2, step 1" in result.stderr
+    stopped = start_training(nine, run, stop_after=4, keywords={"devices": "cpu:2", "layout": first})
+    assert "SIGTERM at epoch 2, step 1" in stopped.end().err
     two = train(nine, run, "cpu:2", keywords={"layout": second, "resume": True})
     assert "Resuming at epoch 2, step 1." in two["errors"]
     assert_same_training(one, two)

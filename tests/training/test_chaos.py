@@ -2,15 +2,12 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import ROOT
-from support.processes import history
+from support.processes import Program, history
 
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.input_files import read_json
@@ -36,24 +33,16 @@ main(sys.argv[1:])
 """
 
 
-def start(run: Path, data: Path, *options: object) -> subprocess.Popen:
+def start(run: Path, data: Path, *options: object) -> Program:
     """A process that starts the run, or resumes it if it exists."""
     how = ["--resume"] if (run / run_folder.CONFIG).exists() else ["--data", data, "--deterministic", *options]
-    arguments = ["train", "--run", run, "--checkpoint-minutes", 0.002, *how]
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Program("-c", PROGRAM, "train", "--run", run, "--checkpoint-minutes", 0.002, *how)
 
 
-def finish(process: subprocess.Popen) -> str:
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return output
-
-
-def began(run: Path, process: subprocess.Popen) -> None:
+def began(run: Path, process: Program) -> None:
     """Wait until the process has written a checkpoint."""
     before = written(run)
-    while process.poll() is None and written(run) == before:
+    while process.code is None and written(run) == before:
         time.sleep(0.01)
 
 
@@ -89,15 +78,14 @@ def test_a_kill_and_two_signals_leave_no_trace(folder, tmp_path):
     for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
         process = start(run, folder, "--epochs", EPOCHS)
         began(run, process)
-        process.send_signal(number)
-        output, _ = process.communicate()
-        assert process.returncode == code, output
+        process.send(number)
+        assert process.end().code == code, process.err
         if number != signal.SIGKILL:
-            last = output.splitlines()[-1]
-            assert last.startswith(f"Stopped by {number.name} at "), output
+            last = process.err.splitlines()[-1]
+            assert last.startswith(f"Stopped by {number.name} at "), process.err
             assert last.endswith(f". To continue, train with --run {run} and --resume.")
-    assert "Resuming at " in finish(start(run, folder))
-    finish(whole)
+    assert "Resuming at " in start(run, folder).succeed().err
+    whole.succeed()
     assert_equal(run, tmp_path / "whole", EPOCHS)
 
 
@@ -105,7 +93,7 @@ def test_a_kill_and_two_signals_leave_no_trace(folder, tmp_path):
 def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
     epochs, kills, lives = 400, 0, 0
     began_at = time.monotonic()
-    finish(start(tmp_path / "whole", folder, "--epochs", epochs))
+    start(tmp_path / "whole", folder, "--epochs", epochs).succeed()
     whole_seconds = time.monotonic() - began_at
     moments = random.Random(0)
     run, process = tmp_path / "killed", None
@@ -118,16 +106,16 @@ def test_ten_kills_at_random_moments_leave_no_trace(folder, tmp_path):
                 began(run, process)
             time.sleep(moments.uniform(0, whole_seconds / 12))
         else:
-            process.wait()
-        if process.poll() is not None:
+            process.end()
+        if process.code is not None:
             break
-        process.kill()
-        process.communicate()
+        process.send(signal.SIGKILL)
+        process.end()
         kills += 1
         indices.append(
             max((path.name for path in (run / run_folder.CHECKPOINTS).glob("step-*.npz")), default="nothing")
         )
-    finish(process)
+    process.succeed()
     print(f"{kills} kills in {lives} lives; the newest checkpoint at each: {', '.join(indices)}")
     assert kills == 10
     assert_equal(run, tmp_path / "whole", epochs)

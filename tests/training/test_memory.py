@@ -1,13 +1,11 @@
 """Memory of a training process: how much at most, and that it does not grow from step to step."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import ROOT
+from support.processes import Program
 
 WARM_UP = 40  # steps; two epochs with their validation, models and checkpoints lie among them
 STEPS = 200
@@ -46,10 +44,7 @@ print(json.dumps({"resident": resident, "peak": peak}))
 
 def measure(run: Path, **values: object) -> tuple[np.ndarray, float]:
     """Resident memory after each step, and the process's peak, in MB of 10^6 bytes."""
-    command = [sys.executable, "-c", PROGRAM, str(run), json.dumps(values)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout.splitlines()[-1])
+    found = json.loads(Program("-c", PROGRAM, run, json.dumps(values)).succeed().out.splitlines()[-1])
     return np.array(found["resident"]) / 1e6, found["peak"] / 1e6
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import ROOT
+from support.processes import Program
 
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
@@ -160,10 +161,7 @@ print(json.dumps([weight.tolist() for weight in model.get_weights()]))
 
 
 def test_two_devices_of_a_mirrored_strategy_take_the_same_steps():
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    command = [sys.executable, "-c", MIRRORED]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
-    assert result.returncode == 0, result.stderr
+    program = Program("-c", MIRRORED).succeed()
     random = np.random.RandomState(0)
     inputs, targets, kernel, bias = (random.normal(size=shape) for shape in ((8, 4), (8, 3), (4, 3), (3,)))
     velocity, bias_velocity = np.zeros((4, 3)), np.zeros(3)
@@ -172,7 +170,7 @@ def test_two_devices_of_a_mirrored_strategy_take_the_same_steps():
         velocity = 0.9 * velocity - 0.1 * (inputs.T @ error + 0.01 * kernel)
         bias_velocity = 0.9 * bias_velocity - 0.2 * error.sum(axis=0)  # twice the rate, no decay
         kernel, bias = kernel + velocity, bias + bias_velocity
-    for found, expected in zip(json.loads(result.stdout), (kernel, bias), strict=True):
+    for found, expected in zip(json.loads(program.out), (kernel, bias), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
