@@ -1,8 +1,11 @@
 """Colour statistics against NumPy's own, and the same whatever the order."""
 
 import numpy as np
+import pytest
 
+from alexnet_keras.config.serialization import build
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
+from alexnet_keras.system.errors import OptionError
 
 IMAGES = np.random.RandomState(0).randint(0, 256, (7, 16, 16, 3), dtype=np.uint8)
 IMAGES[..., 1] = IMAGES[..., 0] // 2 + IMAGES[..., 1] // 2  # red and green go together
@@ -37,7 +40,9 @@ def test_no_order_and_no_division_into_parts_changes_a_digit():
     parts = moments([5, 1, 2])
     parts.add(moments([0, 6, 3, 4]).sums)
     assert parts.statistics() == whole
-    assert ColorStatistics.from_dict(whole.to_dict()) == whole
+    assert build(ColorStatistics, whole.to_dict(), "statistics") == whole
+    with pytest.raises(OptionError, match="Color statistics must have three values for each of three colors"):
+        build(ColorStatistics, {**whole.to_dict(), "eigenvalues": [1.0, 2.0]}, "statistics")
 
 
 def test_a_single_color_has_no_negative_variance():
