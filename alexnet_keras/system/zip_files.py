@@ -18,7 +18,8 @@ def open_zip(path: Path, largest: int) -> zipfile.ZipFile:
     Raises:
         InputError: the file cannot be read, is no ZIP file, is larger, or is compressed by another method than deflate.
     """
-    if not check_regular(path) or not zipfile.is_zipfile(path):
+    size = check_regular(path)
+    if not size or not zipfile.is_zipfile(path):
         raise InputError(f"{path} is damaged: it is not a complete ZIP archive; copy it again.")
     if _has_many_members(path):  # zipfile makes an object for each
         raise InputError(f"{path} holds more than {MOST_MEMBERS:,} files, which no model has; check the file.")
@@ -28,13 +29,16 @@ def open_zip(path: Path, largest: int) -> zipfile.ZipFile:
         raise InputError(f"{path} is damaged: {shorten(printable(str(error)), 200)}; copy it again.") from error
     unpacked = sum(member.file_size for member in archive.infolist())
     methods = {member.compress_type for member in archive.infolist()}
-    if unpacked > largest or not methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+    problem = None
+    if unpacked > largest:
+        problem = f"unpacks to {unpacked:,} bytes, but at most {largest:,} are expected; check the file"
+    elif not methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        problem = "is not compressed by deflate; pack it again with another program"
+    elif any(member.compress_size > size for member in archive.infolist()):  # zipfile would allocate it
+        problem = "is damaged: it holds a file that is larger than itself; copy it again"
+    if problem:
         archive.close()
-        raise InputError(
-            f"{path} unpacks to {unpacked:,} bytes, but at most {largest:,} are expected; check the file."
-            if unpacked > largest
-            else f"{path} is not compressed by deflate; pack it again with another program."
-        )
+        raise InputError(f"{path} {problem}.")
     return archive
 
 

@@ -31,6 +31,14 @@ def test_an_archive_that_could_fill_the_memory_is_refused(members, method, messa
         zip_files.open_zip(tmp_path / "a.zip", 1000)
 
 
+def test_a_member_that_is_larger_than_the_archive_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a", b"")
+        archive.getinfo("a").compress_size = 2**31
+    with pytest.raises(InputError, match="a.zip is damaged: it holds a file that is larger than itself; copy it again"):
+        zip_files.open_zip(tmp_path / "a.zip", 1000)
+
+
 def test_a_damaged_archive_is_refused(tmp_path):
     path = tmp_path / "a.zip"
     for content in (b"", b"PK", bytes(100)):
