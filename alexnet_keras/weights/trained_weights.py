@@ -109,7 +109,8 @@ def read(path: Path) -> Weights:
         reason = _line(str(error)) or type(error).__name__
         raise InputError(f"{path} is not {kind}, or is damaged ({reason}).") from error
     try:
-        weights = _convert(path, found)
+        with np.errstate(all="ignore"):  # values that are not finite are refused below
+            weights = _convert(path, found)
     except InputError:
         raise
     except ValueError as error:

@@ -186,6 +186,10 @@ def test_other_files_that_cannot_be_read(tmp_path):
     np.savez(tmp_path / "a.npz", other=np.ones(2))
     with pytest.raises(InputError, match="a.npz has no layer of an AlexNet, only other"):
         trained_weights.read(tmp_path / "a.npz")
+    given = blobs(groups=1)
+    given["conv1"][0][0, 0, 0, 0] = np.inf
+    with pytest.raises(InputError, match="a.pth has NaN or infinite values in conv1/kernel"):
+        trained_weights.read(pth(tmp_path / "a.pth", torchvision_tensors(given)))
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
     with pytest.raises(InputError, match="a.npz has NaN or infinite values in conv1/bias"):
         trained_weights.read(tmp_path / "a.npz")
