@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from alexnet_keras.data import augmentation, image_ops
 from alexnet_keras.data.augmentation import Draws, PCANoise
-from alexnet_keras.data.dataset import Split, Stage
+from alexnet_keras.data.dataset import Split, Stage, plain_graph
 from alexnet_keras.data.reading import untuned
 from alexnet_keras.system.errors import OptionError
 
@@ -78,6 +78,7 @@ def train_dataset(
     indices = np.arange(count)[: batches * batch_size][worker_index::num_workers]
     empty = batches - math.ceil(len(indices) / local)  # 1 if the last batch has no image for this worker, else 0
 
+    @plain_graph
     def epoch_batches(epoch_index: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         draws = augmentation.draw(count, input_size, seed, epoch, centred=centred)
         skipped = tf.where(epoch_index == 0, local * first_step, 0)
@@ -159,6 +160,7 @@ def eval_dataset(
     indices = np.arange(len(split))[worker_index::num_workers]
     local = batch_size // num_workers
 
+    @plain_graph
     def example(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return crop(split.pixels(index), input_size), labels[index]
 

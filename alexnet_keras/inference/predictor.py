@@ -111,7 +111,8 @@ def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
         InputError: as `serving_function`.
     """
     serve = serving_function(model)
-    call = tf.function(serve, input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)])
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    call = tf.function(serve, input_signature=[signature], autograph=False)
 
     def function(images: np.ndarray) -> np.ndarray:
         return call(tf.cast(images, tf.float32)).numpy()
