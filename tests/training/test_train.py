@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import draw_folder, largest_file
+from support.train_tiny import NETWORK
 from tensorflow.python.util import _pywrap_determinism
 
 from alexnet_keras.data import reading
@@ -73,7 +74,7 @@ def test_the_same_seed_gives_the_same_weights(config, tmp_path):
 
 def test_it_learns_colors(config, tmp_path):
     root = draw_folder(tmp_path / "colours", train=20, val=5)
-    wide = dataclasses.replace(config.architecture, filters=(16, 16, 16, 16, 16), hidden_units=(64, 64))
+    wide = dataclasses.replace(NETWORK, filters=(16, 16, 16, 16, 16), hidden_units=(64, 64))
     values = {"data": str(root), "architecture": wide, "epochs": 15, "batch_size": 10, "learning_rate": 0.03}
     evaluation = train(dataclasses.replace(config, **values), tmp_path / "run")
     assert evaluation.top1_error == 0
