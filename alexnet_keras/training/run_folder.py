@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_keras.config.serialization import build, from_dict, to_dict
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import PRECISIONS, TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.system import atomic_files, file_list
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.input_files import JSON_BYTES, read_bytes, read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
-from alexnet_keras.system.terminal_text import printable
+from alexnet_keras.system.terminal_text import brief, printable
 
 ROOT = Path("saved_models")
 CONFIG = "config.json"  # the whole configuration, and what was measured before training
@@ -50,6 +50,7 @@ NAMES_BEFORE_LISTS = (
     *("model.onnx", "model-int8.onnx", "model-export.keras", "export.json"),
     *(f"saved_model/{name}" for name in ("saved_model.pb", "fingerprint.pb", "variables/variables.index")),
     *("saved_model/variables/variables.data-00000-of-00001", "saved_model/assets/labels.txt"),
+    "saved_model/assets.extra/tf_serving_warmup_requests",
     CONFIG,
 )
 
@@ -126,6 +127,9 @@ class Measured:
         colors: the mean and the covariance of the colors of the training images.
         policy: the Keras dtype policy; the configuration may say `auto`.
         weights: where trained weights come from; `None` if the run starts from the initializer.
+
+    Raises:
+        OptionError: a value is impossible.
     """
 
     class_names: tuple[str, ...]
@@ -134,6 +138,22 @@ class Measured:
     colors: ColorStatistics
     policy: str
     weights: Origin | None = None
+
+    def __post_init__(self) -> None:
+        names, colors, origin = self.class_names, self.colors, self.weights
+        rows = (colors.mean, colors.eigenvalues, *colors.covariance, *colors.eigenvectors)
+        squares = all(len(square) == 3 for square in (colors.covariance, colors.eigenvectors, *rows))
+        possible = {
+            "policy": self.policy in PRECISIONS[1:],
+            "class_names": 0 < len(names) == len(set(names)),
+            "train_images": self.train_images > 0,
+            "validation_images": self.validation_images > 0,
+            "colors": squares and all(abs(value) <= 255**2 for row in rows for value in row),
+            "weights": origin is None
+            or (len(origin.mean) == 3 and all(abs(value) <= 255 for value in origin.mean) and 0 < origin.stddev <= 255),
+        }
+        for name, is_possible in possible.items():
+            check(is_possible, f"measured.{name} is impossible, got {brief(getattr(self, name))}.")
 
 
 @contextlib.contextmanager

@@ -14,9 +14,10 @@ from support import ROOT, cli, only_error
 from alexnet_keras.api import MODEL_SUFFIXES, data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.inference.predictor import LOADERS
+from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
 
 
@@ -227,6 +228,31 @@ def test_a_folder_that_a_killed_run_had_just_begun_is_used(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("policy", "auto"),
+        ("class_names", []),
+        ("class_names", ["red", "red"]),
+        ("train_images", 0),
+        ("validation_images", -1),
+        ("colours", {"mean": [1, 2]}),
+        ("colours", {"eigenvalues": [1e9, 1, 1]}),
+        ("weights", {"sha256": "", "layers": [], "new_layers": [], "mean": [1], "stddev": 1}),
+        ("weights", {"sha256": "", "layers": [], "new_layers": [], "mean": [1, 2, 3], "stddev": 0}),
+    ],
+    ids=str,
+)
+def test_what_cannot_have_been_measured_is_damage(name, value, tmp_path):
+    values = read_json(ROOT / "tests" / "fixtures" / "finished_run" / "config.json")
+    before = values["measured"].get(name)
+    values["measured"][name] = {**before, **value} if name == "colours" else value
+    atomic_files.write_json(tmp_path / "config.json", values)
+    shown = {"colours": "colors"}.get(name, name)
+    with pytest.raises(InputError, match=f"config.json is damaged, .*: measured.{shown} is impossible, got "):
+        run_folder.read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
     "text",
     ["", "epoch\n1\n", f"{','.join(run_folder.COLUMNS)}\n1,2\n", f"{','.join(run_folder.COLUMNS)}\n{'a,' * 7}a\n"],
 )
@@ -257,7 +283,7 @@ def test_find_model_knows_runs_and_files(tmp_path):
 
 
 def test_every_model_suffix_has_a_loader():
-    assert set(MODEL_SUFFIXES) == set(LOADERS)
+    assert set(MODEL_SUFFIXES) == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("command", ["info", "evaluate", "compress", "export --format tflite", "features --layer fc7"])
