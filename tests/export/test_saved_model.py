@@ -87,7 +87,15 @@ def test_no_more_than_five_classes(tiny, tmp_path):
 HUGE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (10**6).to_bytes(4) * 2 + b"\x08\x02\0\0\0"
 
 
-@pytest.mark.parametrize("encoded", [b"", b"no image", image()[:500], image("PNG")[:-300], HUGE])
+def with_scans(count):
+    """Repeat the last scan of a progressive JPEG of 600 x 600 pixels."""
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((600, 600, 3), np.uint8)).save(file, "JPEG", progressive=True)
+    content = file.getvalue()
+    return content[:-2] + content[content.rindex(b"\xff\xda") : -2] * count + content[-2:]
+
+
+@pytest.mark.parametrize("encoded", [b"", b"no image", image()[:500], image("PNG")[:-300], HUGE, with_scans(4000)])
 def test_bytes_that_are_no_image_fail_only_their_own_request(encoded, signatures):
     with pytest.raises(tf.errors.InvalidArgumentError):
         signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
