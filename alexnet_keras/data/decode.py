@@ -1,7 +1,9 @@
 """Decode images of any kind within bounds of memory and time, and explain why an image is refused."""
 
 import contextlib
+import struct
 
+import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
@@ -11,10 +13,8 @@ MIN_SIDE = 2  # pixels; images with a side of one pixel are tracking pixels or b
 # Pixels times scans of a JPEG: 4 seconds at 4 ns a pixel. A progressive photograph has 10 scans, in CMYK 18. 16 scans
 # of the largest image fit, and 5,000 of a photograph of ImageNet.
 MAX_SCANNED_PIXELS = 2**30
-# The decoder allocates all frames of a GIF, so bytes after the first are cut off. A block has at most 255 bytes.
-MAX_GIF_HEAD = 2**14  # blocks before the first frame; an extension of metadata has about 1,000
-MAX_GIF_BLOCKS = 2**16  # in the first frame: 16.7 MB
-HEADER_BYTES = 26  # hold the dimensions in PNG and BMP files, and the screen of GIF files
+MAX_GIF_FRAME = 2**24  # bytes up to the end of the first frame, which take at most 2 seconds if they are empty blocks
+HEADER_BYTES = 26  # hold the dimensions in PNG and BMP files
 JPEG, GIF = b"\xff\xd8\xff", b"GIF8"
 SCAN = b"\xff\xda\x00"  # the marker of a scan and the upper byte of its length; the decoder rejects lengths above 14
 SHORTEST_SCAN = 10  # bytes, without data
@@ -22,17 +22,16 @@ STORED_BYTES = MAX_SCANNED_PIXELS // STORED_SIZE**2 * SHORTEST_SCAN  # no scan o
 
 
 def dimensions(encoded: tf.Tensor) -> tf.Tensor:
-    """Read the height and width of an image from its headers, without decoding it.
+    """Read the height and width of a JPEG, PNG or BMP from its header, without decoding it.
 
     Args:
         encoded: scalar string, the file's bytes.
 
     Returns:
-        `(2,)` int64; zeros if the bytes do not begin like a JPEG, PNG, GIF or BMP. A GIF has the larger of its screen
-        and its first frame, since the decoder allocates both.
+        `(2,)` int64; zeros if the bytes do not begin like a JPEG, PNG or BMP.
 
     Raises:
-        tf.errors.InvalidArgumentError: a JPEG has no complete header, or a GIF no complete first frame.
+        tf.errors.InvalidArgumentError: a JPEG has no complete header.
     """
 
     def other() -> tf.Tensor:
@@ -45,81 +44,25 @@ def dimensions(encoded: tf.Tensor) -> tf.Tensor:
         def starts(signature: bytes) -> tf.Tensor:
             return tf.reduce_all(head[: len(signature)] == tf.constant(list(signature), tf.int64))
 
-        def frame() -> tf.Tensor:
-            sides = tf.io.decode_raw(tf.strings.substr(encoded, _gif_start(encoded) + 5, 4), tf.uint16)
-            return tf.cast(tf.reverse(sides, [0]), tf.int64)
-
         png = tf.stack([number(20, 21, 22, 23), number(16, 17, 18, 19)])
         bmp = tf.stack([number(25, 24, 23, 22), number(21, 20, 19, 18)])
         bmp = tf.minimum(bmp, (1 << 32) - bmp)  # a negative height means that rows go from top to bottom
         sizes = tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp))
-        sizes = tf.where(starts(b"\x89PNG"), png, sizes)
-        screen = tf.stack([number(9, 8), number(7, 6)])
-        return tf.cond(_is_gif(encoded), lambda: tf.maximum(screen, frame()), lambda: sizes)
+        return tf.where(starts(b"\x89PNG"), png, sizes)
 
-    return tf.cond(is_jpeg(encoded), lambda: tf.io.extract_jpeg_shape(encoded, tf.int64)[:2], other)
+    return tf.cond(is_jpeg(encoded), lambda: jpeg_dimensions(encoded), other)
+
+
+def jpeg_dimensions(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.io.extract_jpeg_shape(encoded, tf.int64)[:2]
 
 
 def is_jpeg(encoded: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(encoded, 0, len(JPEG)) == JPEG
 
 
-def _is_gif(encoded: tf.Tensor) -> tf.Tensor:
-    return tf.strings.substr(encoded, 0, len(GIF)) == GIF
-
-
-@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
-def _gif_start(encoded: tf.Tensor) -> tf.Tensor:
-    """Find the first frame of a GIF behind its palette and its extensions: scalar int32, the index of its descriptor.
-
-    Raises:
-        tf.errors.InvalidArgumentError: there is no frame within the first `MAX_GIF_HEAD` blocks.
-    """
-    data = tf.io.decode_raw(encoded, tf.uint8)
-
-    def step(index: tf.Tensor, inside: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        length = _byte(data, index)  # an extension is 0x21, its kind, and blocks, of which the last has no bytes
-        return index + tf.where(inside, 1 + length, 2), tf.logical_or(~inside, length > 0)
-
-    start, inside = tf.while_loop(
-        lambda index, inside: tf.logical_or(inside, _byte(data, index) == 0x21),
-        step,
-        (13 + _palette_bytes(data, 10), False),
-        maximum_iterations=MAX_GIF_HEAD,
-    )
-    with tf.control_dependencies([tf.debugging.Assert(~inside & (_byte(data, start) == 0x2C), [start])]):
-        return tf.identity(start)
-
-
-@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
-def _first_frame(encoded: tf.Tensor) -> tf.Tensor:
-    """Cut a GIF after its first frame: scalar string.
-
-    Raises:
-        tf.errors.InvalidArgumentError: the frame is incomplete, or has more than `MAX_GIF_BLOCKS` blocks.
-    """
-    data, start = tf.io.decode_raw(encoded, tf.uint8), _gif_start(encoded)
-    (last,) = tf.while_loop(
-        lambda index: _byte(data, index) > 0,
-        lambda index: (index + 1 + _byte(data, index),),
-        (start + 11 + _palette_bytes(data, start + 9),),
-        maximum_iterations=MAX_GIF_BLOCKS,
-    )
-    with tf.control_dependencies([tf.debugging.Assert(_byte(data, last) == 0, [last])]):
-        return tf.strings.substr(encoded, 0, last + 1) + b";"
-
-
-def _byte(data: tf.Tensor, index: tf.Tensor | int) -> tf.Tensor:
-    return tf.cast(data[index], tf.int32)
-
-
-def _palette_bytes(data: tf.Tensor, index: tf.Tensor | int) -> tf.Tensor:
-    flags = _byte(data, index)
-    return tf.where(flags >= 128, 3 * tf.bitwise.left_shift(2, flags % 8), 0)
-
-
 def decode(encoded: tf.Tensor) -> tf.Tensor:
-    """Decode a JPEG, PNG, GIF (first frame) or BMP of any kind into RGB.
+    """Decode a JPEG, PNG, GIF (first frame) or BMP of any kind into RGB, eagerly or inside tf.data.
 
     Greyscale is repeated, CMYK and palettes are converted, alpha is dropped, and 16 bits are reduced to 8. An image
     that exceeds a bound is refused by its headers, before memory is allocated for it.
@@ -134,41 +77,104 @@ def decode(encoded: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: the bytes are not an image, or the image is truncated, has more than
             `MAX_PIXELS` pixels, a side of less than `MIN_SIDE` pixels, or more than `MAX_SCANNED_PIXELS` in its scans.
     """
-    return decode_known(encoded, dimensions(encoded))
-
-
-def decode_known(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Decode an image whose `dimensions` are `size`, `(2,)` int64; else like `decode`."""
-    pixels = tf.reduce_prod(tf.minimum(size, MAX_PIXELS + 1))  # so that the product of two 32-bit numbers fits
-
-    def scans() -> tf.Tensor:
-        return tf.size(tf.raw_ops.StringSplitV2(input=[encoded], sep=SCAN).values, tf.int64) - 1
-
-    def scans_fit() -> tf.Tensor:
-        most = tf.strings.length(encoded) // SHORTEST_SCAN
-        return tf.cond(
-            pixels * tf.cast(most, tf.int64) <= MAX_SCANNED_PIXELS,
-            lambda: True,  # without a search, which takes 3% of the time of decoding
-            lambda: pixels * scans() <= MAX_SCANNED_PIXELS,
-        )
-
-    def first_frame() -> tf.Tensor:
-        return tf.cond(_is_gif(encoded), lambda: _first_frame(encoded), lambda: encoded)
-
-    whole, content = tf.cond(is_jpeg(encoded), lambda: (scans_fit(), encoded), lambda: (True, first_frame()))
-    fits = tf.reduce_all([whole, pixels <= MAX_PIXELS, tf.reduce_min(size) >= MIN_SIDE])
-    with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):
-        image = tf.io.decode_image(tf.identity(content), channels=3, expand_animations=False)
+    # TensorFlow passes over every node of a branch that is not taken, so other kinds are one node that calls Python.
+    image = tf.cond(
+        is_jpeg(encoded),
+        lambda: _decode_jpeg(encoded),
+        lambda: tf.numpy_function(_decode_bytes, [encoded], tf.uint8, stateful=False),
+    )
     image.set_shape((None, None, 3))
     return image
+
+
+def decode_in_graph(encoded: tf.Tensor) -> tf.Tensor:
+    """Decode a JPEG, PNG or BMP by TensorFlow's operators alone, so that an export can do it; else like `decode`.
+
+    A GIF is refused, because the decoder would allocate memory for all of its frames.
+    """
+    image = tf.cond(is_jpeg(encoded), lambda: _decode_jpeg(encoded), lambda: _decode_other(encoded))
+    image.set_shape((None, None, 3))
+    return image
+
+
+def _decode_jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    size = jpeg_dimensions(encoded)
+    pixels = tf.reduce_prod(size)
+    scans = tf.size(tf.raw_ops.StringSplitV2(input=[encoded], sep=SCAN).values, tf.int64) - 1
+    fits = (pixels <= MAX_PIXELS) & (pixels * scans <= MAX_SCANNED_PIXELS) & (tf.reduce_min(size) >= MIN_SIDE)
+    with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):
+        return tf.io.decode_jpeg(tf.identity(encoded), channels=3)
+
+
+def _decode_other(encoded: tf.Tensor) -> tf.Tensor:
+    size = dimensions(encoded)
+    pixels = tf.reduce_prod(tf.minimum(size, MAX_PIXELS + 1))  # so that the product of two 32-bit numbers fits
+    fits = (pixels <= MAX_PIXELS) & (tf.reduce_min(size) >= MIN_SIDE)
+    with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):
+        return tf.io.decode_image(tf.identity(encoded), channels=3, expand_animations=False)
+
+
+class _RefusedError(tf.errors.InvalidArgumentError, ValueError):
+    """Inside tf.data, TensorFlow turns a `ValueError` of a Python function into an `InvalidArgumentError`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(None, None, message)
+
+
+def _decode_bytes(given: bytes | np.ndarray) -> np.ndarray:
+    """Decode an image of any kind but JPEG; `given` is an array outside tf.data."""
+    encoded: bytes = given if isinstance(given, bytes) else given.item()
+    try:
+        if not encoded.startswith(GIF):
+            return _decode_other(tf.constant(encoded)).numpy()
+        height, width, end = _first_frame(encoded)
+        if height * width > MAX_PIXELS or min(height, width) < MIN_SIDE:
+            raise ValueError(f"{width} x {height} pixels")
+        return tf.io.decode_image(encoded[:end] + b";", channels=3, expand_animations=False).numpy()
+    except (tf.errors.InvalidArgumentError, ValueError) as error:
+        raise _RefusedError(str(error)) from error
+
+
+def _first_frame(encoded: bytes) -> tuple[int, int, int]:
+    """Find the first frame of a GIF behind its palette and its extensions.
+
+    Returns:
+        The height and width that the decoder allocates, which is the larger of screen and frame, and where the frame
+        ends. Whatever follows must be cut off, because the decoder allocates memory for all frames.
+
+    Raises:
+        ValueError: the frame is incomplete, or ends after `MAX_GIF_FRAME` bytes.
+    """
+
+    def palette(index: int) -> int:
+        return 6 << encoded[index] % 8 if encoded[index] >= 128 else 0
+
+    def behind_blocks(index: int) -> int:
+        while encoded[index]:
+            index += 1 + encoded[index]
+        return index + 1
+
+    encoded = encoded[:MAX_GIF_FRAME]
+    try:
+        start = 13 + palette(10)
+        while encoded[start] == 0x21:  # an extension: this byte, its kind, and blocks
+            start = behind_blocks(start + 2)
+        (screen, frame) = (struct.unpack_from("<2H", encoded, index) for index in (6, start + 5))
+        if encoded[start] == 0x2C:
+            width, height = map(max, screen, frame)
+            return height, width, behind_blocks(start + 11 + palette(start + 9))
+    except (IndexError, struct.error):
+        pass
+    raise ValueError("the first frame is incomplete")
 
 
 def why_refused(encoded: bytes) -> str:
     """Return why `decode` refuses an image, as a phrase that follows the image's name in a message."""
     if not encoded:
         return "is empty"
-    with contextlib.suppress(tf.errors.InvalidArgumentError):
-        height, width = dimensions(tf.constant(encoded)).numpy().tolist()
+    with contextlib.suppress(tf.errors.InvalidArgumentError, ValueError):
+        is_gif = encoded.startswith(GIF)
+        height, width = _first_frame(encoded)[:2] if is_gif else dimensions(tf.constant(encoded)).numpy().tolist()
         if height * width > MAX_PIXELS:
             return f"has {width:,} x {height:,} pixels, more than the limit of {MAX_PIXELS:,}"
         if 0 < min(height, width) < MIN_SIDE:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop
-from alexnet_keras.data.decode import STORED_BYTES, decode_known, dimensions, is_jpeg
+from alexnet_keras.data.decode import STORED_BYTES, decode, is_jpeg, jpeg_dimensions
 
 
 def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
@@ -114,12 +114,15 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size
     Raises:
         tf.errors.InvalidArgumentError: `decode` refuses the image.
     """
-    sides = dimensions(encoded)
-    stored = [is_jpeg(encoded), sides[0] == STORED_SIZE, sides[1] == STORED_SIZE]
+    stored = tf.cond(
+        is_jpeg(encoded) & (tf.strings.length(encoded) <= STORED_BYTES),
+        lambda: tf.reduce_all(jpeg_dimensions(encoded) == STORED_SIZE),
+        lambda: tf.constant(False),
+    )
     return tf.cond(
-        tf.reduce_all([*stored, tf.strings.length(encoded) <= STORED_BYTES]),
+        stored,
         lambda: crop_stored_jpeg(encoded, offset, flipped, size, whole=True),
-        lambda: _resize_crop_and_flip(decode_known(encoded, sides), offset, flipped, size),
+        lambda: _resize_crop_and_flip(decode(encoded), offset, flipped, size),
     )
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.decode import decode
+from alexnet_keras.data.decode import decode_in_graph
 from alexnet_keras.inference import label_files
 from alexnet_keras.inference.predictor import class_names, input_size, serving_function
 from alexnet_keras.system.protobuf import BYTES, STRING, message_classes
@@ -56,7 +56,7 @@ def write(model: keras.Model, path: Path) -> None:
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded)), size)
+        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded)), size)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")])
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
