@@ -250,7 +250,7 @@ def break_run_path(root):
 
 def break_model(root):
     (root / "model.keras").write_text("no model")
-    return ["info", root / "model.keras"], "model.keras is damaged, or is not a Keras model"
+    return ["info", root / "model.keras"], "model.keras is damaged: it is not a complete ZIP archive; copy it again."
 
 
 def break_photo(root):
@@ -283,10 +283,8 @@ def test_a_process_shows_one_line_too(tmp_path):
     command = [sys.executable, ROOT / "cli.py", "info", tmp_path / "model.keras"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
-    assert (
-        result.stderr
-        == f"Error: {tmp_path / 'model.keras'} is damaged, or is not a Keras model; train or copy it again.\n"
-    )
+    path = tmp_path / "model.keras"
+    assert result.stderr == f"Error: {path} is damaged: it is not a complete ZIP archive; copy it again.\n"
     assert result.stdout == ""
 
 

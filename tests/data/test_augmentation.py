@@ -21,6 +21,7 @@ IMAGES = RANDOM.randint(0, 256, (12, 256, 256, 3), dtype=np.uint8)
 COUNT = 60_000
 SIZE = 227
 SIDES = 256 - SIZE + 1  # offsets 0..29
+IDENTITY = tuple(tuple(row) for row in np.eye(3))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def test_images_get_the_noise_whole(convention, draws, statistics):
 
 def test_the_sizes_of_the_noise_on_imagenet():
     """The eigenvalues that public code quotes for ImageNet, on pixels of 0..1."""
-    statistics = ColorStatistics((0.0,) * 3, (), tuple(255**2 * np.array([0.2175, 0.0188, 0.0045])), tuple(np.eye(3)))
+    statistics = ColorStatistics((0.0,) * 3, IDENTITY, tuple(255**2 * np.array([0.2175, 0.0188, 0.0045])), IDENTITY)
     paper = augmentation.pca_noise("paper", statistics)
     np.testing.assert_allclose(np.diag(paper.directions), [5.546, 0.479, 0.115], atol=1e-3)
     assert paper.divisor == 1
@@ -141,7 +142,7 @@ def test_the_sizes_of_the_noise_on_imagenet():
 
 
 def test_an_unknown_convention():
-    statistics = ColorStatistics((0.0,) * 3, (), (1.0,) * 3, ())
+    statistics = ColorStatistics((0.0,) * 3, IDENTITY, (1.0,) * 3, IDENTITY)
     with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original, got 'caffe'."):
         augmentation.pca_noise("caffe", statistics)
     with pytest.raises(OptionError, match="`pca_noise` must be None or one of paper, original, got 'caffe'."):

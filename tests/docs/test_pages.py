@@ -104,11 +104,11 @@ def test_links_lead_somewhere(page):
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """A working folder with a few images, in which networks and images are small, shapes few and batches small."""
+    """A working folder with a few images, in which networks are narrow, shapes few and batches small."""
     for name, architecture in ARCHITECTURES.items():
         narrow = dataclasses.replace(architecture, filters=(8,) * 5, hidden_units=(16, 16))
         monkeypatch.setitem(ARCHITECTURES, name, narrow)
-    short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2, input_size=67)
+    short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2)
     monkeypatch.setitem(RECIPES, "quickstart", lambda: short)
     monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
     monkeypatch.chdir(tmp_path)

@@ -235,7 +235,6 @@ def test_a_folder_that_a_killed_run_had_just_begun_is_used(tmp_path):
         ("class_names", ["red", "red"]),
         ("train_images", 0),
         ("validation_images", -1),
-        ("colours", {"mean": [1, 2]}),
         ("colours", {"eigenvalues": [1e9, 1, 1]}),
         ("weights", {"sha256": "", "layers": [], "new_layers": [], "mean": [1], "stddev": 1}),
         ("weights", {"sha256": "", "layers": [], "new_layers": [], "mean": [1, 2, 3], "stddev": 0}),
@@ -249,6 +248,14 @@ def test_what_cannot_have_been_measured_is_damage(name, value, tmp_path):
     atomic_files.write_json(tmp_path / "config.json", values)
     shown = {"colours": "colors"}.get(name, name)
     with pytest.raises(InputError, match=f"config.json is damaged, .*: measured.{shown} is impossible, got "):
+        run_folder.read_config(tmp_path)
+
+
+def test_colors_of_two_channels_are_damage(tmp_path):
+    values = read_json(ROOT / "tests" / "fixtures" / "finished_run" / "config.json")
+    values["measured"]["colours"]["mean"] = [1, 2]
+    atomic_files.write_json(tmp_path / "config.json", values)
+    with pytest.raises(InputError, match="config.json is damaged, .*three values for each of three colors"):
         run_folder.read_config(tmp_path)
 
 
