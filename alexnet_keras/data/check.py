@@ -11,6 +11,7 @@ import xxhash
 from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
+from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
@@ -84,7 +85,8 @@ def check(dataset: DataSet, jobs: int) -> Report:
     streams = {split: dataset.stream(split) for split in SPLITS}
     reports, images = {}, {}
     for split, stream in streams.items():
-        reports[split], images[split] = _read(dataset, split, stream, jobs)
+        with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+            reports[split], images[split] = _read(dataset, split, stream, jobs)
     train, validation = images["train"], images["validation"]
     order = np.argsort(train["digest"], kind="stable")
     found = np.searchsorted(train["digest"][order], validation["digest"])

@@ -50,6 +50,15 @@ def test_unreadable_images_are_problems(colors):
     assert result.validation.per_class == [3, 2, 3]
 
 
+def test_the_jpeg_library_prints_nothing(colors, capfd):
+    path = colors / "train" / "red" / "damaged.jpg"
+    Image.effect_noise((90, 80), 50).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:900] + b"\xff\x45" + content[900:])  # a marker where none may be
+    assert report(colors).problems == ["1 training images cannot be used"]
+    assert capfd.readouterr().err == ""
+
+
 def test_duplicates_are_found_by_their_pixels(colors):
     source = colors / "train" / "red" / "1.png"
     target = colors / "val" / "red" / "another_file_of_it.bmp.png"
