@@ -10,7 +10,7 @@ from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced, split_in_memory
 from alexnet_keras.data.decode import why_refused
-from alexnet_keras.system import memory
+from alexnet_keras.system import memory, native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
@@ -51,7 +51,7 @@ def in_memory(split: Split, label: str) -> Split:
     store = np.empty((len(split), STORED_SIZE, STORED_SIZE, 3), np.uint8)
     dataset = untuned(tf.data.Dataset.range(len(split)).map(split.pixels, tf.data.AUTOTUNE))
     done = 0
-    with Progress(f"Reading {label}", len(split)) as progress:
+    with native_stderr.silenced(), Progress(f"Reading {label}", len(split)) as progress:
         try:
             for image in dataset.as_numpy_iterator():
                 store[done] = image
@@ -89,7 +89,7 @@ def naming_unreadable(*splits: Split) -> Iterator[None]:
             if split.problems:
                 raise InputError(split.problems[0]) from error
         for split in splits:
-            with Progress("Looking for the image that cannot be read", len(split)) as progress:
+            with native_stderr.silenced(), Progress("Looking for the damaged image", len(split)) as progress:
                 for index in range(len(split)):
                     try:
                         split.pixels(tf.constant(index, tf.int64))

@@ -43,7 +43,7 @@ from alexnet_keras.data.shards.format import (
     renamed,
     sources_file,
 )
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, native_stderr
 from alexnet_keras.system.disk import check_free
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import parse_json, read_bytes, read_json
@@ -135,7 +135,8 @@ def _prepare(
     stored, begun = 0, time.monotonic()
     for split in SPLITS:
         of_split = [job for job in missing if job.split == split]
-        with Progress(f"Preparing {split}", sum(job.stop - job.start for job in of_split)) as progress:
+        count = sum(job.stop - job.start for job in of_split)
+        with native_stderr.silenced(), Progress(f"Preparing {split}", count) as progress:
             for job in of_split:
                 stored += _make_shard(dataset, streams[split], output, job, settings, progress)
     seconds = time.monotonic() - begun
