@@ -5,7 +5,6 @@ Modules that need TensorFlow are imported when a function is called.
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,11 +316,7 @@ def export(
     dataset = open_dataset(source)
     calibrating = None
     if calibration is not None:
-        try:
-            calibrating = open_dataset(_source(calibration))
-        except OptionError as error:
-            message = re.sub("`data`|--data", "`calibration`", str(error), count=1)
-            raise OptionError(message) from error
+        calibrating = open_dataset(_source(calibration))
     elif target.calibrated and in_run(path) and data_of(path).name != source.name:
         calibrating = open_dataset(data_of(path))
     return exporting.export(path, target, output, dataset, calibrating, force)

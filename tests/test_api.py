@@ -123,7 +123,7 @@ def test_export_writes_beside_the_model_or_elsewhere(result, folder, tmp_path):
         alexnet_keras.export(result.model, "tflite")
     with pytest.raises(OptionError, match="There is no `format` 'pdf'"):
         alexnet_keras.export(result.run, "pdf")
-    with pytest.raises(OptionError, match="`calibration` no_such_data"):
+    with pytest.raises(OptionError, match="The data set no_such_data: no such folder"):
         alexnet_keras.export(result.run, "tflite", tmp_path / "x.tflite", quantize="int8", calibration="no_such_data")
 
 

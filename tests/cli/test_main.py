@@ -185,7 +185,7 @@ USAGE = [
     ),
     (["data", "check", "--data", "shapes", "--jobs", 10**20], "Invalid value for '--jobs': it must be 1 to 1,024, got"),
     (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
-    (["train", "--data", "no_such_data"], "--data no_such_data: no such folder"),
+    (["train", "--data", "no_such_data"], "The data set no_such_data: no such folder"),
     (["train", "--lr", "1"], "No such option"),
     (["flatten"], "No such command 'flatten'"),
     (["evaluate", "absent.keras", "--data", "shapes"], "There is no model absent.keras"),

@@ -241,7 +241,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
         (
             ["--format", "tflite", "--quantize", "int8", "--calibration", "nonsense"],
             2,
-            "--calibration nonsense: no such",
+            "The data set nonsense: no such",
         ),
         (["--format", "tflite", "--output", "there.tflite"], 1, "there.tflite exists; choose another --output"),
         (["--format", "onnx", "--output", "model.tflite"], 2, "--output must end in .onnx, got 'model.tflite'"),

@@ -75,7 +75,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     )
     downloads = " and ".join(f"{name} ({size / 1e9:.1f} GB, {size:,} bytes)" for name, size in SIZES.items())
     raise AbsentError(
-        f"`data` {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
+        f"The data set {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
         f"put both into {manual_dir}, and call this again; or name other folders by `data_dir` and `manual_dir`."
     )
 

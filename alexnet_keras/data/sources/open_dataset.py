@@ -35,7 +35,7 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     if root.is_dir():
         return _folder(root)
     if root.exists():
-        raise InputError(f"`data` {source.name} is a file; give the folder that holds train/ and val/.")
+        raise InputError(f"The data set {source.name} is a file; give the folder that holds train/ and val/.")
     return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
 
 

@@ -31,8 +31,8 @@ def tfds(source: DataSource) -> Any:
 
     if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
         raise InputError(
-            f"`data` {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this TensorFlow; "
-            "2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
+            f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this "
+            "TensorFlow; 2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
         )
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
@@ -63,16 +63,19 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     except Exception as error:  # of every kind: of the name, the version, the configuration, or a missing package
         if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
             raise OptionError(
-                f"`data` {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
+                f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
                 "give 'shapes', 'imagenet', a folder with train/ and val/, or a name that tfds.list_builders() has."
             ) from error
-        raise OptionError(f"`data` {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
+        raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
-        raise InputError(f"`data` {source.name} has no features 'image' and 'label'; choose a classification data set.")
+        raise InputError(
+            f"The data set {source.name} has no features 'image' and 'label'; choose a classification data set."
+        )
     if not build_it and not builder.is_prepared():
         raise AbsentError(
-            f"`data` {source.name} is not on this machine yet, and a dry run downloads nothing; leave out `dry_run`."
+            f"The data set {source.name} is not on this machine yet, and a dry run downloads nothing; "
+            "leave out `dry_run`."
         )
     build(builder, source)
     return from_builder(builder, source, source.name)
@@ -101,7 +104,9 @@ def build(builder: Any, source: DataSource) -> None:
     try:
         builder.download_and_prepare(download_config=config)
     except Exception as error:
-        raise InputError(f"`data` {source.name} could not be downloaded and prepared: {_first_line(error)}") from error
+        raise InputError(
+            f"The data set {source.name} could not be downloaded and prepared: {_first_line(error)}"
+        ) from error
 
 
 def _check_connection(builder: Any, source: DataSource) -> None:
@@ -130,8 +135,8 @@ def _check_connection(builder: Any, source: DataSource) -> None:
     with ThreadPoolExecutor(len(servers)) as pool:
         if not any(pool.map(answers, (urls[server] for server in servers))):
             raise InputError(
-                f"`data` {source.name} is not in {data_folder(source)}, and {servers[0]} cannot be reached to download "
-                "it; check the network connection, or name the folder of a built data set by `data_dir`."
+                f"The data set {source.name} is not in {data_folder(source)}, and {servers[0]} cannot be reached "
+                "to download it; check the network connection, or name the folder of a built data set by `data_dir`."
             )
 
 
@@ -146,7 +151,7 @@ def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
     def expression(split: str) -> str:
         if split not in expressions:
             raise InputError(
-                f"`data` {name} has no split for {split}, only {', '.join(builder.info.splits)}; "
+                f"The data set {name} has no split for {split}, only {', '.join(builder.info.splits)}; "
                 "name both splits by `split`, such as 'train[:80%],train[80%:]'."
             )
         return expressions[split]
@@ -228,7 +233,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
     needed = info.dataset_size * stream.count / max(whole, 1)
     if not fits_in_memory(needed):
         raise TooLargeError(
-            f"`data` {name} takes {needed / 1e9:.1f} GB, more than a third of the free memory, and TFDS can "
+            f"The data set {name} takes {needed / 1e9:.1f} GB, more than a third of the free memory, and TFDS can "
             f"read it in any order only from memory; store it once by 'alexnet-keras data prepare --data {name} "
             "--output DIR', then pass DIR as `data`.",
             prepared_folder(source),
@@ -242,7 +247,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
             names.append(file_name.decode())
             progress.advance(1)
     if not labels:
-        raise InputError(f"`data` {name} has no image in its split {expression!r}.")
+        raise InputError(f"The data set {name} has no image in its split {expression!r}.")
     held = tf.constant(images)
     split_names = [name or stream.name(index) for index, name in enumerate(names)]
     return Split(split_names, np.array(labels, np.int64), held.__getitem__)

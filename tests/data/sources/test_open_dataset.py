@@ -164,7 +164,7 @@ def test_a_file_is_no_data_set(tmp_path):
 
 @pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!", "huggingface:mnist"])
 def test_an_unknown_name_says_what_can_be_given(name):
-    with pytest.raises(OptionError, match=f"`data` {name}: no such folder, and no such data set in TensorFlow"):
+    with pytest.raises(OptionError, match=f"The data set {name}: no such folder, and no such data set in TensorFlow"):
         open_dataset(name)
 
 
@@ -246,15 +246,13 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
         raise requests.ConnectionError
 
     monkeypatch.setattr(requests, "head", no_server)
-    message = (
-        r"`data` mnist is not in .*, and storage.googleapis.com cannot be reached to download it; check the network"
-    )
+    message = r"The data set mnist is not in .*, and storage.googleapis.com cannot be reached to download it; check"
     with pytest.raises(InputError, match=message):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
     assert len(asked) == 1
     (tmp_path / "downloads" / "mnist").mkdir(parents=True)  # then TFDS may have all files
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
-    with pytest.raises(InputError, match="`data` mnist could not be downloaded and prepared: no file"):
+    with pytest.raises(InputError, match="The data set mnist could not be downloaded and prepared: no file"):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
     assert len(asked) == 1
 
@@ -265,7 +263,7 @@ def test_a_server_that_answers_is_left_to_tfds(monkeypatch, tmp_path):
 
     monkeypatch.setattr(requests, "head", slow)
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
-    with pytest.raises(InputError, match="`data` mnist could not be downloaded and prepared: no file"):
+    with pytest.raises(InputError, match="The data set mnist could not be downloaded and prepared: no file"):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
 
 
@@ -282,14 +280,14 @@ def test_a_broken_tfds_says_what_mends_it(monkeypatch):
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
-    with pytest.raises(OptionError, match="`data` tiny_colors:9.9.9: TensorFlow Datasets says: .*9.9.9"):
+    with pytest.raises(OptionError, match="The data set tiny_colors:9.9.9: TensorFlow Datasets says: .*9.9.9"):
         open_dataset("tiny_colors:9.9.9")
-    with pytest.raises(OptionError, match="`data` tiny_colors/foo: TensorFlow Datasets says: "):
+    with pytest.raises(OptionError, match="The data set tiny_colors/foo: TensorFlow Datasets says: "):
         open_dataset("tiny_colors/foo")
-    with pytest.raises(InputError, match="`data` tiny_text has no features 'image' and 'label'"):
+    with pytest.raises(InputError, match="The data set tiny_text has no features 'image' and 'label'"):
         open_dataset("tiny_text")
     with pytest.raises(
-        InputError, match="`data` tiny_broken could not be downloaded and prepared: the server is away$"
+        InputError, match="The data set tiny_broken could not be downloaded and prepared: the server is away$"
     ):
         open_dataset("tiny_broken")
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10}))
@@ -345,7 +343,9 @@ def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
         dataset = open_dataset(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
         assert dataset.class_names == imagenet.synsets()
         assert len(dataset.validation) == 6
-        with pytest.raises(InputError, match="`data` imagenet_v2 has no split for train, only test; name both splits"):
+        with pytest.raises(
+            InputError, match="The data set imagenet_v2 has no split for train, only test; name both splits"
+        ):
             _ = dataset.train
 
 
