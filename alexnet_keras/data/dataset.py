@@ -76,8 +76,17 @@ def evenly_spaced(length: int, count: int) -> np.ndarray:
 
 
 def sample(split: Split, count: int) -> Split:
-    """Take up to `count` evenly spaced images of a split, since many data sets are sorted by class."""
-    return take(split, evenly_spaced(len(split), count))
+    """Take up to `count` images, as equally many of each class as possible, in the order of the split."""
+    return take(split, balanced(split, count))
+
+
+def balanced(split: Split, count: int) -> np.ndarray:
+    """Return the indices of `sample`, ascending: int64.
+
+    Images at equal distances would miss classes if the classes follow one another in a period.
+    """
+    by_class = np.argsort(split.labels, kind="stable")
+    return np.sort(by_class[evenly_spaced(len(split), count)])
 
 
 def take(split: Split, indices: np.ndarray) -> Split:

@@ -7,26 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.data import image_ops, pipeline, reading
-from alexnet_keras.data.dataset import Split, evenly_spaced, take
+from alexnet_keras.data.dataset import Split
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the network
 
 Batches = Iterator[tuple[np.ndarray, np.ndarray]]
-
-
-def sample(split: Split, count: int) -> Split:
-    """Take up to `count` images, as equally many of each class as possible, in the order of the split.
-
-    Images at equal distances would miss classes if the classes follow one another in a period.
-    """
-    return take(split, balanced(split, count))
-
-
-def balanced(split: Split, count: int) -> np.ndarray:
-    """Return the indices of `sample`, ascending."""
-    by_class = np.argsort(split.labels, kind="stable")
-    return np.sort(by_class[evenly_spaced(len(split), count)])
 
 
 def outputs(split: Split, size: int, call: Callable[[np.ndarray], np.ndarray], label: str) -> Batches:

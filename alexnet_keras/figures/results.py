@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.dataset import Split, take
+from alexnet_keras.data.dataset import Split, balanced, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
@@ -92,7 +92,7 @@ def predictions(predictor: Predictor, source: str | DataSource, wrong: bool = Fa
         chosen = mistaken[np.argsort(-probabilities[mistaken].max(axis=1), kind="stable")][:IMAGES]
         title = f"The worst of {style.in_words(len(mistaken), 'mistakes')} in {len(split):,} validation images"
     else:
-        chosen = one_pass.balanced(split, IMAGES)
+        chosen = balanced(split, IMAGES)
         probabilities = np.zeros((len(split), len(dataset.class_names)), np.float32)
         probabilities[chosen] = _probabilities(predictor, take(split, chosen))
         title = f"{style.in_words(len(chosen), 'images')} of {dataset.name} and their most probable classes"

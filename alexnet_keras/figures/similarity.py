@@ -7,7 +7,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.dataset import Split, evenly_spaced, take
+from alexnet_keras.data.dataset import Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
@@ -37,7 +37,7 @@ def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
     """
     size, call = input_size(model), one_pass.compiled(until(model, layer))
     dataset = open_dataset(source)
-    queries, candidates = _one_of_each_class(dataset.validation, QUERIES), one_pass.sample(dataset.train, limit)
+    queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
     images = np.stack(one_pass.crops(queries, range(len(queries)), size))
     wanted = {"features": _flat(call(images)), "pixels": _flat(images)}
     distances: dict[str, list[np.ndarray]] = {"features": [], "pixels": []}
@@ -73,7 +73,7 @@ def _one_of_each_class(split: Split, count: int) -> Split:
     """Take up to `count` images, each of another class if there are as many classes."""
     _, first = np.unique(split.labels, return_index=True)
     chosen = first[evenly_spaced(len(first), count)]
-    return one_pass.sample(split, count) if len(first) < count else take(split, chosen)
+    return sample(split, count) if len(first) < count else take(split, chosen)
 
 
 def embedding(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 300) -> Figure:
@@ -97,7 +97,7 @@ def embedding(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
         ) from error
     size, network = input_size(model), until(model, layer)
     dataset = open_dataset(source)
-    split = one_pass.sample(dataset.validation, limit)
+    split = sample(dataset.validation, limit)
     if len(split) < 4:
         raise InputError(
             f"{dataset.name} has {style.in_words(len(split), 'validation images')}; the map needs 4. Add some."

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.receptive_field import receptive_field
@@ -53,7 +54,7 @@ def patches(model: keras.Model, source: str | DataSource, layer: str, unit: int,
     if not 0 <= unit < units:
         raise OptionError(f"`unit` must be 0 to {units - 1}, because {layer} has {units} channels, got {unit}.")
     dataset = open_dataset(source)
-    split = one_pass.sample(dataset.validation, limit)
+    split = sample(dataset.validation, limit)
     call = one_pass.compiled(network)
     found: list[Excitation] = []
     for _, outputs in one_pass.outputs(split, size, call, f"Computing {layer}"):

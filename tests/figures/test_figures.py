@@ -16,7 +16,6 @@ from PIL import Image
 from support import CLASS_NAMES, cli, only_error
 
 from alexnet_keras import figures
-from alexnet_keras.data.dataset import split_in_memory
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_image, one_pass, results, units
 from alexnet_keras.inference import predictor as predictors
@@ -172,15 +171,6 @@ def test_predictions(predictor, folder, crops):
     assert last.get_title() == "red"
     np.testing.assert_array_equal(images(figure)[0], crops[0])
     assert_well_set(figure)
-
-
-def test_a_sample_has_all_classes_although_they_follow_in_a_period():
-    labels = np.arange(500) % 10
-    split = split_in_memory([str(index) for index in range(500)], labels, np.zeros((500, 1, 1, 3), np.uint8))
-    sampled = one_pass.sample(split, 300)
-    assert np.bincount(sampled.labels).tolist() == [30] * 10
-    assert np.all(np.diff([int(name) for name in sampled.names]) > 0)
-    assert len(one_pass.sample(split, 9_999)) == 500
 
 
 def as_predictor(probabilities):
