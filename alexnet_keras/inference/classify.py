@@ -10,6 +10,7 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import read_bytes
 
@@ -27,7 +28,8 @@ def read_image(path: Path, input_size: int) -> np.ndarray:
     """
     encoded = read_bytes(path, FILE_BYTES)
     try:
-        image = decode(tf.constant(encoded))
+        with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+            image = decode(tf.constant(encoded))
     except tf.errors.OpError as error:
         raise InputError(f"{path} {why_refused(encoded)}; replace it.") from error
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()

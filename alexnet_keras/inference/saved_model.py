@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework.attr_value_pb2 import NameAttrList
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
+from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -26,6 +27,7 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import check_regular, read_bytes
 from alexnet_keras.system.protobuf import messages
 
+FINGERPRINT = "fingerprint.pb"
 GRAPH_BYTES = 2**26  # of saved_model.pb; an export has less than a megabyte, because weights are in other files
 # Without the number of the version, so that a new version of an operation is allowed, too. The operations that exports
 # use today, and those that similar networks and preprocessing would use: arithmetic, arrays, images in memory, control.
@@ -68,6 +70,8 @@ def load(path: Path, allow_all_operations: bool = False) -> Predictor:
             check_regular(entry)
     try:
         (graph,) = SavedModel.FromString(read_bytes(path / "saved_model.pb", GRAPH_BYTES)).meta_graphs
+        if (path / FINGERPRINT).exists():  # TensorFlow prints a traceback if it is damaged
+            FingerprintDef.FromString(read_bytes(path / FINGERPRINT, GRAPH_BYTES))
     except (DecodeError, ValueError) as error:
         raise unreadable(path, "a SavedModel") from error
     check_elements(

@@ -77,7 +77,8 @@ def _blob(messages: _Messages, blob: memoryview) -> np.ndarray:
         np.frombuffer(b"".join(value for number, value in fields if number == data), kind)
         for data, kind in ((DATA, "<f4"), (DOUBLE_DATA, "<f8"))
     )
-    values = double.astype(np.float32) if len(double) else single
+    with np.errstate(over="ignore"):  # infinite weights are refused with their layer
+        values = double.astype(np.float32) if len(double) else single
     shapes = [value for number, value in fields if number == SHAPE]
     if shapes:
         shape = tuple(itertools.islice(_sides(messages, shapes[-1]), MOST_SIDES + 1))

@@ -40,6 +40,16 @@ def test_a_file_that_is_no_image_is_named(content, message, tmp_path):
         read_image(tmp_path / "p.jpg", 227)
 
 
+def test_the_jpeg_library_prints_nothing(tmp_path, capfd):
+    path = tmp_path / "damaged.jpg"
+    Image.effect_noise((90, 80), 50).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:900] + b"\xff\x45" + content[900:])  # a marker where none may be
+    with pytest.raises(InputError, match=r"damaged.jpg is not a complete JPEG"):
+        read_image(path, 227)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(InputError, match="absent.jpg cannot be read .No such file or directory.; check the path"):
         read_image(tmp_path / "absent.jpg", 227)

@@ -166,3 +166,13 @@ def test_files_of_another_kind_and_large_declarations_are_refused(tmp_path):
     (path / "variables" / "variables.index").symlink_to("/dev/zero")
     with pytest.raises(InputError, match="variables.index is a device, not a regular file"):
         load_predictor(path)
+
+
+def test_a_damaged_fingerprint_is_one_line(tmp_path):
+    path = save(tmp_path / "model", halves, IMAGES)
+    assert load_predictor(path).class_names == ("a", "b")
+    (path / "fingerprint.pb").write_bytes(b"\xff\xff")
+    with pytest.raises(
+        InputError, match="model is not a SavedModel that `alexnet-keras export` wrote, or it is damaged"
+    ):
+        load_predictor(path)

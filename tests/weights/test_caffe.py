@@ -94,6 +94,13 @@ def test_the_order_of_pooling_and_normalization_tells_caffenet(tmp_path):
     assert trained_weights.read(path).variants == ("caffenet",)
 
 
+def test_a_double_that_float32_cannot_hold_is_refused_without_a_warning(tmp_path):
+    given = blobs()
+    given["conv1"][0] = given["conv1"][0].astype("<f8") * 1e300
+    with pytest.raises(InputError, match="has NaN or infinite values in conv1/kernel; use another file"):
+        trained_weights.read(caffemodel(tmp_path / "a.caffemodel", given, old=True))
+
+
 def test_a_blob_whose_shape_does_not_fit(tmp_path):
     blob = field(7, field(1, b"\x05")) + field(5, np.ones(4, "<f4").tobytes())
     layer = field(1, b"conv1") + field(7, blob)
