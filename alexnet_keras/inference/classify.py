@@ -27,11 +27,11 @@ def read_image(path: Path, input_size: int) -> np.ndarray:
         InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
     encoded = read_bytes(path, FILE_BYTES)
-    try:
-        with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+    with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+        try:
             image = decode(tf.constant(encoded))
-    except tf.errors.OpError as error:
-        raise InputError(f"{path} {why_refused(encoded)}; replace it.") from error
+        except tf.errors.OpError as error:
+            raise InputError(f"{path} {why_refused(encoded)}; replace it.") from error
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
 
 
