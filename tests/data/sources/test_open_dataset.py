@@ -229,7 +229,7 @@ def test_a_tfds_name_is_prepared_and_read():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_dry_run_downloads_nothing(tmp_path):
-    message = "--data tiny_colors is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
+    message = "tiny_colors is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
     result = cli("train", "--data", "tiny_colors", "--dry-run")
     assert result.code == 1
     assert message in only_error(result)
