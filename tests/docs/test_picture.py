@@ -11,7 +11,7 @@ PAGE = (ROOT / "docs" / "how_to" / "figures.md").read_text()
 def test_the_pictures_are_small():
     assert PICTURES
     for picture in PICTURES:
-        assert picture.stat().st_size < 600_000, picture
+        assert picture.stat().st_size < 200_000, picture
 
 
 def test_a_page_shows_every_picture_after_its_command():
