@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.figures import style
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.model.mosaic import as_images, mosaic
 
 COLUMNS = 16
 NOISE = 0.25  # smoothness of kernels that look like noise; see `smoothness`
@@ -34,17 +35,11 @@ def filters(model: keras.Model) -> Figure:
     height = 1.5 + rows * 0.78 + 0.2 * len(towers)
     figure = style.new(f"The {count} kernels of the first layer, conv1", caption, height)
     for axes, tower, name in zip(np.ravel(figure.subplots(len(towers), 1)), towers, TOWERS, strict=False):
-        style.show(axes, style.mosaic(as_images(tower), COLUMNS))
+        style.show(axes, mosaic(as_images(tower), COLUMNS))
         if len(towers) > 1:
             axes.text(-0.012, 0.5, f"tower {name}", rotation=90, ha="right", va="center", fontsize=style.LABEL,
                       color=style.INK, transform=axes.transAxes)  # fmt: skip
     return figure
-
-
-def as_images(kernels: np.ndarray) -> np.ndarray:
-    """Turn `(H, W, 3, N)` kernels into `(N, H, W, 3)` colours from 0 to 1: zero becomes 0.5, in each kernel."""
-    largest = np.abs(kernels).max(axis=(0, 1, 2), keepdims=True)
-    return np.moveaxis(0.5 + 0.5 * kernels / np.maximum(largest, 1e-12), -1, 0)
 
 
 def smoothness(kernels: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from alexnet_keras.figures.evidence import grad_cam, occlusion_map
 from alexnet_keras.figures.graph import Graph
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.predictor import Predictor, from_keras
+from alexnet_keras.model.mosaic import mosaic
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.terminal_text import brief
 
@@ -45,7 +46,7 @@ def activations(model: keras.Model, image: np.ndarray) -> Figure:
         largest = max(float(np.quantile(drawn, 0.998)), 1e-12)
         drawn = (drawn / largest).clip(max=1)
         rows = math.ceil(math.sqrt(len(drawn)))
-        image_of_maps = style.mosaic(drawn, rows, gap=max(1, drawn.shape[1] // 12), background=np.nan)
+        image_of_maps = mosaic(drawn, rows, gap=max(1, drawn.shape[1] // 12), background=np.nan)
         title = f"{name}\n{' x '.join(map(str, maps.shape))}: {(maps == 0).mean():.0%} zeros"
         style.show(axes, image_of_maps, title, cmap="inferno", vmin=0, vmax=1)
     return figure

@@ -29,7 +29,7 @@ def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
         model: a network of this package.
         source: the data set.
         layer: the layer whose outputs are compared.
-        limit: number of training images that are searched, evenly spaced.
+        limit: number of training images that are searched, equally many of each class.
 
     Raises:
         OptionError: there is no such layer.
@@ -83,7 +83,7 @@ def embedding(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
         model: a network of this package.
         source: the data set.
         layer: the layer whose outputs are mapped.
-        limit: number of validation images, evenly spaced.
+        limit: number of validation images, equally many of each class.
 
     Raises:
         OptionError: there is no such layer.

@@ -1,4 +1,4 @@
-"""The style that all figures share: the size of a slide, fonts, colours, mosaics of images, and saving."""
+"""The style that all figures share: the size of a slide, fonts, colours, and saving."""
 
 import io
 import textwrap
@@ -48,18 +48,6 @@ def show(axes: Any, image: np.ndarray, title: str = "", **options: Any) -> Any:
     if title:
         axes.set_title(title, fontsize=LABEL, color=INK)
     return shown
-
-
-def mosaic(images: np.ndarray, columns: int, gap: int = 1, background: float = 1.0) -> np.ndarray:
-    """Arrange `(N, H, W, ...)` images in rows of `columns`, with `gap` pixels of the background between them."""
-    count, height, width = images.shape[:3]
-    rows = -(-count // columns)
-    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
-    result = np.full(shape, background, images.dtype)
-    for index, image in enumerate(images):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        result[top : top + height, left : left + width] = image
-    return result
 
 
 def frame(axes: Any, color: str) -> None:

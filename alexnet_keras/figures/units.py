@@ -43,7 +43,7 @@ def patches(model: keras.Model, source: str | DataSource, layer: str, unit: int,
         source: the data set.
         layer: the layer of the unit.
         unit: the channel of the unit, from 0; the channels of tower b follow those of tower a.
-        limit: number of validation images that are searched, evenly spaced.
+        limit: number of validation images that are searched, equally many of each class.
 
     Raises:
         OptionError: there is no such layer or unit.

@@ -168,15 +168,6 @@ def test_smoothness_of_noise_and_of_blobs():
     assert kernels.smoothness(np.zeros((11, 11, 3, 4))) == 0
 
 
-def test_zero_is_grey_in_each_kernel():
-    kernel = np.zeros((2, 2, 3, 2))
-    kernel[0, 0, 0, 0], kernel[1, 1, 2, 1] = 4, -0.5
-    images = kernels.as_images(kernel)
-    assert images.shape == (2, 2, 2, 3)
-    assert images[0, 0, 0].tolist() == [1, 0.5, 0.5]
-    assert images[1, 1, 1].tolist() == [0.5, 0.5, 0]
-
-
 def sources(variant, **changes):
     model = AlexNet(variant, classes=3, filters=(8,) * 5, hidden_units=(8, 8), input_shape=(67, 67, 3), **changes)
     return {

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.model.mosaic import as_images, mosaic
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.training import run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State, writing_epoch
@@ -50,33 +51,12 @@ class TensorBoardLog(keras.callbacks.Callback):
             for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
                 tf.summary.scalar(name, row[name])
             kernels = [layer.kernel for layer in self.network.layers if split_tower(layer.name)[0] == "conv1"]
-            grid = filter_grid(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
+            images = as_images(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
+            images = images.repeat(ENLARGE, axis=1).repeat(ENLARGE, axis=2)
+            grid = mosaic(images, columns=math.ceil(math.sqrt(1.5 * len(images))), background=0)
             tf.summary.image("conv1", grid[None])
         with self.validation.as_default(epoch + 1):
             for name in ("loss", "top1_error"):
                 tf.summary.scalar(name, row[f"validation_{name}"])
         self.train.flush()
         self.validation.flush()
-
-
-def filter_grid(kernels: np.ndarray) -> np.ndarray:
-    """Arrange the filters of a first layer in a grid, each stretched to its own range, as in figure 3 of the paper.
-
-    Args:
-        kernels: `(h, w, 3, filters)`.
-
-    Returns:
-        `(H, W, 3)` uint8, about a half wider than high, with one pixel of black between filters.
-    """
-    height, width, _, filters = kernels.shape
-    lowest, highest = kernels.min(axis=(0, 1, 2)), kernels.max(axis=(0, 1, 2))
-    tiles = (kernels - lowest) / np.maximum(highest - lowest, 1e-12) * 255
-    tiles = tiles.transpose(3, 0, 1, 2).astype(np.uint8).repeat(ENLARGE, axis=1).repeat(ENLARGE, axis=2)
-    columns = math.ceil(math.sqrt(1.5 * filters))
-    rows = math.ceil(filters / columns)
-    pitch = (height * ENLARGE + 1, width * ENLARGE + 1)
-    grid = np.zeros((rows * pitch[0] - 1, columns * pitch[1] - 1, 3), np.uint8)
-    for index, tile in enumerate(tiles):
-        top, left = index // columns * pitch[0], index % columns * pitch[1]
-        grid[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return grid

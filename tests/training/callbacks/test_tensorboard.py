@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +10,7 @@ from support import largest_file
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system import file_list
 from alexnet_keras.system.errors import RunError
-from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog, filter_grid
+from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog
 from alexnet_keras.training.checkpoints import Checkpoints, State
 
 ROW = {
@@ -64,14 +63,3 @@ def test_a_full_disk_stops_the_run(tiny, tmp_path):
     message = r"The files of epoch 4 cannot be written to .* \(File too large\), so the run stops"
     with largest_file(200), pytest.raises(RunError, match=message):
         TensorBoardLog(Checkpoints(tmp_path, {}), state, model).on_epoch_end(3)
-
-
-def test_a_filter_is_stretched_to_its_own_range():
-    kernels = np.zeros((2, 2, 3, 2), "float32")
-    kernels[0, 0, 0, 0], kernels[1, 1, 2, 0] = -3.0, 1.0
-    grid = filter_grid(kernels)
-    assert grid.shape == (8, 17, 3)
-    assert grid[0, 0].tolist() == [0, 191, 191]
-    assert grid[7, 7].tolist() == [191, 191, 255]
-    assert not grid[:, 8:].any()  # the border, and a filter that is the same everywhere
-    assert filter_grid(keras.random.normal((11, 11, 3, 96)).numpy()).shape == (8 * 45 - 1, 12 * 45 - 1, 3)
