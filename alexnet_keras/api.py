@@ -118,20 +118,21 @@ def train(
     config, given = configure_run(
         recipe, run, variant=variant, network=network, resume=resume, overwrite=overwrite, **changes
     )
+    options = {"resume": resume, "overwrite": overwrite, "devices": devices, "layout": layout}
+    return run_training(config, given, checkpoint_minutes=checkpoint_minutes, **options)
+
+
+def run_training(config: TrainConfig, run: Path | None, **options: Any) -> TrainResult:
+    """Train a configuration in the folder `run`, or in a new one if it is `None`; `options` are those of `RunOptions`.
+
+    Raises:
+        OptionError, InputError, RunError: as `train`.
+    """
     from alexnet_keras.training.run_folder import reserve
     from alexnet_keras.training.train import train as train_network
 
-    with reserve(given, config) as folder:
-        evaluation = train_network(
-            config,
-            folder,
-            resume=resume,
-            overwrite=overwrite,
-            checkpoint_minutes=checkpoint_minutes,
-            devices=devices,
-            layout=layout,
-        )
-    return TrainResult(folder, evaluation)
+    with reserve(run, config) as folder:
+        return TrainResult(folder, train_network(config, folder, **options))
 
 
 def configure_run(

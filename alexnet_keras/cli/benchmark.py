@@ -129,8 +129,9 @@ def input_(
     shell_complete=complete_model,
 )
 @rounds_option
+@options.operations_option
 @options.json_option
-def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
+def inference(models: tuple[Path, ...], rounds: int, allow_all_operations: bool, as_json: bool) -> None:
     """Measure the latency and throughput of model files against the memory bandwidth.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
@@ -139,7 +140,7 @@ def inference(models: tuple[Path, ...], rounds: int, as_json: bool) -> None:
     options.load_tensorflow()
     from alexnet_keras.benchmark.inference import measure
 
-    result = measure(paths, rounds)
+    result = measure(paths, rounds, allow_all_operations)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return

@@ -21,7 +21,7 @@ from alexnet_keras.cli.options import (
     print_table,
 )
 from alexnet_keras.cli.types import Number, PathName
-from alexnet_keras.config.ranges import BatchSize
+from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import DataSource
 
 
@@ -48,7 +48,7 @@ from alexnet_keras.config.training import DataSource
     shell_complete=complete_data,
     help="The data set whose training images calibrate int8.  [default: the data set of the run, or --data]",
 )
-@click.option("--batch-size", type=Number(BatchSize), help="Images in one call of a TFLite file.  [default: 1]")
+@click.option("--batch-size", type=Number(CallSize), help="Images in one call of a TFLite file.  [default: 1]")
 @click.option("--output", type=PathName(), help="What to write.  [default: a name beside the model]")
 @click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
 @data_options("The data set on whose validation images both are compared.  [default: the data set of the run]")

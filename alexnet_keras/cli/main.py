@@ -1,7 +1,6 @@
 """The command line: its commands and its exit codes."""
 
 import contextlib
-import errno
 import io
 import os
 import sys
@@ -23,6 +22,7 @@ from alexnet_keras.cli.options import example
 from alexnet_keras.cli.predict import predict
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
+from alexnet_keras.system.atomic_files import FULL
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.system.signals import Signals
@@ -83,7 +83,7 @@ def _explain(error: OSError) -> str:
     if error.filename is not None:
         path = os.fsdecode(error.filename)
         return f"{path} cannot be used ({error.strerror}); check the path, its permissions and its disk."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return f"The output cannot be written ({error.strerror}); remove files, or write to another disk."
     return str(error)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alexnet_keras.api import configure_run
+from alexnet_keras.api import configure_run, run_training
 from alexnet_keras.cli.completion import complete_run
 from alexnet_keras.cli.options import (
     GroupedCommand,
@@ -173,26 +173,16 @@ def train(
         show_plan(plan(config), as_json)
         return
     from alexnet_keras.distribution.cluster import find_cluster
-    from alexnet_keras.training.run_folder import reserve
-    from alexnet_keras.training.train import train as train_network
 
-    with reserve(given, config) as folder:
-        evaluation = train_network(
-            config,
-            folder,
-            resume=resume,
-            overwrite=overwrite,
-            checkpoint_minutes=checkpoint_minutes,
-            devices=devices,
-            layout=layout,
-        )
+    execution = {"resume": resume, "overwrite": overwrite, "devices": devices, "layout": layout}
+    result = run_training(config, given, checkpoint_minutes=checkpoint_minutes, **execution)
     cluster = find_cluster()
     if cluster is not None and cluster.index > 0:
         return  # the first worker prints the result
     if as_json:
-        click.echo(json.dumps({"run": str(folder), **evaluation.to_dict()}))
+        click.echo(json.dumps({"run": str(result.run), **result.evaluation.to_dict()}))
     else:
-        show_run(folder, evaluation)
+        show_run(result.run, result.evaluation)
 
 
 def show_run(run: Path, evaluation: "Evaluation") -> None:

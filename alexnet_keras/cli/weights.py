@@ -45,12 +45,17 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()
     from alexnet_keras.data.sources import imagenet
-    from alexnet_keras.model.from_weights import from_weights
+    from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import read_weights
+    from alexnet_keras.weights.trained_weights import missing_layers
 
-    # Weights for 1,000 classes have the order of ILSVRC2012; the model then gets its class names.
     trained = read_weights(path)
-    model, missing = from_weights(trained, variant, allow_missing=allow_missing, class_names=imagenet.synsets())
+    classes = len(trained.layers.get("fc8", {}).get("bias", range(1000)))
+    # Weights for 1,000 classes have the order of ILSVRC2012; the model then gets its class names.
+    candidates = (trained.class_names, imagenet.synsets())
+    names = next((each for each in candidates if each and len(each) == classes), None)
+    model = AlexNet(variant, classes=classes, class_names=names, weights=trained, allow_missing=allow_missing)
+    missing = missing_layers(trained, model.layers)
     with atomic_files.appear_whole(output) as partial:
         model.save(partial)
     if as_json:

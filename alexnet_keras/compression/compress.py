@@ -200,10 +200,10 @@ class _Compression:
 
     def finish(self) -> dict[str, Any]:
         """Do the remaining steps, and replace the record by the report."""
-        for step in STAGES:
-            if step not in self.record.done:
-                getattr(self, step)()
-                self.record.done.append(step)
+        for step in (self.measure, self.prune, self.retrain, self.encode, self.convert):
+            if step.__name__ not in self.record.done:
+                step()
+                self.record.done.append(step.__name__)
                 self._save_record()
         record = self.record
         report = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.terminal_text import brief
 
 FORMS = "auto, gpu:2 (that many), gpu:0,1 (those) or cpu:2 (that many logical CPUs)"
 MOST_CPUS = 16  # logical CPUs share the same threads: they are for trying things out
@@ -28,9 +29,9 @@ def parse(devices: str) -> Request:
     """
     if devices == "auto":
         return Request("auto")
-    match = re.fullmatch(r"(gpu|cpu):([0-9]+(?:,[0-9]+)*)", devices, re.ASCII)
+    match = re.fullmatch(r"(gpu|cpu):([0-9]{1,3}(?:,[0-9]{1,3})*)", devices)
     if match is None:
-        raise OptionError(f"`devices` {devices!r} cannot be read; choose {FORMS}.")
+        raise OptionError(f"`devices` {brief(devices)} cannot be read; choose {FORMS}.")
     kind, numbers = match[1], [int(number) for number in match[2].split(",")]
     if len(numbers) == 1:
         if numbers[0] < 1:

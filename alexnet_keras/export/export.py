@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config.ranges import CallSize, wanted
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.export import saved_model, tflite
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
@@ -25,7 +26,6 @@ from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 
-MOST_IMAGES = 64  # in one call of a TFLite file; more need gigabytes of memory on the device
 GRAPH_BYTES = 2**21  # of a file besides its weights; a SavedModel has most, less than a megabyte
 REPORT = "export.json"  # beside the exports: file name -> its parity check
 
@@ -62,8 +62,8 @@ class Target:
                 f"`batch_size` {self.batch_size} has no effect: the format {self.format} takes batches of any size; "
                 "leave it out."
             )
-        if self.batch_size is not None and not 1 <= self.batch_size <= MOST_IMAGES:
-            raise OptionError(f"`batch_size` must be 1 to {MOST_IMAGES}, got {self.batch_size}.")
+        if self.batch_size is not None and (needed := wanted(CallSize, self.batch_size)):
+            raise OptionError(f"`batch_size` must be {needed}, got {self.batch_size}.")
         for package in form.packages:
             if importlib.util.find_spec(package) is None:
                 raise OptionError(
@@ -172,8 +172,7 @@ def export(
         OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
         InputError: `model` is not a `.keras` file, cannot be read or has other classes than `dataset`; `output` exists
             or cannot be written; the export.json beside it is damaged; there are too few calibration images; an image
-            cannot be read; or the disk is too
-            full.
+            cannot be read; or the disk is full.
         RunError: the export fails the parity check, or a model returns numbers that are no probabilities; the file is
             removed.
     """

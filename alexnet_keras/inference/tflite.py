@@ -13,13 +13,14 @@ import numpy as np
 import psutil
 from ai_edge_litert.interpreter import Interpreter
 
-from alexnet_keras.inference import label_files, tflite_trial
+from alexnet_keras.inference import label_files
 from alexnet_keras.inference.predictor import Predictor, unreadable
 from alexnet_keras.inference.signature import MOST_ELEMENTS, Port, check_classes, image_side
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 
 METADATA = "metadata.json"
+TRIAL = Path(__file__).with_name("tflite_trial.py")
 
 
 def load(path: Path) -> Predictor:
@@ -41,7 +42,7 @@ def load(path: Path) -> Predictor:
                 files = {name: archive.read(name) for name in known}
         names = label_files.decode(files, str(path))
         rounded = json.loads(files[METADATA])["quantize"].startswith("int8")
-        trial = [sys.executable, "-P", tflite_trial.__file__, str(path), str(MOST_ELEMENTS)]
+        trial = [sys.executable, "-P", str(TRIAL), str(path), str(MOST_ELEMENTS)]
         subprocess.run(trial, check=True, capture_output=True)
         with native_stderr.silenced():
             interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())

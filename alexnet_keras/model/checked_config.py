@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from alexnet_keras.model import layers  # noqa: F401  it registers layers with Keras
 from alexnet_keras.model.response_normalization import LocalResponseNormalization
@@ -108,8 +109,9 @@ def build_network(config: Mapping[str, Any], path: Path, largest: int) -> keras.
 def _checked(entry: Mapping[str, Any], kinds: Kinds, path: Path) -> dict[str, Any]:
     """Return the parts of an entry that Keras needs, if it is an object of a known class with plain values."""
     module, kind, registered = entry["module"], entry["class_name"], entry["registered_name"]
-    if registered is not None:  # a class of this package, whose module has other names in earlier versions
-        module, kind = registered.split(">") if registered.count(">") == 1 else (None, registered)
+    if registered is not None:  # a class of this package, in a module that may have another name today
+        package, _, kind = registered.partition(">")
+        module = package if package == "alexnet_keras" else None
     if kind not in kinds.get(module, ()):
         raise InputError(
             f"{path} has {brief(entry['class_name'])}, which is no part of an AlexNet, so it is not loaded; "
@@ -121,7 +123,7 @@ def _checked(entry: Mapping[str, Any], kinds: Kinds, path: Path) -> dict[str, An
         config[key] = _checked(value, VALUES, path) if is_object else value
         if not (is_object or _is_plain(value)) or key == "lora_rank":  # Keras would allocate matrices of this rank
             raise InputError(f"{path} has a layer with the option {brief(key)}, which no AlexNet has; check the file.")
-    return {"module": entry["module"], "class_name": kind, "registered_name": registered, "config": config}
+    return {"module": module, "class_name": kind, "registered_name": registered, "config": config}
 
 
 def _is_plain(value: Any, nesting: int = 2) -> bool:
@@ -141,7 +143,7 @@ def _bytes_of(layer: keras.layers.Layer, channels: int) -> int:
             weights = 4 * channels
         case _:
             weights = 0
-    return 4 * weights
+    return weights * np.dtype(layer.variable_dtype).itemsize
 
 
 def _needs_a_large_constant(layer: keras.layers.Layer, channels: int) -> bool:

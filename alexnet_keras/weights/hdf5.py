@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import ml_dtypes
 import numpy as np
 
 from alexnet_keras.system.errors import InputError
@@ -12,6 +13,7 @@ from alexnet_keras.system.terminal_text import brief
 from alexnet_keras.weights.sizes import MOST_ARRAYS, Budget
 
 FOUR = ("gamma", "beta", "moving_mean", "moving_variance")  # of batch normalization, in the order of Keras
+BFLOAT16 = np.dtype("V2")
 MOST_OBJECTS = 10 * MOST_ARRAYS  # Keras has three groups for each layer
 
 
@@ -30,13 +32,19 @@ def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
         datasets, layers = check_h5(file, Budget(path))
         metadata = file.attrs.get("metadata", "{}")
         if not layers:
-            return {name: dataset[()] for name, dataset in datasets.items()}, str(metadata)
+            return {name: values(dataset) for name, dataset in datasets.items()}, str(metadata)
         arrays = {}
         for group, layer in layers.items():  # `layers/conv2d_1/vars/0` is the first weight of the layer named in `vars`
-            found = [datasets[f"{group}/{index}"][()] for index in range(4) if f"{group}/{index}" in datasets]
+            found = [values(datasets[f"{group}/{index}"]) for index in range(4) if f"{group}/{index}" in datasets]
             names = ("kernel", "bias") if len(found) == 2 else FOUR
             arrays.update({f"{layer}/{name}": value for name, value in zip(names, found, strict=False)})
         return arrays, str(metadata)
+
+
+def values(dataset: h5py.Dataset) -> np.ndarray:
+    """Read a data set. HDF5 has no bfloat16, so Keras stores such numbers as two bytes, which become float32."""
+    array: np.ndarray = dataset[()]
+    return array.view(ml_dtypes.bfloat16).astype(np.float32) if dataset.dtype == BFLOAT16 else array
 
 
 def check_h5(file: h5py.File, budget: Budget) -> tuple[dict[str, h5py.Dataset], dict[str, str]]:
@@ -81,7 +89,7 @@ def _problem(group: h5py.Group, key: str) -> str | None:
     if kind is h5py.Group:
         return None
     item: Any = group[key]
-    if kind is not h5py.Dataset or item.dtype.kind not in "fiu" or item.shape is None:
+    if kind is not h5py.Dataset or item.shape is None or not (item.dtype.kind in "fiu" or item.dtype == BFLOAT16):
         return "no array of numbers"
     if item.is_virtual or item.external:
         return "stored in another file"

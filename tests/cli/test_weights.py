@@ -28,6 +28,12 @@ def test_a_narrow_model_through_both_commands(tmp_path, monkeypatch):
         for key, value in values.items():
             np.testing.assert_array_equal(after.layers[layer][key], value)
 
+    nameless = dataclasses.replace(before, class_names=None)
+    trained_weights.export(tmp_path / "d.npz", nameless)
+    result = cli("weights", "import", tmp_path / "d.npz", "--variant", "paper", "--output", tmp_path / "d.keras")
+    assert result.code == 0, result.err
+    assert load_model(tmp_path / "d.keras").layers[-1].class_names is None  # 3 classes
+
     lacking = {name: values for name, values in before.layers.items() if name != "fc8"}
     trained_weights.export(tmp_path / "c.npz", dataclasses.replace(before, layers=lacking))
     arguments = ["weights", "import", tmp_path / "c.npz", "--variant", "paper", "--output", tmp_path / "c.keras"]

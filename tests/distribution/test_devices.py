@@ -97,6 +97,9 @@ def test_devices_are_read(text, request_):
         "gpu:٢",
         "gpu:0,x",
         "/gpu:0",
+        "gpu:1000",
+        "cpu:" + "9" * 5_000,
+        "gpu:\u0661",
     ],
 )
 def test_what_cannot_be_read_is_refused(text):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from support import cli, only_error
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
+from alexnet_keras.benchmark import inference
 from alexnet_keras.inference import label_files
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.inference.saved_model import OPERATIONS, SAVER, check_operations
@@ -62,6 +63,14 @@ def test_a_model_that_reads_and_writes_files_is_loaded_only_if_the_user_allows_i
     result = cli("predict", path, photo, "--allow-all-operations", "--json")
     assert [item["class"] for item in result.json[0]["predictions"]] == ["a", "b"]
     assert stolen.read_text() == "password"
+
+
+def test_a_benchmark_loads_a_model_that_reads_files_only_if_the_user_allows_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "READ_BYTES", 2**20)
+    path = save(tmp_path / "model", halves, IMAGES, thief=Thief(__file__, tmp_path / "stolen"))
+    command = ("benchmark", "inference", path, "--rounds", 1)
+    assert "If you trust its author, pass --allow-all-operations" in only_error(cli(*command))
+    assert cli(*command, "--allow-all-operations").code == 0
 
 
 def in_a_branch():

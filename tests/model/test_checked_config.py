@@ -66,6 +66,10 @@ def in_keras(kind, module="keras.layers", **config):
         (replaced("pool1a", **in_keras("get_file", "keras.utils", fname="x")), "has 'get_file', which is no part of"),
         (replaced("pool1a", **in_keras("Switch", "keras.src.ops.core")), "has 'Switch', which is no part of an"),
         (replaced("pool1a", module="os", class_name="MaxPooling2D"), "has 'MaxPooling2D', which is no part of an"),
+        (
+            replaced("pool1a", registered_name="keras.layers>MaxPooling2D", module="os"),
+            "has 'MaxPooling2D', which is no",
+        ),
         (replaced("pool1a", registered_name="other>Layer"), "has 'MaxPooling2D', which is no part of an AlexNet"),
         (
             replaced("pool1a", class_name="\x1b[2J" * 20),

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.from_weights import from_weights
 from alexnet_keras.model.loading import load_model, read_weights, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -31,6 +30,18 @@ def test_a_trained_model_is_saved_and_loaded(tiny, tmp_path):
     np.testing.assert_array_equal(features.get_layer("conv5b").kernel, model.get_layer("conv5b").kernel)
 
 
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "bfloat16", "float16"])
+def test_weights_of_every_type_are_loaded(dtype, tiny, tmp_path):
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3), dtype=dtype)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    loaded, layers = load_model(tmp_path / "model.keras"), read_weights(tmp_path / "model.weights.h5").layers
+    assert [weight.dtype for weight in loaded.weights] == [weight.dtype for weight in model.weights]
+    for before, after in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(np.asarray(after, np.float32), np.asarray(before, np.float32))
+    np.testing.assert_array_equal(layers["fc8"]["kernel"], np.asarray(model.get_layer("fc8").kernel, np.float32))
+
+
 def test_weights_join_the_towers_and_know_their_model(tiny, tmp_path):
     path = tmp_path / "model.keras"
     AlexNet(tiny, classes=3, input_shape=(67, 67, 3), mean=(1, 2, 3), class_names=("a", "b", "c")).save(path)
@@ -39,21 +50,6 @@ def test_weights_join_the_towers_and_know_their_model(tiny, tmp_path):
     assert (weights.class_names, weights.variants) == (("a", "b", "c"), ("tiny",))
     assert weights.layers["conv2"]["kernel"].shape == (5, 5, 4, 8)
     assert weights_of(AlexNet(tiny, include_top=False, input_shape=(67, 67, 3))).class_names is None
-
-
-def test_a_model_from_weights_has_their_classes(tiny):
-    weights = weights_of(AlexNet(dataclasses.replace(tiny, input_size=67), classes=3))
-    spec = dataclasses.replace(tiny, input_size=67)
-    model, missing = from_weights(weights, spec, class_names=("a", "b", "c"))
-    assert (model.output_shape, missing) == ((None, 3), ())
-    assert model.get_layer("predictions").class_names == ("a", "b", "c")
-    model, _ = from_weights(weights, spec, class_names=("a", "b"))
-    assert model.get_layer("predictions").class_names is None
-    without = dataclasses.replace(
-        weights, layers={name: value for name, value in weights.layers.items() if name != "fc8"}
-    )
-    model, missing = from_weights(without, spec, allow_missing=True)
-    assert (model.output_shape, missing) == ((None, 1000), ("fc8",))
 
 
 def test_weights_of_other_shapes_are_refused(tiny, tmp_path):

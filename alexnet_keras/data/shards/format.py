@@ -135,7 +135,7 @@ def manifest(folder: Path) -> Manifest:
     if type(found) is int and found != FORMAT:
         raise InputError(f"{folder} holds shards of format {found}, this version reads {FORMAT}; prepare them again.")
     values.pop("mean_image_checksum", None)  # of version 0.1.0
-    if "bad_pictures" in values:  # of versions before 0.3
+    if "bad_pictures" in values:  # of version 0.1.0
         values["bad_images"] = renamed(values.pop("bad_pictures"))
     try:
         read: Manifest = build(Manifest, values, MANIFEST)
