@@ -16,9 +16,23 @@ MAX_SCANNED_PIXELS = 2**30
 MAX_GIF_FRAME = 2**24  # bytes up to the end of the first frame, which take at most 2 seconds if they are empty blocks
 HEADER_BYTES = 26  # hold the dimensions in PNG and BMP files
 JPEG, GIF = b"\xff\xd8\xff", b"GIF8"
+SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp")  # of the formats that `decode` reads
+DECODED = ("JPEG", "PNG", "GIF", "BMP", "WebP")  # the formats of `kind_of` that `decode` reads
+KIND_BYTES = 32  # hold what `kind_of` looks at
+BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone could begin a text
 SCAN = b"\xff\xda\x00"  # the marker of a scan and the upper byte of its length; the decoder rejects lengths above 14
 SHORTEST_SCAN = 10  # bytes, without data
 STORED_BYTES = MAX_SCANNED_PIXELS // STORED_SIZE**2 * SHORTEST_SCAN  # no scan of such a small JPEG is too many; 164 KB
+
+
+def kind_of(head: bytes) -> str | None:
+    """Recognize the format of an image by its first `KIND_BYTES` bytes, or return `None`."""
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WebP"
+    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in BMP_HEADERS:
+        return "BMP"
+    signatures = {JPEG: "JPEG", b"\x89PNG": "PNG", GIF: "GIF"}
+    return next((kind for signature, kind in signatures.items() if head.startswith(signature)), None)
 
 
 def dimensions(encoded: tf.Tensor) -> tf.Tensor:
