@@ -1,6 +1,7 @@
 """Decode images of any kind within bounds of memory and time, and explain why an image is refused."""
 
 import contextlib
+import re
 import struct
 
 import numpy as np
@@ -16,23 +17,55 @@ MAX_SCANNED_PIXELS = 2**30
 MAX_GIF_FRAME = 2**24  # bytes up to the end of the first frame, which take at most 2 seconds if they are empty blocks
 HEADER_BYTES = 26  # hold the dimensions in PNG and BMP files
 JPEG, GIF = b"\xff\xd8\xff", b"GIF8"
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp")  # of the formats that `decode` reads
-DECODED = ("JPEG", "PNG", "GIF", "BMP", "WebP")  # the formats of `kind_of` that `decode` reads
-KIND_BYTES = 32  # hold what `kind_of` looks at
-BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone could begin a text
+KIND_BYTES = 512  # are enough for `kind_of`
+SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp")  # of the kinds that `decode` reads
+DECODED = ("JPEG", "PNG", "GIF", "BMP", "WebP")  # the kinds of `kind_of` that `decode` reads
+# A text that begins with a tag, behind a declaration of XML and comments.
+MARKUP = rb"(?i:(\xef\xbb\xbf)?\s*(<\?xml.*?\?>\s*)?(<!--.*?-->\s*)*(<!doctype\s+|<)%s[\s>])"
+SIGNATURES = (  # regular expressions
+    (JPEG, "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (GIF, "GIF"),
+    (b"RIFF....WEBP", "WebP"),
+    (b"BM............[\x0c-\x7f]\0\0\0", "BMP"),  # the size of the second header tells it from text
+    (b"....ftyp(avi[fs]|mi[fa]1....(....)*?avif)", "AVIF"),
+    (b"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", "HEIC"),
+    (b"II[*+]\0|MM\0[*+]", "TIFF"),
+    (b"\0\0\0\x0cJXL |\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"8BPS", "Photoshop"),
+    (b"%PDF", "PDF"),
+    (b"version https://git-lfs", "Git LFS"),
+    (MARKUP % b"svg", "SVG"),
+    (MARKUP % b"(html|head|body)", "HTML"),
+)
+CONVERT = "image, which is not read: convert it to JPEG or PNG"
+# What kinds that are not read are, and what to do, as phrases that follow the name of the file in a message.
+UNREAD = {
+    "AVIF": f"an AVIF {CONVERT}, for example with Pillow 11.3 or newer",
+    "HEIC": f"a HEIC {CONVERT}, for example with Pillow and pillow-heif",
+    "TIFF": f"a TIFF or raw camera {CONVERT}, for example with Pillow",
+    "JPEG XL": f"a JPEG XL {CONVERT}",
+    "JPEG 2000": f"a JPEG 2000 {CONVERT}, for example with Pillow",
+    "Photoshop": f"a Photoshop {CONVERT}",
+    "PDF": "a PDF document: export its pages as images",
+    "Git LFS": "a Git LFS pointer instead of the image: run `git lfs pull` in its repository",
+    "SVG": "an SVG drawing: render it as PNG",
+    "HTML": "an HTML page, which a server sent instead of the image: download the image again",
+}
 SCAN = b"\xff\xda\x00"  # the marker of a scan and the upper byte of its length; the decoder rejects lengths above 14
 SHORTEST_SCAN = 10  # bytes, without data
 STORED_BYTES = MAX_SCANNED_PIXELS // STORED_SIZE**2 * SHORTEST_SCAN  # no scan of such a small JPEG is too many; 164 KB
 
 
 def kind_of(head: bytes) -> str | None:
-    """Recognize the format of an image by its first `KIND_BYTES` bytes, or return `None`."""
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WebP"
-    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in BMP_HEADERS:
-        return "BMP"
-    signatures = {JPEG: "JPEG", b"\x89PNG": "PNG", GIF: "GIF"}
-    return next((kind for signature, kind in signatures.items() if head.startswith(signature)), None)
+    """Tell what kind of file begins with `head`, the first `KIND_BYTES` bytes or more.
+
+    Returns:
+        One of `DECODED`, a key of `UNREAD`, or `None` for anything else.
+    """
+    head = head[:KIND_BYTES]
+    return next((kind for signature, kind in SIGNATURES if re.match(signature, head, re.DOTALL)), None)
 
 
 def dimensions(encoded: tf.Tensor) -> tf.Tensor:
@@ -186,6 +219,9 @@ def why_refused(encoded: bytes) -> str:
     """Return why `decode` refuses an image, as a phrase that follows the image's name in a message."""
     if not encoded:
         return "is empty"
+    kind = kind_of(encoded)
+    if kind in UNREAD:
+        return f"is {UNREAD[kind]}"
     with contextlib.suppress(tf.errors.InvalidArgumentError, ValueError):
         is_gif = encoded.startswith(GIF)
         height, width = _first_frame(encoded)[:2] if is_gif else dimensions(tf.constant(encoded)).numpy().tolist()
@@ -199,4 +235,4 @@ def why_refused(encoded: bytes) -> str:
                 f"has {scans:,} scans of {width:,} x {height:,} pixels, together more than the limit of "
                 f"{MAX_SCANNED_PIXELS:,}"
             )
-    return "is not a complete JPEG, PNG, GIF or BMP image"
+    return "is not a complete JPEG, PNG, GIF, BMP or WebP image"

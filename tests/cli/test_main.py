@@ -160,7 +160,8 @@ def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
     result = cli("predict", run, run / "example.png", tmp_path / "bad.jpg", run / "example.png", "--json")
     assert result.code == 1
     assert len(result.json) == 2
-    assert result.err == f"Error: {tmp_path / 'bad.jpg'} is not a complete JPEG, PNG, GIF or BMP image; replace it.\n"
+    refusal = "is not a complete JPEG, PNG, GIF, BMP or WebP image; replace it."
+    assert result.err == f"Error: {tmp_path / 'bad.jpg'} {refusal}\n"
     result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
     assert "absent.jpg does not exist" in only_error(result)
     assert "is a folder; name the images in it" in only_error(cli("predict", run, tmp_path))
@@ -236,7 +237,7 @@ def break_class(root):
 def break_image(root):
     path = root / "train" / "red" / "0.jpg"
     path.write_bytes(path.read_bytes()[:200])
-    return ["train", "--data", root, "--batch-size", 4], "train/red/0.jpg is not a complete JPEG, PNG, GIF or BMP"
+    return ["train", "--data", root, "--batch-size", 4], "train/red/0.jpg is not a complete JPEG, PNG, GIF, BMP or WebP"
 
 
 def break_run(root):
@@ -255,7 +256,7 @@ def break_model(root):
 
 def break_photo(root):
     (root / "text.jpg").write_text("no image")
-    return ["predict", "RUN", root / "text.jpg"], "text.jpg is not a complete JPEG, PNG, GIF or BMP"
+    return ["predict", "RUN", root / "text.jpg"], "text.jpg is not a complete JPEG, PNG, GIF, BMP or WebP"
 
 
 def break_format(root):
@@ -296,7 +297,7 @@ def test_a_truncated_photograph_is_one_line_too(run, tmp_path):
     command = [sys.executable, ROOT / "cli.py", "predict", run, cut]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 1
-    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF or BMP image; replace it.\n"
+    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF, BMP or WebP image; replace it.\n"
 
 
 def test_an_interrupt_is_130(monkeypatch):

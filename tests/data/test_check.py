@@ -44,7 +44,7 @@ def test_unreadable_images_are_problems(colors):
     bad = colors / "val" / "green" / "1.png"
     bad.write_bytes(bad.read_bytes()[:100])
     result = report(colors)
-    reason = "is not a complete JPEG, PNG, GIF or BMP image"
+    reason = "is not a complete JPEG, PNG, GIF, BMP or WebP image"
     assert result.validation.unreadable == [{"image": str(bad), "reason": reason}]
     assert result.problems == ["1 validation images cannot be used"]
     assert result.validation.per_class == [3, 2, 3]

@@ -1,20 +1,54 @@
-"""Formats are recognized by the first bytes of a file."""
+"""What images of each kind become, and what is said of files of other kinds."""
 
 import io
 
 import pytest
 from PIL import Image
 
-from alexnet_keras.data.decode import DECODED, KIND_BYTES, kind_of
+from alexnet_keras.data.decode import DECODED, UNREAD, kind_of, why_refused
+
+PICTURE = Image.effect_noise((40, 30), 50).convert("RGB")
 
 
-@pytest.mark.parametrize("kind", DECODED)
-def test_every_decoded_format_is_recognized(kind):
-    content = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(content, kind)
-    assert kind_of(content.getvalue()[:KIND_BYTES]) == kind
+def encode(kind: str, image: Image.Image = PICTURE, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize("head", [b"", b"BM is a text, not an image.....", b"RIFF....WAVE", b"<html>"])
-def test_other_files_are_not_taken_for_images(head):
-    assert kind_of(head) is None
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        *((encode(kind.upper()), kind) for kind in (*DECODED, "AVIF", "TIFF")),
+        (encode("JPEG2000"), "JPEG 2000"),
+        (encode("TIFF", big_tiff=True), "TIFF"),
+        (b"MM\0*" + bytes(30), "TIFF"),
+        (encode("PDF"), "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp41", None),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg">', "SVG"),
+        (b'<?xml version="1.0"?>\n<!-- drawn -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN"', "SVG"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE HTML><html>", "HTML"),
+        (b"<html>\r\n<head><title>403 Forbidden</title></head>", "HTML"),
+        (b"BM is a text, not an image.....", None),
+        (b"RIFF....WAVE", None),
+        (b"html is text", None),
+        (b"", None),
+    ],
+)
+def test_the_kind_of_a_file_is_told_by_its_first_bytes(content, kind):
+    assert kind_of(content) == kind
+    if kind in UNREAD:
+        assert why_refused(content) == f"is {UNREAD[kind]}"
+    elif kind is None and content:
+        assert why_refused(content) == "is not a complete JPEG, PNG, GIF, BMP or WebP image"
+
+
+def test_every_kind_that_is_not_read_has_a_remedy():
+    assert why_refused(b"<html>").startswith("is an HTML page, which a server sent instead of the image: download")
+    assert all(": " in phrase for phrase in UNREAD.values())

@@ -83,7 +83,7 @@ def test_frames_of_a_gif_take_no_memory():
 
 LARGE_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\xff" * 8 + bytes.fromhex("0802000000") + bytes(4)
 LARGE_BMP = b"BM" + bytes(8) + b"\x36\0\0\0\x28\0\0\0" + (65_500).to_bytes(4, "little") * 2 + b"\1\0\x18\0" + bytes(24)
-INCOMPLETE = "is not a complete JPEG, PNG, GIF or BMP image"
+INCOMPLETE = "is not a complete JPEG, PNG, GIF, BMP or WebP image"
 
 
 @pytest.mark.parametrize(

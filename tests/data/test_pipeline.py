@@ -175,12 +175,12 @@ def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
 
 def truncated(path):
     path.write_bytes(path.read_bytes()[:300])
-    return "is not a complete JPEG, PNG, GIF or BMP image; replace or remove it"
+    return "is not a complete JPEG, PNG, GIF, BMP or WebP image; replace or remove it"
 
 
 def text(path):
     path.write_text("this is no image")
-    return "is not a complete JPEG, PNG, GIF or BMP image"
+    return "is not a complete JPEG, PNG, GIF, BMP or WebP image"
 
 
 def empty(path):

@@ -415,7 +415,7 @@ def test_a_notebook_shows_a_figure(network):
         (("filters", "no.keras"), 2, "There is no model no.keras"),
         (("filters", "FOLDER"), 1, "is neither a run with 'model.keras' nor a SavedModel"),
         (("architecture", "RUN", "--variant", "owt"), 2, "MODEL and --variant exclude each other; omit one of them."),
-        (("activations", "RUN", "RUN/config.json"), 1, "config.json is not a complete JPEG, PNG, GIF or BMP image"),
+        (("activations", "RUN", "RUN/config.json"), 1, "config.json is not a complete JPEG, PNG, GIF"),
         (("activations", "RUN", "no.jpg"), 1, "no.jpg cannot be read"),
         (("activations", "RUN", "a.jpg", "b.jpg"), 2, "takes a model and one image, got 3 names; omit some."),
         (("gradcam", "RUN", "RUN/example.png", "--label", "cat"), 2, "no class 'cat' for --label; choose from blue"),

@@ -32,7 +32,7 @@ def test_an_image_is_the_centre_crop(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b"plain text", "is not a complete JPEG, PNG, GIF or BMP (picture|image)")],
+    [(b"", "is empty"), (b"plain text", "is not a complete JPEG, PNG, GIF, BMP or WebP (picture|image)")],
 )
 def test_a_file_that_is_no_image_is_named(content, message, tmp_path):
     (tmp_path / "p.jpg").write_bytes(content)

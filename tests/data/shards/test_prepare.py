@@ -221,9 +221,9 @@ def spoil(colors):
     """One image of every bad kind, and the reason that is to be given for it."""
     red, green = colors / "train" / "red", colors / "train" / "green"
     reasons = {
-        red / "a.jpg": "is not a complete JPEG, PNG, GIF or BMP image",
+        red / "a.jpg": "is not a complete JPEG, PNG, GIF, BMP or WebP image",
         red / "b.jpg": "is empty",
-        red / "c.jpg": "is not a complete JPEG, PNG, GIF or BMP image",
+        red / "c.jpg": "is not a complete JPEG, PNG, GIF, BMP or WebP image",
         red / "d.png": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
         red / "e.jpg": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
         green / "f.png": "has 1 x 1 pixels, and each side needs at least 2",
@@ -391,7 +391,7 @@ def test_a_bad_image_is_one_line_on_the_command_line(colors, tmp_path):
     result = cli("data", "prepare", "--data", colors, "--output", tmp_path / "out")
     assert result.code == 1
     name = colors / "val" / "red" / "0.jpg"
-    reason = "is not a complete JPEG, PNG, GIF or BMP image"
+    reason = "is not a complete JPEG, PNG, GIF, BMP or WebP image"
     first, last = result.err.splitlines()
     assert first == f"{name} {reason}"
     assert last.startswith(
