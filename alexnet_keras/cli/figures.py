@@ -106,9 +106,7 @@ def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_weights(model: Path | None) -> bool:
-    from alexnet_keras.weights.trained_weights import READERS
-
-    return model is not None and model.suffix in READERS and model.exists()
+    return model is not None and model.is_file() and model.suffix not in api.MODEL_SUFFIXES
 
 
 def _model_path(model: Path | None) -> Path:

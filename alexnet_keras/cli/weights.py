@@ -24,7 +24,7 @@ from alexnet_keras.system import atomic_files
     epilog=example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras")
 )
 def weights() -> None:
-    """Read trained weights of Caffe, PyTorch and NumPy, or write the weights of a model."""
+    """Read trained weights of Caffe, PyTorch, NumPy and Keras, or write the weights of a model."""
 
 
 @weights.command(
@@ -40,7 +40,7 @@ def weights() -> None:
 def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json: bool) -> None:
     """Convert a file of trained weights to a .keras file.
 
-    PATH is a .caffemodel, a .pth of torchvision, a .safetensors, a .npz or a .h5.
+    PATH is a file of Caffe, PyTorch, NumPy, safetensors or Keras with any suffix.
     """
     atomic_files.check_output(output, (".keras",))
     load_tensorflow()

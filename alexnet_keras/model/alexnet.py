@@ -46,9 +46,9 @@ def AlexNet(
             `Architecture`. The command `alexnet-keras info --variants` compares them.
         classes: number of classes.
         include_top: whether to include the three fully connected layers.
-        weights: a file of trained weights (`.keras`, Caffe's `.caffemodel`, torchvision's `.pth`, `.safetensors`,
-            `.npz` or `.h5`), the `Weights` that `read_weights` returns, or `None` for random initial weights. If the
-            weights contain the mean color of their training data, it replaces `mean`.
+        weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras, see `read_weights`), the
+            `Weights` that `read_weights` returns, or `None` for random initial weights. If the weights contain the mean
+            color of their training data, it replaces `mean`. `"imagenet"` is an error that says where weights are.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
         input_shape: `(height, width, 3)`, with a height and a width of at least 67 pixels (64 for `original`, 63 for

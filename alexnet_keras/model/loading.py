@@ -12,6 +12,7 @@ from alexnet_keras.model.layers import Predictions
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import parse_json
 from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights.file_kinds import kind_of
 from alexnet_keras.weights.hdf5 import check_h5, values
 from alexnet_keras.weights.layouts import of_model
 from alexnet_keras.weights.sizes import Budget
@@ -44,6 +45,10 @@ def load_model(path: str | Path) -> keras.Model:
         raise OptionError(f"There is no model file {path}; check the path.")
     if path.suffix != ".keras" or path.is_dir():
         raise InputError(f"{path} is not a .keras file; pass a .keras file or the folder of a run.")
+    return _load(path)
+
+
+def _load(path: Path) -> keras.Model:
     budget = Budget(path)
     try:
         with open_zip(path, budget.limit) as archive:
@@ -77,11 +82,12 @@ def read_weights(path: str | Path) -> Weights:
     """Read trained weights from a `.keras` file, or from any file that `trained_weights.read` accepts.
 
     Raises:
-        OptionError: there is no such file, or its format is unknown.
-        InputError: the file is damaged, would execute code, or holds no layer of an AlexNet.
+        OptionError: there is no such file.
+        InputError: the file has another format, is damaged, or holds no layer of an AlexNet.
     """
     path = Path(path)
-    return weights_of(load_model(path), str(path)) if path.suffix == ".keras" else read(path)
+    is_model = path.suffix == ".keras" or (path.exists() and kind_of(path) == "keras")
+    return weights_of(_load(path), str(path)) if path.exists() and is_model else read(path)
 
 
 def weights_of(model: keras.Model, source: str = "the model") -> Weights:

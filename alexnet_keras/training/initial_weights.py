@@ -13,7 +13,7 @@ from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.run_folder import Measured, Origin
 from alexnet_keras.weights.layouts import shapes_of_model
-from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
+from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers, remedy
 
 
 def check(config: TrainConfig) -> None:
@@ -28,7 +28,7 @@ def check(config: TrainConfig) -> None:
     if config.weights is None and config.freeze != "none":
         raise OptionError(f"`freeze` {config.freeze} keeps trained weights; name their file with `weights`.")
     if config.weights is not None and not Path(config.weights).is_file():
-        raise OptionError(f"`weights` {config.weights} is not a file; name a file of trained weights.")
+        raise OptionError(f"`weights` {config.weights} is not a file; {remedy(Path(config.weights))}.")
 
 
 def begin(

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import read_bytes
 from alexnet_keras.weights.sizes import UNPACKED_BYTES
 
 # Numbers of fields in caffe.proto of BVLC/caffe. NetParameter has its layers in `layer`, or in `layers` before 2015.
 LAYER, OLD_LAYER = 100, 2
+V0_LAYER = 1  # of V1LayerParameter: a whole layer of 2013
 LAYER_NAME, LAYER_BLOBS = {LAYER: 1, OLD_LAYER: 4}, {LAYER: 7, OLD_LAYER: 6}
 SIDES, DATA, SHAPE, DOUBLE_DATA = (1, 2, 3, 4), 5, 7, 8  # of BlobProto; before blobs had shapes, they had four sides
 DIM = 1  # of BlobShape
@@ -44,11 +46,25 @@ class _Messages:
                 size = value if key & 7 == 2 else 0
             elif not size:
                 raise ValueError(f"a field has the unknown type {key & 7}")
+            elif key < 128:  # a repeated number that is not packed: each value is preceded by the key of one byte
+                run = _run(message[position - 1 :], size + 1)
+                yield key >> 3, memoryview(run[:, 1:].tobytes())
+                position += run.size - 1
+                continue
             end = position + size
             if self.left < 0 or end > len(message):
                 raise ValueError("it has too many fields" if self.left < 0 else "it is truncated")
             yield key >> 3, message[position:end] if size or key & 7 == 2 else value
             position = end
+
+
+def _run(message: memoryview, size: int) -> np.ndarray:
+    """The records of `size` bytes at the beginning of a message that have the same first byte."""
+    records = np.frombuffer(message, np.uint8, len(message) // size * size).reshape(-1, size)
+    if not len(records):
+        raise ValueError("it is truncated")
+    others = records[:, 0] != records[0, 0]
+    return records[: np.argmax(others) if others.any() else None]
 
 
 def read(path: Path) -> tuple[dict[str, list[np.ndarray]], list[str]]:
@@ -66,6 +82,11 @@ def read(path: Path) -> tuple[dict[str, list[np.ndarray]], list[str]]:
     for kind, layer in messages.fields(memoryview(read_bytes(path, UNPACKED_BYTES))):
         if kind in (LAYER, OLD_LAYER):
             fields = list(messages.fields(layer))
+            if kind == OLD_LAYER and any(number == V0_LAYER for number, _ in fields):
+                raise InputError(
+                    f"{path} has the format V0 of Caffe before 2014; convert it with Caffe's program "
+                    "upgrade_net_proto_binary."
+                )
             name = b"".join(value for number, value in fields if number == LAYER_NAME[kind]).decode()
             blobs[name] = [_blob(messages, value) for number, value in fields if number == LAYER_BLOBS[kind]]
     return {name: found for name, found in blobs.items() if found}, list(blobs)

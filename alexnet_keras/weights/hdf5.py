@@ -1,6 +1,9 @@
 """Read arrays from HDF5 files, after a check that they are in the file itself and are as large as they claim."""
 
+import json
 import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +12,68 @@ import ml_dtypes
 import numpy as np
 
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import parse_json
 from alexnet_keras.system.terminal_text import brief
 from alexnet_keras.weights.sizes import MOST_ARRAYS, Budget
 
-FOUR = ("gamma", "beta", "moving_mean", "moving_variance")  # of batch normalization, in the order of Keras
+STATISTICS = ("moving_mean", "moving_variance")  # of batch normalization here, in the order of Keras
+CAFFE_NAME = re.compile("data/[^/]+/[01]")
 BFLOAT16 = np.dtype("V2")
 MOST_OBJECTS = 10 * MOST_ARRAYS  # Keras has three groups for each layer
 
 
 def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """Read the data sets of an .h5 file: `conv1/kernel`, ..., or those that `model.save_weights("x.weights.h5")` wrote.
+    """Read the weights in an HDF5 file of this package, of Keras or of Caffe.
 
-    Keras writes neither the mean that a model subtracts nor the names of its classes.
+    `model.save("x.h5")` also stores the configuration of the model, from which the metadata are taken.
+    `model.save_weights("x.weights.h5")` stores neither the mean that a model subtracts nor the names of its classes.
 
     Returns:
-        Name -> array, and the attribute `metadata` of the file, JSON text.
+        Name -> array, such as `conv1/kernel`, or `conv1_w` in the layout of Caffe; and the metadata, JSON text.
 
     Raises:
         InputError: the file refers to other files, or declares more than an AlexNet can have.
     """
     with h5py.File(path, "r") as file:
         datasets, layers = check_h5(file, Budget(path))
-        metadata = file.attrs.get("metadata", "{}")
-        if not layers:
-            return {name: values(dataset) for name, dataset in datasets.items()}, str(metadata)
-        arrays = {}
-        for group, layer in layers.items():  # `layers/conv2d_1/vars/0` is the first weight of the layer named in `vars`
-            found = [values(datasets[f"{group}/{index}"]) for index in range(4) if f"{group}/{index}" in datasets]
-            names = ("kernel", "bias") if len(found) == 2 else FOUR
-            arrays.update({f"{layer}/{name}": value for name, value in zip(names, found, strict=False)})
-        return arrays, str(metadata)
+        metadata = str(file.attrs.get("metadata", "{}"))
+        if "model_config" in file.attrs:
+            metadata = json.dumps(_expectations(parse_json(file.attrs["model_config"], f"model_config of {path}")))
+        names = {name: _short_name(name, layers) for name in datasets if not name.startswith("optimizer")}
+        return {short: values(datasets[name]) for name, short in names.items()}, metadata
+
+
+def _short_name(name: str, layers: Mapping[str, str]) -> str:
+    """Return layer and weight of a data set, such as `conv1/kernel`.
+
+    Its name is `conv1/kernel` in a file of this package, and `model_weights/conv1/conv1/kernel:0` in a model that Keras
+    saved. In a file of Keras's weights it is `layers/conv2d_1/vars/0`, the first weight of the layer in the attribute
+    `name` of `vars`. In Caffe's HDF5 it is `data/conv1/0`, the first blob of a layer.
+    """
+    group, _, last = name.rpartition("/")
+    if group in layers:
+        names = STATISTICS if layers[group].startswith("batchnorm") else ("kernel", "bias")
+        return f"{layers[group]}/{names[int(last)]}" if int(last) < len(names) else name
+    if CAFFE_NAME.fullmatch(name):
+        return f"{name.split('/')[1]}_{'wb'[int(last)]}"
+    return "/".join(name.removesuffix(":0").split("/")[-2:])
+
+
+def _expectations(config: Any) -> dict[str, Any]:
+    """The metadata in the configuration of a model."""
+    found: dict[str, Any] = {}
+    pending = [config]
+    for value in pending:
+        if isinstance(value, dict):
+            kind, own = value.get("class_name"), value.get("config")
+            if kind == "alexnet_keras>MeanSubtraction" and isinstance(own, dict):
+                found.update(mean=own.get("mean"), stddev=own.get("stddev"))
+            if kind == "alexnet_keras>Predictions" and isinstance(own, dict):
+                found["class_names"] = own.get("class_names")
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
+    return found
 
 
 def values(dataset: h5py.Dataset) -> np.ndarray:

@@ -18,6 +18,21 @@ TORCHVISION = dict(
         strict=True,
     )
 )
+_WRAPPERS = ("module", "model", "_orig_mod", "_fsdp_wrapped_module")  # modules around another one, which add a prefix
+
+
+def torchvision_names(names: Iterable[str]) -> dict[str, list[str]]:
+    """Find the names of torchvision's AlexNet in longer names, such as `model.features.module.0.weight`.
+
+    Returns:
+        Name in torchvision (`features.0.weight`) -> all names that end in it; wrappers may also stand within.
+    """
+    found: dict[str, list[str]] = {}
+    for name in names:
+        parts = [part for part in name.split(".") if part not in _WRAPPERS][-3:]
+        if ".".join(parts[:2]) in TORCHVISION and parts[2:] in (["weight"], ["bias"]):
+            found.setdefault(".".join(parts), []).append(name)
+    return found
 
 
 def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool) -> Layers:
@@ -53,7 +68,7 @@ def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool)
 
 def _pixels_first(kernel: np.ndarray, layers: Layers) -> np.ndarray:
     if "conv5" not in layers:
-        raise ValueError("the order of the inputs of fc6 depends on conv5, which is missing")
+        raise ValueError("fc6 is there, but conv5 is missing, on which the order of its inputs depends")
     channels = len(layers["conv5"]["bias"])
     side = math.isqrt(len(kernel) // channels)
     if channels * side**2 != len(kernel):

@@ -1,5 +1,6 @@
 """Read and write arrays with names such as `conv1/kernel` in .npz and .safetensors files."""
 
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -8,8 +9,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import read_bytes
 from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights.pickled_arrays import NUMPY_FUNCTIONS, PickledArray
+from alexnet_keras.weights.pickles import DamageError, checked, interpret
 from alexnet_keras.weights.sizes import Budget
 
 Arrays = dict[str, np.ndarray]
@@ -30,17 +34,50 @@ def read_npz(path: Path) -> tuple[Arrays, str]:
         for member in archive.infolist():
             budget.take(member.file_size)
             with archive.open(member) as file:
-                arrays[member.filename.removesuffix(".npy")] = _read_npy(file)
+                arrays[member.filename.removesuffix(".npy")] = _read_array(file)
     return arrays, str(arrays.pop(METADATA, "{}"))
 
 
-def _read_npy(file: IO[bytes]) -> np.ndarray:
-    """Read an array of an .npy file; NumPy would first allocate the size that its header declares."""
+def read_npy(path: Path) -> dict[str, list[np.ndarray]]:
+    """Read the dictionary of lists of arrays that caffe-tensorflow saves as an .npy file, without unpickling.
+
+    Returns:
+        Layer -> its weights and biases.
+
+    Raises:
+        InputError: the file is larger than an AlexNet, or its pickle has something other than arrays.
+        ValueError: it has another structure.
+    """
+    budget = Budget(path)
+    file = io.BytesIO(read_bytes(path, budget.limit))
+    shape, _, dtype = _read_header(file)
+    if shape or not dtype.hasobject:
+        raise ValueError("it is one array without the names of layers")
+    try:
+        (found,) = interpret(file, NUMPY_FUNCTIONS).objects()
+        layers = {}
+        for name, pair in checked(found, dict).items():
+            pair = [pair.get("weights"), pair.get("biases")] if isinstance(pair, dict) else checked(pair, list)
+            arrays = [checked(array, PickledArray) for array in pair]
+            for array in arrays:
+                budget.take(array.size)
+            layers[name] = [array.values() for array in arrays]
+    except DamageError as error:
+        raise InputError(f"{path} {error}.") from error
+    return layers
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }[np.lib.format.read_magic(file)]
-    shape, is_fortran, dtype = read_header(file)
+    return read_header(file)
+
+
+def _read_array(file: IO[bytes]) -> np.ndarray:
+    """Read an array of an .npy file; NumPy would first allocate the size that its header declares."""
+    shape, is_fortran, dtype = _read_header(file)
     values = file.read()
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(values):
         raise ValueError(f"an array of shape {shape} and type {dtype} has {len(values):,} bytes")

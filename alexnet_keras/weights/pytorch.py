@@ -1,19 +1,12 @@
-"""Read the tensors of a state dict in a .pth file of PyTorch, without PyTorch and without executing the pickle.
-
-A pickle is a program for a stack machine. This reader interprets only the instructions that a state dict of tensors
-needs, on plain values: numbers, strings, tuples, lists, dicts, and the types below. It never hashes, compares or prints
-a tuple or a list, because a pickle of 300 bytes can nest them so that each of these takes for ever.
-"""
+"""Read the tensors of a state dict in a file of PyTorch, without PyTorch and without executing the pickle in it."""
 
 import io
-import itertools
 import math
-import pickletools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -22,10 +15,11 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import read_bytes
 from alexnet_keras.system.terminal_text import brief
 from alexnet_keras.system.zip_files import open_zip
-from alexnet_keras.weights.sizes import UNPACKED_BYTES, Budget
+from alexnet_keras.weights.layouts import torchvision_names
+from alexnet_keras.weights.pickles import DamageError, Functions, Name, Opaque, checked, interpret
+from alexnet_keras.weights.sizes import Budget
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of files from before PyTorch 1.6
-MOST_INSTRUCTIONS = 100_000  # of a pickle; the state dict of torchvision's AlexNet has fewer than 1,000
 PICKLE_BYTES = 4 * 2**20
 MOST_SIDES = 8
 STORAGES = {
@@ -35,26 +29,11 @@ STORAGES = {
     "torch.BFloat16Storage": np.dtype(ml_dtypes.bfloat16),
     "torch.LongStorage": np.dtype(np.int64),
     "torch.IntStorage": np.dtype(np.int32),
+    "torch.ShortStorage": np.dtype(np.int16),
+    "torch.CharStorage": np.dtype(np.int8),
     "torch.ByteStorage": np.dtype(np.uint8),
     "torch.BoolStorage": np.dtype(np.bool_),
 }
-ORDERED_DICT = "collections.OrderedDict"
-REBUILD_TENSOR = "torch._utils._rebuild_tensor_v2"
-REBUILD_PARAMETER = "torch._utils._rebuild_parameter"
-NAMES = {ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, *STORAGES}
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
-
-
-class DamageError(Exception):
-    """A file that cannot be read; the message is the reason, and begins with a verb."""
-
-
-@dataclass(frozen=True)
-class Name:
-    """A class or function that a pickle names."""
-
-    text: str
 
 
 @dataclass(frozen=True)
@@ -79,169 +58,146 @@ class Tensor:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Read a state dict that `torch.save` wrote, or the `state_dict` of a checkpoint.
+    """Read a state dict that `torch.save` wrote, alone or anywhere in a checkpoint.
 
-    The file may be the ZIP archive of PyTorch 1.6 and later, or its predecessor; not the tar archive of 2016.
+    The file may be the ZIP archive of PyTorch 1.6 and later, or its predecessor; not the tar archive of 2016. If there
+    are several state dicts, such as weights and their moving average, the first one of those with the most layers of an
+    AlexNet is read.
 
     Returns:
-        Name -> array, in the order and with the types of the file, without the prefix `module.`.
+        Name -> array, in the order and with the types of the file.
 
     Raises:
-        InputError: the file is neither of these, declares more than an AlexNet can have, or names anything other than
-            tensors.
+        InputError: the file is neither of these, declares more than an AlexNet can have, or has no tensors.
         Exception: the file is damaged.
     """
     budget = Budget(path)
     try:
-        values, storages = _zipped(path, budget) if zipfile.is_zipfile(path) else _legacy(path, budget)
-        if isinstance(values, dict) and isinstance(values.get("state_dict"), dict):
-            values = values["state_dict"]
-        if not isinstance(values, dict) or not any(isinstance(value, Tensor) for value in values.values()):
-            raise DamageError("has no state dict: save `model.state_dict()`")
-        return {
-            str(name).removeprefix("module."): _array(value, storages)
-            for name, value in values.items()
-            if isinstance(value, Tensor)
-        }
+        return _zipped(path, budget) if zipfile.is_zipfile(path) else _legacy(path, budget)
     except DamageError as error:
         raise InputError(f"{path} {error}.") from error
 
 
-def _zipped(path: Path, budget: Budget) -> tuple[Any, dict[str, np.ndarray]]:
+def _zipped(path: Path, budget: Budget) -> dict[str, np.ndarray]:
     """Read the format of PyTorch 1.6: `<name>/data.pkl`, and a file for each storage in `<name>/data/`."""
     with open_zip(path, budget.limit) as archive:
-        (pickle,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [""]
-        if not pickle:
-            raise DamageError("is a ZIP file without data.pkl, so PyTorch did not write it")
+        (pickle,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         folder = pickle.removesuffix("data.pkl")
         order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in archive.namelist() else b"little"
-        found: dict[str, Storage] = {}
         with archive.open(pickle) as file:
-            values = _unpickle(io.BytesIO(file.read(PICKLE_BYTES)), found)
-        storages = {}
-        for key, storage in found.items():
-            record = archive.getinfo(f"{folder}data/{key}")
+            values = interpret(io.BytesIO(file.read(PICKLE_BYTES)), FUNCTIONS, _storage)
+
+        def numbers_of(storage: Storage) -> np.ndarray:
+            record = archive.getinfo(f"{folder}data/{storage.key}")
             if record.compress_type != zipfile.ZIP_STORED or record.file_size != storage.size:
                 raise DamageError(
-                    f"has a storage {brief(key)} of {record.file_size:,} bytes, not {storage.count:,} numbers"
+                    f"has a storage {brief(storage.key)} of {record.file_size:,} bytes, not {storage.count:,} numbers"
                 )
             budget.take(storage.size)
             dtype = storage.dtype.newbyteorder(">" if order == b"big" else "<")
-            storages[key] = np.frombuffer(archive.read(record), dtype)  # zipfile checks the CRC
-        return values, storages
+            return np.frombuffer(archive.read(record), dtype)  # zipfile checks the CRC
+
+        return _arrays(values, numbers_of)
 
 
-def _legacy(path: Path, budget: Budget) -> tuple[Any, dict[str, np.ndarray]]:
+def _legacy(path: Path, budget: Budget) -> dict[str, np.ndarray]:
     """Read the format before 1.6: pickles (magic number, version, system, values, keys), then storages with lengths."""
-    content = read_bytes(path, UNPACKED_BYTES)
+    content = read_bytes(path, budget.limit)
     file = io.BytesIO(content)
-    if _unpickle(file, {}) != LEGACY_MAGIC:
-        raise DamageError("is not a PyTorch file")
-    found: dict[str, Storage] = {}
-    _, _, values, keys = (_unpickle(file, storages) for storages in ({}, {}, found, {}))
-    storages = {}
-    for key in _checked(keys, list):
-        storage = found[_checked(key, str)]
+    if interpret(file, {}) != LEGACY_MAGIC:
+        raise DamageError("is a pickle, but PyTorch did not write it")
+    storages: dict[str, Storage] = {}
+
+    def load(reference: Any) -> Storage:
+        storage = _storage(reference)
+        return storages.setdefault(storage.key, storage)
+
+    for _ in ("version", "system"):
+        interpret(file, {})
+    values, keys = interpret(file, FUNCTIONS, load), interpret(file, {})
+    starts = {}
+    for key in checked(keys, list):
+        storage = storages[checked(key, str)]
         count = int.from_bytes(file.read(8), "little")
         if count != storage.count or storage.size > len(content) - file.tell():
             raise DamageError("is truncated")
-        storages[key] = np.frombuffer(content, storage.dtype.newbyteorder("<"), count, file.tell())
+        starts[key] = file.tell()
         file.seek(storage.size, io.SEEK_CUR)
-    return values, storages
+
+    def numbers_of(storage: Storage) -> np.ndarray:
+        budget.take(storage.size)
+        return np.frombuffer(content, storage.dtype.newbyteorder("<"), storage.count, starts[storage.key])
+
+    return _arrays(values, numbers_of)
 
 
-def _unpickle(file: IO[bytes], storages: dict[str, Storage]) -> Any:
-    """Interpret one pickle, and add the storages that it refers to."""
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
-
-    def since_mark() -> list[Any]:
-        start = marks.pop()
-        items = stack[start:]
-        del stack[start:]
-        return items
-
-    argument: Any
-    for opcode, argument, _ in itertools.islice(pickletools.genops(file), MOST_INSTRUCTIONS):
-        match opcode.name:
-            case "PROTO" | "FRAME":
-                pass
-            case "MARK":
-                marks.append(len(stack))
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append(CONSTANTS[opcode.name])
-            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT" | "BINUNICODE" | "SHORT_BINUNICODE":
-                stack.append(argument)
-            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
-                stack.append(EMPTY[opcode.name]())
-            case "TUPLE":
-                stack.append(tuple(since_mark()))
-            case "TUPLE1" | "TUPLE2" | "TUPLE3":
-                length = int(opcode.name[-1])
-                stack[-length:] = [tuple(stack[-length:])]
-            case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            case "BINGET" | "LONG_BINGET":
-                stack.append(memo[argument])
-            case "APPEND" | "APPENDS":
-                items = since_mark() if opcode.name == "APPENDS" else [stack.pop()]
-                _checked(stack[-1], list).extend(items)
-            case "SETITEM" | "SETITEMS":
-                items = since_mark() if opcode.name == "SETITEMS" else [stack.pop(-2), stack.pop()]
-                keys = [_checked(key, str | int) for key in items[::2]]
-                _checked(stack[-1], dict).update(zip(keys, items[1::2], strict=True))
-            case "GLOBAL" | "STACK_GLOBAL":
-                parts = argument.split(" ") if opcode.name == "GLOBAL" else [stack.pop(-2), stack.pop()]
-                name = ".".join(parts)
-                if name not in NAMES:
-                    raise DamageError(
-                        f"names {brief(name)}, which could execute code, so it is not read: "
-                        "save `model.state_dict()` again"
-                    )
-                stack.append(Name(name))
-            case "REDUCE":
-                arguments = _checked(stack.pop(), tuple)
-                stack.append(_call(_checked(stack.pop(), Name), arguments))
-            case "BINPERSID":
-                storage = _storage(*_checked(stack.pop(), tuple))
-                stack.append(storages.setdefault(storage.key, storage))
-            case "BUILD":  # attributes of the dict: versions of the modules
-                stack.pop()
-            case "STOP":
-                return stack.pop()
-            case other:
-                raise DamageError(f"has the pickle instruction {other}, which no state dict needs, so it is not read")
-    raise DamageError(f"has a pickle of more than {MOST_INSTRUCTIONS:,} instructions, which no state dict needs")
+def _arrays(values: Any, numbers_of: Callable[[Storage], np.ndarray]) -> dict[str, np.ndarray]:
+    """Read the tensors of one state dict in the values of a pickle, and no others."""
+    nested, opaque = _state_dicts(values)
+    if not nested:
+        found = f", but an object of {brief(opaque)}, whose code is never run here" if opaque else ""
+        raise DamageError(f"has no state dict{found}: save `model.state_dict()`")
+    state = max(nested, key=lambda tensors: len(torchvision_names(tensors)))  # the first of several
+    storages: dict[str, np.ndarray] = {}
+    for tensor in state.values():
+        if tensor.storage.key not in storages:
+            storages[tensor.storage.key] = numbers_of(tensor.storage)
+    return {name: _array(tensor, storages) for name, tensor in state.items()}
 
 
-def _checked(value: Any, kind: Any) -> Any:
-    if not isinstance(value, kind):
-        raise DamageError(f"has a {type(value).__name__} where a state dict has another type")
-    return value
+def _state_dicts(values: Any) -> tuple[list[dict[str, Tensor]], str]:
+    """Find all dicts with tensors in nested dicts, lists and tuples, the outermost first, and name the first object."""
+    found: list[dict[str, Tensor]] = []
+    opaque = ""
+    pending, seen = [values], {id(values)}
+    for value in pending:
+        members: Iterator[Any] = iter(())
+        if isinstance(value, dict):
+            tensors = {name: each for name, each in value.items() if isinstance(each, Tensor)}
+            found += [tensors] if tensors else []
+            members = iter(value.values())
+        elif isinstance(value, list | tuple):
+            members = iter(value)
+        elif isinstance(value, Opaque | Name):
+            opaque = opaque or (value.name if isinstance(value, Opaque) else value.text)
+        for member in members:
+            if id(member) not in seen:
+                seen.add(id(member))
+                pending.append(member)
+    return found, opaque
 
 
-def _call(function: Name, arguments: tuple[Any, ...]) -> Any:
-    """Evaluate one of the three functions that a state dict calls."""
-    if function.text == ORDERED_DICT and not arguments:
-        return {}
-    if function.text == REBUILD_PARAMETER:
-        return arguments[0]
-    if function.text == REBUILD_TENSOR:
-        storage, offset, shape, stride = arguments[:4]
-        numbers = (offset, *shape[:MOST_SIDES], *stride[:MOST_SIDES])
-        are_sizes = all(isinstance(number, int) and number >= 0 for number in numbers)
-        if isinstance(storage, Storage) and are_sizes and len(shape) == len(stride) <= MOST_SIDES:
-            return Tensor(storage, offset, shape, stride)
-    raise DamageError(f"calls {function.text} with other arguments than PyTorch does")
+def _ordered_dict(pairs: Any = ()) -> dict[str, Any]:
+    """Make the dict of an OrderedDict, to which Python 2 passes a list of lists of two."""
+    result = {}
+    for pair in pairs:
+        name, value = checked(pair, list | tuple)
+        if isinstance(name, str):
+            result[name] = value
+    return result
 
 
-def _storage(kind: Any, name: Any, key: Any, device: Any, count: Any, view: Any = None) -> Storage:
-    """Parse a reference to a storage; `view`, which old files append, must be None."""
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Tensor:
+    numbers = (offset, *shape[:MOST_SIDES], *stride[:MOST_SIDES])
+    are_sizes = all(isinstance(number, int) and number >= 0 for number in numbers)
+    if not isinstance(storage, Storage) or not are_sizes or not len(shape) == len(stride) <= MOST_SIDES:
+        raise DamageError("calls torch._utils._rebuild_tensor_v2 with other arguments than PyTorch does")
+    return Tensor(storage, offset, shape, stride)
+
+
+FUNCTIONS: Functions = {
+    "collections.OrderedDict": _ordered_dict,
+    "torch._utils._rebuild_tensor": _rebuild_tensor,  # before PyTorch 0.4
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+}
+
+
+def _storage(reference: Any) -> Storage:
+    """Parse a reference to a storage: its type, key, device and length; old files append a view, which must be None."""
+    kind, name, key, _, count, *view = checked(reference, tuple)
     is_named = isinstance(kind, str) and kind == "storage" and isinstance(name, Name) and name.text in STORAGES
-    if not is_named or not isinstance(key, str) or not isinstance(count, int) or count < 0 or view is not None:
+    if not is_named or not isinstance(key, str) or not isinstance(count, int) or count < 0 or view not in ([], [None]):
         raise DamageError("has a tensor in a storage of an unknown kind")
     return Storage(key, STORAGES[name.text], count)
 

@@ -3,21 +3,22 @@
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alexnet_keras.config.layer_names import LAYERS
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system.errors import InputError, OptionError, check
-from alexnet_keras.system.input_files import check_regular, parse_json
+from alexnet_keras.system.input_files import parse_json
 from alexnet_keras.system.terminal_text import printable, shorten
 from alexnet_keras.weights import caffe, hdf5, named_arrays, pytorch
+from alexnet_keras.weights.file_kinds import kind_of
 from alexnet_keras.weights.layouts import (
     TORCHVISION,
     Layers,
@@ -25,19 +26,20 @@ from alexnet_keras.weights.layouts import (
     into_model,
     join_towers,
     shapes_of_model,
+    torchvision_names,
 )
 
-READERS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    ".caffemodel": (caffe.read, "a .caffemodel"),
-    ".pth": (pytorch.read, "a PyTorch file"),
-    ".pt": (pytorch.read, "a PyTorch file"),
-    ".safetensors": (named_arrays.read_safetensors, "a .safetensors file"),
-    ".npz": (named_arrays.read_npz, "an .npz file of arrays"),
-    ".h5": (hdf5.read_h5, "an HDF5 file"),
-}
 CLASSIFIER = LAYERS[-3:]
+LAYER_NAME = re.compile(r"(conv|fc|batchnorm)\d[ab]?")
+KINDS = ("weight", "bias")  # of PyTorch
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
+PUBLISHED = (
+    "this package has no weights of its own. Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth "
+    "(torchvision) or http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel (Caffe), and convert it with "
+    "'alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras' or "
+    "'alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras'"
+)
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
 
@@ -84,23 +86,21 @@ class Weights(Expectations):
 
 
 def read(path: Path) -> Weights:
-    """Read trained weights without executing anything in the file.
+    """Read trained weights without executing anything in the file. The content decides how, not the suffix.
 
     Args:
-        path: a `.caffemodel` of Caffe; `alexnet` of torchvision as `.pth` or `.safetensors`; `.npz`, `.safetensors` or
-            `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export` writes them; `.weights.h5` of Keras; or `.npz` with
-            `conv1_w`, `conv1_b`, ... in the layout of Caffe. conv1 of Caffe reads blue, green and red.
+        path: a `.caffemodel` of Caffe, or its HDF5 form; a state dict of torchvision's `alexnet` in a PyTorch or
+            `.safetensors` file; `.npz`, `.safetensors` or `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export`
+            writes them; `.h5` and `.weights.h5` of Keras; `.npz` with `conv1_w`, `conv1_b`, ... in the layout of Caffe;
+            or the `.npy` dictionary of caffe-tensorflow. conv1 of Caffe reads blue, green and red.
 
     Raises:
-        OptionError: the file does not exist or has another suffix.
-        InputError: the file is damaged, would execute code, or has no layers of an AlexNet.
+        OptionError: the file does not exist.
+        InputError: the file has another format, is damaged, or has no layers of an AlexNet.
     """
     if not path.exists():
-        raise OptionError(f"The weights file {path} does not exist; check the path.")
-    if path.suffix not in READERS:
-        raise OptionError(f"Weights are read from .keras, {', '.join(READERS)} files, got {path.name!r}; convert it.")
-    check_regular(path)
-    reader, kind = READERS[path.suffix]
+        raise OptionError(f"The weights file {path} does not exist; {remedy(path)}.")
+    reader, convert, kind = READERS[kind_of(path)]
     try:
         found = reader(path)
     except InputError:
@@ -110,7 +110,7 @@ def read(path: Path) -> Weights:
         raise InputError(f"{path} is not {kind}, or is damaged ({reason}).") from error
     try:
         with np.errstate(all="ignore"):  # values that are not finite are refused below
-            weights = _convert(path, found)
+            weights = convert(str(path), found)
     except InputError:
         raise
     except ValueError as error:
@@ -126,19 +126,26 @@ def read(path: Path) -> Weights:
     return weights
 
 
-def _convert(path: Path, found: Any) -> Weights:
-    """Convert what the reader of a format returns to the layout of this package."""
-    if path.suffix == ".caffemodel":
-        blobs, order = found
-        variants: tuple[str, ...] = CAFFE_VARIANTS
-        if {"norm1", "pool1"} <= set(order):  # the difference between the two
-            variants = variants[:1] if order.index("norm1") < order.index("pool1") else variants[1:]
-        return _of_caffe(str(path), blobs, variants)
-    if path.suffix in (".pth", ".pt"):
-        return _of_torchvision(str(path), found)
+def remedy(path: Path) -> str:
+    """Say what to do about a file of weights that does not exist.
+
+    By the words `imagenet` or `default`, `keras.applications` and torchvision download weights.
+    """
+    return PUBLISHED if path.name.lower() in ("imagenet", "imagenet1k_v1", "default") else "check the path"
+
+
+def _of_caffemodel(source: str, found: tuple[dict[str, list[np.ndarray]], list[str]]) -> Weights:
+    blobs, order = found
+    variants: tuple[str, ...] = CAFFE_VARIANTS
+    if {"norm1", "pool1"} <= set(order):  # the difference between the two
+        variants = variants[:1] if order.index("norm1") < order.index("pool1") else variants[1:]
+    return _of_caffe(source, blobs, variants)
+
+
+def _of_arrays(source: str, found: tuple[dict[str, np.ndarray], str]) -> Weights:
     arrays, metadata = found
-    if any(name.startswith("features.") for name in arrays):
-        return _of_torchvision(str(path), arrays)
+    if torchvision_names(arrays):
+        return _of_torchvision(source, arrays)
     if any(re.fullmatch(r"(conv|fc)\d_w", name) for name in arrays):
         pairs = {
             name.removesuffix("_w"): [value, arrays[f"{name[:-1]}b"]]
@@ -146,15 +153,30 @@ def _convert(path: Path, found: Any) -> Weights:
             if name.endswith("_w") and f"{name[:-1]}b" in arrays
         }
         rest = {name: [value] for name, value in arrays.items() if name[:-2] not in pairs}
-        return _of_caffe(str(path), {**pairs, **rest}, CAFFE_VARIANTS)
-    return _of_names(str(path), arrays, metadata)
+        return _of_caffe(source, {**pairs, **rest}, CAFFE_VARIANTS)
+    return _of_names(source, arrays, metadata)
 
 
 def _of_caffe(source: str, blobs: Mapping[str, list[np.ndarray]], variants: tuple[str, ...]) -> Weights:
     known = {name: pair for name, pair in blobs.items() if name in LAYERS and len(pair) == 2}
     unknown = tuple(name for name in blobs if name not in known)
-    layers = from_channels_first(known, bgr=True)
+    layers = _from_channels_first(known, unknown, bgr=True)
     return Weights(source=source, layers=layers, mean=IMAGENET_MEAN, stddev=1.0, unknown=unknown, variants=variants)
+
+
+def _of_caffe_tensorflow(source: str, found: Mapping[str, Sequence[np.ndarray]]) -> Weights:
+    """Convert what caffe-tensorflow wrote: the weights of Caffe in the layout of TensorFlow, still blue, green, red."""
+    layers = {}
+    for name, (kernel, bias) in found.items():
+        if name in LAYERS:
+            kernel, bias = np.asarray(kernel, np.float32), np.asarray(bias, np.float32).reshape(-1)
+            if kernel.ndim != (4 if name in CONVOLUTIONS else 2) or kernel.shape[-1] != len(bias):
+                raise ValueError(f"{name} has a kernel of shape {kernel.shape} and {len(bias)} biases")
+            layers[name] = {"kernel": kernel[:, :, ::-1] if name == "conv1" else kernel, "bias": bias}
+    unknown = tuple(name for name in found if name not in layers)
+    return Weights(
+        source=source, layers=layers, mean=IMAGENET_MEAN, stddev=1.0, unknown=unknown, variants=CAFFE_VARIANTS
+    )
 
 
 def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
@@ -163,21 +185,33 @@ def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
     `(x / 255 - mean) / stddev = (x - 255 mean) / divisor * (divisor / (255 stddev))`, and the zeros around the image
     stay zeros. The divisor is the average of the three, so that the weights of conv1 keep their size.
     """
+    names = torchvision_names(tensors)
+    several = next((_names(found[:2]) for found in names.values() if len(found) > 1), None)
+    if several:
+        raise ValueError(f"the file has two networks, such as {several}; save the state dict of one")
     known = {
-        layer: [tensors[f"{name}.weight"], tensors[f"{name}.bias"]]
+        layer: [tensors[names[f"{name}.{kind}"][0]] for kind in KINDS]
         for name, layer in TORCHVISION.items()
-        if f"{name}.weight" in tensors and f"{name}.bias" in tensors
+        if f"{name}.weight" in names and f"{name}.bias" in names
     }
-    layers = from_channels_first(known, bgr=False)
+    used = {names[f"{name}.{kind}"][0] for name, layer in TORCHVISION.items() if layer in known for kind in KINDS}
+    unknown = tuple(name for name in tensors if name not in used)
+    layers = _from_channels_first(known, unknown, bgr=False)
     divisor = 255 * float(np.mean(TORCHVISION_STDDEV))
     if "conv1" in layers:
         scale = divisor / (255 * np.array(TORCHVISION_STDDEV))
         kernel = layers["conv1"]["kernel"] * scale[:, np.newaxis]
         layers["conv1"]["kernel"] = kernel.astype(np.float32)
-    used = {f"{name}.{kind}" for name, layer in TORCHVISION.items() if layer in known for kind in ("weight", "bias")}
     mean = tuple(255 * value for value in TORCHVISION_MEAN)
-    unknown = tuple(name for name in tensors if name not in used)
     return Weights(source=source, layers=layers, mean=mean, stddev=divisor, unknown=unknown, variants=("owt",))
+
+
+def _from_channels_first(known: Mapping[str, Sequence[np.ndarray]], unknown: Sequence[str], *, bgr: bool) -> Layers:
+    try:
+        return from_channels_first(known, bgr=bgr)
+    except ValueError as error:  # the name of a layer that is missing is probably among the others
+        others = f", and the file also has {_names(unknown)}" if unknown else ""
+        raise ValueError(f"{error}{others}") from error
 
 
 def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> Weights:
@@ -185,7 +219,7 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> W
     unknown = []
     for name, value in arrays.items():
         parts = name.split("/")
-        if len(parts) == 2 and np.issubdtype(value.dtype, np.floating) and value.ndim:
+        if LAYER_NAME.fullmatch(parts[0]) and len(parts) == 2 and value.dtype.kind in "fV" and value.ndim:
             layers.setdefault(parts[0], {})[parts[1]] = np.asarray(value, np.float32)
         else:
             unknown.append(name)
@@ -196,6 +230,16 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> W
     return Weights(
         source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(expectations)
     )
+
+
+READERS: dict[str, tuple[Callable[[Path], Any], Callable[[str, Any], Weights], str]] = {
+    "caffe": (caffe.read, _of_caffemodel, "a .caffemodel"),
+    "pytorch": (pytorch.read, _of_torchvision, "a PyTorch file"),
+    "safetensors": (named_arrays.read_safetensors, _of_arrays, "a .safetensors file"),
+    "npz": (named_arrays.read_npz, _of_arrays, "an .npz file of arrays"),
+    "npy": (named_arrays.read_npy, _of_caffe_tensorflow, "a dictionary of arrays in an .npy file"),
+    "h5": (hdf5.read_h5, _of_arrays, "an HDF5 file"),
+}
 
 
 def missing_layers(weights: Weights, targets: Iterable[Any]) -> tuple[str, ...]:

@@ -62,8 +62,15 @@ def old_blob(value):
     return sides + field(8, value.astype("<f8").tobytes())
 
 
-def caffemodel(path, layers, old=False, order=("norm1", "pool1")):
-    layer, blob, name, make = (2, 6, 4, old_blob) if old else (100, 7, 1, new_blob)
+def unpacked_blob(value):
+    """A blob as libraries write it that do not pack repeated numbers: each value with the tag of the field."""
+    records = np.empty(value.size, [("tag", "u1"), ("value", "<f4")])
+    records["tag"], records["value"] = 5 << 3 | 5, value.ravel()
+    return field(7, b"".join(field(1, side) for side in value.shape)) + records.tobytes()
+
+
+def caffemodel(path, layers, old=False, order=("norm1", "pool1"), make=None):
+    layer, blob, name, make = (2, 6, 4, old_blob) if old else (100, 7, 1, make or new_blob)
     found = [("data", []), *list(layers.items())[:1], *((each, []) for each in order), *list(layers.items())[1:]]
     parts = [
         field(name, title.encode()) + b"".join(field(blob, make(value)) for value in values) for title, values in found
@@ -109,6 +116,60 @@ def state_dict(arrays, legacy=False):
     return b"\x80\x02" + name("collections", "OrderedDict") + b")Rq\x01(" + items + b"u" + attributes + b"b."
 
 
+def checkpoint(**items):
+    """The pickle of a dict of pickles, as `torch.save({"state_dict": ..., "epoch": ...})` writes it."""
+    values = b"".join(text(key) + value.removeprefix(b"\x80\x02")[:-1] for key, value in items.items())
+    return b"\x80\x02}(" + values + b"u."
+
+
+def string_of_python2(value):
+    data = value.encode() if isinstance(value, str) else value
+    return b"U" + bytes([len(data)]) + data if len(data) < 256 else b"T" + struct.pack("<I", len(data)) + data
+
+
+def state_dict_of_python2(arrays):
+    """As Python 2 and PyTorch 0.2 write it: byte strings, `_rebuild_tensor`, and an OrderedDict made of lists."""
+    items = b""
+    for place, (key, value) in enumerate(arrays.items()):
+        identity = string_of_python2("storage") + name("torch", "FloatStorage") + string_of_python2(str(place))
+        storage = b"(" + identity + string_of_python2("cuda:0") + number(value.size) + b"NtQ"
+        sides = numbers(value.shape) + numbers([stride // value.itemsize for stride in value.strides])
+        rebuilt = name("torch._utils", "_rebuild_tensor") + b"(" + storage + number(0) + sides + b"tR"
+        items += b"](" + string_of_python2(key) + rebuilt + b"e"
+    return b"\x80\x02" + name("collections", "OrderedDict") + b"](" + items + b"e\x85R."
+
+
+def npy_of_python2(path, layers):
+    """As caffe-tensorflow saved a dict of lists of arrays with Python 2."""
+
+    def reconstruct(shape, kind, content):
+        made = name("numpy.core.multiarray", "_reconstruct") + b"(" + name("numpy", "ndarray") + numbers((0,))
+        dtype = name("numpy", "dtype") + b"(" + string_of_python2(kind) + numbers((0, 1))[1:-1] + b"tR"
+        order = b"(" + number(3) + string_of_python2("<" if kind == "f4" else "|") + b"NNN" + numbers((-1, -1, 0))[1:]
+        return (
+            made
+            + string_of_python2("b")
+            + b"tR("
+            + number(1)
+            + numbers(shape)
+            + dtype
+            + order
+            + b"b\x89"
+            + content
+            + b"tb"
+        )
+
+    items = b""
+    for layer, pair in layers.items():
+        arrays = b"".join(reconstruct(value.shape, "f4", string_of_python2(value.tobytes())) for value in pair)
+        items += string_of_python2(layer) + b"](" + arrays + b"e"
+    header = {"descr": "|O", "fortran_order": False, "shape": ()}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(b"\x80\x02" + reconstruct((), "O8", b"](}(" + items + b"u" + b"e") + b".")
+    return path
+
+
 def pth(path, arrays, pickled=None):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("alexnet/data.pkl", pickled or state_dict(arrays))
@@ -122,9 +183,9 @@ def memory_of(value):
     return value.T.tobytes() if value.ndim > 1 and value.flags.f_contiguous else value.tobytes()
 
 
-def legacy_pth(path, arrays):
+def legacy_pth(path, arrays, pickled=None):
     head = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
-    parts = [*(pickle.dumps(value, protocol=2) for value in head), state_dict(arrays, legacy=True)]
+    parts = [*(pickle.dumps(value, protocol=2) for value in head), pickled or state_dict(arrays, legacy=True)]
     parts += [pickle.dumps([str(place) for place in range(len(arrays))], protocol=2)]
     parts += [struct.pack("<q", value.size) + memory_of(value) for value in arrays.values()]
     path.write_bytes(b"".join(parts))

@@ -219,5 +219,5 @@ def test_the_recipe_on_the_command_line(tmp_path):
     )
     result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
     assert result.code == 2
-    assert "absent.npz is not a file; name a file of trained weights." in only_error(result)
+    assert "absent.npz is not a file; check the path." in only_error(result)
     assert not (tmp_path / "run").exists()

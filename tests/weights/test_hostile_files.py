@@ -164,13 +164,13 @@ FILES = {
     ),
     "nested_key.pth": (
         with_pickle(b"\x80\x02}" + NESTED + b"Ns."),
-        "has a tuple where a state dict has another type",
+        "has no state dict: save",
     ),
     "long.pth": (
         with_pickle(b"\x80\x02})" + b"\x85" * 300_000),
-        "has a pickle of more than 100,000 instructions, which no state dict needs",
+        "has a pickle of more than 100,000 instructions, which no weights need",
     ),
-    "doubled_key.pth": (with_pickle(b"\x80\x02}" + DOUBLED[2:] + b"Ns."), "has a tuple where a state dict has another"),
+    "doubled_key.pth": (with_pickle(b"\x80\x02}" + DOUBLED[2:] + b"Ns."), "has no state dict: save"),
     "doubled_argument.pth": (
         with_pickle(b"\x80\x02" + name("torch._utils", "_rebuild_tensor_v2") + b"(" + DOUBLED[2:] + b"N))tR."),
         "calls torch._utils._rebuild_tensor_v2 with other arguments than PyTorch does",
@@ -179,11 +179,11 @@ FILES = {
     "doubled_name.pth": (with_pickle(DOUBLED + text("a") + b"\x93."), "is not a PyTorch file, or is damaged"),
     "doubled_key_of_storage.pth": (
         legacy(b"\x80\x02}.", b"\x80\x02]" + DOUBLED[2:] + b"a."),
-        "has a tuple where a state dict has another type",
+        "has a tuple where weights have another type",
     ),
     "escapes.pth": (
         with_pickle(b"\x80\x02" + name("os" + ESCAPE, "system") + b")R."),
-        r"names 'os.*', which could execute code, so it is not read: save `model.state_dict\(\)` again",
+        r"has no state dict, but an object of 'os.*', whose code is never run here: save `model.state_dict\(\)`",
     ),
     "large_storage.pth": (
         with_pickle(state_dict(ONES).replace(number(2), number(2**31 - 1), 1), bytes(8)),
@@ -206,8 +206,11 @@ FILES = {
         r"is not a .caffemodel, or is damaged \(it has too many fields\)",
     ),
     "sides.caffemodel": (MANY_SIDES, "is not a .caffemodel, or is damaged .a blob of shape .46116860184"),
-    "endless.caffemodel": (b"\xff" * 100, "is not a .caffemodel, or is damaged .it has a number of more than 64 bits"),
-    "type.caffemodel": (b"\x0b", "is not a .caffemodel, or is damaged .a field has the unknown type 3"),
+    "endless.caffemodel": (
+        b"\n" + b"\xff" * 100,
+        "is not a .caffemodel, or is damaged .it has a number of more than 64 bits",
+    ),
+    "type.caffemodel": (b"\n\x00\x0b", "is not a .caffemodel, or is damaged .a field has the unknown type 3"),
 }
 
 
@@ -219,11 +222,10 @@ def errors(tmp_path_factory):
         (folder / file).write_bytes(content)
     os.mkfifo(folder / "pipe.npz")
     (folder / "device.pth").symlink_to("/dev/zero")
-    with (folder / "large.caffemodel").open("wb") as file:
-        file.truncate(601 * 10**6)
-    for suffix in ("safetensors", "npz"):
-        with (folder / f"large.{suffix}").open("wb") as file:
-            file.truncate(2**33)
+    for large, head, size in LARGE:
+        with (folder / large).open("wb") as file:
+            file.write(head)
+            file.truncate(size)
     result = subprocess.run(
         [sys.executable, "-c", READ_ALL, str(folder)], capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -231,6 +233,11 @@ def errors(tmp_path_factory):
     return dict(json.loads(line) for line in result.stdout.splitlines())
 
 
+LARGE = (
+    ("large.caffemodel", b"\n", 601 * 10**6),
+    ("large.safetensors", (100).to_bytes(8, "little") + b"{", 2**33),
+    ("large.npz", b"PK\x03\x04", 2**33),
+)
 EXPECTED = {file: message for file, (_, message) in FILES.items()} | {
     "pipe.npz": "is a named pipe, not a regular file; copy its content into a file",
     "device.pth": "is a device, not a regular file; copy its content into a file",

@@ -163,24 +163,18 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("suffix", "message"), KINDS.items())
-def test_truncated_files_and_files_of_something_else(suffix, message, tmp_path):
+def test_truncated_files(suffix, message, tmp_path):
     path = written(tmp_path / f"a{suffix}")
     trained_weights.read(path)
     whole = path.read_bytes()
-    for content in (whole[: len(whole) * 2 // 3], b"Once upon a time, there was no network.", b""):
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=f"a{suffix} (is {message}|has no layer of|is (truncated|damaged))"):
-            trained_weights.read(path)
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(InputError, match=f"a{suffix} (is {message}|has no layer of|is (truncated|damaged))"):
+        trained_weights.read(path)
 
 
 def test_other_files_that_cannot_be_read(tmp_path):
     with pytest.raises(OptionError, match="The weights file .*absent.npz does not exist"):
         trained_weights.read(tmp_path / "absent.npz")
-    (tmp_path / "a.txt").touch()
-    with pytest.raises(
-        OptionError, match="Weights are read from .keras, .caffemodel, .* files, got 'a.txt'; convert it"
-    ):
-        trained_weights.read(tmp_path / "a.txt")
     with pytest.raises(OptionError, match="`output` must end in .npz or .safetensors, got 'a.h5'"):
         trained_weights.export(tmp_path / "a.h5", Weights(source="", layers={}))
     np.savez(tmp_path / "a.npz", other=np.ones(2))
@@ -192,9 +186,6 @@ def test_other_files_that_cannot_be_read(tmp_path):
         trained_weights.read(pth(tmp_path / "a.pth", torchvision_tensors(given)))
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([1, np.nan])})
     with pytest.raises(InputError, match="a.npz has NaN or infinite values in conv1/bias"):
-        trained_weights.read(tmp_path / "a.npz")
-    (tmp_path / "a.npz").write_text("hello")
-    with pytest.raises(InputError, match="a.npz is damaged: it is not a complete ZIP archive; copy it again"):
         trained_weights.read(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", **{"conv1/bias": np.array([print])}, allow_pickle=True)
     with pytest.raises(InputError, match="a.npz is not an .npz file of arrays, or is damaged"):
@@ -208,7 +199,7 @@ def test_other_files_that_cannot_be_read(tmp_path):
     ("damage", "message"),
     [
         ({"conv3": [np.ones((8, 6, 3, 3), "float32"), np.ones(7, "float32")]}, "conv3 has 8 outputs and 7 biases"),
-        ({"conv5": []}, "the order of the inputs of fc6 depends on conv5"),
+        ({"conv5": []}, "fc6 is there, but conv5 is missing, on which the order of its"),
         (
             {"fc6": [np.ones((10, 50)), np.ones(10)]},
             "fc6 has 50 inputs, which is no square for each of the 6 channels",
