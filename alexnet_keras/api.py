@@ -3,15 +3,16 @@
 Modules that need TensorFlow are imported when a function is called.
 """
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
-from alexnet_keras.config.training import DataSource, TrainConfig
+from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import check_regular, read_json
 
@@ -92,7 +93,8 @@ def train(
     ```
 
     Args:
-        data: `"shapes"`, `"imagenet"`, a folder, or the name of a TFDS data set; `None` for the recipe's data set.
+        data: `"shapes"`, `"imagenet"`, a folder of images, a table (.csv), or the name of a TFDS data set; `None` for
+            the recipe's data set.
         recipe: name of a recipe; `None` for `"quickstart"`.
         run: folder to write; `None` for a new folder in saved_models/.
         variant: name of the network; `None` for the recipe's network.
@@ -103,7 +105,7 @@ def train(
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
         layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
         **changes: other fields of the configuration (`alexnet_keras.config.training.TrainConfig`), such as
-            `epochs=14`, `batch_size=64`, `learning_rate=0.01` or `deterministic=True`.
+            `epochs=14`, `batch_size=64`, `validation_split=0.1`, `fold="2/5"` or `deterministic=True`.
 
     Returns:
         The run folder and the errors of its model.
@@ -317,8 +319,8 @@ def export(
     dataset = open_dataset(source)
     calibrating = None
     if calibration is not None:
-        calibrating = open_dataset(_source(calibration))
-    elif target.calibrated and in_run(path) and data_of(path).name != source.name:
+        calibrating = open_dataset(_source(calibration, path))
+    elif target.calibrated and in_run(path) and data_of(path) != source:
         calibrating = open_dataset(data_of(path))
     return exporting.export(path, target, output, dataset, calibrating, force)
 
@@ -386,18 +388,31 @@ def data_of(model: Path) -> DataSource:
     values = read_json(model.parent / CONFIG) if in_run(model) else {}
     if not isinstance(values.get("data"), str):
         raise OptionError(f"The model {model} is not in the folder of a run; name its data set with `data`.")
-    where = {name: values.get(name) for name in ("data_dir", "manual_dir", "split")}
+    where = {name: values[name] for name in SOURCE_FIELDS if values.get(name) is not None}
     return DataSource(name=values["data"], **where)
 
 
 def _source(data: str | Path | DataSource | None, model: Any = None) -> DataSource:
     if isinstance(data, DataSource):
         return data
-    if data is not None:
-        return DataSource(name=str(data))
-    if not isinstance(model, str | Path):
-        raise OptionError("A model in memory does not belong to a run; name its data set with `data`.")
-    return data_of(find_model(Path(model)))
+
+    def recorded() -> DataSource:
+        if not isinstance(model, str | Path):
+            raise OptionError("A model in memory does not belong to a run; name its data set with `data`.")
+        return data_of(find_model(Path(model)))
+
+    return recorded() if data is None else named_source(str(data), recorded)
+
+
+def named_source(name: str, recorded: Callable[[], DataSource]) -> DataSource:
+    """Return a data set by its name: as the run recorded it if it is that of the run, since a run may divide its images
+    in its own way, and otherwise with the default settings.
+    """
+    with contextlib.suppress(OptionError, InputError):  # the model is in no run
+        source = recorded()
+        if _absolute(name) == _absolute(source.name):
+            return source
+    return DataSource(name=name)
 
 
 def _predictor(model: Any, allow_all_operations: bool) -> "Predictor":

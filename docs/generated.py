@@ -10,10 +10,11 @@ from typing import Any
 
 from alexnet_keras.config import citations
 from alexnet_keras.config.recipes import RECIPES
+from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.config.variants import ARCHITECTURES
 
 # What a table of recipes leaves out: its own heading, and what depends on the machine.
-LEFT_OUT = ("recipe", "architecture", "data_dir", "manual_dir", "split", "steps_per_epoch", "seed", "precision")
+LEFT_OUT = ("recipe", "architecture", *SOURCE_FIELDS, "steps_per_epoch", "seed", "precision")
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
 

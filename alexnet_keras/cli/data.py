@@ -10,6 +10,7 @@ import click
 
 from alexnet_keras.cli.options import (
     data_options,
+    data_source,
     example,
     json_option,
     load_tensorflow,
@@ -21,9 +22,10 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.training import DataSource
 
+DATA_HELP = "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TFDS data set."
 LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
 
-data_option = data_options("'shapes', 'imagenet', a folder, or the name of a TFDS data set.", required=True)
+data_option = data_options(DATA_HELP, required=True)
 jobs_option = click.option(
     "--jobs",
     type=Number(Annotated[int, Range(1, 1_024)]),
@@ -77,7 +79,7 @@ def prepare(
     from alexnet_keras.system.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, on_error=on_error)
-    result = prepare_shards(open_dataset(DataSource(name=data, **where)), output, settings)
+    result = prepare_shards(open_dataset(_source(data, where)), output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -106,7 +108,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.class_labels import readable
 
-    report = check_images(open_dataset(DataSource(name=data, **where)), jobs)
+    report = check_images(open_dataset(_source(data, where)), jobs)
     code = 1 if report.problems else 0
     if as_json:
         click.echo(json.dumps(report.to_dict()))
@@ -122,11 +124,14 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
             ("images", *(f"{split.images:,}" for split in splits)),
             ("unreadable", *(f"{len(split.unreadable):,}" for split in splits)),
             ("in two classes", *(f"{split.contradictions:,}" for split in splits)),
+            ("almost one color", *(f"{split.uniform:,}" for split in splits)),
             ("shorter side", *(_range(split.shorter_side) for split in splits)),
             ("longer side", *(_range(split.longer_side) for split in splits)),
             *counts,
         ]
     )
+    if report.division:
+        click.echo(f"Validation images: {report.division}.")
     for split in splits:
         for entry in split.unreadable:
             click.echo(f"Unreadable: {entry['image']} {entry['reason']}")
@@ -139,6 +144,10 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     if not report.problems:
         click.echo("No problem found.")
     sys.exit(code)
+
+
+def _source(data: str, where: dict[str, Any]) -> DataSource:
+    return data_source(lambda: DataSource(name=data), data, **where)
 
 
 def _range(spread: tuple[int, int, int]) -> str:

@@ -12,6 +12,7 @@ from alexnet_keras.cli.completion import complete_data
 from alexnet_keras.cli.options import (
     data_options,
     data_source,
+    data_words,
     example,
     json_option,
     load_tensorflow,
@@ -22,7 +23,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import CallSize
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import SOURCE_FIELDS
 
 
 @click.command(
@@ -58,9 +59,6 @@ def export(
     calibration: str | None,
     as_json: bool,
     data: str | None,
-    data_dir: str | None,
-    manual_dir: str | None,
-    split: str | None,
     **options: Any,
 ) -> None:
     """Write MODEL in another format and compare the export with it on validation images.
@@ -69,9 +67,10 @@ def export(
     Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)
-    folders = {"data_dir": data_dir, "manual_dir": manual_dir}
-    source = data_source(lambda: api.data_of(path), data, split=split, **folders)
-    calibrating = DataSource(name=calibration, **folders) if calibration else None
+    where = {name: options.pop(name) for name in SOURCE_FIELDS}
+    source = data_source(lambda: api.data_of(path), data, **where)
+    folders = {name: where[name] for name in ("data_dir", "manual_dir")}
+    calibrating = data_source(lambda: api.data_of(path), calibration, **folders) if calibration else None
     load_tensorflow()
     from alexnet_keras.export.parity import NUM_IMAGES
 
@@ -99,4 +98,4 @@ def export(
         table.append((label, *(form.format(result[side][name]) for side in ("keras", "exported"))))
     print_table(table)
     click.echo("Next:")
-    click.echo(f"  alexnet-keras evaluate {shlex.quote(result['path'])} --data {shlex.quote(str(source))}")
+    click.echo(f"  alexnet-keras evaluate {shlex.quote(result['path'])} {data_words(source)}")

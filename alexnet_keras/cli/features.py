@@ -53,7 +53,7 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     until(network, layer)  # fails at once if there is no such layer
     folder = Path(source.name).expanduser()
     parts = PARTS if part == "both" else (part,)
-    root = folder.resolve() if folder.is_dir() else None
+    root = (folder if folder.is_dir() else folder.parent).resolve() if folder.exists() else None
     shape = write(output, network, layer, open_dataset(source), parts, root)
     if as_json:
         click.echo(json.dumps({"output": str(output), "layer": layer, "shape": shape}))

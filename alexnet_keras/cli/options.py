@@ -2,14 +2,17 @@
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
+from alexnet_keras.api import named_source
 from alexnet_keras.cli.completion import complete_data, complete_model
-from alexnet_keras.cli.types import PathName
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.ranges import Index, Part
+from alexnet_keras.config.training import SOURCE_FIELDS, VALIDATION_SPLIT, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
@@ -38,7 +41,7 @@ def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., An
 
 
 def data_options(help_text: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make the options that name a data set: `data`, `data_dir`, `manual_dir` and `split`, as in `DataSource`."""
+    """Make the options that name a data set: the fields of `DataSource`."""
     folder = PathName(str, file_okay=False, resolve_path=True)
     options = (
         click.option(
@@ -60,6 +63,20 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
         click.option(
             "--split", help="Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'."
         ),
+        click.option(
+            "--validation-split",
+            type=Number(Part),
+            help="Fraction of each class for validation, of a folder or table without a split.  "
+            f"[default: {VALIDATION_SPLIT}]",
+        ),
+        click.option(
+            "--fold", help="Instead of a fraction, use one of k equal parts of each class for validation, such as 2/5."
+        ),
+        click.option("--split-seed", type=Number(Index), help="Random seed of this division.  [default: 0]"),
+        click.option(
+            "--columns",
+            help="Columns of a table, such as file=photo,label=species,split=none.  [default: the usual names]",
+        ),
     )
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,10 +87,20 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
     return decorate
 
 
-def data_source(recorded: Callable[[], DataSource], data: str | None, **where: str | None) -> DataSource:
+def data_source(recorded: Callable[[], DataSource], data: str | None, **where: Any) -> DataSource:
     """Return the data set that the options name, or otherwise the one that `recorded` returns."""
-    source = DataSource(name=data) if data else recorded()
-    return dataclasses.replace(source, **{name: value for name, value in where.items() if value is not None})
+    source = named_source(data, recorded) if data else recorded()
+    given = {name: value for name, value in where.items() if value is not None}
+    if given.keys() & {"validation_split", "fold"}:  # either replaces both
+        given = {"validation_split": None, "fold": None, **given}
+    return dataclasses.replace(source, **given)
+
+
+def data_words(source: DataSource) -> str:
+    """Return the options that name a data set, as a shell takes them."""
+    values = {"data": source.name, **{name: getattr(source, name) for name in SOURCE_FIELDS}}
+    given = {name: value for name, value in values.items() if value not in (None, 0)}
+    return shlex.join(word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value)))
 
 
 class GroupedCommand(click.Command):

@@ -25,7 +25,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
-from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
+from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.evaluate import Evaluation
 
 GROUPS = {
-    "Data": ("data", "data_dir", "manual_dir", "split"),
+    "Data": ("data", *SOURCE_FIELDS),
     "Network": ("variant", "network", "weights", "freeze"),
     "Optimization": ("recipe", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
     "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
@@ -52,7 +52,8 @@ GROUPS = {
     ),
 )
 @data_options(
-    "'shapes', 'imagenet', a folder, or the name of a TensorFlow Datasets (TFDS) data set.  [default: the recipe's]"
+    "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TensorFlow Datasets (TFDS) "
+    "data set.  [default: the recipe's]"
 )
 @variant_option("The network.  [default: the recipe's]")
 @change_option

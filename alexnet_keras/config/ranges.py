@@ -57,6 +57,21 @@ class PathText:
         return "a path in UTF-8, of at most 255 bytes between two slashes and 4,095 in all"
 
 
+@dataclasses.dataclass(frozen=True)
+class FoldText:
+    """Text such as `2/5`: the second of five folds."""
+
+    def __contains__(self, value: str) -> bool:
+        number, _, count = value.partition("/")
+        return all(part.isdecimal() and len(part) < 4 for part in (number, count)) and (
+            1 <= int(number) <= int(count) and 2 <= int(count) <= MOST_FOLDS
+        )
+
+    def __str__(self) -> str:
+        return f"a fold such as 2/5, of 2 to {MOST_FOLDS} folds"
+
+
+MOST_FOLDS = 100
 # Every upper end is beyond anything that was ever useful, and small enough that nothing overflows or takes all memory.
 MOST_CHANGES = 100  # of a learning rate in one run: with the largest divisor, 1,000, its quotient is a float
 Count = Annotated[int, Range(1, 1_000_000)]
@@ -70,6 +85,8 @@ Factor = Annotated[float, Range(0, 1_000)]
 Positive = Annotated[float, Range(0, 1_000, low_open=True)]
 Rate = Annotated[float, Range(0, 1e30, low_open=True)]  # finite in float32; the loss tells what is too high
 Name = Annotated[str, PathText()]
+Fold = Annotated[str, FoldText()]
+Part = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
 Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
 
 DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "yes or no", str: "text", type(None): "none"}

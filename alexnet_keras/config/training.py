@@ -1,5 +1,6 @@
 """The configuration of a data set and of a training run, as frozen dataclasses that check themselves."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,10 +10,12 @@ from alexnet_keras.config.ranges import (
     BatchSize,
     Count,
     Factor,
+    Fold,
     Fraction,
     Index,
     Name,
     OneOf,
+    Part,
     Range,
     Rate,
     check_fields,
@@ -25,6 +28,7 @@ STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropp
 PCA_NOISES = ("paper", "original")  # two readings of section 4.1; `data.augmentation.pca_noise` has the formulas
 LAYOUTS = ("replicas", "two-tower")  # of several devices: the whole network on each, or one tower on each of two
 FREEZES = ("none", *CONVOLUTIONS)
+VALIDATION_SPLIT = 0.2  # as in Keras's examples of a folder of classes
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -33,22 +37,39 @@ class DataSource:
     """A data set and the folders that hold it.
 
     Attributes:
-        name: `shapes`, `imagenet`, a folder, or the name of a TFDS data set.
+        name: `shapes`, `imagenet`, a folder, a table of images, or the name of a TFDS data set.
         data_dir: the folder of built data sets; `None` for the environment variable TFDS_DATA_DIR, or TFDS's default.
         manual_dir: the folder of archives that were downloaded by hand; `None` for `downloads/manual` in `data_dir`.
         split: two splits of a TFDS data set, for training and validation, such as `train[:80%],train[80%:]`.
+        validation_split: the fraction of each class for validation, of images without a split of their own; `None`
+            for `VALIDATION_SPLIT`.
+        fold: instead of a fraction, which of k equal parts of each class is for validation, such as `2/5`.
+        split_seed: random seed of this division. It is not the seed of the run, so that runs with several seeds can be
+            compared and averaged on the same validation images.
+        columns: the columns of a table, such as `file=photo,label=species,split=none`; `None` for the usual names.
     """
 
     name: Name
     data_dir: Name | None = None
     manual_dir: Name | None = None
     split: str | None = None
+    validation_split: Part | None = None
+    fold: Fold | None = None
+    split_seed: Index = 0
+    columns: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check(
+            self.fold is None or self.validation_split is None,
+            f"`fold` {self.fold} and `validation_split` {self.validation_split} exclude each other; omit one of them.",
+        )
 
     def __str__(self) -> str:
         return self.name
+
+
+SOURCE_FIELDS = tuple(field.name for field in dataclasses.fields(DataSource) if field.name != "name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +79,8 @@ class TrainConfig:
     Attributes:
         recipe: name of the recipe that the configuration started from.
         architecture: the network.
-        data, data_dir, manual_dir, split: the data set, as in `DataSource`.
+        data, data_dir, manual_dir, split, validation_split, fold, split_seed, columns: the data set, as in
+            `DataSource`.
         input_size: side of the crop in pixels, 67 to 256.
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
@@ -89,6 +111,10 @@ class TrainConfig:
     data_dir: Name | None = None
     manual_dir: Name | None = None
     split: str | None = None
+    validation_split: Part | None = None
+    fold: Fold | None = None
+    split_seed: Index = 0
+    columns: str | None = None
     input_size: Annotated[int, Range(67, STORED_SIZE)] = 227
     batch_size: BatchSize = 128
     epochs: Count = 90
@@ -113,6 +139,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        _ = self.source  # checks how its fields go together
         check(
             self.freeze_epochs is None or self.freeze != "none",
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
@@ -135,4 +162,4 @@ class TrainConfig:
 
     @property
     def source(self) -> DataSource:
-        return DataSource(name=self.data, data_dir=self.data_dir, manual_dir=self.manual_dir, split=self.split)
+        return DataSource(name=self.data, **{name: getattr(self, name) for name in SOURCE_FIELDS})

@@ -8,14 +8,16 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
-from alexnet_keras.data.dataset import DataSet, Stream
+from alexnet_keras.data.dataset import DataSet, Stream, too_few
 from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
+from alexnet_keras.system.terminal_text import listed
 
 MAX_SHARED = 0.001  # fraction of the validation images; duplicates can change the validation error by as much
+MIN_SPREAD = 3.0  # standard deviation in grey levels, of 255; noise and JPEG artefacts of one color have less
 MAX_IMBALANCE = 10.0  # images of the largest class divided by those of the smallest
 
 
@@ -29,6 +31,7 @@ class SplitReport:
         per_class: number of readable images of each class, in the order of the labels.
         shorter_side, longer_side: smallest, median and largest value in pixels.
         contradictions: number of images that are in more than one class.
+        uniform: number of images of almost one color.
     """
 
     images: int
@@ -37,6 +40,7 @@ class SplitReport:
     shorter_side: tuple[int, int, int] = (0, 0, 0)
     longer_side: tuple[int, int, int] = (0, 0, 0)
     contradictions: int = 0
+    uniform: int = 0
 
 
 @dataclass
@@ -49,6 +53,8 @@ class Report:
         train, validation: reports of the splits.
         duplicates: the validation images that are training images too, as pairs of names.
         imbalance: training images of the largest class divided by those of the smallest; `None` if a class is empty.
+        division: how the validation images were chosen, unless the data set has its own.
+        ignored: number of files that are no images, by suffix.
         problems: findings that make the results of training wrong.
         warnings: findings that may do so.
     """
@@ -59,6 +65,8 @@ class Report:
     validation: SplitReport
     duplicates: list[dict[str, str]]
     imbalance: float | None
+    division: str
+    ignored: dict[str, int]
     problems: list[str]
     warnings: list[str]
 
@@ -66,8 +74,10 @@ class Report:
         return dataclasses.asdict(self)
 
 
-# A record of each readable image: 32 bytes, so that a million images need 32 MB.
-_IMAGE = np.dtype([("index", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4")])
+# A record of each readable image: 36 bytes, so that a million images need 36 MB.
+_IMAGE = np.dtype(
+    [("index", "i8"), ("label", "i8"), ("digest", "u8"), ("shorter", "i4"), ("longer", "i4"), ("spread", "f4")]
+)
 
 
 def check(dataset: DataSet, jobs: int) -> Report:
@@ -106,9 +116,14 @@ def check(dataset: DataSet, jobs: int) -> Report:
         reports["validation"],
         duplicates,
         largest / smallest if smallest else None,
+        dataset.division,
+        dict(dataset.ignored),
         [],
-        [],
+        list(
+            filter(None, (dataset.ignored_files(), too_few(sum(reports["train"].per_class), len(dataset.class_names))))
+        ),
     )
+    report.warnings += filter(None, (dataset.ignored_files(), too_few(len(train), len(dataset.class_names))))
     _judge(report)
     return report
 
@@ -132,12 +147,14 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
             digest = xxhash.xxh3_64_intdigest(
                 pixels, seed=sides[0]
             )  # the seed tells images of equal bytes and other shapes apart
-            table[count] = index, label, digest, min(sides), max(sides)
+            spread = pixels[:: 1 + sides[0] // 64, :: 1 + sides[1] // 64].std(axis=(0, 1)).max()
+            table[count] = index, label, digest, min(sides), max(sides), spread
             count += 1
     if not count:
         raise InputError(f"No image for {split} of {dataset.name} can be used.")
     table = table[:count]
     report.per_class = np.bincount(table["label"], minlength=len(dataset.class_names)).tolist()
+    report.uniform = int((table["spread"] < MIN_SPREAD).sum())
     report.shorter_side, report.longer_side = _spread(table["shorter"]), _spread(table["longer"])
     order = np.lexsort((table["label"], table["digest"]))
     digests, labels = table["digest"][order], table["label"][order]
@@ -155,8 +172,9 @@ def _judge(report: Report) -> None:
             report.problems.append(f"{len(split.unreadable):,} {name} images cannot be used")
         empty = [report.class_names[label] for label, count in enumerate(split.per_class) if not count]
         if empty:
-            more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
-            report.problems.append(f"no {name} image of {', '.join(empty[:3])}{more}")
+            report.problems.append(f"no {name} image of {listed(empty)}")
+        if split.uniform:
+            report.warnings.append(f"{split.uniform:,} {name} images have almost one color")
         if split.contradictions:
             report.warnings.append(f"{split.contradictions:,} {name} images are in more than one class")
     shared = len(report.duplicates)

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import functools
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,8 +16,10 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.decode import decode
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.terminal_text import listed
 
 UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not UTF-8, line separators
+FEW_IMAGES = 100  # of a class
 
 # For what tf.data traces: AutoGraph would first translate each of our functions, for 2.5 s in all, and they need no
 # translation, because they contain no `if` or loop over tensors.
@@ -68,6 +71,22 @@ def split_in_memory(names: Sequence[str], labels: np.ndarray, images: np.ndarray
     """Make a split of `(N, 256, 256, 3)` uint8 images, with `names` and `labels` as `Split` describes them."""
     held = tf.constant(images)
     return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices), Stage.DECODED)
+
+
+def counted(kinds: Counter[str]) -> str:
+    """Format the most frequent kinds of something, such as `30 .heic, 6 .txt`."""
+    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    return listed([f"{count:,} {kind}" for kind, count in ordered], 5)
+
+
+def too_few(images: int, classes: int) -> str:
+    """Advise how to train on few images for each class, or return ""."""
+    if images >= FEW_IMAGES * classes:
+        return ""
+    return (
+        f"{images / classes:,.0f} training images for each class are few for a network that starts from random weights "
+        f"(fewer than {FEW_IMAGES}); start from trained ones: alexnet-keras train --recipe transfer --weights FILE"
+    )
 
 
 def evenly_spaced(length: int, count: int) -> np.ndarray:
@@ -135,6 +154,8 @@ class DataSet:
         open_split: `"train"` or `"validation"` -> the split.
         open_stream: the same for a stream, where a split would have to be held in memory.
         statistics: colour statistics of the training images, where they are known.
+        ignored: how many files of which suffix are not used; complete when both splits have been opened.
+        division: how the validation images were chosen, unless the data set has its own.
 
     Raises:
         InputError: the name of a class has a control character or a line break, or is not UTF-8.
@@ -145,6 +166,8 @@ class DataSet:
     open_split: Callable[[str], Split]
     open_stream: Callable[[str], Stream] | None = None
     statistics: ColorStatistics | None = None
+    ignored: Counter[str] = field(default_factory=Counter)
+    division: str = ""
 
     def __post_init__(self) -> None:
         for name in self.class_names:
@@ -168,6 +191,13 @@ class DataSet:
         if len(wrong):
             raise self.label_error(split.names[int(wrong[0])], int(split.labels[wrong[0]]))
         return split
+
+    def ignored_files(self) -> str:
+        """Say how many files of which suffix are ignored, or return "" if there are none."""
+        total = sum(self.ignored.values())
+        return (
+            f"{total:,} {'file is' if total == 1 else 'files are'} ignored ({counted(self.ignored)})" if total else ""
+        )
 
     def label_error(self, image: str, label: int) -> InputError:
         return InputError(

@@ -1,8 +1,11 @@
 """The public function `load_data`: a data set ready for `model.fit`."""
 
+import warnings
+from pathlib import Path
+
 import tensorflow as tf
 
-from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
 from alexnet_keras.data.reading import color_statistics, in_memory
@@ -11,25 +14,30 @@ from alexnet_keras.system.errors import OptionError
 
 
 def load_data(
-    source: str = "shapes",
+    source: str | Path = "shapes",
     *,
     batch_size: int = 128,
     input_size: int = 227,
     seed: int = 0,
     pca_noise: str | None = None,
+    validation_split: float | None = None,
+    fold: str | None = None,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Open a data set for `model.fit`: augmented batches for training and centre crops for validation.
 
     Each split is decoded into memory first if it fits there. A training image gets a random crop and a random flip.
 
     Args:
-        source: `"shapes"`; `"imagenet"`; a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`; a folder that
-            `alexnet-keras data prepare` wrote; or the name of a TFDS data set, which is downloaded if necessary.
+        source: `"shapes"`; `"imagenet"`; a folder `<root>/<class>/...` or `<root>/{train,val}/<class>/...`; a table of
+            images (.csv); a folder that `alexnet-keras data prepare` wrote; or the name of a TFDS data set, which is
+            downloaded if necessary. A warning says how many files of a folder are no images.
         batch_size: images in a batch, at least 1; the last batch of an epoch may be smaller.
         input_size: side of the crops in pixels, 1 to 256.
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
             2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
+        validation_split: fraction of each class for validation, of a folder or table without a split; `None` for 0.2.
+        fold: instead of a fraction, one of k equal parts of each class, such as `"2/5"`.
 
     Returns:
         Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
@@ -46,22 +54,25 @@ def load_data(
         raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
-    dataset = open_dataset(source)
-    train_split = in_memory(dataset.train, f"{dataset.name} for training")
-    validation_split = in_memory(dataset.validation, f"{dataset.name} for validation")
+    dataset = open_dataset(DataSource(name=str(source), validation_split=validation_split, fold=fold))
+    training = in_memory(dataset.train, f"{dataset.name} for training")
+    held_out = in_memory(dataset.validation, f"{dataset.name} for validation")
+    ignored = dataset.ignored_files()
+    if ignored:
+        warnings.warn(f"{dataset.name}: {ignored}.", stacklevel=2)
     noise = None
     if pca_noise:
-        noise = augmentation.pca_noise(pca_noise, dataset.statistics or color_statistics(train_split))
+        noise = augmentation.pca_noise(pca_noise, dataset.statistics or color_statistics(training))
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
-        train_split,
+        training,
         input_size=input_size,
         batch_size=batch_size,
         epochs=epochs,
         seed=seed,
         noise=noise,
     )
-    train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(train_split), batch_size)))
-    validation = eval_dataset(validation_split, input_size=input_size, batch_size=batch_size)
+    train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(training), batch_size)))
+    validation = eval_dataset(held_out, input_size=input_size, batch_size=batch_size)
     train.class_names = validation.class_names = dataset.class_names  # as keras.utils.image_dataset_from_directory does
     return train, validation

@@ -1,5 +1,6 @@
 """Make text from files and from users safe to print on a terminal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 LONGEST_VALUE = 80  # characters of a value in a message
@@ -19,6 +20,12 @@ def printable(text: str) -> str:
 def shorten(text: str, length: int = LONGEST_MESSAGE) -> str:
     """Replace the middle of a text of more than `length` characters by dots."""
     return text if len(text) <= length else f"{text[: length // 2]} ... {text[-length // 2 :]}"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Join names by commas, only the first few of many."""
+    more = len(names) - most
+    return f"{', '.join(names[:most])} and {more:,} more" if more > 0 else ", ".join(names)
 
 
 def brief(value: Any) -> str:

@@ -9,8 +9,9 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.config.recipes import RECIPES, recipe
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import SOURCE_FIELDS, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.data.dataset import too_few
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.system import disk
 from alexnet_keras.system.columns import pair_lines
@@ -20,7 +21,7 @@ from alexnet_keras.training.checkpoints import KEPT
 from alexnet_keras.training.inputs import Inputs
 from alexnet_keras.training.run_folder import numbered
 
-ELSEWHERE = ("recipe", "architecture", "data", "data_dir", "manual_dir", "split")  # fields with a line of their own
+ELSEWHERE = ("recipe", "architecture", "data", *SOURCE_FIELDS)  # fields with a line of their own
 
 
 def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) -> None:
@@ -32,12 +33,15 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
     jit = choose_jit(replicas.num_devices, config.deterministic)
     chosen = choose_precision(config.precision, deterministic=config.deterministic)
     reason = chosen.reason if chosen.policy == policy else "as the run began"
-    dataset = inputs.dataset
+    dataset, classes = inputs.dataset, len(inputs.dataset.class_names)
+    counts = (
+        f"{dataset.name}: {len(inputs.training):,} training and {len(inputs.validation):,} validation images of "
+        f"{classes:,} classes"
+    )
     rows = {
         "recipe": config.recipe + recipe_changes,
         "variant": config.architecture.name + network_changes,
-        "data": f"{dataset.name}: {len(inputs.training):,} training and {len(inputs.validation):,} validation images "
-        f"of {len(dataset.class_names):,} classes",
+        "data": "; ".join(filter(None, (counts, dataset.division, dataset.ignored_files()))),
         "run": str(run),
         "hardware": describe(replicas.devices) + replicas.describe(network.model),
         "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",
@@ -45,6 +49,9 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
     }
     for line in pair_lines(rows.items()):
         print(line, file=sys.stderr)
+    advice = "" if config.weights else too_few(len(inputs.training), classes)
+    if advice:
+        print(f"Warning: {advice}", file=sys.stderr)
 
 
 def changes(config: TrainConfig) -> tuple[str, str]:

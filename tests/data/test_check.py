@@ -8,8 +8,13 @@ import pytest
 from PIL import Image
 from support import cli, draw_folder
 
-from alexnet_keras.data import check
+from alexnet_keras.data import check, dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
+
+
+@pytest.fixture(autouse=True)
+def few_images_are_enough(monkeypatch):
+    monkeypatch.setattr(dataset, "FEW_IMAGES", 4)
 
 
 @pytest.fixture
@@ -103,7 +108,7 @@ def test_a_class_without_a_readable_image_is_a_problem(colors):
 
 def test_imbalance_is_a_warning(colors):
     for index in range(45):
-        Image.new("RGB", (30, 30), (index, 0, 0)).save(colors / "train" / "blue" / f"more{index}.png")
+        Image.effect_noise((30, 30), 50 + index).save(colors / "train" / "blue" / f"more{index}.png")
     result = report(colors)
     assert result.imbalance == 49 / 4
     assert result.warnings == ["the largest class has 12.2 times the images of the smallest"]

@@ -1,113 +1,108 @@
-"""Read images from class folders. File names are stored as bytes in arrays, since a million strings are large."""
+"""Read images from class folders: with a split for training and one for validation, or to be divided into both."""
 
-import bisect
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.dataset import DataSet, Split, counted
+from alexnet_keras.data.decode import SUFFIXES
+from alexnet_keras.data.sources import division
+from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import check_regular
 
-SUFFIXES = (".jpeg", ".jpg", ".png")
-
-
-@dataclass(frozen=True)
-class Files:
-    """File names of the images in one folder, `(N,)` bytes, sorted, with their labels, `(N,)` int64."""
-
-    folder: Path
-    names: np.ndarray
-    labels: np.ndarray
+TRAIN = ("train", "training")
+VALIDATION = ("val", "valid", "validation", "test", "testing")  # of several, the first is used
 
 
-class Paths(Sequence[str]):
-    """The paths of all images, each joined on access."""
-
-    def __init__(self, parts: Sequence[Files]) -> None:
-        self.parts = parts
-        self.starts = np.cumsum([0, *(len(part.names) for part in parts)]).tolist()
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[index] for index in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
-        number = bisect.bisect_right(self.starts, place) - 1
-        part = self.parts[number]
-        return os.path.join(part.folder, os.fsdecode(part.names[place - self.starts[number]]))
-
-
-def load(root: Path) -> DataSet:
-    """Open a folder `<root>/{train,val}/<class>/*.{JPEG,jpg,png}`.
+def load(root: Path, source: DataSource) -> DataSet:
+    """Open a folder `<root>/{train,val}/<class>/...`, or `<root>/<class>/...`, whose images are divided.
 
     Raises:
-        InputError: a class is missing or, when its split is opened, has no image.
+        InputError: the folder has no classes; or, when a split is opened, a class has no image.
+        OptionError: the images are to be divided and have a split of their own.
     """
-    for split in ("train", "val"):
-        if not (root / split).is_dir():
-            raise InputError(f"{root} has no folder {split!r}; it must hold train/<class>/ and val/<class>/ images.")
-    class_names = subfolders(root / "train")
-    if len(class_names) < 2:
+    ignored: Counter[str] = Counter()
+    train, validation = find_splits(root)
+    if validation is not None:
+        division.check_not_asked(source, str(root), f", or pass {train} to divide its images")
+        class_names = subfolders(train)
+        division.check_classes(class_names, subfolders(validation), (str(train), str(validation)))
+        opened = {"train": train, "validation": validation}
+
+        def open_split(split: str) -> Split:
+            return split_of(_complete(opened[split], class_names, ignored))
+
+        return DataSet(root.resolve().name, class_names, open_split, ignored=ignored)
+
+    class_names = subfolders(train)
+    if not class_names:
         raise InputError(
-            f"{root / 'train'} has {len(class_names)} class folder(s); a classifier needs at least two, one a class."
+            f"{train} has no class folders; arrange the images as <class>/<image>, or name the class of each in a "
+            "table and pass that, such as labels.csv."
         )
-    foreign = sorted(set(subfolders(root / "val")) - set(class_names))
-    if foreign:
-        raise InputError(f"{root / 'val' / foreign[0]} is a class that {root / 'train'} lacks; both need the same.")
-    folders = {"train": root / "train", "validation": root / "val"}
-    return DataSet(root.resolve().name, class_names, lambda split: files(_complete(folders[split], class_names)))
+    if len(class_names) == 1:
+        inner = train / class_names[0]
+        raise InputError(
+            f"{train} has one class folder, {class_names[0]!r}, and a classifier needs at least two; "
+            f"if that folder holds the classes, pass {inner}."
+        )
+
+    @functools.cache
+    def divided() -> dict[str, list[Files]]:
+        return division.divide(_complete(train, class_names, ignored), train, class_names, source)
+
+    return DataSet(
+        root.resolve().name,
+        class_names,
+        lambda split: split_of(divided()[split]),
+        ignored=ignored,
+        division=division.describe(source),
+    )
 
 
-def subfolders(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+def find_splits(root: Path) -> tuple[Path, Path | None]:
+    """Find the folders of the training and of the validation images; without the second, the first is to be divided.
 
-
-def _complete(folder: Path, class_names: Sequence[str]) -> Iterable[Files]:
-    for label, class_name in enumerate(class_names):
-        if not (folder / class_name).is_dir():
-            raise InputError(f"{folder / class_name} is missing; every class needs images for training and validation.")
-        names = images(folder / class_name)
-        if not len(names):
-            raise InputError(f"{folder / class_name} holds no image ({', '.join(SUFFIXES)}); add some or remove it.")
-        yield Files(folder / class_name, names, np.full(len(names), label, np.int64))
-
-
-def images(folder: Path) -> np.ndarray:
-    """List the names of the images in a folder, `(N,)` bytes, sorted. File names need not be UTF-8.
-
-    A link that leads nowhere is listed, since it is one unreadable image of many.
+    Folders are splits by their names if they have class folders, or if there are no others.
 
     Raises:
-        InputError: an image is a named pipe, a device or a folder, which must not be opened.
+        InputError: two folders are named alike; or there are validation images but no training images.
     """
-    suffixes = tuple(os.fsencode(suffix) for suffix in SUFFIXES)
-    with os.scandir(os.fsencode(folder)) as entries:
-        found = [
-            entry for entry in entries if entry.name.lower().endswith(suffixes) and not entry.name.startswith(b".")
-        ]
-    for entry in found:
-        if not entry.is_file(follow_symlinks=False) and os.path.exists(entry.path):  # the listing tells: no `stat`
-            check_regular(Path(os.fsdecode(entry.path)))
-    return np.array(sorted(entry.name for entry in found), "S")
+    children = subfolders(root)
+    train, validation = ([name for name in children if name.lower() in names] for names in (TRAIN, VALIDATION))
+    for names in (train, validation):
+        alike = [name for name in names if names is train or [*map(str.lower, names)].count(name.lower()) > 1]
+        if len(alike) > 1:
+            raise InputError(f"{root} has the folders {' and '.join(alike)}; rename or remove all but one of them.")
+    with_classes = [name for name in validation if subfolders(root / name)]
+    only_splits = len(children) == len(train) + len(validation) > 0
+    if only_splits and not train:
+        raise InputError(f"{root} has {' and '.join(validation)}, but no folder 'train'; name one so.")
+    if train and (only_splits or (with_classes and subfolders(root / train[0]))):
+        best = min(with_classes, key=lambda name: VALIDATION.index(name.lower()), default=None)
+        return root / train[0], None if best is None else root / best
+    return root, None
 
 
-def files(parts: Iterable[Files]) -> Split:
-    """Join the images of several folders into one split."""
-    kept = [part for part in parts if len(part.names)]
-    folders = tf.constant([os.fsencode(part.folder) + b"/" for part in kept])
-    starts = np.cumsum([len(part.names) for part in kept])
-    names = tf.concat([tf.constant(part.names) for part in kept], axis=0)
+def _complete(folder: Path, class_names: Sequence[str], ignored: Counter[str]) -> Iterator[Files]:
+    """Find the images of every class, and count those that are in no class.
 
-    def read(index: tf.Tensor) -> tf.Tensor:
-        folder = tf.searchsorted(starts, [tf.cast(index, tf.int64)], side="right")[0]
-        return tf.io.read_file(tf.strings.join([folders[folder], names[index]]))
-
-    return Split(Paths(kept), np.concatenate([part.labels for part in kept]), read)
+    Raises:
+        InputError: a class has no image.
+    """
+    loose, _ = images(folder, Counter())
+    if len(loose):
+        ignored["outside of class folders"] += len(loose)
+    for label, class_name in enumerate(class_names):
+        others: Counter[str] = Counter()
+        parts = list(of_class(folder / class_name, label, others))
+        if not parts:
+            found = f", only {counted(others)}" if others else ""
+            raise InputError(
+                f"{folder / class_name} holds no image ({', '.join(SUFFIXES)}){found}; convert or add some, or remove "
+                "the folder."
+            )
+        ignored.update(others)
+        yield from parts

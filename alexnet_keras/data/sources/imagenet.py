@@ -5,16 +5,17 @@ In every form, a label is the index of the synset in the sorted list of the 1,00
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
-from alexnet_keras.data.dataset import DataSet
-from alexnet_keras.data.sources import folders, tfds_builders
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.sources import tfds_builders
+from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 
 NAME = "imagenet"
@@ -96,13 +97,18 @@ def is_tree(root: Path) -> bool:
     """Whether a folder has `train/<synset>` and `val`, of however many of the classes."""
     if not (root / "train").is_dir() or not (root / "val").is_dir():
         return False
-    classes = folders.subfolders(root / "train")
+    classes = subfolders(root / "train")
     return bool(classes) and all(re.fullmatch(r"n\d{8}", name) for name in classes)
+
+
+def find_tree(root: Path) -> Path | None:
+    """Find the tree of ImageNet itself in a folder, or in one as Kaggle's archive makes it."""
+    return next((root / name for name in TREES if is_whole(root / name)), None)
 
 
 def is_whole(root: Path) -> bool:
     """Whether a tree is ImageNet itself and no subset of it: it has all classes, or `val` as ImageNet ships it."""
-    return is_tree(root) and (len(folders.subfolders(root / "train")) == 1000 or _is_flat(root / "val"))
+    return is_tree(root) and (len(subfolders(root / "train")) == 1000 or _is_flat(root / "val"))
 
 
 def _is_flat(val: Path) -> bool:
@@ -120,26 +126,27 @@ def from_tree(root: Path) -> DataSet:
     """
     names = synsets()
 
-    def open_split(split: str) -> Any:
+    ignored: Counter[str] = Counter()
+
+    def open_split(split: str) -> Split:
         folder = root / ("train" if split == "train" else "val")
         if split == "validation" and _is_flat(folder):
-            return folders.files([_flat(root, names)])
-        return folders.files(_by_synset(folder, names))
+            return split_of([_flat(root, names, ignored)])
+        return split_of(_by_synset(folder, names, ignored))
 
-    return DataSet(NAME, names, open_split)
+    return DataSet(NAME, names, open_split, ignored=ignored)
 
 
-def _by_synset(folder: Path, names: tuple[str, ...]) -> Iterable[folders.Files]:
+def _by_synset(folder: Path, names: tuple[str, ...], ignored: Counter[str]) -> Iterable[Files]:
     labels = {name: label for label, name in enumerate(names)}
-    for synset in folders.subfolders(folder):
+    for synset in subfolders(folder):
         if synset not in labels:
             raise InputError(f"{folder / synset} is none of the 1,000 classes of ILSVRC2012; move it away.")
-        found = folders.images(folder / synset)
-        yield folders.Files(folder / synset, found, np.full(len(found), labels[synset], np.int64))
+        yield from of_class(folder / synset, labels[synset], ignored)
 
 
-def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
-    found = folders.images(root / "val")
+def _flat(root: Path, names: tuple[str, ...], ignored: Counter[str]) -> Files:
+    found, _ = images(root / "val", ignored)
     truth = _shipped("datasets/imagenet2012/validation_labels.txt")
     indices = {name: label for label, name in enumerate(names)}
     labels = np.empty(len(found), np.int64)
@@ -153,7 +160,7 @@ def _flat(root: Path, names: tuple[str, ...]) -> folders.Files:
                 f"{root / 'val' / name} has no label: ILSVRC2012 has {len(truth):,} validation images; move it away."
             )
         labels[row] = indices[truth[number - 1]]
-    return folders.Files(root / "val", found, labels)
+    return Files(root / "val", found, labels)
 
 
 def check_size(tar: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
-from alexnet_keras.data.sources import folders, imagenet, shapes, tfds_builders
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.data.sources import division, folders, imagenet, shapes, tables, tfds_builders
+from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.progress import Progress
 
 
@@ -16,8 +16,9 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     """Open a data set.
 
     Args:
-        source: `"shapes"`; `"imagenet"` in any of its forms; a folder that `data prepare` wrote; a folder with
-            `{train,val}/<class>/*.{JPEG,jpg,png}`; a folder of ImageNet; or the name of a TFDS data set.
+        source: `"shapes"`; `"imagenet"` in any of its forms; a folder that `data prepare` wrote; a folder with class
+            folders, or with `train/` and `val/`, which have them; a folder of ImageNet or Tiny ImageNet; a table of
+            images; or the name of a TFDS data set. docs/reference/data_sets.md has the list.
         build: whether TFDS may download and build a data set that is not built yet.
 
     Raises:
@@ -30,27 +31,46 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     root = Path(source.name).expanduser()
     if source.split is not None and (source.name == "shapes" or root.exists()):
         raise OptionError(f"`split` {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
+    is_table = source.name != "shapes" and root.suffix.lower() in tables.SUFFIXES and not root.is_dir()
+    check(
+        source.columns is None or is_table,
+        f"`columns` {source.columns}: {source.name} is no table ({', '.join(tables.SUFFIXES)}); omit `columns`.",
+    )
+    if is_table:
+        return tables.load(root, source)
+    if source.name != "shapes":
+        if root.is_dir():
+            return _folder(root, source)
+        if root.exists():
+            raise InputError(
+                f"The data set {source.name} is a file; give a folder of images, or a table of them "
+                f"({', '.join(tables.SUFFIXES)})."
+            )
+    remedy = "" if source.name in ("shapes", imagenet.NAME) else ", or name two splits by `split`"
+    division.check_not_asked(source, source.name, remedy)
     if source.name == "shapes":
         return DataSet("shapes", shapes.CLASS_NAMES, _draw)
-    if root.is_dir():
-        return _folder(root)
-    if root.exists():
-        raise InputError(f"The data set {source.name} is a file; give the folder that holds train/ and val/.")
     return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
 
 
-def _folder(root: Path) -> DataSet:
+def _folder(root: Path, source: DataSource) -> DataSet:
+    tree = imagenet.find_tree(root)
+    if not (tree or shards.is_prepared(root) or (root / shards.PLAN).is_file() or tables.is_tiny_imagenet(root)):
+        return folders.load(root, source)
+    division.check_not_asked(source, str(root))
+    if tree:
+        return imagenet.from_tree(tree)
+    if tables.is_tiny_imagenet(root):
+        return tables.tiny_imagenet(root)
     if shards.is_prepared(root):
         return shards.load(root)
-    if (root / shards.PLAN).is_file():
-        raise InputError(f"{root} holds shards that are not finished; call the same 'data prepare' again.")
-    return imagenet.from_tree(root) if imagenet.is_whole(root) else folders.load(root)
+    raise InputError(f"{root} holds shards that are not finished; call the same 'data prepare' again.")
 
 
 def absolute_source(source: str) -> str:
     """Replace a relative path by an absolute one; return other sources unchanged."""
     root = Path(source).expanduser()
-    return str(root.resolve()) if source != "shapes" and root.is_dir() else source
+    return str(root.resolve()) if source != "shapes" and root.exists() else source
 
 
 def _draw(split: str) -> Split:

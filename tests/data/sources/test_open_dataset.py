@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import types
 from unittest import mock
 
@@ -15,8 +16,9 @@ from PIL import Image
 from support import CLASS_NAMES, cli, draw_folder, only_error
 
 from alexnet_keras.api import data_of
-from alexnet_keras.cli.options import data_source
+from alexnet_keras.cli.options import data_source, data_words
 from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.serialization import to_dict
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import check
 from alexnet_keras.data.shards.convert import Settings
@@ -68,12 +70,7 @@ def device(path):
     return "is a device, not a regular file"
 
 
-def subfolder(path):
-    path.mkdir()
-    return "is a folder, not a regular file"
-
-
-@pytest.mark.parametrize("make", [pipe, device, subfolder])
+@pytest.mark.parametrize("make", [pipe, device])
 def test_images_that_are_no_regular_files_are_never_opened(make, tmp_path):
     root = draw_folder(tmp_path / "d")
     message = make(root / "train" / "red" / "x.jpg")
@@ -116,38 +113,62 @@ def test_shapes_have_two_thousand_and_five_hundred_images():
 
 def empty_class(root):
     (root / "train" / "yellow").mkdir()
-    return "train/yellow|val/yellow", "is missing|holds no image"
+    return ["val lacks the class 'yellow'; every class needs images for training and for validation"]
 
 
-def no_val(root):
-    (root / "val").rename(root / "test")
-    return "has no folder 'val'", "it must hold train/<class>/ and val/<class>/ images"
+def no_train(root):
+    (root / "train").rename(root / "test")
+    return ["d has test and val, but no folder 'train'; name one so"]
+
+
+def two_trains(root):
+    (root / "val").rename(root / "Train")
+    return ["d has the folders Train and train; rename or remove all but one of them"]
+
+
+def no_classes(root):
+    for split in ("train", "val"):
+        for name in CLASS_NAMES:
+            shutil.rmtree(root / split / name)
+    return ["train has no class folders; arrange the images as <class>/<image>, or name the class of each in a table"]
+
+
+def one_folder(root):
+    (root / "inner").mkdir()
+    for split in ("train", "val"):
+        (root / split).rename(root / "inner" / split)
+    return ["d has one class folder, 'inner', .* if that folder holds the classes, pass .*/d/inner"]
 
 
 def one_class(root):
     for split in ("train", "val"):
         for name in ("red", "green"):
             (root / split / name).rename(root / f"{split}-{name}")
-    return "train has 1 class folder", "needs at least two"
+    return ["train has only the class 'blue'; a classifier needs at least two"]
 
 
 def foreign_class(root):
     (root / "val" / "yellow").mkdir()
-    return "val/yellow is a class that", "train lacks"
+    return ["train lacks the class 'yellow'; every class needs"]
 
 
 def missing_class(root):
     (root / "val" / "red").rename(root / "red")
-    return "val/red is missing", "every class needs images for training and validation"
+    return ["val lacks the class 'red'; every class needs"]
 
 
 def no_pictures(root):
     for path in (root / "train" / "green").iterdir():
-        path.rename(path.with_suffix(".tiff"))
-    return "train/green holds no image", r"\(.jpeg, .jpg, .png\); add some or remove it"
+        path = path.rename(path.with_suffix(".tiff"))
+        path.write_bytes(b"II*\0")
+    return [r"train/green holds no image \(.bmp, .gif, .* .webp\), only 4 .tiff; convert or add some, or remove the"]
 
 
-@pytest.mark.parametrize("damage", [empty_class, no_val, one_class, foreign_class, missing_class, no_pictures])
+DAMAGES = (empty_class, no_train, two_trains, no_classes, one_folder, one_class)
+DAMAGES += (foreign_class, missing_class, no_pictures)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
     root = draw_folder(tmp_path / "d")
     for message in damage(root):
@@ -158,7 +179,9 @@ def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
 
 def test_a_file_is_no_data_set(tmp_path):
     (tmp_path / "data.zip").write_text("x")
-    with pytest.raises(InputError, match=r"data.zip is a file; give the folder that holds train/ and val/"):
+    with pytest.raises(
+        InputError, match=r"data.zip is a file; give a folder of images, or a table of them \(.csv, .tsv"
+    ):
         open_dataset(str(tmp_path / "data.zip"))
 
 
@@ -436,6 +459,21 @@ def test_a_run_remembers_where_its_data_are(tmp_path):
     assert source == DataSource(name="tf_flowers", data_dir="/data", split="train[:5],train[5:]")
     assert data_source(lambda: source, None, data_dir="/other").data_dir == "/other"
     assert data_source(lambda: source, "cifar10", split=None) == DataSource(name="cifar10")
+
+
+def test_the_data_of_a_run_are_divided_as_in_the_run(tmp_path, monkeypatch):
+    """Also if the option `--data` names them again: the default would show training images to the evaluation."""
+    config = dataclasses.replace(recipe("quickstart"), data=str(tmp_path / "pets"), fold="2/5", split_seed=3)
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
+    monkeypatch.chdir(tmp_path)
+    recorded = data_of(tmp_path / "model.keras")
+    assert recorded == config.source == DataSource(name=str(tmp_path / "pets"), fold="2/5", split_seed=3)
+    for name in (None, "pets", recorded.name):
+        assert data_source(lambda: recorded, name, fold=None) == recorded
+    assert data_source(lambda: recorded, "pets", validation_split=0.5).fold is None
+    assert data_source(lambda: recorded, "others") == DataSource(name="others")
+    assert data_source(lambda: data_of(tmp_path / "elsewhere" / "m.keras"), "pets") == DataSource(name="pets")
+    assert data_words(recorded) == f"--data {recorded.name} --fold 2/5 --split-seed 3"
 
 
 def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
