@@ -345,9 +345,9 @@ def find_model(path: Path | None) -> Path:
 
     Raises:
         OptionError: there is nothing at `path`.
-        InputError: `path` is a folder without a model, or a file of another kind.
+        InputError: `path` is a folder without a model, a run that is being replaced, or a file of another kind.
     """
-    from alexnet_keras.training.run_folder import MODEL
+    from alexnet_keras.training.run_folder import MODEL, READY
 
     path = newest_run() if path is None else path
     if not os.path.lexists(path):
@@ -355,6 +355,10 @@ def find_model(path: Path | None) -> Path:
             f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
         )
     if path.is_dir() and not (path / "saved_model.pb").exists():
+        if (path / READY).exists():  # the folder has files of two runs
+            raise InputError(
+                f"A new run is replacing the files of {path}; wait a moment, or resume its training with `resume=True`."
+            )
         if not (path / MODEL).is_file():
             raise InputError(
                 f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel; name the folder of a run."

@@ -28,6 +28,7 @@ from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
+from alexnet_keras.training.options import RunOptions
 
 if TYPE_CHECKING:
     from alexnet_keras.benchmark.plan import Plan
@@ -165,19 +166,17 @@ def train(
     config, given = configure_run(
         recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
     )
+    run_options = RunOptions(
+        resume=resume, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, devices=devices, layout=layout
+    )
+    cluster = run_options.check(config)
     load_tensorflow()
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
-        from alexnet_keras.training import initial_weights
 
-        initial_weights.check(config)
         show_plan(plan(config), as_json)
         return
-    from alexnet_keras.distribution.cluster import find_cluster
-
-    execution = {"resume": resume, "overwrite": overwrite, "devices": devices, "layout": layout}
-    result = run_training(config, given, checkpoint_minutes=checkpoint_minutes, **execution)
-    cluster = find_cluster()
+    result = run_training(config, given, options=run_options)
     if cluster is not None and cluster.index > 0:
         return  # the first worker prints the result
     if as_json:

@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import tensorflow as tf
-
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.terminal_text import brief
 
@@ -63,6 +61,8 @@ def claim(devices: str) -> tuple[str, ...]:
     Raises:
         OptionError: the text cannot be read, this machine lacks the devices, or TensorFlow has already computed.
     """
+    import tensorflow as tf  # here, so that `parse` answers at once
+
     request = parse(devices)
     gpus = tf.config.list_physical_devices("GPU")
     if request.kind == "auto":

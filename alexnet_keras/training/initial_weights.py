@@ -9,26 +9,11 @@ from alexnet_keras.config.layer_names import CONVOLUTIONS
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import read_weights
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError
 from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.run_folder import Measured, Origin
 from alexnet_keras.weights.layouts import shapes_of_model
-from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers, remedy
-
-
-def check(config: TrainConfig) -> None:
-    """Refuse options that contradict each other, before data or weights are read.
-
-    Raises:
-        OptionError: the recipe needs trained weights, or layers are frozen, and no weights are given; or the file does
-            not exist.
-    """
-    if config.weights is None and config.recipe == "transfer":
-        raise OptionError("The recipe transfer starts from trained weights; name their file with `weights`.")
-    if config.weights is None and config.freeze != "none":
-        raise OptionError(f"`freeze` {config.freeze} keeps trained weights; name their file with `weights`.")
-    if config.weights is not None and not Path(config.weights).is_file():
-        raise OptionError(f"`weights` {config.weights} is not a file; {remedy(Path(config.weights))}.")
+from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
 
 
 def begin(

@@ -1,8 +1,13 @@
 """Options that change how a run is executed, but not what it computes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from alexnet_keras.system.errors import check
+from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.distribution import devices
+from alexnet_keras.distribution.cluster import Cluster, check_cluster, find_cluster
+from alexnet_keras.system.errors import OptionError, check
+from alexnet_keras.weights.trained_weights import remedy
 
 CHECKPOINT_MINUTES = 5.0  # writing half a gigabyte takes about a second
 
@@ -33,3 +38,26 @@ class RunOptions:
     def __post_init__(self) -> None:
         # NaN compares false with everything.
         check(self.checkpoint_minutes >= 0, f"`checkpoint_minutes` must be 0 or more, got {self.checkpoint_minutes}.")
+
+    def check(self, config: TrainConfig) -> Cluster | None:
+        """Check what can be checked without TensorFlow, whose import takes seconds.
+
+        Returns:
+            The workers that the environment describes, or `None` if this process is the only one.
+
+        Raises:
+            OptionError: the devices or the workers cannot be read or do not suit the batch; the recipe needs trained
+                weights, or layers are frozen, and no weights are given; or the file of weights does not exist.
+        """
+        weights = config.weights
+        if not self.resume and weights is None and config.recipe == "transfer":
+            raise OptionError("The recipe transfer starts from trained weights; name their file with `weights`.")
+        if not self.resume and weights is None and config.freeze != "none":
+            raise OptionError(f"`freeze` {config.freeze} keeps trained weights; name their file with `weights`.")
+        if not self.resume and weights is not None and not Path(weights).is_file():
+            raise OptionError(f"`weights` {weights} is not a file; {remedy(Path(weights))}.")
+        devices.parse(self.devices)
+        cluster = find_cluster()
+        if cluster is not None:
+            check_cluster(cluster, config.batch_size, self.devices, self.layout)
+        return cluster

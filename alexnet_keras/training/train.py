@@ -14,7 +14,6 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.sources.open_dataset import absolute_source
 from alexnet_keras.distribution import rendezvous, two_tower
-from alexnet_keras.distribution.cluster import check_cluster, find_cluster
 from alexnet_keras.distribution.devices import claim
 from alexnet_keras.distribution.precision import choose_precision, repeating_bits
 from alexnet_keras.distribution.replicas import Replicas
@@ -27,7 +26,7 @@ from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.training import initial_weights, run_folder
+from alexnet_keras.training import run_folder
 from alexnet_keras.training.build import build_network
 from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.inputs import Inputs, check_unchanged, open_inputs
@@ -62,11 +61,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
         Interrupted: a signal stopped the run after a checkpoint was written.
     """
     options = dataclasses.replace(options or RunOptions(), **changes)
-    if not options.resume:
-        initial_weights.check(config)
-    cluster = find_cluster()
-    if cluster is not None:
-        check_cluster(cluster, config.batch_size, options.devices, options.layout)
+    cluster = options.check(config)
     devices = claim(options.devices)  # before TensorFlow computes anything
     check_batch(config.architecture, devices, cluster is not None, options.layout)
     if options.layout == "two-tower":

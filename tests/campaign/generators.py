@@ -162,7 +162,10 @@ class Seeds:
         ):
             folder = self.folder(name)
             write(model, folder / name)
-            yield Seed(title, folder, (name, f"{name}/**/*"), (("predict", name, "image.png", "--json"),))
+            predict = (("predict", name, "image.png", "--json"),)
+            yield Seed(title, folder, (name, f"{name}/**/*"), predict)
+            if title == "SavedModel":
+                yield Seed("SavedModel: class names", folder, (f"{name}/assets/*",), predict)
 
     def compressions(self) -> Iterator[Seed]:
         folder = self.folder("compression")
@@ -217,6 +220,13 @@ class Seeds:
             assert result.code == 0, result.err
             targets = ("photos/dataset.json", "photos/*.json", "photos/*")
             yield Seed(f"shards: {encoding}", folder, targets, CHECKED, judge=equal_to)
+        folder = self.folder("unfinished shards")
+        shutil.copytree(self.data, folder / "source")
+        shutil.copytree(self.root / "shards_raw" / "photos", folder / "photos")
+        (folder / "photos" / "dataset.json").unlink()
+        prepare = ("data", "prepare", "--data", "source", "--output", "photos", "--encoding", "raw")
+        targets = ("photos/*.json", "photos/*.notes.npz", "photos/*")
+        yield Seed("shards: unfinished", folder, targets, (prepare, *CHECKED), judge=equal_to)
 
     def runs(self) -> Iterator[Seed]:
         folder = self.folder("finished run")
@@ -224,6 +234,12 @@ class Seeds:
         commands = (("evaluate", "run", "--json"), ("train", "--run", "run", "--resume", "--json"))
         for name in ("config.json", "evaluation.json", "history.csv"):
             yield Seed(f"run: {name}", folder, (f"run/{name}",), commands, 60, equal_to)
+        folder = self.folder("exported run")
+        shutil.copytree(self.run, folder / "run")
+        result = cli("export", folder / "run", "--format", "keras")
+        assert result.code == 0, result.err
+        export = ("export", "run", "--format", "keras", "--output", "run/again.keras", "--json")
+        yield Seed("run: export.json", folder, ("run/export.json",), (export,), 60, lambda _: is_json)
         folder = self.folder("unfinished run")
         draw_folder(folder / "colours")
         shutil.copytree(ROOT / "tests" / "fixtures" / "unfinished_run", folder / "run")

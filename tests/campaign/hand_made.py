@@ -15,6 +15,7 @@ import numpy as np
 from campaign.harness import Case
 from PIL import Image
 
+TRAIN = ("train", "--data", "photos", "--run", "new", "--epochs", "1")
 CHECK = ("data", "check", "--data", "photos")
 LARGE = 2**30  # bytes that a small file unfolds to, where it says so
 
@@ -168,6 +169,17 @@ WEIGHTS: dict[str, Callable[[Path], None]] = {
 }
 
 
+ENVIRONMENT = (
+    *(
+        ("TF_CONFIG", text)
+        for text in ("{", "[]", "[" * 200_000, '{"cluster": {"worker": ["a"]}}', "\x1b[31m", "9" * 5000)
+    ),
+    ("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1e400}}'),
+    ("TF_CONFIG", '{"cluster": {"ps": ["a:1"], "worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}'),
+    ("SLURM_STEP_NUM_TASKS", "2"),
+)
+
+
 def cases(run: Path, data: Path) -> Iterator[Case]:
     """Every bad file, read by each command that opens files of its kind."""
 
@@ -187,7 +199,7 @@ def cases(run: Path, data: Path) -> Iterator[Case]:
         yield case(name, change, "predict", "run", f"photos/train/red/{file}")
         yield case(name, change, *CHECK)
         yield case(name, change, "data", "prepare", "--data", "photos", "--output", "out")
-        yield case(name, change, "train", "--data", "photos", "--run", "new", "--epochs", "1")
+        yield case(name, change, *TRAIN)
     for name in (b"\xff\xfe", b"a\nb", "a\u2028b".encode(), b"\x1b[31m", b" ", b"\\n"):
         yield case(f"class {name!r}", rename_class(name), *CHECK)
         yield case(f"class {name!r}", rename_class(name), "data", "prepare", "--data", "photos", "--output", "out")
@@ -205,6 +217,8 @@ def cases(run: Path, data: Path) -> Iterator[Case]:
     ):
         yield case(f"labels {names!a}", labels(names), "predict", "run", "image.png")
         yield case(f"labels {names!a}", labels(names), "evaluate", "run", "--json")
+    for variable, value in ENVIRONMENT:
+        yield case(variable, lambda home: None, *TRAIN, environment={variable: value})
     for encoding in ("latin-1", "ascii"):
         for command in (("predict", "run", "image.png"), ("info", "run"), (*CHECK,), ("--help",)):
             yield case(encoding, lambda home: None, *command, encoding=encoding)

@@ -18,7 +18,7 @@ from typing import Any
 
 from campaign.harness import OFFLINE, SCRATCH, Server, lines, listing
 from campaign.server import TRACEBACK
-from support import NARROW, draw_folder
+from support import NARROW
 
 LIMITS = {"seconds": (900, 1800), "bytes": 8 * 10**9, "environment": OFFLINE}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
@@ -54,8 +54,8 @@ class Reference:
     seconds: float
 
 
-def works(run: Path, data: Path) -> Iterator[Work]:
-    """All commands that write, on a narrow network."""
+def works(run: Path, data: Path, many: Path) -> Iterator[Work]:
+    """All commands that write, on a narrow network; `many` is a folder of hundreds of images."""
 
     def with_run(home: Path) -> None:
         shutil.copytree(run, home / "run")
@@ -63,7 +63,7 @@ def works(run: Path, data: Path) -> Iterator[Work]:
         shutil.copy(data / "val" / "red" / "1.png", home / "image.png")
 
     def with_many_images(home: Path) -> None:
-        draw_folder(home / "photos", train=150, val=50, size=(300, 280))
+        shutil.copytree(many, home / "photos")
 
     def resume(home: Path) -> tuple[str, ...]:
         return (*train[:-1], "--resume") if (home / "new" / "config.json").exists() else train
@@ -192,7 +192,6 @@ class Disturber:
 
 
 EPOCHS = 300  # of three steps
-TRAIN = ("train", "--data", "photos", "--run", "new", "--epochs", str(EPOCHS), "--deterministic", *NARROW)
 CHECKPOINTS = "new/checkpoints/step-*.npz"
 
 
@@ -207,23 +206,37 @@ class Killed:
 
 
 def kill_training(
-    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random
+    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random, epochs: int = EPOCHS
 ) -> tuple[Path, Killed]:
     """Kill a training again and again, resume it each time, and begin another one when it is finished.
+
+    Each server of `free` is a worker. One of them is killed, and the others have to notice it.
 
     Returns:
         The run that nothing disturbed, and the killed ones.
     """
+    workers = free.qsize()
 
-    def call(home: Path, **options: Any) -> dict[str, Any]:
-        how = ("--resume",) if (home / "new" / "config.json").exists() else ()
-        command = ("train", "--run", "new", *how) if how else TRAIN
-        server = free.get()
-        try:
-            values = {**LIMITS, "folder": str(home), "log": str(home.parent), **options}
-            return server.request(commands=[(*command, "--checkpoint-minutes", "0.002")], **values)
-        finally:
-            free.put(server)
+    def call(home: Path, victim: int = 0, kill: Any = None) -> list[dict[str, Any]]:
+        train = ("train", "--data", "photos", "--run", "new", "--epochs", str(epochs), "--deterministic", *NARROW)
+        if (home / "new" / "config.json").exists():
+            train = ("train", "--run", "new", "--resume")
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
+
+        def worker(index: int) -> dict[str, Any]:
+            log = home.parent / f"worker {index}"
+            log.mkdir(exist_ok=True)
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            server = free.get()
+            try:
+                values = {**LIMITS, "folder": str(home), "log": str(log), "kill": kill if index == victim else None}
+                values["environment"] = {**OFFLINE, "TF_CONFIG": json.dumps(task)}
+                return server.request(commands=[(*train, "--checkpoint-minutes", "0.002")], **values)
+            finally:
+                free.put(server)
+
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(worker, range(workers)))
 
     def start(name: str) -> Path:
         home = folder / name / "home"
@@ -232,82 +245,32 @@ def kill_training(
         return home
 
     whole = start("whole")
-    result = call(whole)
-    assert result["codes"] == [0], (result, lines(whole.parent / "0.err"))
+    results = call(whole)
+    assert all(result["codes"] == [0] for result in results), (results, whole)
     killed = Killed(0, [], [], [])
     while killed.kills < kills:
         home = start(f"killed {len(killed.runs)}")
         killed.runs.append(home / "new")
         while True:
-            number = random.choice(SIGNALS)
-            moment = random.uniform(0, result["wall"] / 3)
+            victim, moment = random.randrange(workers), random.uniform(0, results[0]["wall"] / 3)
+            kill = (random.choice(SIGNALS), moment, "") if killed.kills < kills else None
             before = {path.name for path in home.glob(CHECKPOINTS)}
-            options = {"kill": (number, moment, "")} if killed.kills < kills else {}
-            ended = call(home, **options)
-            if ended["codes"] == [0]:
+            ended = call(home, victim, kill)
+            if all(result["codes"] == [0] for result in ended):
                 break
-            if not options or ended["codes"] not in ([], [143]):
-                killed.problems.append(f"{home}: {ended} {lines(home.parent / '0.err')[-1:]}")
+            others = [result["codes"] for result in ended if result is not ended[victim]]
+            if (
+                kill is None
+                or ended[victim]["codes"] not in ([], [143], [0])
+                or any(codes not in ([0], [1], [143]) for codes in others)
+            ):
+                killed.problems.append(f"{home}, worker {victim}, {kill}: {ended}")
                 break
             killed.kills += 1
             after = {path.name for path in home.glob(CHECKPOINTS)}
             if after != before:
                 killed.steps.append(max(int(name[5:-4]) for name in after))
     return whole / "new", killed
-
-
-def kill_workers(
-    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random
-) -> tuple[Path, list[tuple[Path, str]]]:
-    """Kill one worker of two at a random moment, wait for the other one, and resume both.
-
-    Returns:
-        The run of two workers that nothing disturbed; each killed run with what was wrong, or an empty text.
-    """
-
-    def start(name: str) -> Path:
-        home = folder / name / "home"
-        home.mkdir(parents=True)
-        shutil.copytree(data, home / "photos")
-        return home
-
-    def call(home: Path, victim: int | None = None, kill: Any = None) -> list[dict[str, Any]]:
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-
-        def worker(index: int) -> dict[str, Any]:
-            log = home.parent / f"worker {index}"
-            log.mkdir(exist_ok=True)
-            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            environment = {**OFFLINE, "TF_CONFIG": json.dumps(task)}
-            how = ("--resume",) if (home / "new" / "config.json").exists() else ()
-            command = ("train", "--run", "new", *how) if how else TRAIN
-            server = free.get()
-            try:
-                values = {**LIMITS, "folder": str(home), "log": str(log), "environment": environment}
-                values["kill"] = kill if index == victim else None
-                return server.request(commands=[(*command, "--checkpoint-minutes", "0.002")], **values)
-            finally:
-                free.put(server)
-
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(worker, range(2)))
-
-    whole = start("whole")
-    results = call(whole)
-    assert [result["codes"] for result in results] == [[0], [0]], (results, whole)
-    found = []
-    for number in range(kills):
-        home, victim = start(f"killed {number}"), random.randrange(2)
-        moment = random.uniform(0, results[victim]["wall"])
-        ended = call(home, victim, (random.choice(SIGNALS), moment, ""))
-        problems = []
-        if any(TRACEBACK in each["codes"] for each in ended) or ended[1 - victim]["codes"] not in ([0], [1], [143]):
-            problems.append(f"worker {victim} was killed after {moment:.1f} s: {ended}")
-        again = call(home) if not (home / "new" / "evaluation.json").exists() else []
-        if any(each["codes"] != [0] for each in again):
-            problems.append(f"the next call ended with {again}")
-        found.append((home / "new", "; ".join(problems)))
-    return whole / "new", found
 
 
 def free_ports(count: int) -> list[int]:

@@ -104,8 +104,9 @@ def mutate(data: bytes, random: Random, other: bytes) -> bytes:
         random: decides what happens.
         other: the bytes of another file, from which blocks may come.
     """
-    if data.startswith(b"PK\3\4") and random.random() < 0.5:
-        return _in_a_member(data, random, other)
+    start = data.find(b"PK\3\4") if data.rfind(b"PK\5\6") > 0 else -1
+    if start >= 0 and random.random() < 0.5:  # behind the model in a TFLite file
+        return data[:start] + _in_a_member(data[start:], random, other)
     if not data:
         return random.randbytes(64)
     if _is_json(data) and random.random() < 0.6:
@@ -124,7 +125,9 @@ def _in_a_member(data: bytes, random: Random, other: bytes) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(target, "w") as result:
         members = source.infolist()
-        chosen = random.choice([member for member in members if not member.is_dir()])
+        files = [member for member in members if not member.is_dir()]
+        texts = [member for member in files if member.filename.endswith(".json")]
+        chosen = random.choice(texts if texts and random.random() < 0.5 else files)
         way = random.randrange(8)
         for member in members:
             content = source.read(member)

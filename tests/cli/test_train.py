@@ -69,3 +69,21 @@ def test_options_that_cannot_be_used_are_refused(options, message, tmp_path, mon
     assert message in only_error(result)
     assert result.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "message"),
+    [
+        ({}, ["--devices", "gpu:x"], "--devices 'gpu:x' cannot be read"),
+        ({"TF_CONFIG": "x"}, [], "TF_CONFIG cannot be read"),
+        ({}, ["--weights", "absent.npz"], "absent.npz is not a file"),
+        ({}, ["--freeze", "conv1"], "--freeze conv1 keeps trained weights"),
+    ],
+)
+def test_bad_options_are_refused_before_tensorflow_is_imported(environment, arguments, message, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("alexnet_keras.cli.train.load_tensorflow", lambda: pytest.fail("TensorFlow is imported first"))
+    result = cli("train", *arguments)
+    assert result.code == 2
+    assert message in only_error(result)

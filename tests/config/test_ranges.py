@@ -6,8 +6,9 @@ import math
 import typing
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from support.properties import LONGEST, repeatable, unless_refused
 
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.assignments import parse_changes, parse_settings
@@ -35,19 +36,6 @@ HOSTILE = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-LONGEST = 600  # characters of a message
-repeatable = settings(max_examples=100, deadline=None, derandomize=True, database=None)
-
-
-def unless_refused(make):
-    """Return what a function makes, or `None` if it raises an `OptionError` with a short message."""
-    try:
-        return make()
-    except OptionError as error:
-        message = str(error)
-    assert len(message.splitlines()) == 1
-    assert len(message) < LONGEST
-    return None
 
 
 def in_range(instance):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 from support.processes import Program, assert_same_training, result, start_training
 from support.processes import train as train_alone
+from support.properties import repeatable, texts, unless_refused
 
 from alexnet_keras.distribution import rendezvous
 from alexnet_keras.distribution.cluster import Cluster, check_cluster, expand_nodes, find_cluster
@@ -255,3 +258,22 @@ def test_lists_of_nodes_are_expanded(nodes, names):
 def test_what_workers_cannot_do_is_refused(batch_size, devices, layout, message):
     with pytest.raises(OptionError, match=message):
         check_cluster(Cluster(("a:1", "b:1"), 0), batch_size, devices, layout)
+
+
+@repeatable
+@given(texts | st.text('{}[]":,1cluster worker task'))
+def test_any_environment_is_a_cluster_or_is_refused(text):
+    for environment in (
+        {"TF_CONFIG": text},
+        {"TF_CONFIG": json.dumps({"cluster": {"worker": [text, "b:1"]}, "task": {"type": "worker", "index": 1}})},
+        dict.fromkeys(("SLURM_STEP_NUM_TASKS", *SLURM), text),
+    ):
+        cluster = unless_refused(lambda environment=environment: find_cluster(environment))
+        assert cluster is None or 0 <= cluster.index < len(cluster.addresses)
+
+
+@repeatable
+@given(st.text("ab-,[]0123456789"))
+def test_any_list_of_nodes_is_expanded_or_refused(text):
+    nodes = unless_refused(lambda: expand_nodes(text))
+    assert nodes is None or all(nodes)

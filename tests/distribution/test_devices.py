@@ -1,6 +1,10 @@
 """The choice of devices and of a precision, on machines that are not this one."""
 
 import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+from support.properties import repeatable, texts, unless_refused
 from tensorflow.python.framework import config
 
 from alexnet_keras.distribution import devices
@@ -18,9 +22,9 @@ def machine(monkeypatch, tmp_path):
         cpuinfo.write_text(f"processor : 0\nmodel name : Some CPU\nflags : {flags}\n\nprocessor : 1\nflags : none\n")
         monkeypatch.setattr(hardware, "CPUINFO", cpuinfo)
         gpus = [] if capability is None else ["gpu"]
-        monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
+        monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus)
         details = {"compute_capability": capability, "device_name": "Some GPU"}
-        monkeypatch.setattr(devices.tf.config.experimental, "get_device_details", lambda gpu: details)
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
 
     return make
 
@@ -138,9 +142,9 @@ def gpus(monkeypatch):
             return method
 
         physical = {"GPU": [f"gpu {number}" for number in range(count)], "CPU": ["cpu"]}
-        monkeypatch.setattr(devices.tf.config, "list_physical_devices", lambda kind: physical[kind])
-        monkeypatch.setattr(devices.tf.config, "set_visible_devices", tell("visible"))
-        monkeypatch.setattr(devices.tf.config, "set_logical_device_configuration", tell("logical"))
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: physical[kind])
+        monkeypatch.setattr(tf.config, "set_visible_devices", tell("visible"))
+        monkeypatch.setattr(tf.config, "set_logical_device_configuration", tell("logical"))
         return told
 
     return make
@@ -204,7 +208,7 @@ def test_logical_cpus_are_named_in_the_hardware():
     ],
 )
 def test_xla_is_for_one_gpu(gpus, num_devices, deterministic, expected, monkeypatch):
-    monkeypatch.setattr(devices.tf.config, "get_visible_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: gpus)
     assert choose_jit(num_devices, deterministic) == Jit(*expected)
 
 
@@ -216,3 +220,10 @@ def test_deterministic_operators_end_with_the_run():
             assert config.is_op_determinism_enabled()
         assert config.is_op_determinism_enabled()
     assert not config.is_op_determinism_enabled()
+
+
+@repeatable
+@given(texts | st.text("gcpu:0123,"))
+def test_any_text_is_a_request_or_is_refused(text):
+    request = unless_refused(lambda: devices.parse(text))
+    assert request is None or request.kind in ("auto", "gpu", "cpu")

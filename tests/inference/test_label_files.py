@@ -1,6 +1,9 @@
 """Class names survive every format, whatever characters they have."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.properties import repeatable, texts, unless_refused
 
 from alexnet_keras.inference.label_files import LABELS, NAMES, decode, encode
 from alexnet_keras.system.errors import InputError
@@ -45,3 +48,18 @@ def test_exports_of_version_0_1_0_have_only_labels_txt():
 def test_damaged_files_are_named(files, message):
     with pytest.raises(InputError, match=message):
         decode(files, "m")
+
+
+@repeatable
+@given(st.lists(texts).map(tuple))
+def test_any_names_are_read_as_they_were_written(names):
+    files = encode(names)
+    assert decode(files, "m") == names
+    assert len(files[LABELS].decode().splitlines()) == len(names)
+
+
+@repeatable
+@given(st.dictionaries(st.sampled_from([NAMES, LABELS]), st.binary() | st.text('["a,\\\n]').map(str.encode)))
+def test_any_content_is_names_or_is_refused(files):
+    names = unless_refused(lambda: decode(files, "m"))
+    assert names is None or all(isinstance(name, str) for name in names)

@@ -1,5 +1,9 @@
 """Aligned columns of names and values."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+from support.properties import repeatable
+
 from alexnet_keras.system.columns import WIDTH, pair_lines
 
 
@@ -15,3 +19,17 @@ def test_values_are_aligned_and_long_ones_continue_below_their_beginning():
 def test_a_path_is_never_broken():
     path = "a-folder/" * 20
     assert list(pair_lines([("run", path), ("none", "")])) == [f"run   {path}", "none  "]
+
+
+words = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)
+
+
+@repeatable
+@given(st.lists(st.tuples(words, st.lists(words).map(" ".join)), min_size=1))
+def test_columns_keep_every_word_of_any_values(pairs):
+    indent = max(len(name) for name, _ in pairs) + 2
+    for (name, value), lines in zip(pairs, pair_lines(pairs), strict=True):
+        first, *others = lines.split("\n")
+        assert first[:indent].rstrip() == name
+        assert all(not line[:indent].strip() for line in others)
+        assert " ".join(line[indent:] for line in (first, *others)) == value

@@ -3,6 +3,9 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.properties import repeatable, texts
 
 from alexnet_keras.system import atomic_files, file_list
 
@@ -55,3 +58,27 @@ def test_removing_keeps_links_folders_and_files_of_others(folder, tmp_path):
     file_list.remove(folder, "link")  # the link itself may be the run's
     assert not (folder / "link").exists()
     assert (tmp_path / "thesis.tex").exists()
+
+
+def outside(name):
+    return not name or name.startswith("/") or ".." in name.split("/")
+
+
+@pytest.fixture(scope="module")
+def drawn_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("drawn")
+
+
+@repeatable
+@given(names=st.lists(texts | st.text("./a\n")))
+def test_any_names_are_read_as_they_were_written_unless_they_lead_out(drawn_folder, names):
+    (drawn_folder / file_list.LIST).unlink(missing_ok=True)
+    file_list.create(drawn_folder, names)
+    assert file_list.read(drawn_folder) == list(dict.fromkeys(name for name in names if not outside(name)))
+
+
+@repeatable
+@given(content=st.binary() | st.text('"./a\\\n[]').map(str.encode))
+def test_a_damaged_list_names_nothing_outside_of_the_folder(drawn_folder, content):
+    (drawn_folder / file_list.LIST).write_bytes(content)
+    assert not any(map(outside, file_list.read(drawn_folder)))

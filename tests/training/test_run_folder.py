@@ -282,6 +282,9 @@ def test_find_model_knows_runs_and_files(tmp_path):
         find_model(tmp_path / "empty")
     with pytest.raises(OptionError, match="There is no model .*absent"):
         find_model(tmp_path / "absent")
+    (tmp_path / "run" / run_folder.READY).mkdir()
+    with pytest.raises(InputError, match="A new run is replacing the files of .*run; wait a moment, or resume its"):
+        find_model(tmp_path / "run")
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(
         InputError, match="photo.jpg is no model; give a run, a SavedModel, or a file that ends in .keras"
