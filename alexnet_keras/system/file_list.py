@@ -56,7 +56,8 @@ def read(folder: Path) -> list[str]:
     for line in read_bytes(folder / LIST, JSON_BYTES).splitlines():
         with contextlib.suppress(ValueError, RecursionError):  # a line that a kill has cut
             name = json.loads(line)
-            if isinstance(name, str) and name and not {"..", "/"} & set(PurePosixPath(name).parts):
+            path = PurePosixPath(name if isinstance(name, str) else "")
+            if path.name and not path.is_absolute() and ".." not in path.parts:  # `//` is the root, too
                 names.append(name)
     return list(dict.fromkeys(names))
 
