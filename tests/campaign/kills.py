@@ -218,7 +218,8 @@ def kill_training(
     workers = free.qsize()
 
     def call(home: Path, victim: int = 0, kill: Any = None) -> list[dict[str, Any]]:
-        train = ("train", "--data", "photos", "--run", "new", "--epochs", str(epochs), "--deterministic", *NARROW)
+        train = ("train", "--data", "photos", "--run", "new", "--epochs", str(epochs), "--batch-size", "4", *NARROW)
+        train = (*train, "--deterministic")
         if (home / "new" / "config.json").exists():
             train = ("train", "--run", "new", "--resume")
         addresses = [f"127.0.0.1:{port}" for port in free_ports(workers)]
@@ -231,6 +232,7 @@ def kill_training(
             try:
                 values = {**LIMITS, "folder": str(home), "log": str(log), "kill": kill if index == victim else None}
                 values["environment"] = {**OFFLINE, "TF_CONFIG": json.dumps(task)}
+                values["fresh"] = workers > 1
                 return server.request(commands=[(*train, "--checkpoint-minutes", "0.002")], **values)
             finally:
                 free.put(server)
@@ -253,7 +255,9 @@ def kill_training(
         killed.runs.append(home / "new")
         while True:
             victim, moment = random.randrange(workers), random.uniform(0, results[0]["wall"] / 3)
-            kill = (random.choice(SIGNALS), moment, "") if killed.kills < kills else None
+            # A worker whose partner never starts waits for it for ten minutes.
+            kill = (random.choice(SIGNALS), moment, CHECKPOINTS if workers > 1 else "")
+            kill = kill if killed.kills < kills else None
             before = {path.name for path in home.glob(CHECKPOINTS)}
             ended = call(home, victim, kill)
             if all(result["codes"] == [0] for result in ended):

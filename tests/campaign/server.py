@@ -77,7 +77,8 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
             `seconds`, the limits of processor time and of wall clock time; `bytes`, the limit of memory above the
             start; `environment`, more variables; `encoding`, of standard output; `file_bytes`, the largest size of a
             file that the child can write; `kill`, a signal, the seconds after which the child gets it, and a pattern
-            of files whose appearance starts this time (`""` for the start of the child), or `None`.
+            of files, of which a new one starts this time (`""` for the start of the child), or `None`; `fresh`,
+            whether a new process runs the only command, because gRPC, over which workers talk, does not survive a fork.
 
     Returns:
         `codes`, the exit code of each command that was started; `ended`, which is empty, "hang", "memory" or the name
@@ -91,6 +92,7 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
     process, began, peak, start, ended = psutil.Process(child), time.monotonic(), 0, None, ""
     most_processor, most_wall = request["seconds"]
     kill, waits_since = request.get("kill"), None
+    known = found(request)
     parent = os.getppid()  # another one when the program that asked has died
     while True:
         done, status, usage = os.wait4(child, os.WNOHANG)
@@ -99,7 +101,7 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         memory, times, wall = process.memory_info().rss, process.cpu_times(), time.monotonic() - began
         start = memory if start is None else start
         peak = max(peak, memory - start)
-        if kill is not None and waits_since is None and (not kill[2] or any(Path(request["folder"]).glob(kill[2]))):
+        if kill is not None and waits_since is None and (not kill[2] or found(request) - known):
             waits_since = wall
         if kill is not None and waits_since is not None and wall >= waits_since + kill[1]:
             os.kill(child, kill[0])
@@ -115,8 +117,16 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         time.sleep(POLL_SECONDS)
     if not ended and os.WIFSIGNALED(status):
         ended = signal.Signals(os.WTERMSIG(status)).name
+    if request.get("fresh") and os.WIFEXITED(status):
+        codes.write_text(str(os.WEXITSTATUS(status)))
     used = {"wall": time.monotonic() - began, "seconds": usage.ru_utime + usage.ru_stime}
     return {"codes": [int(line) for line in codes.read_text().split()], "ended": ended, "bytes": peak, **used}
+
+
+def found(request: dict[str, Any]) -> set[Path]:
+    """The files whose appearance starts the time of a kill."""
+    kill = request.get("kill")
+    return set(Path(request["folder"]).glob(kill[2])) if kill is not None and kill[2] else set()
 
 
 def run(request: dict[str, Any]) -> NoReturn:
@@ -125,14 +135,16 @@ def run(request: dict[str, Any]) -> NoReturn:
     codes = os.open(log / "codes", os.O_WRONLY)
     os.chdir(request["folder"])
     os.environ.update(request.get("environment", {}))
+    if request.get("fresh"):
+        redirect(log, 0)
+        os.execv(sys.executable, [sys.executable, "-m", "campaign.server", *request["commands"][0]])
     tempfile.tempdir = None  # an import may have asked for it
     used = psutil.Process().memory_info().vms
     resource.setrlimit(resource.RLIMIT_AS, (used + ADDRESS_SPACE, resource.RLIM_INFINITY))
     if "file_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
     for index, arguments in enumerate(request["commands"]):
-        for number, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(log / f"{index}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        redirect(log, index)
         sys.stdout = open(1, "w", encoding=request.get("encoding", "utf-8"), closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
         try:
@@ -146,6 +158,12 @@ def run(request: dict[str, Any]) -> NoReturn:
         sys.stderr.flush()
         os.write(codes, f"{code}\n".encode())
     os._exit(0)
+
+
+def redirect(log: Path, index: int) -> None:
+    """Write the output of a command into files."""
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(log / f"{index}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
 
 
 if __name__ == "__main__":
