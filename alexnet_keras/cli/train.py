@@ -28,7 +28,6 @@ from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
-from alexnet_keras.training.options import RunOptions
 
 if TYPE_CHECKING:
     from alexnet_keras.benchmark.plan import Plan
@@ -166,6 +165,8 @@ def train(
     config, given = configure_run(
         recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
     )
+    from alexnet_keras.training.options import RunOptions
+
     run_options = RunOptions(
         resume=resume, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, devices=devices, layout=layout
     )
