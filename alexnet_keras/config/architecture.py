@@ -146,9 +146,13 @@ class Architecture:
             steps.insert(steps.index("activation"), "batch_normalization")
         return tuple(steps)
 
-    def conv1_zeros(self, side: int) -> tuple[int, int]:
-        """The numbers of zeros before and after a side of the image, in pixels."""
-        missing = -(side + 2 * self.conv1_padding - 11) % 4 if self.conv1_ceil else 0
+    def conv1_zeros(self, side: int | None) -> tuple[int, int]:
+        """The numbers of zeros before and after a side of the image, in pixels.
+
+        For an unknown side they are as many as any side needs; conv1 does not reach those that are too many.
+        """
+        missing = 3 if side is None else -(side + 2 * self.conv1_padding - 11) % 4
+        missing = missing if self.conv1_ceil else 0
         return self.conv1_padding, self.conv1_padding + missing
 
     @property

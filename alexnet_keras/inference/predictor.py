@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.model import archive
-from alexnet_keras.model.layers import Predictions
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular
@@ -67,7 +66,9 @@ def input_size(model: keras.Model) -> int:
 
 def class_names(model: keras.Model) -> tuple[str, ...]:
     """The names of a classifier's classes, or their indices if it has no names."""
-    return model.layers[-1].class_names or tuple(str(index) for index in range(model.output_shape[-1]))
+    return getattr(model.layers[-1], "class_names", None) or tuple(
+        str(index) for index in range(model.output_shape[-1])
+    )
 
 
 def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -79,22 +80,25 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
         InputError: the model has no classifier, one with another activation, or an input of unsupported size.
     """
     last = model.layers[-1]
-    if not isinstance(last, Predictions):
+    activation = (
+        keras.activations.softmax if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
+    )
+    if activation is None:
         raise InputError(
             f"The model {model.name!r} ends in the layer {last.name!r}, which is no classifier; "
-            "build it with `include_top=True`."
+            "build it with `include_top=True`, or end it in Dense(classes, activation='softmax')."
         )
     input_size(model)
     check_classes(repr(model.name), [Port(tensor.shape) for tensor in model.outputs], class_names(model))
-    if last.activation not in (keras.activations.linear, keras.activations.softmax):
+    if activation not in (keras.activations.linear, keras.activations.softmax):
         raise InputError(
             f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities; "
-            "build it with `classifier_activation='softmax'`."
+            "build it with `classifier_activation='softmax'`, or end it in Dense(classes, activation='softmax')."
         )
-    logits = last.activation is keras.activations.linear
+    logits = activation is keras.activations.linear
 
     def serve(images: tf.Tensor) -> tf.Tensor:
-        outputs = model(images, training=False)
+        outputs = tf.cast(model(images, training=False), tf.float32)
         return tf.nn.softmax(outputs) if logits else outputs
 
     return serve

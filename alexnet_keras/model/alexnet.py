@@ -24,6 +24,9 @@ from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.weights.trained_weights import Weights, assign
 
+CHANNELS_LAST = "channels_last"  # named for each layer, because Keras's global setting may be another
+POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
+
 
 def AlexNet(
     variant: str | Architecture = "paper",
@@ -32,11 +35,14 @@ def AlexNet(
     include_top: bool = True,
     weights: str | Path | Weights | None = None,
     allow_missing: bool = False,
-    input_shape: tuple[int, int, int] | None = None,
+    input_tensor: Any = None,
+    input_shape: tuple[int | None, int | None, int] | None = None,
+    pooling: str | None = None,
     classifier_activation: str | None = "softmax",
     mean: Sequence[float] = IMAGENET_MEAN,
     class_names: Sequence[str] | None = None,
     dtype: Any = None,
+    name: str | None = None,
     **changes: Any,
 ) -> keras.Model:
     """Build AlexNet (Krizhevsky, Sutskever and Hinton 2012) as a Keras functional model.
@@ -51,13 +57,19 @@ def AlexNet(
             color of their training data, it replaces `mean`. `"imagenet"` is an error that says where weights are.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
+        input_tensor: the output of Keras layers that the network takes as images, such as `keras.Input((227, 227, 3))`,
+            instead of an input of its own.
         input_shape: `(height, width, 3)`, with a height and a width of at least 67 pixels (64 for `original`, 63 for
-            `owt`); `None` for the input size of the variant. The paper says 224, but its layer sizes need 227.
+            `owt`); `None` for the input size of the variant. The paper says 224, but its layer sizes need 227. Without
+            the top, height and width may be `None` for images of any size. Images are channels last, whatever
+            `keras.config.image_data_format()` is.
+        pooling: `"avg"` or `"max"` for one vector `(B, 256)` for each image, without the top; `None` for feature maps.
         classifier_activation: `"softmax"` for probabilities, or `None` for logits.
         mean: mean color of the training set, RGB from 0 to 255, which the model subtracts. The default is the mean
             color of ImageNet.
         class_names: one name for each class, which predictions and exported files show.
         dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global policy.
+        name: the name of the model; `None` for `alexnet_` and the variant.
         **changes: fields of `Architecture` that differ from the variant, such as `initializer="he_normal"` (recommended
             for small data sets), `activation="tanh"`, `pool_size=2` or `lrn_layers=()`.
 
@@ -76,14 +88,14 @@ def AlexNet(
         model.fit(images, labels)  # (N, 227, 227, 3) uint8 and (N,) integers
     """
     spec = architecture(variant, **changes)
-    shape = (spec.input_size, spec.input_size, 3) if input_shape is None else input_shape
-    _check_arguments(spec, classes, include_top, shape, class_names)
+    shape = _image_shape(spec, input_shape, input_tensor)
+    _check_arguments(spec, classes, include_top, shape, class_names, pooling)
     trained = read_weights(weights) if isinstance(weights, str | Path) else weights
     stddev = pixel_stddev(spec)
     if trained is not None:  # pixels must be as in the training of the weights
         mean, stddev = trained.mean or mean, trained.stddev or stddev
 
-    images = keras.Input(shape, name="images")
+    images = keras.Input(shape, name="images") if input_tensor is None else input_tensor
     net = _Towers(spec, dtype)
     x = net.subtract_mean(images, mean, stddev)
     x = _convolutional_layers(net, x)
@@ -92,7 +104,10 @@ def AlexNet(
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
     else:
         outputs = net.concatenate(x, 5)
-    model = keras.Model(images, outputs, name=f"alexnet_{spec.name}")
+        if pooling:
+            outputs = POOLINGS[pooling](data_format=CHANNELS_LAST, name=f"{pooling}_pool", dtype=dtype)(outputs)
+    (source,) = keras.utils.get_source_inputs(images)
+    model = keras.Model(source, outputs, name=name or f"alexnet_{spec.name}")
     if trained is not None:
         assign(trained, spec.name, model.layers, allow_missing=allow_missing)
     return model
@@ -162,7 +177,7 @@ class _Towers:
         x = MeanSubtraction(mean, stddev, name="mean", dtype=self.dtype)(images)
         zeros = tuple(self.spec.conv1_zeros(side) for side in images.shape[1:3])
         if zeros != ((0, 0), (0, 0)):
-            x = keras.layers.ZeroPadding2D(zeros, name="pad1", dtype=self.dtype)(x)
+            x = keras.layers.ZeroPadding2D(zeros, CHANNELS_LAST, name="pad1", dtype=self.dtype)(x)
         return [x] * self.spec.towers
 
     def convolve(self, x: Tensors, number: int, kernel: int, strides: int = 1, padding: str = "same") -> Tensors:
@@ -174,7 +189,14 @@ class _Towers:
                 for tower in range(spec.towers)
             ]
         kind = SpaceToDepthConv2D if strides > 1 else keras.layers.Conv2D
-        make = partial(kind, spec.filters[number - 1] // spec.towers, kernel, strides=strides, padding=padding)
+        make = partial(
+            kind,
+            spec.filters[number - 1] // spec.towers,
+            kernel,
+            strides=strides,
+            padding=padding,
+            data_format=CHANNELS_LAST,
+        )
         activate = spec.order != "original" or number != 1
         return self._apply_weights(x, "conv", number, make, kernel * kernel * x[0].shape[-1], activate)
 
@@ -215,7 +237,11 @@ class _Towers:
 
     def pool(self, x: Tensors, number: int) -> Tensors:
         """Apply max pooling with a stride of 2; windows of 3 x 3 overlap (section 3.4)."""
-        return self._apply(x, f"pool{number}", partial(keras.layers.MaxPooling2D, self.spec.pool_size, strides=2))
+        return self._apply(
+            x,
+            f"pool{number}",
+            partial(keras.layers.MaxPooling2D, self.spec.pool_size, strides=2, data_format=CHANNELS_LAST),
+        )
 
     def activate(self, x: Tensors, number: int) -> Tensors:
         """Apply ReLU (section 3.1) or tanh, after batch normalization if the variant has it."""
@@ -234,7 +260,8 @@ class _Towers:
 
     def flatten(self, x: Tensors) -> Tensors:
         """Turn the feature maps of the last pooling layer into vectors."""
-        return self._apply(x, "flatten" if _is_joined(x) else "flatten5", keras.layers.Flatten)
+        flatten = partial(keras.layers.Flatten, data_format=CHANNELS_LAST)
+        return self._apply(x, "flatten" if _is_joined(x) else "flatten5", flatten)
 
     def drop(self, x: Tensors, after: str) -> Tensors:
         """Apply dropout to the outputs of the layer `after` (section 4.2)."""
@@ -277,22 +304,44 @@ def _is_joined(x: Tensors) -> bool:
     return all(tensor is x[0] for tensor in x)
 
 
+def _image_shape(spec: Architecture, input_shape: Any, input_tensor: Any) -> tuple[Any, ...]:
+    """The shape of an image, which two arguments may give."""
+    if input_tensor is None:
+        return (spec.input_size, spec.input_size, 3) if input_shape is None else tuple(input_shape)
+    if not isinstance(input_tensor, keras.KerasTensor):
+        raise OptionError(
+            f"`input_tensor` must be an output of Keras layers, got {type(input_tensor).__name__}; "
+            "build the model without it and call the model with the tensor."
+        )
+    shape = tuple(input_tensor.shape[1:])
+    if input_shape is not None and tuple(input_shape) != shape:
+        raise OptionError(f"`input_shape` {input_shape} is not {shape} as `input_tensor` has; omit `input_shape`.")
+    return shape
+
+
 def _check_arguments(
-    spec: Architecture, classes: int, include_top: bool, input_shape: Sequence[int], class_names: Sequence[str] | None
+    spec: Architecture,
+    classes: int,
+    include_top: bool,
+    shape: tuple[Any, ...],
+    class_names: Sequence[str] | None,
+    pooling: str | None,
 ) -> None:
-    shape, smallest = tuple(input_shape), spec.smallest_input
+    smallest = spec.smallest_input
     if len(shape) != 3 or shape[2] != 3:
         raise OptionError(f"`input_shape` must be (height, width, 3), because the model takes raw RGB, got {shape}.")
-    if None in shape:
+    if include_top and None in shape:
         raise OptionError(
             f"`input_shape` {shape} has no height or no width, on which the number of weights of fc6 depends; "
-            f"pass numbers, such as ({spec.input_size}, {spec.input_size}, 3)."
+            f"pass numbers, such as ({spec.input_size}, {spec.input_size}, 3), or `include_top=False`."
         )
-    if min(shape[:2]) < smallest:
+    if any(side is not None and side < smallest for side in shape[:2]):
         raise OptionError(
             f"`input_shape` {shape} is too small: strides and pooling would leave nothing of it; "
             f"the smallest that works is ({smallest}, {smallest}, 3)."
         )
+    if pooling not in (None, *POOLINGS):
+        raise OptionError(f"`pooling` must be {', '.join(map(repr, POOLINGS))} or None, got {pooling!r}.")
     if include_top and classes < 1:
         raise OptionError(f"`classes` must be at least 1, got {classes}.")
     if include_top and class_names is not None and len(class_names) != classes:

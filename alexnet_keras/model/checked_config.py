@@ -5,8 +5,9 @@ files with it. This reader builds only the layers of an AlexNet from plain value
 with a bound before Keras allocates its weights.
 """
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,15 @@ LAYERS = {
     "keras.layers": (
         *("InputLayer", "Conv2D", "Dense", "Activation", "ReLU", "Softmax", "MaxPooling2D", "ZeroPadding2D", "Flatten"),
         *("BatchNormalization", "Concatenate", "Dropout", "AveragePooling2D", "GlobalAveragePooling2D", "Rescaling"),
+        *("GlobalMaxPooling2D", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast"),
+        *("RandomBrightness",),
     ),
     "alexnet_keras": (
         *("MeanSubtraction", "TowerMaps", "SpaceToDepthConv2D", "Predictions"),
         *("LocalResponseNormalization", "SpatialResponseNormalization"),
     ),
 }
+NETWORKS = ("Functional", "Sequential")
 VALUES = {
     "keras": ("DTypePolicy",),
     "keras.initializers": (
@@ -47,8 +51,11 @@ Kinds = Mapping[str, tuple[str, ...]]
 def build_network(config: Mapping[str, Any], path: Path, largest: int) -> keras.Model:
     """Build the functional model that a configuration describes, with initial weights.
 
+    If a layer of the model is a model, such as an AlexNet without its top, the result has the layers of both. It
+    computes the same function, and everything that needs the layers of an AlexNet finds them.
+
     Args:
-        config: the JSON that Keras writes for a functional model.
+        config: the JSON that Keras writes for a functional or a sequential model.
         path: the file, for messages.
         largest: the bytes of all weights in the file.
 
@@ -57,53 +64,108 @@ def build_network(config: Mapping[str, Any], path: Path, largest: int) -> keras.
         Exception: it is damaged.
     """
     network = config["config"]
-    entries = network["layers"]  # from input to output
+    entries = list(itertools.islice(_entries(network), MOST_LAYERS + 1))
     is_alexnet = any(entry["registered_name"] == "alexnet_keras>MeanSubtraction" for entry in entries)
-    if config["class_name"] != "Functional" or not is_alexnet:
+    if config["class_name"] not in NETWORKS or not is_alexnet:
         name = brief(network["name"])
         raise InputError(f"{path} holds the model {name}, which is not an AlexNet of this package; pass another file.")
     if len(entries) > MOST_LAYERS:
+        raise InputError(f"{path} has more than {MOST_LAYERS} layers, which no AlexNet has; check the file.")
+    builder = _Builder(path, largest)
+    images = builder.make(entries[0]).output  # only an input has an output before it is called
+    batch, *sides, channels = images.shape
+    if batch is not None or channels != 3 or max(side or 1 for side in sides) > LARGEST_INPUT:
         raise InputError(
-            f"{path} has {len(entries):,} layers, but an AlexNet has at most {MOST_LAYERS}; check the file."
+            f"{path} takes images of shape {images.shape}, but an AlexNet takes RGB of at most {LARGEST_INPUT} "
+            "pixels a side; check the file."
         )
-    outputs: dict[str, Any] = {}
-    for entry in entries:
-        layer = keras.saving.deserialize_keras_object(_checked(entry, LAYERS, path), safe_mode=True)
-        if isinstance(layer, keras.layers.InputLayer):
-            images = outputs[layer.name] = layer.output
-            batch, height, width, channels = images.shape
-            if batch is not None or channels != 3 or max(height, width) > LARGEST_INPUT:
-                raise InputError(
-                    f"{path} takes images of shape {images.shape}, but an AlexNet takes RGB of at most {LARGEST_INPUT} "
-                    "pixels a side; check the file."
-                )
-            continue
-        (node,) = entry["inbound_nodes"]
-        (sources,) = node["args"]
-        if any(node["kwargs"].values()):
-            raise InputError(
-                f"{path} calls {brief(layer.name)} with options, which no AlexNet does; save the model again."
-            )
-        if isinstance(layer, keras.layers.Concatenate):
-            inputs = [outputs[source["config"]["keras_history"][0]] for source in sources]
-        else:
-            inputs = outputs[sources["config"]["keras_history"][0]]
-            largest -= _bytes_of(layer, inputs.shape[-1])
-            if largest < 0 or _needs_a_large_constant(layer, inputs.shape[-1]):
-                raise InputError(f"{path} has the layer {brief(layer.name)}, which is larger than its weights.")
-        outputs[layer.name] = layer(inputs)
-        if 4 * math.prod(outputs[layer.name].shape[1:]) > UNPACKED_BYTES:
-            raise InputError(f"{path} has the layer {brief(layer.name)}, whose output is larger than any of AlexNet.")
-    last = network["output_layers"]
-    while isinstance(last, list):
-        last = last[0]
-    model = keras.Model(images, outputs[last], name=network["name"])
+    model = keras.Model(images, builder.apply(network, images), name=network["name"])
     names = getattr(model.layers[-1], "class_names", None)
     if names is not None and not (len(names) == model.output_shape[-1] and all(isinstance(n, str) for n in names)):
         raise InputError(
             f"{path} has {len(names):,} class names for {model.output_shape[-1]:,} outputs; export it again."
         )
     return model
+
+
+def _entries(network: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries of all layers, from input to output, with those of models that are layers."""
+    for entry in network["layers"]:
+        if entry["class_name"] in NETWORKS:
+            yield from _entries(entry["config"])
+        else:
+            yield entry
+
+
+class _Builder:
+    """Makes the layers of a file and calls them.
+
+    Args:
+        path: the file, for messages.
+        largest: the bytes of all weights in the file, from which those of each layer are subtracted.
+    """
+
+    def __init__(self, path: Path, largest: int) -> None:
+        self.path = path
+        self.left = largest
+        self.names: set[str] = set()
+
+    def make(self, entry: Mapping[str, Any]) -> keras.layers.Layer:
+        """Make a layer, whose weights are not allocated yet."""
+        layer = keras.saving.deserialize_keras_object(_checked(entry, LAYERS, self.path), safe_mode=True)
+        if layer.name in self.names:
+            raise InputError(
+                f"{self.path} has two layers with the name {brief(layer.name)}; give each layer its own name."
+            )
+        self.names.add(layer.name)
+        return layer
+
+    def apply(self, network: Mapping[str, Any], images: Any) -> Any:
+        """Call the layers of a functional or sequential model one after the other, and return its output."""
+        outputs: dict[str, Any] = {}
+        previous = images
+        for entry in network["layers"]:
+            name, is_input = entry["config"].get("name"), entry["class_name"] == "InputLayer"
+            if is_input and outputs:
+                raise ValueError("it has several inputs")
+            if not is_input:
+                sources = self._sources(entry, outputs) if "output_layers" in network else previous
+                is_network = entry["class_name"] in NETWORKS
+                previous = self.apply(entry["config"], sources) if is_network else self._call(entry, sources)
+            outputs[name] = previous
+        last = network.get("output_layers", previous)
+        while isinstance(last, list):
+            last = last[0]
+        return outputs[last] if isinstance(last, str) else last
+
+    def _sources(self, entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+        """The tensors that a layer of a functional model is called with."""
+        (node,) = entry["inbound_nodes"]
+        (sources,) = node["args"]
+        # Whether a layer was called for training does not matter: predictions and new training decide it anew.
+        if any(value and not (key == "training" and value is True) for key, value in node["kwargs"].items()):
+            raise InputError(
+                f"{self.path} calls {brief(entry['config']['name'])} with options, which no AlexNet does; "
+                "save the model again."
+            )
+        if isinstance(sources, list):
+            return [outputs[source["config"]["keras_history"][0]] for source in sources]
+        return outputs[sources["config"]["keras_history"][0]]
+
+    def _call(self, entry: Mapping[str, Any], inputs: Any) -> Any:
+        layer = self.make(entry)
+        if isinstance(layer, keras.layers.Concatenate) != isinstance(inputs, list):
+            raise ValueError(f"{layer.name} has a wrong number of inputs")
+        if not isinstance(inputs, list):
+            self.left -= _bytes_of(layer, inputs.shape[-1])
+            if self.left < 0 or _needs_a_large_constant(layer, inputs.shape[-1]):
+                raise InputError(f"{self.path} has the layer {brief(layer.name)}, which is larger than its weights.")
+        output = layer(inputs)
+        if 4 * math.prod(side or 1 for side in output.shape[1:]) > UNPACKED_BYTES:
+            raise InputError(
+                f"{self.path} has the layer {brief(layer.name)}, whose output is larger than any of AlexNet."
+            )
+        return output
 
 
 def _checked(entry: Mapping[str, Any], kinds: Kinds, path: Path) -> dict[str, Any]:

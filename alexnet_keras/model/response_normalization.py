@@ -264,7 +264,8 @@ def _sum_of_neighbors(x: Any, axis: int, size: int) -> Any:
 
     padded = tf.pad(x, [[size // 2, size // 2] if number == axis else [0, 0] for number in range(x.shape.rank)])
     before = (slice(None),) * axis
-    return tf.add_n([padded[(*before, slice(shift, shift + x.shape[axis]))] for shift in range(size)])
+    side = tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
+    return tf.add_n([padded[(*before, slice(shift, shift + side))] for shift in range(size)])
 
 
 def _powers(energy: Any, beta: float) -> tuple[Any, Any]:

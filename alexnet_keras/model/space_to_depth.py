@@ -38,6 +38,8 @@ class SpaceToDepthConv2D(keras.layers.Conv2D):
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         stride = self.strides[0]
         _, height, width, channels = inputs.shape
+        if height is None or width is None:  # the blocks of an image of unknown size cannot be counted
+            return super().convolution_op(inputs, kernel)
         # The rows and columns that the last window reads, with zeros up to complete blocks.
         blocks = [-(-size // stride) for size in self.kernel_size]
         steps = [(side - size) // stride for side, size in zip((height, width), self.kernel_size, strict=True)]

@@ -252,19 +252,20 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
 
     Args:
         weights: the weights.
-        variant: the variant of the model. Only names in `ARCHITECTURES` are compared with those of the weights.
+        variant: the variant of the model. Only names in `ARCHITECTURES` are compared.
         targets: the layers of the model.
         allow_missing: whether layers that the weights lack keep their values.
 
     Raises:
         InputError: the weights are for another variant, lack layers, have others, or differ in shape.
     """
-    if weights.variants and variant in ARCHITECTURES and variant not in weights.variants:
+    if variant in ARCHITECTURES and variant not in weights.variants and {*weights.variants} & {*ARCHITECTURES}:
         raise InputError(f"{weights.source} is for `variant` {' or '.join(weights.variants)}, got {variant}.")
     targets = [layer for layer in targets if layer.weights]
     expected = shapes_of_model(targets)
     missing = missing_layers(weights, targets)
-    foreign = [name for name in weights.layers if name not in expected and name not in CLASSIFIER]
+    known = [name for name in weights.layers if LAYER_NAME.fullmatch(name) and name not in CLASSIFIER]
+    foreign = [name for name in known if name not in expected]
     if foreign:
         raise InputError(f"{weights.source} has {_names(foreign)}, which the model lacks; choose another `variant`.")
     if missing and not allow_missing:
