@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.dataset import Stream
+from alexnet_keras.data.dataset import Stream, plain_graph
 from alexnet_keras.data.decode import why_refused
 from alexnet_keras.data.shards.format import ENCODINGS, MAX_SIZE, MIN_SIZE
 from alexnet_keras.system.errors import InputError, OptionError
@@ -64,12 +64,8 @@ class Stored:
     reason: str | None = None
 
 
-def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator[Stored]:
-    """Convert the images at `start` to `stop - 1`, in order, `settings.jobs` at once.
-
-    Raises:
-        InputError: the stream ends before `stop`.
-    """
+def conversion(stream: Stream, settings: Settings) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return the function of an element that decodes, resizes and encodes it: one for all shards, traced once."""
     size = settings.size
 
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -80,6 +76,17 @@ def store(stream: Stream, start: int, stop: int, settings: Settings) -> Iterator
         colors = tf.pad(colors, [[0, 0], [0, 1]], constant_values=1)
         return name, label, square, record, tf.matmul(colors, colors, transpose_a=True)
 
+    return tf.function(convert, autograph=False)
+
+
+def store(
+    stream: Stream, convert: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, settings: Settings
+) -> Iterator[Stored]:
+    """Convert the images at `start` to `stop - 1` by `conversion`, in order, `settings.jobs` at once.
+
+    Raises:
+        InputError: the stream ends before `stop`.
+    """
     for index, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
         if parts is None:
             yield Stored(stream.name(index), reason=why_unreadable(stream, index))
@@ -101,7 +108,7 @@ def in_threads(
     options.threading.private_threadpool_size = jobs
     options.threading.max_intra_op_parallelism = 1  # a thread an image; more threads wait for each other
     options.autotune.enabled = False  # see reading.untuned
-    dataset = stream.elements(start, stop).map(function, num_parallel_calls=jobs, deterministic=True)
+    dataset = stream.elements(start, stop).map(plain_graph(function), num_parallel_calls=jobs, deterministic=True)
     elements = iter(dataset.prefetch(2).with_options(options))
     for index in range(start, stop):
         try:

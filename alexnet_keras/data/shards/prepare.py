@@ -24,7 +24,7 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import Reader, ShardWriter, Sources
-from alexnet_keras.data.shards.convert import QUALITY, Settings, store
+from alexnet_keras.data.shards.convert import QUALITY, Settings, Stored, conversion, store
 from alexnet_keras.data.shards.format import (
     FORMAT,
     MANIFEST,
@@ -137,8 +137,10 @@ def _prepare(
         of_split = [job for job in missing if job.split == split]
         count = sum(job.stop - job.start for job in of_split)
         with native_stderr.silenced(), Progress(f"Preparing {split}", count) as progress:
+            convert = conversion(streams[split], settings)
             for job in of_split:
-                stored += _make_shard(dataset, streams[split], output, job, settings, progress)
+                converted = store(streams[split], convert, job.start, job.stop, settings)
+                stored += _make_shard(dataset, converted, output, job, settings, progress)
     seconds = time.monotonic() - begun
     if not finished:
         _finish(dataset, output, plan, jobs)
@@ -279,12 +281,12 @@ def _read_notes(output: Path, job: _Job) -> tuple[np.ndarray, tuple[BadImage, ..
 
 
 def _make_shard(
-    dataset: DataSet, stream: Stream, output: Path, job: _Job, settings: Settings, progress: Progress
+    dataset: DataSet, images: Iterable[Stored], output: Path, job: _Job, settings: Settings, progress: Progress
 ) -> int:
     """Write one shard, and return the number of its images."""
     moments, bad = Moments(), []
     with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
-        for stored in store(stream, job.start, job.stop, settings):
+        for stored in images:
             if stored.reason is not None:
                 bad.append(BadImage(job.shard, stored.name, stored.reason))
                 progress.close()
