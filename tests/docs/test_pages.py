@@ -103,12 +103,13 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.fixture
-def small(monkeypatch, tmp_path):
-    """A working folder with a few images, in which networks are narrow, shapes few and batches small."""
+def small(page, monkeypatch, tmp_path):
+    """A working folder with a few images, in which networks are narrow, shapes few and batches and crops small."""
+    size = 227 if page.name == "trained_weights.md" else 67  # `weights import` builds a network for 227 pixels
     for name, architecture in ARCHITECTURES.items():
-        narrow = dataclasses.replace(architecture, filters=(8,) * 5, hidden_units=(16, 16))
+        narrow = dataclasses.replace(architecture, towers=1, filters=(8,) * 5, hidden_units=(16, 16))
         monkeypatch.setitem(ARCHITECTURES, name, narrow)
-    short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2)
+    short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2, input_size=size)
     monkeypatch.setitem(RECIPES, "quickstart", lambda: short)
     monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
     monkeypatch.chdir(tmp_path)
