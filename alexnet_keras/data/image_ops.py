@@ -1,6 +1,6 @@
 """One function for each step from an encoded image to a crop (sections 2 and 4.1 of the paper).
 
-    encoded  scalar string       the bytes of a JPEG, PNG, GIF or BMP
+    encoded  scalar string       the bytes of a JPEG, PNG, GIF, BMP or WebP
     decoded  (H, W, 3) uint8     `decode` makes it; `resize_and_crop` makes it 256 x 256
     crop     (size, size, 3)     `centre_crop` and `ten_crops` for evaluation; `crop_and_flip` for training
 
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop
-from alexnet_keras.data.decode import STORED_BYTES, decode, is_jpeg, jpeg_dimensions
+from alexnet_keras.data.decode import DCT, STORED_BYTES, decode, has_exif, is_jpeg, jpeg_dimensions
 
 
 def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
@@ -94,7 +94,9 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     return tf.concat([crops, tf.reverse(crops, axis=[2])], axis=0)
 
 
-def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+def crop_encoded(
+    encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int, upright: bool = True
+) -> tf.Tensor:
     """Decode an image of any size, resize it to 256 x 256 pixels as `resize_and_crop` does, crop it and flip it.
 
     Only the pixels of the crop are computed. A JPEG of 256 x 256 pixels takes the shorter way of `crop_stored_jpeg`.
@@ -102,10 +104,11 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size
     would be faster, but it changes pixels by 2 grey levels on average and by up to 77.
 
     Args:
-        encoded: scalar string, the bytes of a JPEG, PNG, GIF or BMP.
+        encoded: scalar string, the bytes of a JPEG, PNG, GIF, BMP or WebP.
         offset: `(2,)` int32, top and left edge of the crop in the 256 x 256 pixels.
         flipped: scalar bool, whether to reverse left and right.
         size: side of the crop in pixels, at most 256.
+        upright: as in `decode`.
 
     Returns:
         `(size, size, 3)` uint8, 0..255. Where the resized value lies within 1e-5 of a half, it may be rounded
@@ -114,15 +117,18 @@ def crop_encoded(encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size
     Raises:
         tf.errors.InvalidArgumentError: `decode` refuses the image.
     """
+
+    def has_stored_size() -> tf.Tensor:
+        fits = tf.reduce_all(jpeg_dimensions(encoded) == STORED_SIZE)
+        return fits & ~has_exif(encoded) if upright else fits
+
     stored = tf.cond(
-        is_jpeg(encoded) & (tf.strings.length(encoded) <= STORED_BYTES),
-        lambda: tf.reduce_all(jpeg_dimensions(encoded) == STORED_SIZE),
-        lambda: tf.constant(False),
+        is_jpeg(encoded) & (tf.strings.length(encoded) <= STORED_BYTES), has_stored_size, lambda: tf.constant(False)
     )
     return tf.cond(
         stored,
         lambda: crop_stored_jpeg(encoded, offset, flipped, size, whole=True),
-        lambda: _resize_crop_and_flip(decode(encoded), offset, flipped, size),
+        lambda: _resize_crop_and_flip(decode(encoded, upright), offset, flipped, size),
     )
 
 
@@ -151,7 +157,7 @@ def crop_stored_jpeg(
     left = tf.maximum(offset[1] - 1, 0)
     right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
     window = tf.stack([offset[0], left, STORED_SIZE - offset[0] if whole else size, right - left])
-    columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3)
+    columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=DCT)
     crop = tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
     return tf.reverse(crop, tf.range(1, 1 + tf.cast(flipped, tf.int32)))  # along axis 1 or none: cheaper than tf.cond
 

@@ -56,3 +56,16 @@ def progressive_jpeg(size: tuple[int, int], scans: int) -> bytes:
             b"\xff\xd9",
         ]
     )
+
+
+def webp(chunks: bytes, canvas: tuple[int, int], frame: tuple[int, int] | None = None, frames: int = 1) -> bytes:
+    """Draw an animated WebP whose frames all have the same chunks, and declare the height and width of each `frame`."""
+
+    def sides(size: tuple[int, int]) -> bytes:
+        return b"".join((side - 1).to_bytes(3, "little") for side in reversed(size))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    animated = chunk(b"ANMF", bytes(6) + sides(frame or canvas) + bytes(4) + chunks) * frames
+    return chunk(b"RIFF", b"WEBP" + chunk(b"VP8X", b"\2\0\0\0" + sides(canvas)) + chunk(b"ANIM", bytes(6)) + animated)
