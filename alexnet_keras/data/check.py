@@ -119,11 +119,8 @@ def check(dataset: DataSet, jobs: int) -> Report:
         dataset.division,
         dict(dataset.ignored),
         [],
-        list(
-            filter(None, (dataset.ignored_files(), too_few(sum(reports["train"].per_class), len(dataset.class_names))))
-        ),
+        [warning for warning in (dataset.ignored_files(), too_few(len(train), len(dataset.class_names))) if warning],
     )
-    report.warnings += filter(None, (dataset.ignored_files(), too_few(len(train), len(dataset.class_names))))
     _judge(report)
     return report
 

@@ -195,9 +195,10 @@ class DataSet:
     def ignored_files(self) -> str:
         """Say how many files of which suffix are ignored, or return "" if there are none."""
         total = sum(self.ignored.values())
-        return (
-            f"{total:,} {'file is' if total == 1 else 'files are'} ignored ({counted(self.ignored)})" if total else ""
-        )
+        if not total:
+            return ""
+        files = "file is" if total == 1 else "files are"
+        return f"{total:,} {files} ignored ({counted(self.ignored)}): convert images among them to JPEG or PNG"
 
     def label_error(self, image: str, label: int) -> InputError:
         return InputError(

@@ -47,11 +47,11 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",
         "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, {disk.free_bytes(run) / 1e9:,.2f} GB free",
     }
-    for line in pair_lines(rows.items()):
-        print(line, file=sys.stderr)
     advice = "" if config.weights else too_few(len(inputs.training), classes)
     if advice:
-        print(f"Warning: {advice}", file=sys.stderr)
+        rows["warning"] = advice
+    for line in pair_lines(rows.items()):
+        print(line, file=sys.stderr)
 
 
 def changes(config: TrainConfig) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from alexnet_keras.cli.main import main
 from alexnet_keras.cli.types import Number, PathName
 
 LONGEST = 1_300  # characters of a message
-TEXTS = ("split", "devices", "label", "layer", "network", "settings")  # options whose values the library parses
+TEXTS = ("split", "fold", "columns", "devices", "label", "layer", "network", "settings")  # the library parses them
 REQUIRED = {"data": "shapes", "format": "tflite", "path": "x.npz", "variant": "paper", "arguments": "x.keras"}
 NUMBERS = ("-1", "0.5", str(10**31), "9" * 400, "9" * 5_000, "nan", "inf", "-inf", "1e999", "", "x" * 2**20, "\u0661x")
 PATHS = ("", "\udcff", "a\0b", "x" * 256, "y/" * 2_048, "z" * 2**20)

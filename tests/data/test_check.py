@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
-from support import cli, draw_folder
+from support import cli, draw_folder, only_error
 
 from alexnet_keras.data import check, dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -141,3 +141,28 @@ def test_a_set_without_any_readable_image_is_an_error(colors):
     result = cli("data", "check", "--data", colors)
     assert result.code == 1
     assert "No image for validation of colours can be used." in result.err
+
+
+def test_classes_that_differ_between_the_splits_are_all_named(colors):
+    for split, name in (("train", "a"), ("train", "b"), ("val", "c")):
+        (colors / split / name).mkdir()
+    error = only_error(cli("data", "check", "--data", colors))
+    assert f"{colors / 'train'} lacks the class 'c' and {colors / 'val'} lacks the class 'a', 'b'; every class" in error
+
+
+def test_images_of_almost_one_color_are_a_warning(colors):
+    Image.new("RGB", (600, 400), (250, 250, 250)).save(colors / "train" / "red" / "blank.jpg")
+    Image.effect_noise((600, 400), 1).save(colors / "train" / "red" / "black.png")
+    result = report(colors)
+    assert (result.train.uniform, result.validation.uniform) == (2, 0)
+    assert result.warnings == ["2 training images have almost one color"]
+
+
+def test_few_images_for_each_class_are_a_warning(colors):
+    for path in colors.glob("train/*/0.jpg"):
+        path.unlink()
+    (warning,) = report(colors).warnings
+    assert warning.startswith("3 training images for each class are few for a network that starts from random weights")
+    assert warning.endswith(
+        "(fewer than 4); start from trained ones: alexnet-keras train --recipe transfer --weights FILE"
+    )

@@ -17,8 +17,11 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import check_regular
 from alexnet_keras.system.terminal_text import printable
 
-SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")  # and hidden ones
-SYSTEM_FILES = (b"thumbs.db", b"ehthumbs.db", b"desktop.ini")  # and hidden ones
+# Folders and files of operating systems, in lower case; hidden ones are skipped too.
+SYSTEM_NAMES = {
+    *(b"__macosx", b"@eadir", b"lost+found", b"$recycle.bin", b"system volume information"),
+    *(b"thumbs.db", b"ehthumbs.db", b"desktop.ini"),
+}
 # Annotations may be as many as the images. Files with these suffixes are never opened to look for an image in them.
 NOT_IMAGES = (b".csv", b".html", b".json", b".md", b".npy", b".py", b".tsv", b".txt", b".xml", b".yaml", b".yml")
 ENCODED_SUFFIXES = tuple(map(os.fsencode, SUFFIXES))
@@ -60,8 +63,7 @@ def subfolders(folder: Path) -> tuple[str, ...]:
 
 
 def _is_system(entry: os.DirEntry[bytes]) -> bool:
-    name = entry.name
-    return name.startswith(b".") or os.fsdecode(name) in SYSTEM_FOLDERS or name.lower() in SYSTEM_FILES
+    return entry.name.startswith(b".") or entry.name.lower() in SYSTEM_NAMES
 
 
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:

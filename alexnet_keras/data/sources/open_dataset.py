@@ -10,6 +10,7 @@ from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
 from alexnet_keras.data.sources import division, folders, imagenet, shapes, tables, tfds_builders
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.progress import Progress
+from alexnet_keras.system.terminal_text import brief
 
 
 def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
@@ -34,7 +35,7 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     is_table = source.name != "shapes" and root.suffix.lower() in tables.SUFFIXES and not root.is_dir()
     check(
         source.columns is None or is_table,
-        f"`columns` {source.columns}: {source.name} is no table ({', '.join(tables.SUFFIXES)}); omit `columns`.",
+        f"`columns` {brief(source.columns)}: {source.name} is no table ({', '.join(tables.SUFFIXES)}); omit `columns`.",
     )
     if is_table:
         return tables.load(root, source)

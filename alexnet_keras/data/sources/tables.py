@@ -5,9 +5,8 @@ import io
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,11 +35,11 @@ COLUMNS = {
     ),
     "split": ("split", "set", "subset", "partition", "data_set", "dataset", "usage"),
 }
+ENDS = ("", *IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))  # that a table may leave out
 ANNOTATIONS = "val_annotations.txt"  # of Tiny ImageNet
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """A row of a table: its line, the path as written, the same as folder and name, the label, and the split or ""."""
 
     line: int
@@ -118,7 +117,7 @@ def _indices(path: Path, header: Sequence[str], columns: str | None) -> dict[str
     for role, usual in COLUMNS.items():
         if role in asked and (role, asked[role]) != ("split", "none"):
             if asked[role] not in header:
-                raise OptionError(f"`columns` {role}={asked[role]}: the columns of {path} are {known}.")
+                raise OptionError(f"`columns` {role}={brief(asked[role])}: the columns of {path} are {known}.")
             indices[role] = header.index(asked[role])
         else:
             names = () if role in asked else usual
@@ -137,7 +136,7 @@ def _rows(path: Path, reader: Any, indices: dict[str, int | None], root: Path) -
     Raises:
         InputError: a row is incomplete, its file is outside of `root`, or its split is unknown.
     """
-    base = os.path.abspath(root)
+    base, folders = os.path.abspath(root), dict[str, str]()
     try:
         for cells in reader:
             if not any(cells):
@@ -147,8 +146,12 @@ def _rows(path: Path, reader: Any, indices: dict[str, int | None], root: Path) -
                 values[role] = cells[index].strip() if index is not None and index < len(cells) else ""
                 if index is not None and not values[role]:
                     raise InputError(f"{path} has no {role} in line {line:,}; add it or remove the row.")
-            full = os.path.normpath(os.path.join(base, values["file"].replace("\\", "/")))
-            folder, name = os.path.split(full)
+            path_of_row = values["file"].replace("\\", "/")
+            name = path_of_row.rpartition("/")[2]
+            written = path_of_row.removesuffix(name)
+            folder = folders.get(written)
+            if folder is None:  # once for each of a few folders, since a table can have a million rows
+                folder = folders[written] = os.path.normpath(os.path.join(base, written))
             if folder != base and not folder.startswith(base.rstrip("/") + "/"):
                 raise InputError(
                     f"{path} names {brief(values['file'])} in line {line:,}, which is outside of its folder; move the "
@@ -206,8 +209,7 @@ def _locate(path: Path, rows: Iterable[_Row], class_names: Sequence[str]) -> lis
         listing = {os.fsdecode(entry.name): entry for entry in entries(Path(folder))} if os.path.isdir(folder) else {}
         found = []
         for row in of_folder:
-            names = (row.name, *(row.name + suffix for kind in IMAGE_SUFFIXES for suffix in (kind, kind.upper())))
-            name = next((name for name in names if name in listing), None)
+            name = next((row.name + end for end in ENDS if row.name + end in listing), None)
             if name is None:
                 missing.append(row)
                 continue

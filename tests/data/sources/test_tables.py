@@ -241,7 +241,7 @@ def test_a_table_that_cannot_be_used_says_why(damage, root):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ("file=x", r"`columns` file=x: the columns of .*labels.csv are 'file', 'label'"),
+        ("file=x", r"`columns` file='x': the columns of .*labels.csv are 'file', 'label'"),
         ("photo", "`columns` must be such as file=photo,label=species,split=none, got 'photo'"),
         ("name=file", "`columns` must be such as"),
         ("", None),
