@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
-from alexnet_keras.data.dataset import DataSet, Stream, too_few
+from alexnet_keras.data.dataset import DataSet, Stage, Stream, too_few
+from alexnet_keras.data.decode import is_turned
 from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system import native_stderr
@@ -32,6 +33,7 @@ class SplitReport:
         shorter_side, longer_side: smallest, median and largest value in pixels.
         contradictions: number of images that are in more than one class.
         uniform: number of images of almost one color.
+        turned: number of JPEG files that are turned upright, as their EXIF data say.
     """
 
     images: int
@@ -41,6 +43,7 @@ class SplitReport:
     longer_side: tuple[int, int, int] = (0, 0, 0)
     contradictions: int = 0
     uniform: int = 0
+    turned: int = 0
 
 
 @dataclass
@@ -127,7 +130,8 @@ def check(dataset: DataSet, jobs: int) -> Report:
 
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
     def load(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return stream.load(*element)[:2]
+        image, label, _ = stream.read(*element)
+        return stream.decoded(image), label, tf.constant(False) if stream.stage is Stage.DECODED else is_turned(image)
 
     report, table, count = SplitReport(stream.count), np.empty(stream.count, _IMAGE), 0
     with Progress(f"Checking {split}", stream.count) as progress:
@@ -137,7 +141,8 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
                 reason = why_unreadable(stream, index)
                 report.unreadable.append({"image": stream.name(index), "reason": reason})
                 continue
-            pixels, label = parts
+            pixels, label, turned = parts
+            report.turned += int(turned)
             if not 0 <= label < len(dataset.class_names):
                 raise dataset.label_error(stream.name(index), int(label))
             sides = pixels.shape[:2]

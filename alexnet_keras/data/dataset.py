@@ -141,7 +141,11 @@ class Stream:
     def load(self, *element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Read an element and decode its image to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
         image, label, name = self.read(*element)
-        return image if self.stage is Stage.DECODED else decode(image), label, name
+        return self.decoded(image), label, name
+
+    def decoded(self, image: tf.Tensor) -> tf.Tensor:
+        """Decode what `read` returns to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
+        return image if self.stage is Stage.DECODED else decode(image)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import webp
-from alexnet_keras.data.orientation import is_exif, upright_by_exif
+from alexnet_keras.data.orientation import is_exif, read_orientation, upright_by_exif
 
 MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: more than the cameras of ImageNet's time, and it fits in memory
 MIN_SIDE = 2  # pixels; images with a side of one pixel are tracking pixels or broken thumbnails
@@ -164,6 +164,12 @@ def decode_in_graph(encoded: tf.Tensor, upright: bool = True) -> tf.Tensor:
 def has_exif(jpeg: tf.Tensor) -> tf.Tensor:
     """Return whether `decode` looks for the orientation of a JPEG."""
     return is_exif(_after(_scans(jpeg)[0], EXIF))
+
+
+def is_turned(encoded: tf.Tensor) -> tf.Tensor:
+    """Return whether `decode` turns or mirrors a JPEG; of other kinds, which cameras do not write, `False`."""
+    exif = tf.cond(is_jpeg(encoded), lambda: _after(_scans(encoded)[0], EXIF), lambda: tf.constant(b""))
+    return read_orientation(exif, in_graph=False) > 1
 
 
 def _scans(jpeg: tf.Tensor) -> tf.Tensor:

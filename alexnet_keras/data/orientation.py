@@ -23,11 +23,15 @@ def upright_by_exif(image: tf.Tensor, exif: tf.Tensor, in_graph: bool) -> tf.Ten
         image, exif: the image and its EXIF data.
         in_graph: whether to use operators alone; otherwise one node calls them from Python, see `decode`.
     """
-    read, turn = _orientation, _turn
-    if not in_graph:
-        read, turn = _behind_python(read, tf.int64), _behind_python(turn, tf.uint8)
-    orientation = tf.cond(is_exif(exif), lambda: read(exif), lambda: tf.constant(1, tf.int64))
+    turn = _turn if in_graph else _behind_python(_turn, tf.uint8)
+    orientation = read_orientation(exif, in_graph)
     return tf.cond(orientation > 1, lambda: turn(image, orientation), lambda: image)
+
+
+def read_orientation(exif: tf.Tensor, in_graph: bool) -> tf.Tensor:
+    """Read the orientation, 1 to 8, from EXIF data; 1 from other data. `in_graph` is as in `upright_by_exif`."""
+    read = _orientation if in_graph else _behind_python(_orientation, tf.int64)
+    return tf.cond(is_exif(exif), lambda: read(exif), lambda: tf.constant(1, tf.int64))
 
 
 def _behind_python(function: Callable[..., tf.Tensor], dtype: tf.DType) -> Callable[..., tf.Tensor]:

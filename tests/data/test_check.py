@@ -158,6 +158,16 @@ def test_images_of_almost_one_color_are_a_warning(colors):
     assert result.warnings == ["2 training images have almost one color"]
 
 
+def test_images_that_are_turned_are_counted(colors):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((40, 30), 60).save(colors / "val" / "red" / "phone.jpg", exif=exif)
+    exif[0x0112] = 1
+    Image.effect_noise((40, 30), 60).save(colors / "val" / "red" / "upright.jpg", exif=exif)
+    result = report(colors)
+    assert (result.train.turned, result.validation.turned, result.warnings) == (0, 1, [])
+
+
 def test_few_images_for_each_class_are_a_warning(colors):
     for path in colors.glob("train/*/0.jpg"):
         path.unlink()
