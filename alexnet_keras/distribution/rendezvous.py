@@ -1,6 +1,7 @@
 """Workers wait for each other before a training, and notice if one of them is lost."""
 
 import contextlib
+import os
 import re
 import socket
 import sys
@@ -99,6 +100,8 @@ def connect(cluster: Cluster) -> Any:
     import tensorflow as tf  # the rest of this module is used before TensorFlow is imported
 
     gather(cluster)
+    # Otherwise gRPC connects to the other workers through `http_proxy`, and waits for ever if that cannot reach them.
+    os.environ["no_grpc_proxy"] = ",".join(_endpoint(address)[0] for address in cluster.addresses)  # noqa: SIM112
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(cluster.addresses)}),
         task_type="worker",

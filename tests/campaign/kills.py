@@ -191,7 +191,6 @@ class Disturber:
             self.free.put(server)
 
 
-EPOCHS = 300  # of three steps
 CHECKPOINTS = "new/checkpoints/step-*.npz"
 
 
@@ -206,7 +205,7 @@ class Killed:
 
 
 def kill_training(
-    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random, epochs: int = EPOCHS
+    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random, epochs: int
 ) -> tuple[Path, Killed]:
     """Kill a training again and again, resume it each time, and begin another one when it is finished.
 
@@ -232,7 +231,6 @@ def kill_training(
             try:
                 values = {**LIMITS, "folder": str(home), "log": str(log), "kill": kill if index == victim else None}
                 values["environment"] = {**OFFLINE, "TF_CONFIG": json.dumps(task)}
-                values["fresh"] = workers > 1
                 return server.request(commands=[(*train, "--checkpoint-minutes", "0.002")], **values)
             finally:
                 free.put(server)

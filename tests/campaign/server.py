@@ -77,8 +77,7 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
             `seconds`, the limits of processor time and of wall clock time; `bytes`, the limit of memory above the
             start; `environment`, more variables; `encoding`, of standard output; `file_bytes`, the largest size of a
             file that the child can write; `kill`, a signal, the seconds after which the child gets it, and a pattern
-            of files, of which a new one starts this time (`""` for the start of the child), or `None`; `fresh`,
-            whether a new process runs the only command, because gRPC, over which workers talk, does not survive a fork.
+            of files, of which a new one starts this time (`""` for the start of the child), or `None`.
 
     Returns:
         `codes`, the exit code of each command that was started; `ended`, which is empty, "hang", "memory" or the name
@@ -117,8 +116,6 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         time.sleep(POLL_SECONDS)
     if not ended and os.WIFSIGNALED(status):
         ended = signal.Signals(os.WTERMSIG(status)).name
-    if request.get("fresh") and os.WIFEXITED(status):
-        codes.write_text(str(os.WEXITSTATUS(status)))
     used = {"wall": time.monotonic() - began, "seconds": usage.ru_utime + usage.ru_stime}
     return {"codes": [int(line) for line in codes.read_text().split()], "ended": ended, "bytes": peak, **used}
 
@@ -135,18 +132,16 @@ def run(request: dict[str, Any]) -> NoReturn:
     codes = os.open(log / "codes", os.O_WRONLY)
     os.chdir(request["folder"])
     os.environ.update(request.get("environment", {}))
-    if request.get("fresh"):
-        redirect(log, 0)
-        os.execv(sys.executable, [sys.executable, "-m", "campaign.server", *request["commands"][0]])
     tempfile.tempdir = None  # an import may have asked for it
     used = psutil.Process().memory_info().vms
     resource.setrlimit(resource.RLIMIT_AS, (used + ADDRESS_SPACE, resource.RLIM_INFINITY))
     if "file_bytes" in request:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"], resource.RLIM_INFINITY))
     for index, arguments in enumerate(request["commands"]):
-        redirect(log, index)
+        for number, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(log / f"{index}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout = open(1, "w", encoding=request.get("encoding", "utf-8"), closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
         try:
             main([os.fsdecode(os.fsencode(argument)) for argument in arguments])
         except SystemExit as end:
@@ -158,12 +153,6 @@ def run(request: dict[str, Any]) -> NoReturn:
         sys.stderr.flush()
         os.write(codes, f"{code}\n".encode())
     os._exit(0)
-
-
-def redirect(log: Path, index: int) -> None:
-    """Write the output of a command into files."""
-    for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(log / f"{index}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ def start(folder, run, count, **options):
 def task(addresses, index):
     """The environment of a worker."""
     values = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-    return {"TF_CONFIG": json.dumps(values), "CUDA_VISIBLE_DEVICES": "-1"}
+    proxy = "http://127.0.0.1:9"  # through which nothing can be reached
+    return {"TF_CONFIG": json.dumps(values), "CUDA_VISIBLE_DEVICES": "-1", "http_proxy": proxy, "https_proxy": proxy}
 
 
 @pytest.mark.parametrize(
