@@ -19,7 +19,7 @@ from campaign.harness import Case, equal_to, probabilities
 from campaign.mutations import mutate
 from PIL import Image
 from support import NARROW, ROOT, cli, draw_folder
-from support.weight_files import blobs, caffemodel, legacy_pth, pth, torchvision_tensors
+from support.weight_files import blobs, caffemodel, legacy_pth, npy_of_python2, pth, torchvision_tensors
 
 from alexnet_keras.api import data_of
 from alexnet_keras.cli.main import main
@@ -117,6 +117,7 @@ def draw_weights(folder: Path) -> Path:
     shape = {"filters": (8,) * 5, "units": (16, 16), "pool5": 1}
     caffemodel(folder / "new.caffemodel", blobs(**shape))
     caffemodel(folder / "old.caffemodel", blobs(**shape), old=True)
+    npy_of_python2(folder / "python2.npy", blobs(**shape))
     tensors = torchvision_tensors(blobs(**shape, groups=1))
     pth(folder / "zip.pth", tensors)
     legacy_pth(folder / "legacy.pth", tensors)
@@ -191,7 +192,13 @@ class Seeds:
                 if arrays[name].dtype == np.float32:
                     file[name] = arrays[name]
         for path in sorted(drawn.iterdir()):
-            variant = "paper" if path.stem.startswith("paper") else "caffe" if path.suffix == ".caffemodel" else "owt"
+            variant = (
+                "paper"
+                if path.stem.startswith("paper")
+                else "caffe"
+                if path.suffix in (".caffemodel", ".npy")
+                else "owt"
+            )
             folder = self.folder(path.name)
             shutil.copy(path, folder / path.name)
             commands = tuple(tuple(word.format(file=path.name, variant=variant) for word in each) for each in IMPORTED)
@@ -212,6 +219,15 @@ class Seeds:
             name = "m.tflite" if model.exists() else "m.keras"
             commands = (*CHECKED, ("predict", name, str(target), "--json"))
             yield Seed(f"image: {path.name}", folder, (str(target),), commands, agree=True)
+
+    def tables(self) -> Iterator[Seed]:
+        folder = self.folder("table")
+        shutil.copytree(self.data, folder / "photos")
+        images = [path.relative_to(folder / "photos") for path in sorted((folder / "photos").rglob("*.png"))]
+        rows = [f"{path},{path.parts[1]},{path.parts[0]}" for path in images]
+        (folder / "photos" / "labels.csv").write_text("\n".join(["file,label,split", *rows, ""]))
+        check = ("data", "check", "--data", "photos/labels.csv", "--json")
+        yield Seed("table", folder, ("photos/labels.csv",), (check,), judge=equal_to)
 
     def shards(self) -> Iterator[Seed]:
         for encoding in ("jpeg", "raw"):

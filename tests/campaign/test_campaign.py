@@ -17,7 +17,7 @@ from alexnet_keras.weights import trained_weights
 
 SCALE = float(os.environ.get("ALEXNET_CAMPAIGN_SCALE", "1"))
 WORKERS = int(os.environ.get("ALEXNET_CAMPAIGN_WORKERS", "1"))
-ALL_KINDS = ("keras", "exports", "compressions", "weights", "images", "shards", "runs")
+ALL_KINDS = ("keras", "exports", "compressions", "weights", "images", "tables", "shards", "runs")
 KINDS = os.environ.get("ALEXNET_CAMPAIGN_KINDS", " ".join(ALL_KINDS)).split()
 SLOW = ("input: benchmark", "input: compress", "input: export", "input: train")
 SLICE = (".keras", "weights: paper.safetensors", "image: rgb.png")
