@@ -29,7 +29,9 @@ from alexnet_keras.compression.weight_clustering import cluster
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model, weights_of
+from alexnet_keras.system import file_list
 from alexnet_keras.system.input_files import read_json
+from alexnet_keras.training import run_folder
 from alexnet_keras.weights import trained_weights
 
 IMPORT = (("weights", "import", "{file}", "--variant", "{variant}", "--output", "out.keras", "--json"),)
@@ -259,6 +261,7 @@ class Seeds:
         folder = self.folder("unfinished run")
         draw_folder(folder / "colours")
         shutil.copytree(ROOT / "tests" / "fixtures" / "unfinished_run", folder / "run")
+        file_list.create(folder / "run", run_folder.owned(folder / "run"))  # as the first resumption does
         command = ("train", "--run", "run", "--resume", "--json")
         yield Seed("run: checkpoint", folder, ("run/checkpoints/*",), (command,), 60, lambda _: is_json)
 
