@@ -16,7 +16,7 @@ from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.training import feature_cache, run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State
-from alexnet_keras.training.compile import compile_for_training, update_rule
+from alexnet_keras.training.compile import accuracies, compile_for_training, update_rule
 from alexnet_keras.training.inputs import Inputs
 from alexnet_keras.training.run_folder import Measured
 from alexnet_keras.weights.trained_weights import Weights, assign
@@ -29,7 +29,7 @@ class TrainingNetwork:
     Attributes:
         model: the compiled network, on the devices of the run.
         blank: a float32 network of the same architecture, which takes the weights that are saved.
-        accuracy: the accuracy metric.
+        metrics: the metrics of the accuracy.
         checkpoints: the checkpoints of the run.
         state: where the run continues.
         measured: what the run measured before the first step.
@@ -38,7 +38,7 @@ class TrainingNetwork:
 
     model: keras.Model
     blank: keras.Model
-    accuracy: keras.metrics.Metric
+    metrics: tuple[keras.metrics.Metric, ...]
     checkpoints: Checkpoints
     state: State
     measured: Measured
@@ -58,11 +58,11 @@ def build_network(
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
         if config.freeze_epochs is None:  # else the optimizer needs velocities of the frozen layers for later epochs
             feature_cache.freeze(model, config.freeze)
-        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        metrics = accuracies()
         optimizer = update_rule(config, measured.policy, inputs.steps)
         jit_compile = choose_jit(replicas.num_devices, config.deterministic).compile
         compile_for_training(
-            model, optimizer, jit_compile=jit_compile, label_smoothing=config.label_smoothing, accuracy=accuracy
+            model, optimizer, jit_compile=jit_compile, label_smoothing=config.label_smoothing, metrics=metrics
         )
         optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(run, _variables(model))
@@ -76,7 +76,7 @@ def build_network(
         assign(inputs.weights, config.architecture.name, model.layers, allow_missing=True)
     blank = _network(config, measured, dtype="float32")
     replicas.separate_noise(model)
-    return TrainingNetwork(model, blank, accuracy, checkpoints, state, measured, replicas)
+    return TrainingNetwork(model, blank, metrics, checkpoints, state, measured, replicas)
 
 
 def _network(config: TrainConfig, measured: Measured, **options: Any) -> keras.Model:

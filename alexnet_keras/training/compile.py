@@ -1,5 +1,6 @@
 """Compile a network for training: the update rule of 2012 and a cross-entropy with label smoothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ def compile_for_training(
     *,
     jit_compile: bool,
     label_smoothing: float = 0.0,
-    accuracy: keras.metrics.Metric | None = None,
+    metrics: Sequence[keras.metrics.Metric] | None = None,
 ) -> None:
     """Compile a network that ends in logits.
 
@@ -24,10 +25,18 @@ def compile_for_training(
         optimizer: the update rule.
         jit_compile: whether XLA compiles the whole step.
         label_smoothing: the fraction of the target that is spread over all classes.
-        accuracy: the accuracy metric to use; `None` for a new one.
+        metrics: the metrics to use; `None` for new ones, as `accuracies` makes them.
     """
-    accuracy = accuracy or keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer, loss=smoothed_crossentropy(label_smoothing), metrics=[accuracy], jit_compile=jit_compile)
+    metrics = list(metrics or accuracies())
+    model.compile(optimizer, loss=smoothed_crossentropy(label_smoothing), metrics=metrics, jit_compile=jit_compile)
+
+
+def accuracies() -> tuple[keras.metrics.Metric, ...]:
+    """The metrics whose complements are the top-1 and the top-5 error."""
+    return (
+        keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        keras.metrics.SparseTopKCategoricalAccuracy(5, name="top5_accuracy"),
+    )
 
 
 def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:

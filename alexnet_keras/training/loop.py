@@ -192,7 +192,7 @@ class _Epochs:
                     model.optimizer,
                     jit_compile=model.jit_compile,
                     label_smoothing=config.label_smoothing,
-                    accuracy=self.network.accuracy,
+                    metrics=self.network.metrics,
                 )
         if features is not None:
             return Stage(frozen, fitted, features, features.eval_dataset(config.batch_size))
@@ -210,7 +210,7 @@ class _Epochs:
         epoch, model = self.network.state.epoch, stage.model
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=model)
         callbacks.on_epoch_begin(epoch)  # restores the sums of the metrics
-        metrics = [next(metric for metric in model.metrics if metric.name == "loss"), self.network.accuracy]
+        metrics = [next(metric for metric in model.metrics if metric.name == "loss"), *self.network.metrics]
         logs = {metric.name: float(metric.result()) for metric in metrics}
         for metric in metrics:  # evaluate resets only those that a step has built
             metric.reset_state()

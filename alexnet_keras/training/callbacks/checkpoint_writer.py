@@ -31,7 +31,7 @@ class CheckpointWriter(keras.callbacks.Callback):
     def __init__(self, network: TrainingNetwork, signals: Signals, minutes: float, cause: str) -> None:
         super().__init__()
         self.state, self.checkpoints = network.state, network.checkpoints
-        self.accuracy, self.replicas = network.accuracy, network.replicas
+        self.accuracies, self.replicas = network.metrics, network.replicas
         self.signals, self.seconds, self.cause = signals, 60 * minutes, cause
         self.written = time.monotonic()
 
@@ -64,8 +64,8 @@ class CheckpointWriter(keras.callbacks.Callback):
                 publish(self.checkpoints, self.state)
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracy."""
-        return [next(metric for metric in self.model.metrics if metric.name == "loss"), self.accuracy]
+        """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
+        return [next(metric for metric in self.model.metrics if metric.name == "loss"), *self.accuracies]
 
     def _keep_sums(self) -> None:
         self.state.metrics = {

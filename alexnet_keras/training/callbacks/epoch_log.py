@@ -25,8 +25,10 @@ class EpochLog(keras.callbacks.Callback):
             self._last_learning_rate(),
             logs["loss"],
             1 - logs["accuracy"],
+            1 - logs["top5_accuracy"],
             logs["val_loss"],
             1 - logs["val_accuracy"],
+            1 - logs["val_top5_accuracy"],
             self.images_per_epoch / self.state.train_seconds,
             self.state.seconds,
         )

@@ -48,7 +48,7 @@ class TensorBoardLog(keras.callbacks.Callback):
             self._open(run)
         row = self.state.last_row()
         with self.train.as_default(epoch + 1):
-            for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
+            for name in ("loss", "top1_error", "top5_error", "learning_rate", "images_per_second"):
                 tf.summary.scalar(name, row[name])
             kernels = [layer.kernel for layer in self.network.layers if split_tower(layer.name)[0] == "conv1"]
             images = as_images(np.concatenate([kernel.numpy() for kernel in kernels], axis=-1))
@@ -56,7 +56,7 @@ class TensorBoardLog(keras.callbacks.Callback):
             grid = mosaic(images, columns=math.ceil(math.sqrt(1.5 * len(images))), background=0)
             tf.summary.image("conv1", grid[None])
         with self.validation.as_default(epoch + 1):
-            for name in ("loss", "top1_error"):
+            for name in ("loss", "top1_error", "top5_error"):
                 tf.summary.scalar(name, row[f"validation_{name}"])
         self.train.flush()
         self.validation.flush()

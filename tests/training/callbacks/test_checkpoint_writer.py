@@ -11,6 +11,7 @@ from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
 from alexnet_keras.training.checkpoints import Checkpoints, State, newest_first
+from alexnet_keras.training.compile import accuracies
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def make(tmp_path):
         network = SimpleNamespace(
             state=State(steps=3),
             checkpoints=Checkpoints(tmp_path, {"weight": keras.Variable(np.float32(weight))}),
-            accuracy=keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            metrics=accuracies(),
             replicas=Replicas(["CPU:0"]),
         )
         callback = CheckpointWriter(network, SimpleNamespace(received=received), minutes, "A likely cause.")

@@ -16,10 +16,12 @@ from alexnet_keras.training.checkpoints import Checkpoints, State
 ROW = {
     "loss": 1.5,
     "top1_error": 0.25,
+    "top5_error": 0.125,
     "learning_rate": 0.01,
     "images_per_second": 100.0,
     "validation_loss": 2.5,
     "validation_top1_error": 0.75,
+    "validation_top5_error": 0.5,
 }
 
 
@@ -47,14 +49,18 @@ def test_scalars_and_filters(tiny, tmp_path):
         ("tensorboard", "train"),
         ("tensorboard", "validation"),
     ]
-    for name in ("loss", "top1_error", "learning_rate", "images_per_second"):
+    for name in ("loss", "top1_error", "top5_error", "learning_rate", "images_per_second"):
         assert train[name] == (4, np.float32(ROW[name]))
-    assert {name: value for name, (_, value) in validation.items()} == {"loss": 2.5, "top1_error": 0.75}
+    assert {name: value for name, (_, value) in validation.items()} == {
+        "loss": 2.5,
+        "top1_error": 0.75,
+        "top5_error": 0.5,
+    }
     step, (width, height, image) = train["conv1"]
     assert step == 4
     assert (int(width), int(height)) == (4 * 45 - 1, 2 * 45 - 1)  # 8 filters of 11 pixels, four times as large
     assert tf.io.decode_png(image).shape == (89, 179, 3)
-    assert set(train) == {"loss", "top1_error", "learning_rate", "images_per_second", "conv1"}
+    assert set(train) == {"loss", "top1_error", "top5_error", "learning_rate", "images_per_second", "conv1"}
 
 
 def test_a_full_disk_stops_the_run(tiny, tmp_path):
