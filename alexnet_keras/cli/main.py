@@ -20,6 +20,7 @@ from alexnet_keras.cli.info import info
 from alexnet_keras.cli.messages import in_options
 from alexnet_keras.cli.options import example
 from alexnet_keras.cli.predict import predict
+from alexnet_keras.cli.runs import runs
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.atomic_files import FULL
@@ -102,5 +103,5 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, export, compress, info, data, figures, benchmark, weights, features):
+for command in (train, evaluate, predict, runs, export, compress, info, data, figures, benchmark, weights, features):
     main.add_command(command)

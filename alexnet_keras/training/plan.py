@@ -1,16 +1,13 @@
 """Print what a run is about to do."""
 
-import dataclasses
 import math
 import sys
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from alexnet_keras.config.recipes import RECIPES, recipe
-from alexnet_keras.config.training import SOURCE_FIELDS, TrainConfig
-from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.config.recipes import changes
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.dataset import too_few
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
 from alexnet_keras.system import disk
@@ -20,8 +17,6 @@ from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.checkpoints import KEPT
 from alexnet_keras.training.inputs import Inputs
 from alexnet_keras.training.run_folder import numbered
-
-ELSEWHERE = ("recipe", "architecture", "data", *SOURCE_FIELDS)  # fields with a line of their own
 
 
 def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) -> None:
@@ -52,27 +47,6 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         rows["warning"] = advice
     for line in pair_lines(rows.items()):
         print(line, file=sys.stderr)
-
-
-def changes(config: TrainConfig) -> tuple[str, str]:
-    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
-    base = recipe(config.recipe) if config.recipe in RECIPES else None
-    network = base.architecture if base else None
-    if network is None or network.name != config.architecture.name:
-        network = ARCHITECTURES.get(config.architecture.name)
-    return _differences(config, base), _differences(config.architecture, network)
-
-
-def _differences(value: Any, base: Any) -> str:
-    if base is None:
-        return ""
-    names = [field.name for field in dataclasses.fields(value) if field.name not in ELSEWHERE]
-    changed = [name for name in names if getattr(value, name) != getattr(base, name)]
-    return " with " + ", ".join(f"{name}={_text(getattr(value, name))}" for name in changed) if changed else ""
-
-
-def _text(value: Any) -> str:
-    return getattr(value, "name", str(value))  # of a schedule, its name
 
 
 def bytes_needed(network: TrainingNetwork) -> int:
