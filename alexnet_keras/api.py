@@ -6,20 +6,23 @@ Modules that need TensorFlow are imported when a function is called.
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
+from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import check_regular, read_json
+from alexnet_keras.system.tables import check_table
 
 if TYPE_CHECKING:
     import keras
 
-    from alexnet_keras.inference.evaluate import Evaluation
+    from alexnet_keras.inference.evaluation import Evaluation
     from alexnet_keras.inference.predictor import Predictor
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
@@ -193,34 +196,94 @@ def _absolute(path: str) -> str:
 
 
 def evaluate(
-    model: Any, data: str | Path | DataSource | None = None, crops: int = 1, *, allow_all_operations: bool = False
+    model: Any,
+    data: str | Path | DataSource | None = None,
+    crops: int = 1,
+    *,
+    output: str | Path | None = None,
+    report: str | Path | None = None,
+    allow_all_operations: bool = False,
 ) -> "Evaluation":
-    """Measure the top-1 and top-5 error of a model on the validation images of a data set.
+    """Measure the top-1 and top-5 error of a model, or of an average of models, on validation images.
 
     ```python
-    alexnet_keras.evaluate("saved_models/RUN", "imagenette", crops=10).top1_error
+    result = alexnet_keras.evaluate("saved_models/RUN", "imagenette", crops=10, report="report")
+    print(result.top1_error, result.top1_interval)
     ```
 
     Args:
-        model: folder of a run, a model file of any format, or a Keras model of this package.
+        model: folder of a run, a model file of any format, or a Keras model of this package; or a list of these, whose
+            probabilities are averaged.
         data: the data set, as in `train`; `None` for the data set of the model's run.
         crops: 1 for the central crop; 10 for the average over the ten crops of section 4.1 of the paper.
+        output: a .csv, .json or .parquet to write, with a row for each image.
+        report: a folder to write, with the errors, the models, the classes and the confusion matrix as JSON and CSV.
         allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
-        The errors as fractions, and the number of images.
+        The errors as fractions, their 95% intervals, and the number of images. With several models, `models` has the
+        errors of each.
 
     Raises:
         OptionError: there is no such model or data set, or `crops` is neither 1 nor 10.
-        InputError: the model or the data cannot be used, or their classes differ.
-        RunError: the model returns numbers that are no probabilities.
+        InputError: a model, the data or an output cannot be used, or the classes differ.
+        RunError: a model returns numbers that are no probabilities.
     """
+    models = list(model) if isinstance(model, list | tuple) else [model]
+    if not models:
+        raise OptionError("`model` is an empty list; name at least one model.")
+    source = _source(data, *models)
+    options: dict[str, Any] = {"allow_all_operations": allow_all_operations}
+    options |= {name: path and Path(path) for name, path in (("output", output), ("report", report))}
+    return measure(models, source, crops, **options)[0]
+
+
+def measure(
+    models: Sequence[Any],
+    source: DataSource,
+    crops: int = 1,
+    *,
+    output: Path | None = None,
+    report: Path | None = None,
+    allow_all_operations: bool = False,
+) -> "tuple[Evaluation, dict[str, Any]]":
+    """Do what `evaluate` does; return the evaluation and the values of its report.
+
+    Raises:
+        OptionError, InputError, RunError: as `evaluate`.
+    """
+    from alexnet_keras.inference import report as reporting
     from alexnet_keras.inference.evaluate import evaluate_on
+    from alexnet_keras.system.hardware import describe
+    from alexnet_keras.system.provenance import provenance
 
-    return evaluate_on(_predictor(model, allow_all_operations), _source(data, model), crops)
+    if output is not None:
+        check_table(output)
+    if report is not None:
+        check_output(report)
+    predictors = [_predictor(model, allow_all_operations) for model in models]
+    evaluation = evaluate_on(predictors, source, crops)
+    facts = [model_facts(model, predictor) for model, predictor in zip(models, predictors, strict=True)]
+    values = reporting.report(evaluation, facts, source, provenance(describe()))
+    if evaluation.answers is not None:
+        if output is not None:
+            reporting.write_answers(output, evaluation.answers)
+        if report is not None:
+            reporting.write_report(report, values, evaluation.answers)
+    return evaluation, values
 
 
-def predict(model: Any, images: Any, top: int = 5, *, allow_all_operations: bool = False) -> list[dict[str, Any]]:
+def model_facts(model: Any, predictor: "Predictor") -> dict[str, Any]:
+    """Say which model is used: `path`, `variant` and, in a run, `recipe`, `seed`, and the best epoch of `epochs`."""
+    from alexnet_keras.training.run_folder import facts_of
+
+    facts = facts_of(find_model(Path(model))) if isinstance(model, str | Path) else {}
+    return {"path": predictor.name, "variant": predictor.variant, **facts}
+
+
+def predict(
+    model: Any, images: Any, top: int = 5, *, on_error: str = "stop", allow_all_operations: bool = False
+) -> list[dict[str, Any]]:
     """Classify images.
 
     ```python
@@ -230,33 +293,38 @@ def predict(model: Any, images: Any, top: int = 5, *, allow_all_operations: bool
 
     Args:
         model: folder of a run, a model file of any format, or a Keras model of this package.
-        images: path of an image file, `(height, width, 3)` uint8 RGB, 0 to 255, or a sequence of these.
+        images: path of an image file; a folder, for all images in it; a pattern such as `"photos/*.jpg"`;
+            `(height, width, 3)` uint8 RGB, 0 to 255; `bytes` of an image file; or a sequence of these.
         top: number of classes for each image.
+        on_error: `"stop"` at an image that cannot be used, or `"report"` it in its result.
         allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
         For each image a dictionary: `file` is its path (`None` for an array), and `predictions` lists `class`, `label`
-        (the class name in words) and `probability`, the most probable class first.
+        (the class name in words) and `probability`, the most probable class first. `model` is the path of the model.
+        An image that cannot be used has no predictions, but an `error`, if `on_error` is `"report"`.
 
     Raises:
-        OptionError: there is no such model.
+        OptionError: there is no such model, or no file matches a pattern.
         InputError: the model or an image cannot be used.
         RunError: the model returns numbers that are no probabilities.
     """
-    from alexnet_keras.data import image_ops
-    from alexnet_keras.inference.classify import classify, most_probable
+    from alexnet_keras.inference.classify import classify
+    from alexnet_keras.inference.image_arguments import find_images
 
+    if on_error not in ("stop", "report"):
+        raise OptionError(f"`on_error` must be 'stop' or 'report', got {on_error!r}.")
     predictor = _predictor(model, allow_all_operations)
-    if isinstance(images, str | Path) or getattr(images, "ndim", None) == 3:
+    if isinstance(images, str | Path | bytes) or getattr(images, "ndim", None) == 3:
         images = [images]
-    results = []
+    found: list[Any] = []
     for image in images:
-        if isinstance(image, str | Path):
-            results.append(classify(predictor, Path(image), top))
-        else:
-            crop = image_ops.centre_crop(image_ops.resize_and_crop(image), predictor.input_size)
-            (probabilities,) = predictor.predict(crop.numpy()[None])
-            results.append({"file": None, "predictions": most_probable(probabilities, predictor.class_names, top)})
+        found += find_images(str(image), Counter()) if isinstance(image, str | Path) else [image]
+    results = []
+    for result in classify(predictor, found, top):
+        if on_error == "stop" and "error" in result:
+            raise InputError(result["error"])
+        results.append(result)
     return results
 
 
@@ -373,6 +441,15 @@ def find_model(path: Path | None) -> Path:
     return path
 
 
+def is_model(path: Path) -> bool:
+    """Return whether a path is that of a run, a SavedModel or a model file, and not that of images."""
+    from alexnet_keras.training.run_folder import CONFIG, MODEL
+
+    if path.is_dir():
+        return any((path / name).is_file() for name in (CONFIG, MODEL, "saved_model.pb"))
+    return path.suffix in MODEL_SUFFIXES
+
+
 def in_run(model: Path) -> bool:
     """Return whether a model file is in the folder of a run."""
     from alexnet_keras.training.run_folder import CONFIG
@@ -396,14 +473,30 @@ def data_of(model: Path) -> DataSource:
     return DataSource(name=values["data"], **where)
 
 
-def _source(data: str | Path | DataSource | None, model: Any = None) -> DataSource:
+def data_of_all(models: Sequence[Path]) -> DataSource:
+    """Return the data set of the runs to which model files belong.
+
+    Raises:
+        OptionError: a model is not in the folder of a run, or the runs have different data sets.
+        InputError: the configuration of a run is damaged.
+    """
+    sources = list(dict.fromkeys(map(data_of, models)))
+    if len(sources) > 1:
+        names = [
+            f"{name}={value}" for source in sources[:2] for name, value in vars(source).items() if value is not None
+        ]
+        raise OptionError(f"The models have different data sets ({', '.join(names)}); name one with `data`.")
+    return sources[0]
+
+
+def _source(data: str | Path | DataSource | None, *models: Any) -> DataSource:
     if isinstance(data, DataSource):
         return data
 
     def recorded() -> DataSource:
-        if not isinstance(model, str | Path):
+        if not models or not all(isinstance(model, str | Path) for model in models):
             raise OptionError("A model in memory does not belong to a run; name its data set with `data`.")
-        return data_of(find_model(Path(model)))
+        return data_of_all([find_model(Path(model)) for model in models])
 
     return recorded() if data is None else named_source(str(data), recorded)
 

@@ -12,6 +12,7 @@ from alexnet_keras.config import citations
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.system.tables import markdown_lines
 
 # What a table of recipes leaves out: its own heading, and what depends on the machine.
 LEFT_OUT = ("recipe", "architecture", *SOURCE_FIELDS, "steps_per_epoch", "seed", "precision")
@@ -62,8 +63,7 @@ TABLES: dict[str, Callable[[], str]] = {"variants": variants, "constants": const
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(markdown_lines([header, *rows]))
 
 
 def _text(value: Any) -> str:

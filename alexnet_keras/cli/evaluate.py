@@ -7,26 +7,32 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.options import (
     data_options,
     data_source,
     example,
     json_option,
     load_tensorflow,
-    model_argument,
+    model_line,
     operations_option,
     percent,
     print_pairs,
+    print_table,
 )
+from alexnet_keras.cli.types import PathName
+
+HARDEST = 3  # classes in the text output; the report has all of them
 
 
 @click.command(
     epilog=example(
         "alexnet-keras evaluate saved_models/RUN --crops 10",
         "alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette",
+        "alexnet-keras evaluate saved_models/RUN1 saved_models/RUN2 --report paper",
     )
 )
-@model_argument
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=PathName(), shell_complete=complete_model)
 @data_options("The data set whose validation images are used.  [default: the data set of the run]")
 @click.option(
     "--crops",
@@ -35,26 +41,63 @@ from alexnet_keras.cli.options import (
     show_default=True,
     help="1 is the central crop. 10 is the paper's average over the corners, the centre and their flips.",
 )
+@click.option(
+    "--report",
+    type=PathName(),
+    metavar="FOLDER",
+    help="Folder to write, with the errors, the models, the classes and the confusion matrix as JSON and CSV.",
+)
+@click.option(
+    "--output",
+    type=PathName(dir_okay=False),
+    metavar="FILE",
+    help="File to write, with a row for each image: .csv, .json or .parquet.",
+)
 @operations_option
 @json_option
-def evaluate(model: Path | None, crops: str, allow_all_operations: bool, as_json: bool, **where: Any) -> None:
-    """Measure the top-1 and top-5 error of MODEL on validation images.
+def evaluate(
+    models: tuple[Path, ...],
+    crops: str,
+    report: Path | None,
+    output: Path | None,
+    allow_all_operations: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Measure the top-1 and top-5 error of MODEL on validation images, with 95% intervals.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
     Without MODEL, the command uses the newest run in saved_models/.
+    The probabilities of several models are averaged, and the errors of each are printed, too.
     """
-    path = api.find_model(model)
-    source = data_source(lambda: api.data_of(path), **where)
+    paths = [api.find_model(model) for model in models or [None]]
+    source = data_source(lambda: api.data_of_all(paths), **where)
     load_tensorflow()
-    from alexnet_keras.inference.predictor import load_predictor
-
-    predictor = load_predictor(path, allow_all_operations)
-    result = api.evaluate(predictor, source, int(crops))
+    result, values = api.measure(
+        paths, source, int(crops), output=output, report=report, allow_all_operations=allow_all_operations
+    )
     if as_json:
-        click.echo(json.dumps(result.to_dict()))
+        click.echo(json.dumps(values))
         return
-    rows = [("model", str(path)), ("data", str(source)), ("images", f"{result.num_images:,}"), ("crops", crops)]
-    rows += [("top-1 val error", percent(result.top1_error))]
-    if len(predictor.class_names) > 5:  # otherwise the top-5 error is 0
-        rows += [("top-5 val error", percent(result.top5_error))]
+    rows = [("model", model_line(facts)) for facts in values["models"]]
+    rows += [("data", str(source)), ("images", f"{result.num_images:,}"), ("crops", crops)]
+    classes = values["per_class"]
+    if not result.models:
+        rows += [("top-1 val error", _error(values, "top1"))]
+        if len(classes) > 5:  # otherwise the top-5 error is 0
+            rows += [("top-5 val error", _error(values, "top5"))]
+    hardest = sorted(classes, key=lambda row: -row["top1_error"])[:HARDEST]
+    rows += [("hardest classes", ", ".join(f"{row['label']} {percent(row['top1_error'])}" for row in hardest))]
+    rows += [("wrote", str(path)) for path in (report, output) if path is not None]
     print_pairs(rows)
+    if result.models:
+        click.echo()
+        average = {**values, "path": f"average of {len(paths)} models"}
+        kinds = ("top1", "top5") if len(classes) > 5 else ("top1",)
+        errors = [(row["path"], *(_error(row, kind) for kind in kinds)) for row in [*values["models"], average]]
+        print_table([("model", "top-1 val error", "top-5 val error")[: 1 + len(kinds)], *errors])
+
+
+def _error(row: dict[str, Any], kind: str) -> str:
+    low, high = row[f"{kind}_interval"]
+    return f"{percent(row[f'{kind}_error'])} ({percent(low)} to {percent(high)})"

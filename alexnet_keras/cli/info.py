@@ -86,12 +86,6 @@ def _show_variants(as_json: bool) -> None:
             print_pairs([*zip(COLUMNS, values, strict=True), ("", "")])
 
 
-def table(rows: list[Any]) -> str:
-    """Return rows under the headings of `citations.COLUMNS` as a Markdown table, for the documentation."""
-    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
 

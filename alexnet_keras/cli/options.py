@@ -142,6 +142,13 @@ def size_of(count: int) -> str:
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
+def model_line(facts: Mapping[str, Any]) -> str:
+    """Name a model as `api.model_facts` describes it, such as `RUN/model.keras (variant paper, best epoch 5 of 6)`."""
+    known = [f"variant {facts['variant']}"] if facts.get("variant") else []
+    known += [f"best epoch {facts['epoch']} of {facts['epochs']}"] if facts.get("epoch") else []
+    return f"{facts['path']} ({', '.join(known)})" if known else str(facts["path"])
+
+
 def percent(fraction: float) -> str:
     return f"{fraction:.2%}"
 

@@ -1,65 +1,135 @@
 """The command `predict`."""
 
 import json
+import os
 import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from alexnet_keras import api
 from alexnet_keras.cli.completion import complete_model
-from alexnet_keras.cli.options import example, json_option, load_tensorflow, operations_option
+from alexnet_keras.cli.options import (
+    example,
+    json_option,
+    load_tensorflow,
+    model_line,
+    operations_option,
+    print_pairs,
+)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, find_images
+from alexnet_keras.system.tables import check_table
 from alexnet_keras.system.terminal_text import printable
 
 
-@click.command(epilog=example("alexnet-keras predict saved_models/RUN photo.jpg"))
+@click.command(
+    epilog=example(
+        "alexnet-keras predict saved_models/RUN photo.jpg",
+        "alexnet-keras predict saved_models/RUN photos --output predictions.csv",
+        "find . -name '*.jpg' | alexnet-keras predict saved_models/RUN @- --json",
+    )
+)
 @click.argument(
-    "arguments",
+    "words",
     metavar="[MODEL] IMAGE...",
     nargs=-1,
     required=True,
-    type=PathName(),
+    type=PathName(str),
     shell_complete=complete_model,
 )
 @click.option("--top", type=Number(Count), default=5, show_default=True, help="Classes for each image.")
+@click.option(
+    "--output",
+    type=PathName(dir_okay=False),
+    metavar="FILE",
+    help="File to write instead of printing, with a row for each image: .csv, .json or .parquet.",
+)
 @operations_option
 @json_option
-def predict(arguments: tuple[Path, ...], top: int, allow_all_operations: bool, as_json: bool) -> None:
-    """Print the most probable classes of each IMAGE.
+def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_operations: bool, as_json: bool) -> None:
+    """Print or write the most probable classes of each IMAGE.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
     Without MODEL, the command uses the newest run in saved_models/.
-    """
-    named = arguments[0].is_dir() or arguments[0].suffix in api.MODEL_SUFFIXES
-    path = api.find_model(arguments[0] if named else None)
-    images = arguments[1:] if named else arguments
-    if not images:
-        raise click.UsageError(f"The command line names the model {arguments[0]} but no image; name an image after it.")
-    for image in images:
-        if image.is_dir() or not image.exists():
-            kind = "is a folder; name the images in it" if image.is_dir() else "does not exist"
-            raise click.UsageError(f"The image {image} {kind}.")
-    load_tensorflow()
-    from alexnet_keras.inference.predictor import load_predictor
 
+    \b
+    IMAGE is one of these:
+      photo.jpg    an image file
+      photos       a folder, for all images in it and in its subfolders
+      'a/**/*.jpg' a pattern; the quotes keep the shell from replacing it
+      @list.txt    a file with one path on each line; @- reads such a list from standard input
+      -            the bytes of one image from standard input
+
+    An image that cannot be used gets a row with the error. The others are answered, and the exit code is 1.
+    """
+    named = api.is_model(Path(words[0]))
+    path = api.find_model(Path(words[0]) if named else None)
+    words = words[1:] if named else words
+    if not words:
+        raise click.UsageError(f"The command line names the model {path} but no image; name an image after it.")
+    for word in words:
+        if not (word.startswith((LIST, STANDARD_INPUT)) or os.path.exists(word) or any(sign in word for sign in "*?[")):
+            raise click.UsageError(f"The image {word} does not exist.")
+    if output is not None:
+        check_table(output)
+    if any(map(os.path.isdir, words)):
+        load_tensorflow()  # before folders are searched for the kinds of images that it can decode
+    ignored: Counter[str] = Counter()
+    images = [image for word in words for image in find_images(word, ignored)]
+    load_tensorflow()
+    from alexnet_keras.data.dataset import counted
+    from alexnet_keras.inference.classify import classify
+    from alexnet_keras.inference.predictor import load_predictor
+    from alexnet_keras.inference.report import write_predictions
+
+    if ignored:
+        click.echo(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.", err=True)
     predictor = load_predictor(path, allow_all_operations)
-    results = []
-    for image in images:
-        try:
-            results += api.predict(predictor, image, top)
-        except InputError as error:  # the other images are classified all the same
-            click.echo(f"Error: {printable(str(error))}", err=True)
-            continue
+    model = api.model_facts(path, predictor)
+    errors: list[str] = []
+    rows = _noting(classify(predictor, images, top, "Classifying" if output or as_json else None), errors)
+    if output is not None:
+        write_predictions(output, rows, min(top, len(predictor.class_names)))
         if as_json:
+            values = {"output": str(output), "images": len(images), "errors": len(errors), "model": model}
+            click.echo(json.dumps(values))
+        else:
+            pairs = [("model", model_line(model)), ("images", f"{len(images):,}"), ("wrote", str(output))]
+            if errors:
+                pairs.append(("errors", f"{len(errors):,}, in the column `error`; the first is: {errors[0]}"))
+            print_pairs(pairs)
+    elif as_json:
+        click.echo(json.dumps(list(rows)))
+        for error in errors:
+            click.echo(f"Error: {printable(error)}", err=True)
+    else:
+        _print(rows, model_line(model), len(images))
+    sys.exit(1 if errors else 0)
+
+
+def _noting(rows: Iterable[dict[str, Any]], errors: list[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        if "error" in row:
+            errors.append(row["error"])
+        yield row
+
+
+def _print(rows: Iterable[dict[str, Any]], model: str, count: int) -> None:
+    """Print the classes of each image with bars, or its error on standard error."""
+    for row in rows:
+        if "error" in row:
+            click.echo(f"Error: {printable(row['error'])}", err=True)
             continue
-        if len(images) > 1:
-            click.secho(printable(str(image)), bold=True)
-        for prediction in results[-1]["predictions"]:
+        if model:
+            click.echo(f"Model {printable(model)}")
+            model = ""
+        if count > 1:
+            click.secho(printable(row["file"]), bold=True)
+        for prediction in row["predictions"]:
             bar = "█" * round(20 * prediction["probability"])
             click.echo(f"{prediction['probability']:7.2%}  {bar:20}  {printable(prediction['label'])}")
-    if as_json:
-        click.echo(json.dumps(results))
-    sys.exit(0 if len(results) == len(images) else 1)

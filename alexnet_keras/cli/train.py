@@ -31,7 +31,7 @@ from alexnet_keras.system.progress import duration
 
 if TYPE_CHECKING:
     from alexnet_keras.benchmark.plan import Plan
-    from alexnet_keras.inference.evaluate import Evaluation
+    from alexnet_keras.inference.evaluation import Evaluation
 
 GROUPS = {
     "Data": ("data", *SOURCE_FIELDS),

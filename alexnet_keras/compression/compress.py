@@ -17,7 +17,8 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
-from alexnet_keras.inference.evaluate import Evaluation, evaluate
+from alexnet_keras.inference.evaluate import evaluate
+from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model

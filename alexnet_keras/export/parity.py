@@ -10,7 +10,7 @@ import numpy as np
 
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split, sample
-from alexnet_keras.inference.evaluate import from_ranks, rank
+from alexnet_keras.inference.evaluation import from_ranks, rank
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.progress import Progress
 

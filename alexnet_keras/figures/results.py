@@ -13,6 +13,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes
+from alexnet_keras.inference.evaluation import confusion_matrix
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
 
@@ -166,11 +167,6 @@ def confusion(predictor: Predictor, source: str | DataSource) -> Figure:
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=style.SMALL,
                   color="white" if value > 50 else style.INK)  # fmt: skip
     return figure
-
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Count images: `(classes, classes)` integers, a row for each true class, a column for each predicted class."""
-    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def _probabilities(predictor: Predictor, split: Split) -> np.ndarray:

@@ -1,24 +1,41 @@
-"""The most probable classes of an image file."""
+"""The most probable classes of image files, of encoded images and of arrays."""
 
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
+from alexnet_keras.data.dataset import Stream, plain_graph
 from alexnet_keras.data.decode import decode, why_refused
-from alexnet_keras.inference.class_labels import readable
+from alexnet_keras.data.shards.convert import in_threads
+from alexnet_keras.inference.evaluation import most_probable, predictions
+from alexnet_keras.inference.image_arguments import FILE_BYTES, STANDARD_INPUT
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import read_bytes
+from alexnet_keras.system.progress import Progress
 
-FILE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
+BATCH_SIZE = 64  # images in one call of the predictor
+THREADED = 16  # so many images are worth tracing a pipeline
+COMPILED = 1_000  # so many images are worth the second in which `crop_encoded` compiles its loops
+
+Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 
 
-def read_image(path: Path, input_size: int) -> np.ndarray:
-    """Read the centre crop of a JPEG, PNG, GIF or BMP file, as evaluation crops it.
+def read_image(image: Image, input_size: int) -> np.ndarray:
+    """Read the centre crop of an image, as evaluation crops it.
+
+    Args:
+        image: a file or the bytes of a file that `decode` reads, or decoded pixels.
+        input_size: side of the crop in pixels.
 
     Returns:
         `(input_size, input_size, 3)` uint8 RGB, 0..255.
@@ -26,41 +43,83 @@ def read_image(path: Path, input_size: int) -> np.ndarray:
     Raises:
         InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
-    encoded = read_bytes(path, FILE_BYTES)
-    with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
-        try:
-            image = decode(tf.constant(encoded))
-        except tf.errors.OpError as error:
-            raise InputError(f"{path} {why_refused(encoded)}; replace it.") from error
+    if isinstance(image, Path | bytes):
+        encoded = _encoded(image)
+        with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+            try:
+                image = decode(tf.constant(encoded))
+            except tf.errors.OpError as error:
+                raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
 
 
-def most_probable(probabilities: np.ndarray, class_names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
-    """The `top` most probable classes, most probable first; of equal probabilities the lower index comes first.
+def _encoded(image: Path | bytes) -> bytes:
+    return image if isinstance(image, bytes) else read_bytes(image, FILE_BYTES)
+
+
+def _name(image: Image) -> str | None:
+    return str(image) if isinstance(image, Path) else STANDARD_INPUT if isinstance(image, bytes) else None
+
+
+def classify(
+    predictor: Predictor, images: Sequence[Image], top: int, label: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Predict the most probable classes of each image, in batches, while the next images are read.
 
     Args:
-        probabilities: `(classes,)`.
-        class_names: one name for each probability.
-        top: how many classes to return; all of them if there are fewer.
+        predictor: a model of any format.
+        images: the images, in memory only if they are bytes or arrays.
+        top: number of classes for each image; all classes if there are fewer.
+        label: text of the progress line; `None` for no such line.
 
-    Returns:
-        A dictionary for each class: `class`, its name; `label`, its readable name; `probability`, a float.
-    """
-    return [
-        {"class": class_names[i], "label": readable(class_names[i]), "probability": float(probabilities[i])}
-        for i in np.argsort(-probabilities, kind="stable")[:top]
-    ]
-
-
-def classify(predictor: Predictor, path: Path, top: int) -> dict[str, Any]:
-    """Predict the most probable classes of an image file.
-
-    Returns:
-        `file`, the path, and `predictions`, as `most_probable` returns them.
+    Yields:
+        A dictionary for each image, in order: `file`, its path, `-` for bytes, `None` for an array; `model`, the name
+        of the predictor; `predictions`, as `evaluation.predictions` returns them. An image that cannot be used has no
+        predictions, but `error`, a message that names it.
 
     Raises:
-        InputError: the file cannot be read, is no image, or is truncated.
         RunError: the model returns numbers that are no probabilities.
     """
-    (probabilities,) = predictor.predict(read_image(path, predictor.input_size)[None])
-    return {"file": str(path), "predictions": most_probable(probabilities, predictor.class_names, top)}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(native_stderr.silenced())
+        progress = None if label is None else stack.enter_context(Progress(label, len(images)))
+        crops = _crops(images, predictor.input_size)
+        for start in range(0, len(images), BATCH_SIZE):
+            batch = images[start : start + BATCH_SIZE]
+            found = list(itertools.islice(crops, len(batch)))
+            usable = [crop for crop in found if not isinstance(crop, InputError)]
+            if usable:
+                answers = zip(*most_probable(predictor.predict(np.stack(usable)), top), strict=True)
+            for image, crop in zip(batch, found, strict=True):
+                row: dict[str, Any] = {"file": _name(image), "model": predictor.name, "predictions": []}
+                if isinstance(crop, InputError):
+                    yield {**row, "error": str(crop)}
+                else:
+                    yield {**row, "predictions": predictions(*next(answers), predictor.class_names)}
+            if progress:
+                progress.advance(len(batch))
+
+
+def _crops(images: Sequence[Image], size: int) -> Iterator[np.ndarray | InputError]:
+    """Yield the centre crop of each image, or the error of one that cannot be used."""
+    files = [image for image in images if isinstance(image, Path | bytes)]
+    compiled = len(files) >= COMPILED
+
+    @plain_graph
+    def load(index: tf.Tensor) -> tuple[tf.Tensor]:
+        encoded = tf.numpy_function(lambda index: _encoded(files[index]), [index], tf.string, stateful=False)
+        if compiled:
+            corner = tf.fill((2,), (STORED_SIZE - size) // 2)
+            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size),)
+        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded)), size),)
+
+    loaded: Iterator[Any] = itertools.repeat(None)
+    if len(files) >= THREADED:
+        stream = Stream(len(files), lambda index: str(_name(files[index])), tf.data.Dataset.range, load)
+        loaded = in_threads(stream, load, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
+    for image in images:
+        crop = next(loaded) if isinstance(image, Path | bytes) else None
+        try:
+            yield read_image(image, size) if crop is None else crop[0]  # read again for the reason of a failure
+        except InputError as error:
+            yield error

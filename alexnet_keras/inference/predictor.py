@@ -29,6 +29,7 @@ class Predictor:
         class_names: one name for each class, in order; the indices "0", "1", ... if the model has no names.
         name: the model in messages.
         rounded: whether probabilities are multiples of 1/256.
+        variant: the name of the network; `None` if the file does not have it.
     """
 
     function: Callable[[np.ndarray], np.ndarray]
@@ -36,6 +37,7 @@ class Predictor:
     class_names: tuple[str, ...]
     name: str = "in memory"
     rounded: bool = False
+    variant: str | None = None
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Call `function`, and check that its results are probabilities.
@@ -121,7 +123,8 @@ def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
     def function(images: np.ndarray) -> np.ndarray:
         return call(tf.cast(images, tf.float32)).numpy()
 
-    return Predictor(function, input_size(model), class_names(model), name or repr(model.name))
+    variant = model.name.removeprefix("alexnet_")
+    return Predictor(function, input_size(model), class_names(model), name or repr(model.name), variant=variant)
 
 
 def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:

@@ -15,6 +15,7 @@ from typing import Any
 from alexnet_keras.config.serialization import build, from_dict, to_dict
 from alexnet_keras.config.training import PRECISIONS, TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.input_files import JSON_BYTES, read_bytes, read_json
@@ -36,11 +37,14 @@ COLUMNS = (
     "learning_rate",
     "loss",
     "top1_error",
+    "top5_error",
     "validation_loss",
     "validation_top1_error",
+    "validation_top5_error",
     "images_per_second",
     "seconds",
 )
+TOP5_COLUMNS = {"top5_error", "validation_top5_error"}  # the epochs of earlier versions lack them
 NEW = ".new-run"  # the files of a run that will replace the run in the folder, until it has a checkpoint
 READY = ".new-run-ready"  # the same files while they replace those of the run before
 # What a run of version 0.1.0, which has no list of its files, may hold: the names that the program chose.
@@ -336,6 +340,41 @@ def read_history(run: Path) -> list[dict[str, float]]:
         raise InputError(f"{path} is damaged ({printable(str(error))}); resume the run, or restore a copy.") from error
 
 
+def read_evaluation(run: Path) -> Evaluation:
+    """Read evaluation.json.
+
+    Raises:
+        InputError: the file cannot be read, or is damaged.
+    """
+    path = run / EVALUATION
+    try:
+        return Evaluation.from_dict(read_json(path))
+    except OptionError as error:
+        raise InputError(f"{path} is damaged: {error} Measure the model with 'alexnet-keras evaluate'.") from error
+
+
+def best_epoch(history: Sequence[Mapping[str, float]]) -> int | None:
+    """The epoch of a history whose model is model.keras, from 1; `None` if no epoch is finished."""
+    if not history:
+        return None
+    return int(min(history, key=lambda row: (row["validation_top1_error"], row["validation_loss"]))["epoch"])
+
+
+def facts_of(model: Path) -> dict[str, Any]:
+    """What its run tells about a model file: variant, recipe, seed, and for model.keras the epoch and the epochs done.
+
+    A model that is in no run, or in a damaged one, can still be used, so what is not known is left out.
+    """
+    facts: dict[str, Any] = {}
+    with contextlib.suppress(InputError):
+        config, _ = read_config(model.parent)
+        facts = {"variant": config.architecture.name, "recipe": config.recipe, "seed": config.seed}
+        if model.name == MODEL:
+            history = read_history(model.parent)
+            facts |= {"epoch": best_epoch(history), "epochs": len(history)}
+    return facts
+
+
 def parse_history(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     """The numbers of a history.
 
@@ -344,7 +383,9 @@ def parse_history(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, float]]:
     """
     numbers = []
     for row in rows:
-        if set(row) != set(COLUMNS) or not all(isinstance(value, str) for value in row.values()):
+        known = {key: value for key, value in row.items() if value or key not in TOP5_COLUMNS}
+        whole = all(isinstance(value, str) for value in known.values())
+        if not whole or not set(COLUMNS) - TOP5_COLUMNS <= set(known) <= set(COLUMNS):
             raise ValueError("a row has other columns")
-        numbers.append({key: float(value) for key, value in row.items()})
+        numbers.append({key: float(value) for key, value in known.items()})
     return numbers

@@ -17,13 +17,13 @@ from alexnet_keras.distribution import rendezvous, two_tower
 from alexnet_keras.distribution.devices import claim
 from alexnet_keras.distribution.precision import choose_precision, repeating_bits
 from alexnet_keras.distribution.replicas import Replicas
-from alexnet_keras.inference.evaluate import Evaluation, evaluate
+from alexnet_keras.inference.evaluate import evaluate
+from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.predictor import from_keras
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.system.errors import Interrupted, OptionError, RunError
 from alexnet_keras.system.hardware import describe
-from alexnet_keras.system.input_files import read_json
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
@@ -160,11 +160,7 @@ def _finished(run: Path, resume: bool, replicas: Replicas) -> Evaluation | None:
     finished = replicas.from_chief(resume and (run / run_folder.EVALUATION).exists())
     if not finished:
         return None
-    path = run / run_folder.EVALUATION
-    try:
-        evaluation = Evaluation.from_dict(read_json(path))
-    except OptionError as error:
-        raise InputError(f"{path} is damaged: {error} Measure the model with 'alexnet-keras evaluate'.") from error
+    evaluation = run_folder.read_evaluation(run)
     if replicas.is_chief:  # a process that was killed may have left them
         run_folder.remove_checkpoints(run)
     return evaluation

@@ -36,6 +36,7 @@ READERS = [
     (["evaluate"], ["--data", "shapes"], ".tflite"),
     (["predict"], ["x.jpg"], ".onnx"),
     (["predict", "MODEL"], [], ".jpg"),
+    (["evaluate", "MODEL"], ["--data", "FOLDER"], ".onnx"),
     (["export"], ["--format", "tflite", "--data", "shapes"], ".keras"),
     (["export", "MODEL", "--format", "tflite", "--output", "x.tflite", "--data"], [], ""),
     (["compress"], [], ""),
@@ -59,6 +60,9 @@ WRITERS = [
     (["weights", "import", "x.npz", "--variant", "paper", "--output"], [], ".keras"),
     (["weights", "export", "MODEL", "--output"], [], ".npz"),
     (["features", "MODEL", "--data", "FOLDER", "--output"], [], ".npz"),
+    (["predict", "MODEL", "FOLDER", "--output"], [], ".csv"),
+    (["evaluate", "MODEL", "--data", "FOLDER", "--output"], [], ".csv"),
+    (["evaluate", "MODEL", "--data", "FOLDER", "--report"], [], ""),
 ]
 READ = ("pipe", "device", "link to nothing", "loop", "socket", "empty folder", "text")
 WRITTEN = ("pipe", "device", "link to nothing", "loop", "socket", "text")
@@ -72,7 +76,7 @@ def test_paths_of_a_wrong_kind(before, after, suffix, kind, folder, trained, tmp
     monkeypatch.chdir(tmp_path)
     path = make(kind, tmp_path / f"hostile{suffix}")
     known = {"FOLDER": folder, "MODEL": trained}
-    result = cli(*(known.get(word, word) for word in before), path, *after)
+    result = cli(*(known.get(word, word) for word in before), path, *(known.get(word, word) for word in after))
     assert result.code in (1, 2)
     only_error(result)
     assert path.name in os.listdir(tmp_path)  # nothing of the user is replaced

@@ -67,7 +67,8 @@ def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained
 )
 def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
     (tmp_path / "image").write_bytes(encoded)
-    expected = classify(load_predictor(trained), tmp_path / "image", top=5)["predictions"]
+    (row,) = classify(load_predictor(trained), [tmp_path / "image"], top=5)
+    expected = row["predictions"]
     result = signatures["serve_jpeg"](encoded=tf.constant([image(), encoded]))
     assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
@@ -136,7 +137,7 @@ def test_hard_class_names_survive_every_format(tiny, tmp_path):
         assert load_predictor(tmp_path / name).class_names == names, name
     (tmp_path / "p.png").write_bytes(image("PNG"))
     printed = cli("predict", tmp_path / "m.tflite", tmp_path / "p.png", "--top", 9).out
-    assert len(printed.splitlines()) == 9
+    assert len(printed.splitlines()) == 1 + 9
     assert "\x1b" not in printed
     assert r"\x1b[2J" in printed
     serve = tf.saved_model.load(str(tmp_path / "saved_model")).signatures["serve_jpeg"]

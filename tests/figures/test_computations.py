@@ -8,7 +8,6 @@ import pytest
 
 from alexnet_keras.figures import evidence, kernels, networks, similarity, stages, units
 from alexnet_keras.figures.receptive_field import receptive_field
-from alexnet_keras.figures.results import confusion_matrix
 from alexnet_keras.inference.features import until
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.layers import Predictions
@@ -153,11 +152,6 @@ def test_a_patch_is_grey_outside_the_image():
     assert (patch[:2] == 127).all()
     assert (patch[:, 2:] == 127).all()
     np.testing.assert_array_equal(units.cut(image, (1, 3), (0, 2)), image[1:4, 0:3])
-
-
-def test_confusion_matrix():
-    labels, predicted = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 0])
-    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 3), [[1, 1, 0], [0, 1, 0], [2, 0, 0]])
 
 
 def test_smoothness_of_noise_and_of_blobs():

@@ -4,21 +4,84 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from alexnet_keras.inference.classify import FILE_BYTES, classify, read_image
+from alexnet_keras.data import image_ops
+from alexnet_keras.data.sources.files import Files, split_of
+from alexnet_keras.inference import classify as module
+from alexnet_keras.inference.classify import classify, read_image
+from alexnet_keras.inference.image_arguments import FILE_BYTES
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
 
 
-def test_predictions_are_in_order_and_readable(tmp_path):
-    Image.new("RGB", (300, 200), (10, 20, 30)).save(tmp_path / "p.png")
-    probabilities = np.array([[0.1, 0.3, 0.3, 0.3]])
-    predictor = Predictor(lambda images: probabilities, 227, ("a", "n01440764", "c", "d"))
-    result = classify(predictor, tmp_path / "p.png", top=3)
-    assert result["file"] == str(tmp_path / "p.png")
-    assert [item["class"] for item in result["predictions"]] == ["n01440764", "c", "d"]
-    assert result["predictions"][0] == {"class": "n01440764", "label": "tench", "probability": 0.3}
+def draw(path, color):
+    Image.new("RGB", (72, 64), (color, 0, 0)).save(path)
+    return path
+
+
+def predictor(calls=None):
+    """A model whose second class is as probable as the image is red."""
+
+    def predict(images):
+        if calls is not None:
+            calls.append(len(images))
+        red = images[..., 0].mean(axis=(1, 2)) / 255
+        return np.stack([1 - red, red], axis=1)
+
+    return Predictor(predict, 67, ("n01440764", "red"), "model.keras")
+
+
+def test_a_result_names_image_model_and_classes(tmp_path):
+    path = draw(tmp_path / "p.png", 51)
+    (row,) = classify(predictor(), [path], top=5)
+    assert (row["file"], row["model"]) == (str(path), "model.keras")
+    assert [each["class"] for each in row["predictions"]] == ["n01440764", "red"]
+    assert row["predictions"][0] == {"class": "n01440764", "label": "tench", "probability": pytest.approx(0.8)}
+    assert len(next(classify(predictor(), [path], top=1))["predictions"]) == 1
+
+
+@pytest.mark.parametrize(("threaded", "compiled"), [(99, 99), (1, 99), (1, 1)], ids=["eager", "threads", "compiled"])
+def test_batches_keep_the_order_and_one_bad_image_costs_no_other(threaded, compiled, tmp_path, monkeypatch):
+    """Every fifth image is damaged, one is bytes, and one is an array."""
+    monkeypatch.setattr(module, "THREADED", threaded)
+    monkeypatch.setattr(module, "COMPILED", compiled)
+    monkeypatch.setattr(module, "BATCH_SIZE", 4)
+    images = [draw(tmp_path / f"{index:02}.png", 10 * index) for index in range(14)]
+    for path in images[::5]:
+        path.write_bytes(path.read_bytes()[:60])
+    images[3] = images[3].read_bytes()
+    images[4] = np.full((80, 70, 3), 40, np.uint8)
+    calls = []
+    rows = list(classify(predictor(calls), images, top=2))
+    assert calls == [3, 3, 3, 2]
+    assert [row["file"] for row in rows[2:6]] == [str(images[2]), "-", None, str(images[5])]
+    for index, row in enumerate(rows):
+        if index % 5 == 0:
+            assert row["predictions"] == []
+            assert row["error"] == f"{images[index]} is not a complete JPEG, PNG, GIF, BMP or WebP image; replace it."
+        else:
+            red = {each["class"]: each["probability"] for each in row["predictions"]}["red"]
+            assert red == pytest.approx(10 * index / 255, abs=1e-3)
+
+
+def test_images_that_cannot_be_used_do_not_reach_the_model(tmp_path):
+    calls = []
+    (row,) = classify(predictor(calls), [tmp_path / "absent.jpg"], top=1)
+    assert "absent.jpg cannot be read (No such file or directory)" in row["error"]
+    assert calls == []
+
+
+def test_every_path_of_an_image_gives_the_pixels_of_evaluation(tmp_path, monkeypatch):
+    path = tmp_path / "p.jpg"
+    Image.effect_noise((300, 200), 80).convert("RGB").save(path)
+    expected = split_of([Files(tmp_path, np.array([b"p.jpg"]), np.zeros(1, np.int64))]).pixels(tf.constant(0, tf.int64))
+    monkeypatch.setattr(module, "THREADED", 1)
+    monkeypatch.setattr(module, "COMPILED", 1)
+    (crop,) = module._crops([path], 67)
+    np.testing.assert_array_equal(crop, image_ops.centre_crop(expected, 67))
+    assert np.abs(crop.astype(int) - read_image(path, 67)).max() <= 1
 
 
 def test_an_image_is_the_centre_crop(tmp_path):

@@ -5,34 +5,10 @@ import pytest
 
 from alexnet_keras.data.dataset import split_in_memory
 from alexnet_keras.inference import evaluate as evaluation
-from alexnet_keras.inference.evaluate import Evaluation, evaluate, evaluate_on, from_ranks, rank
+from alexnet_keras.inference.evaluate import evaluate, evaluate_on
+from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
-
-
-def test_rank_counts_the_classes_before_the_true_one():
-    probabilities = np.array([[0.1, 0.7, 0.2], [0.1, 0.7, 0.2], [0.1, 0.7, 0.2]])
-    np.testing.assert_array_equal(rank(probabilities, np.array([1, 2, 0])), [0, 1, 2])
-
-
-def test_rank_of_equal_probabilities_goes_by_index():
-    np.testing.assert_array_equal(rank(np.full((3, 3), 1 / 3), np.array([0, 1, 2])), [0, 1, 2])
-
-
-def test_rank_counts_a_broken_model_as_wrong():
-    np.testing.assert_array_equal(rank(np.full((1, 8), np.nan), np.array([3])), [8])
-
-
-def test_errors_from_ranks():
-    result = from_ranks(np.array([0, 0, 0, 1, 4, 5, 9, 0]))
-    assert result == Evaluation(top1_error=0.5, top5_error=0.25, num_images=8, crops=1)
-    assert result.to_dict() == {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "crops": 1}
-    assert Evaluation.from_dict({**result.to_dict(), "data": "shapes"}) == result
-
-
-def test_an_evaluation_of_version_0_1_0_can_be_read():
-    values = {"top1_error": 0.5, "top5_error": 0.25, "num_images": 8, "views": 10}
-    assert Evaluation.from_dict(values) == Evaluation(0.5, 0.25, 8, crops=10)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 64])
@@ -82,3 +58,24 @@ def test_a_model_of_other_classes_is_refused(folder):
         InputError, match=r"The model has 4 classes \(a, b, c, ...\), but .* has 3 \(blue, green, red\)"
     ):
         evaluate_on(predictor, str(folder))
+
+
+def test_several_models_are_averaged_and_measured_one_by_one():
+    """Two models of other input sizes are wrong about one image each, and sure of the others."""
+    split = split_in_memory(["a", "b", "c"], np.array([0, 1, 1]), np.zeros((3, 256, 256, 3), np.uint8))
+    sides = []
+
+    def predictor(side, *probabilities):
+        def predict(batch):
+            sides.append(batch.shape[1])
+            return np.array([[1 - p, p] for p in probabilities], np.float32)
+
+        return Predictor(predict, side, ("zero", "one"))
+
+    result = evaluate([predictor(227, 0.6, 0.9, 0.9), predictor(67, 0.1, 0.9, 0.2)], split)
+    assert sides == [227, 67]
+    assert [model.top1_error for model in result.models] == pytest.approx([1 / 3, 1 / 3])
+    assert result.top1_error == 0
+    assert result.answers.classes[:, 0].tolist() == [0, 1, 1]
+    assert result.answers.probabilities[:, 0] == pytest.approx([0.65, 0.9, 0.55])
+    assert evaluate(predictor(227, 0.1, 0.9, 0.9), split).models == ()

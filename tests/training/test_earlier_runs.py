@@ -11,7 +11,7 @@ import pytest
 from support import ROOT, cli, draw_folder
 
 from alexnet_keras import load_model
-from alexnet_keras.inference.evaluate import Evaluation
+from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.system.input_files import read_json
 from alexnet_keras.training import run_folder
 

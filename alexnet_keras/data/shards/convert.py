@@ -97,9 +97,16 @@ def store(
 
 
 def in_threads(
-    stream: Stream, function: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, jobs: int
+    stream: Stream,
+    function: Callable[..., tuple[tf.Tensor, ...]],
+    start: int,
+    stop: int,
+    jobs: int,
+    ready: int = 2,
 ) -> Iterator[tuple[Any, ...] | None]:
     """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read.
+
+    Up to `ready` results are computed ahead.
 
     Raises:
         InputError: the stream ends before `stop`.
@@ -109,7 +116,7 @@ def in_threads(
     options.threading.max_intra_op_parallelism = 1  # a thread an image; more threads wait for each other
     options.autotune.enabled = False  # see reading.untuned
     dataset = stream.elements(start, stop).map(plain_graph(function), num_parallel_calls=jobs, deterministic=True)
-    elements = iter(dataset.prefetch(2).with_options(options))
+    elements = iter(dataset.prefetch(ready).with_options(options))
     for index in range(start, stop):
         try:
             parts = next(elements)

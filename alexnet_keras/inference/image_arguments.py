@@ -1,0 +1,76 @@
+"""Find the image files that a path, a folder, a pattern or a list stands for."""
+
+import glob
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import JSON_BYTES, read_bytes
+
+LIST = "@"  # of a file that lists images
+STANDARD_INPUT = "-"
+FILE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
+
+
+def find_images(word: str, ignored: Counter[str]) -> list[Path | bytes]:
+    """Return the images that a word stands for.
+
+    Args:
+        word: a file; a folder, for the images in it and in its subfolders; a pattern such as `photos/**/*.jpg`, for the
+            files that match; `@FILE`, for the files that FILE lists, one on each line; `-`, for the bytes of one image
+            on standard input; or `@-`, for a list on standard input.
+        ignored: gets the number of other files in folders, by suffix.
+
+    Returns:
+        Paths, in order, or the bytes of the image on standard input. A path need not be that of an image.
+
+    Raises:
+        OptionError: nothing matches a pattern.
+        InputError: a list or a folder cannot be read, or has no image.
+    """
+    if word == STANDARD_INPUT:
+        return [_standard_input(FILE_BYTES)]
+    if word.startswith(LIST):
+        return _listed(word)
+    path = Path(word)
+    if path.is_dir():
+        return _images_below(path, ignored)
+    if os.path.lexists(path) or not glob.has_magic(word):
+        return [path]
+    found: list[Path | bytes] = sorted(
+        Path(match) for match in glob.glob(word, recursive=True) if not os.path.isdir(match)
+    )
+    if not found:
+        raise OptionError(f"No file matches the pattern {word}; check it.")
+    return found
+
+
+def _listed(word: str) -> list[Path | bytes]:
+    file = word.removeprefix(LIST)
+    content = _standard_input(JSON_BYTES) if file == STANDARD_INPUT else read_bytes(Path(file), JSON_BYTES)
+    separator = b"\0" if b"\0" in content else b"\n"  # `find -print0` writes names that may hold line breaks
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(separator)
+    paths = [Path(os.fsdecode(line.rstrip(b"\r"))) for line in lines if line.strip()]
+    if not paths:
+        raise InputError(f"{word} lists no image; write one path on each line.")
+    return list(paths)
+
+
+def _standard_input(limit: int) -> bytes:
+    content = sys.stdin.buffer.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(f"Standard input has more than {limit:,} bytes; give the files by their paths.")
+    return content
+
+
+def _images_below(folder: Path, ignored: Counter[str]) -> list[Path | bytes]:
+    from alexnet_keras.data.sources.files import of_class  # imports TensorFlow
+
+    paths: list[Path | bytes] = [
+        part.folder / os.fsdecode(name) for part in of_class(folder, 0, ignored) for name in part.names
+    ]
+    if not paths:
+        raise InputError(f"The folder {folder} holds no image and no model; name a folder with images, or a run.")
+    return paths
