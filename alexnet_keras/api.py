@@ -102,7 +102,8 @@ def train(
         run: folder to write; `None` for a new folder in saved_models/.
         variant: name of the network; `None` for the recipe's network.
         network: fields of the network to change, such as `{"activation": "tanh"}`.
-        resume: continue the run from its newest checkpoint. The other arguments must agree with the run.
+        resume: continue the run from its newest checkpoint. The other arguments must agree with the run, except that
+            `epochs` may be more if the schedule is `plateau` or `steps`.
         overwrite: replace an existing run.
         checkpoint_minutes: minutes between two checkpoints within an epoch.
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
@@ -169,6 +170,8 @@ def configure_run(
         if run is None:
             raise OptionError("`resume=True` needs the folder of the run to continue; name it with `run`.")
         config, _ = run_folder.read_config(Path(run))
+        if "epochs" in changes:
+            config = _lengthened(Path(run), config, changes["epochs"])
         given = {"recipe": recipe_name, "variant": variant}
         _check_agreement(Path(run), config, {name: value for name, value in given.items() if value}, changes, network)
         return config, Path(run)
@@ -177,6 +180,26 @@ def configure_run(
         config = with_network(config, variant, **network)
     config = dataclasses.replace(config, **changes)
     return config, None if run is None else Path(run)
+
+
+def _lengthened(run: Path, config: TrainConfig, epochs: int) -> TrainConfig:
+    """Return the configuration of a run with more epochs, or as it is if these are not more.
+
+    Raises:
+        OptionError: the schedule of the run leaves nothing to learn after its epochs.
+    """
+    from alexnet_keras.training.run_folder import MODEL
+
+    longer = dataclasses.replace(config, epochs=epochs)
+    if longer.epochs <= config.epochs:
+        return config
+    if config.schedule.ends_with_run:
+        raise OptionError(
+            f"`epochs={epochs}` cannot continue the run {run}: its schedule {config.schedule.name} lowers the learning "
+            f"rate to 0 within {config.epochs} epochs. Train another `run` with `weights={run / MODEL}`, whose last "
+            "layer starts anew."
+        )
+    return longer
 
 
 def _check_agreement(run: Path, config: TrainConfig, *arguments: Mapping[str, Any]) -> None:

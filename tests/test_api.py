@@ -70,7 +70,7 @@ def test_what_cannot_be_trained(changes, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 3}, "`epochs=3` contradicts the run .*, which has 2; omit it, or start another run"),
+        ({"epochs": 1}, "`epochs=1` contradicts the run .*, which has 2; omit it, or start another run"),
         ({"pca_noise": "paper"}, "`pca_noise=paper` contradicts the run .*, which has None"),
         ({"recipe": "paper"}, "`recipe=paper` contradicts the run .*, which has quickstart"),
         ({"variant": "caffe"}, "`variant=caffe` contradicts the run .*, which has paper"),

@@ -22,7 +22,7 @@ SETTINGS = ("recipe", "variant", "data")
 
 
 @click.command(
-    epilog=example("alexnet-keras runs", "alexnet-keras runs saved_models/a saved_models/b --markdown"),
+    epilog=example("alexnet-keras runs --markdown", "alexnet-keras runs saved_models/a saved_models/b"),
 )
 @click.argument("folders", metavar="[FOLDER]...", nargs=-1, type=PathName(), shell_complete=complete_run)
 @click.option("--csv", "as_csv", is_flag=True, help="Print one row for each run as CSV, with all digits.")

@@ -1,4 +1,7 @@
-"""Schedules of the learning rate, as data."""
+"""Schedules of the learning rate, as data.
+
+If `ends_with_run` is true, every learning rate depends on the number of epochs, so a run cannot get more of them later.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -28,6 +31,7 @@ class Cosine:
     """
 
     name: ClassVar[str] = "cosine"
+    ends_with_run: ClassVar[bool] = True
     warmup_epochs: Epoch = 0.0
 
     def __post_init__(self) -> None:
@@ -48,6 +52,7 @@ class Plateau:
     """
 
     name: ClassVar[str] = "plateau"
+    ends_with_run: ClassVar[bool] = False
     divide_by: Divisor = 10.0
     reductions: Annotated[int, Range(0, MOST_CHANGES)] = 3
     patience: Count = 5
@@ -67,6 +72,7 @@ class Steps:
     """
 
     name: ClassVar[str] = "steps"
+    ends_with_run: ClassVar[bool] = False
     boundaries: tuple[Epoch, ...]
     divide_by: Divisor = 10.0
 
@@ -85,6 +91,7 @@ class Linear:
     """A learning rate that falls linearly to 0, which Caffe calls `poly` with a power of 1."""
 
     name: ClassVar[str] = "linear"
+    ends_with_run: ClassVar[bool] = True
 
 
 Schedule = Cosine | Plateau | Steps | Linear

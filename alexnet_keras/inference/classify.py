@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.dataset import Stream, plain_graph
+from alexnet_keras.data.dataset import Stream
 from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.data.shards.convert import in_threads
 from alexnet_keras.inference.evaluation import most_probable, predictions
@@ -20,7 +20,7 @@ from alexnet_keras.inference.image_arguments import FILE_BYTES, STANDARD_INPUT
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import read_bytes
+from alexnet_keras.system.input_files import check_regular, read_bytes
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the predictor
@@ -44,17 +44,13 @@ def read_image(image: Image, input_size: int) -> np.ndarray:
         InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
     if isinstance(image, Path | bytes):
-        encoded = _encoded(image)
+        encoded = image if isinstance(image, bytes) else read_bytes(image, FILE_BYTES)
         with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
             try:
                 image = decode(tf.constant(encoded))
             except tf.errors.OpError as error:
                 raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
-
-
-def _encoded(image: Path | bytes) -> bytes:
-    return image if isinstance(image, bytes) else read_bytes(image, FILE_BYTES)
 
 
 def _name(image: Image) -> str | None:
@@ -102,24 +98,39 @@ def classify(
 
 def _crops(images: Sequence[Image], size: int) -> Iterator[np.ndarray | InputError]:
     """Yield the centre crop of each image, or the error of one that cannot be used."""
-    files = [image for image in images if isinstance(image, Path | bytes)]
-    compiled = len(files) >= COMPILED
+    files = [image for image in images if isinstance(image, Path)]
+    loaded: Iterator[Any] = itertools.repeat(None)
+    if len(files) >= THREADED:
+        stream = Stream(len(files), lambda index: str(files[index]), tf.data.Dataset.range, _loader(files, size))
+        loaded = in_threads(stream, stream.read, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
+    for image in images:
+        crop = next(loaded) if isinstance(image, Path) else None
+        try:
+            yield read_image(image, size) if crop is None else crop[0]  # read again for the reason of a failure
+        except InputError as error:
+            yield error
 
-    @plain_graph
+
+def _loader(files: Sequence[Path], size: int) -> Callable[..., Any]:
+    """Return a function for tf.data from the index of a file to its centre crop."""
+    names, compiled = (
+        tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files]),
+        len(files) >= COMPILED,
+    )
+
     def load(index: tf.Tensor) -> tuple[tf.Tensor]:
-        encoded = tf.numpy_function(lambda index: _encoded(files[index]), [index], tf.string, stateful=False)
+        encoded = tf.io.read_file(names[index])
         if compiled:
             corner = tf.fill((2,), (STORED_SIZE - size) // 2)
             return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size),)
         return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded)), size),)
 
-    loaded: Iterator[Any] = itertools.repeat(None)
-    if len(files) >= THREADED:
-        stream = Stream(len(files), lambda index: str(_name(files[index])), tf.data.Dataset.range, load)
-        loaded = in_threads(stream, load, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
-    for image in images:
-        crop = next(loaded) if isinstance(image, Path | bytes) else None
-        try:
-            yield read_image(image, size) if crop is None else crop[0]  # read again for the reason of a failure
-        except InputError as error:
-            yield error
+    return load
+
+
+def _is_usable(file: Path) -> bool:
+    """Whether a file may be opened: not a pipe or a device, which may have no end."""
+    try:
+        return check_regular(file) <= FILE_BYTES
+    except InputError:
+        return False

@@ -123,7 +123,7 @@ def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
     def function(images: np.ndarray) -> np.ndarray:
         return call(tf.cast(images, tf.float32)).numpy()
 
-    variant = model.name.removeprefix("alexnet_")
+    variant = model.name.removeprefix("alexnet_") if model.name.startswith("alexnet_") else None
     return Predictor(function, input_size(model), class_names(model), name or repr(model.name), variant=variant)
 
 

@@ -115,7 +115,7 @@ def _restore(checkpoints: Checkpoints, replicas: Replicas) -> State | None:
         if replicas.is_chief and (checkpoints.run / run_folder.MODEL).exists():
             raise InputError(
                 f"{checkpoints.run} has a model but no checkpoint, so it cannot be resumed; start again with "
-                "`overwrite=True`."
+                f"`overwrite=True`, or train another `run` with `weights={checkpoints.run / run_folder.MODEL}`."
             )
         return None
     state: State = build(State, values, "state")

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from alexnet_keras.config.serialization import build
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError, check
 from alexnet_keras.system.input_files import JSON_BYTES, parse_json
@@ -170,7 +171,7 @@ class Checkpoints:
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))
         run_folder.replace_old(self.final)
         self.last = self.folder / name
-        self._remove_old(state)
+        remove_old(self.run, KEPT, *([] if state.best_epoch is None else [self.best(state.best_epoch)]))
         return self.last
 
     def read(self) -> tuple[State, dict[str, np.ndarray]] | None:
@@ -243,17 +244,27 @@ class Checkpoints:
             raise InputError(f"{best}, the model of the best epoch, is missing; start again with `overwrite=True`.")
         atomic_files.link(best, model, owner=self.run)
 
-    def _remove_old(self, state: State) -> None:
-        """Keep the newest checkpoints and the models of their best epochs; remove the others."""
-        found = newest_first(self.run)
-        needed = {self.best(state.best_epoch)} if state.best_epoch is not None else set()
-        for path in found[:KEPT]:
-            with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-                best_epoch = _state(archive).best_epoch
-                needed |= {self.best(best_epoch)} if best_epoch is not None else set()
-        models = set(run_folder.numbered(self.run, run_folder.BESTS))
-        for path in {*found[KEPT:], *(models - needed)}:
-            path.unlink(missing_ok=True)
+
+def remove_old(run: Path, kept: int, *models_needed: Path) -> None:
+    """Keep the newest checkpoints of a run and the models of their best epochs; remove the others."""
+    found, needed = newest_first(run), set(models_needed)
+    for path in found[:kept]:
+        with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            best_epoch = _state(archive).best_epoch
+            needed |= {path.with_name(BEST.format(best_epoch))} if best_epoch is not None else set()
+    models = set(run_folder.numbered(run, run_folder.BESTS))
+    for path in {*found[kept:], *(models - needed)}:
+        path.unlink(missing_ok=True)
+
+
+def remove_finished(run: Path, config: TrainConfig) -> None:
+    """Remove the checkpoints of a finished run, but keep the newest if the schedule lets more epochs follow."""
+    for path in [] if config.schedule.ends_with_run else newest_first(run)[:1]:
+        with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            if not _state(archive).over:
+                remove_old(run, kept=1)
+                return
+    run_folder.remove_checkpoints(run)
 
 
 def _state(archive: zipfile.ZipFile) -> State:

@@ -27,8 +27,8 @@ from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
-from alexnet_keras.training.build import build_network
-from alexnet_keras.training.checkpoints import newest_first
+from alexnet_keras.training.build import TrainingNetwork, build_network
+from alexnet_keras.training.checkpoints import newest_first, remove_finished
 from alexnet_keras.training.inputs import Inputs, check_unchanged, open_inputs
 from alexnet_keras.training.loop import fit
 from alexnet_keras.training.options import RunOptions
@@ -74,7 +74,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
             stack.enter_context(run_folder.claim(run, resume=options.resume, overwrite=options.overwrite))
         signals = stack.enter_context(Signals())
         stack.enter_context(repeating_bits(config.deterministic))
-        evaluation = _finished(run, options.resume, replicas)
+        evaluation = _finished(config, run, replicas) if options.resume else None
         if evaluation is not None:
             print(f"{run} is finished; there is nothing to resume.", file=sys.stderr)
             return evaluation
@@ -88,7 +88,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
 
 def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replicas, signals: Signals) -> Evaluation:
     """Open the data, measure it, build the network, train it and report its errors."""
-    known = run_folder.read_config(run)[1] if options.resume else None
+    recorded, known = run_folder.read_config(run) if options.resume else (config, None)
 
     inputs = open_inputs(config, run, known, may_prepare=replicas.cluster is None)
     measured = _measure(config, run, inputs, known, replicas)
@@ -96,8 +96,12 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
     print_plan(config, inputs, network)
     if replicas.is_chief:
         check_space(network)
+        if known is not None and config.epochs > recorded.epochs:
+            # In this order, a process that is killed in between leaves an unfinished run.
+            (run / run_folder.EVALUATION).unlink(missing_ok=True)
+            run_folder.write_config(run, dataclasses.replace(recorded, epochs=config.epochs), known)
     fit(config, options, inputs, network, signals)
-    return _report(config, run, inputs, measured, replicas)
+    return _report(config, run, inputs, network)
 
 
 def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | None, replicas: Replicas) -> Measured:
@@ -122,8 +126,9 @@ def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | N
     return measured
 
 
-def _report(config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, replicas: Replicas) -> Evaluation:
-    """Measure the best model, and remove the checkpoints: only now nothing is left to resume."""
+def _report(config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNetwork) -> Evaluation:
+    """Measure the best model, and remove the checkpoints that cannot be continued: only now the run is finished."""
+    replicas = network.replicas
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # waits until the chief has measured
     run_folder.replace_old(run)  # unless a checkpoint has done it already
@@ -131,10 +136,10 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, 
     with atomic_files.appear_whole(run / run_folder.EXAMPLE, owner=run) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), inputs.validation)
-    origins = provenance(describe(replicas.devices), precision=measured.policy)
+    origins = provenance(describe(replicas.devices), precision=network.measured.policy)
     values = {**evaluation.to_dict(), "data": config.data, "provenance": origins}
     atomic_files.write_json(run / run_folder.EVALUATION, values, owner=run)
-    run_folder.remove_checkpoints(run)
+    remove_finished(run, config)
     replicas.from_chief(evaluation.to_dict())
     return evaluation
 
@@ -155,14 +160,14 @@ def check_batch(network: Architecture, devices: Sequence[str], many_workers: boo
         )
 
 
-def _finished(run: Path, resume: bool, replicas: Replicas) -> Evaluation | None:
-    """The result of a resumed run that is finished, or `None`."""
-    finished = replicas.from_chief(resume and (run / run_folder.EVALUATION).exists())
-    if not finished:
+def _finished(config: TrainConfig, run: Path, replicas: Replicas) -> Evaluation | None:
+    """The result of a resumed run that is finished, or `None`, also if it shall have more epochs."""
+    same = run_folder.read_config(run)[0].epochs == config.epochs
+    if not replicas.from_chief(same and (run / run_folder.EVALUATION).exists()):
         return None
     evaluation = run_folder.read_evaluation(run)
     if replicas.is_chief:  # a process that was killed may have left them
-        run_folder.remove_checkpoints(run)
+        remove_finished(run, config)
     return evaluation
 
 

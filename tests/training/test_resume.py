@@ -13,6 +13,7 @@ import pytest
 from support import cli, draw_folder, only_error
 from support.processes import history
 
+import alexnet_keras
 from alexnet_keras.config import recipes
 from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
 from alexnet_keras.model.loading import load_model
@@ -120,7 +121,12 @@ def test_a_finished_run_says_so(run, folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--epochs", 3], "--epochs 3 contradicts the run .*, which has 2; omit it, or start another run"),
+        (["--epochs", 1], "--epochs 1 contradicts the run .*, which has 2; omit it, or start another run"),
+        (
+            ["--epochs", 3],
+            "--epochs 3 cannot continue the run .*: its schedule cosine lowers the learning rate to 0 within 2 epochs. "
+            "Train another --run with --weights .*model.keras, whose last layer starts anew",
+        ),
         (["--set", "schedule=linear"], r"--set schedule=Linear\(\) contradicts the run .*, which has Cosine"),
         (["--data", "shapes"], "--data shapes contradicts the run .*, which has .*colours"),
         (["--deterministic"], "--deterministic contradicts the run .*, which has False"),
@@ -131,6 +137,23 @@ def test_what_contradicts_the_run_is_refused(options, message, run):
     result = cli("train", "--run", run, "--resume", *options)
     assert re.search(message, only_error(result))
     assert result.code == 2
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_more_epochs_continue_a_run_as_if_it_had_them_from_the_start(finished, config, stopped, tmp_path, capsys):
+    config = dataclasses.replace(config, schedule=Steps(boundaries=(1,), divide_by=10), epochs=1)
+    longer = dataclasses.replace(config, epochs=2)
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    train(longer, whole)
+    if finished:
+        train(config, run)
+        assert sorted(path.name for path in (run / run_folder.CHECKPOINTS).iterdir()) == WRITES[:2]
+    else:
+        stopped(config, run, 2)
+    result = alexnet_keras.train(run=run, resume=True, epochs=2)
+    assert_same(run, whole)
+    assert result.config == run_folder.read_config(whole)[0]
+    assert result.evaluation.top1_error == run_folder.read_evaluation(run).top1_error
 
 
 def test_options_that_agree_with_the_run_may_be_repeated(run, folder, monkeypatch):
@@ -333,6 +356,7 @@ def test_plateau_divides_stops_and_survives_an_interruption(config, stopped, tmp
     train(long, tmp_path / "whole")
     rates = [row["learning_rate"] for row in history(tmp_path / "whole")]
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001])  # and stops
+    assert not (tmp_path / "whole" / run_folder.CHECKPOINTS).exists()  # more epochs would change nothing
     printed = capsys.readouterr().err
     assert "The val error has not improved for 1 epochs: the learning rate becomes 0.001.\n" in printed
     assert "The val error has not improved for 1 epochs: training ends.\n" in printed
