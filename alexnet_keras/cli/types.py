@@ -1,16 +1,14 @@
 """Types of options and arguments, which refuse values out of range before a command does any work."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
 from alexnet_keras.config.ranges import DESCRIPTIONS, PathText
+from alexnet_keras.system.input_files import URL
 from alexnet_keras.system.terminal_text import brief
-
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Number(click.ParamType[int | float]):
@@ -46,7 +44,7 @@ class PathName(click.Path):
         super().__init__(path_type=of, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if URL.match(os.fspath(value)):
+        if URL.match(os.fspath(value)) and "://" in os.fspath(value):
             self.fail(f"{brief(value)} is a URL; download the file and give its path.", param, ctx)
         if os.fspath(value) not in PathText():
             self.fail(f"{brief(value)} must be {PathText()}.", param, ctx)

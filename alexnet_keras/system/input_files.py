@@ -1,6 +1,7 @@
 """Read files that may come from somebody else: regular files of a bounded size, and JSON of bounded nesting."""
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from alexnet_keras.system.errors import InputError
 
 JSON_BYTES = 64 * 2**20  # the manifest of ImageNet's shards has less than one megabyte
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a `Path` has only one of the slashes
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -32,7 +34,8 @@ def check_regular(path: Path) -> int:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} cannot be read ({reason}); check the path.") from error
+        remedy = "it is a URL: download the file and give its path" if URL.match(str(path)) else "check the path"
+        raise InputError(f"{path} cannot be read ({reason}); {remedy}.") from error
     if not stat.S_ISREG(found.st_mode):
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "no file")
         raise InputError(f"{path} is {kind}, not a regular file; copy its content into a file.")

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,11 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path):
 def test_a_path_that_leads_nowhere_is_named(name, reason, tmp_path):
     with pytest.raises(InputError, match=rf"cannot be read \({reason}\); check the path"):
         input_files.check_regular(tmp_path / name)
+
+
+def test_a_url_is_no_path():
+    with pytest.raises(InputError, match=r"cannot be read \(.*\); it is a URL: download the file and give its path"):
+        input_files.check_regular(Path("https://example.org/cat.jpg"))
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
