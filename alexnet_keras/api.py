@@ -469,7 +469,7 @@ def is_model(path: Path) -> bool:
     from alexnet_keras.training.run_folder import CONFIG, MODEL
 
     if path.is_dir():
-        return any((path / name).is_file() for name in (CONFIG, MODEL, "saved_model.pb"))
+        return any(os.path.lexists(path / name) for name in (CONFIG, MODEL, "saved_model.pb"))
     return path.suffix in MODEL_SUFFIXES
 
 
