@@ -215,7 +215,7 @@ def _check_agreement(run: Path, config: TrainConfig, *arguments: Mapping[str, An
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve())
+    return os.path.realpath(os.path.expanduser(path))  # unlike `Path.resolve`, also of a loop of links
 
 
 def evaluate(

@@ -47,8 +47,8 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
                 f"The data set {source.name} is a file; give a folder of images, or a table of them "
                 f"({', '.join(tables.SUFFIXES)})."
             )
-    remedy = "" if source.name in ("shapes", imagenet.NAME) else ", or name two splits by `split`"
-    division.check_not_asked(source, source.name, remedy)
+    if source.name in ("shapes", imagenet.NAME):
+        division.check_not_asked(source, source.name)
     if source.name == "shapes":
         return DataSet("shapes", shapes.CLASS_NAMES, _draw)
     return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)

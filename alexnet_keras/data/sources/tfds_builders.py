@@ -13,6 +13,7 @@ import tensorflow as tf
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
+from alexnet_keras.data.sources import division
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
@@ -54,7 +55,7 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     """
     library = tfds(source)
     prepared = prepared_folder(source)
-    if source.split is None and shards.is_prepared(prepared):
+    if not (source.split or source.validation_split or source.fold) and shards.is_prepared(prepared):
         return shards.load(prepared)
     try:
         if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
@@ -64,9 +65,10 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
         if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
             raise OptionError(
                 f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
-                "give 'shapes', 'imagenet', a folder with train/ and val/, or a name that tfds.list_builders() has."
+                "give 'shapes', 'imagenet', a folder of images, a table (.csv), or a name of tfds.list_builders()."
             ) from error
         raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
+    division.check_not_asked(source, source.name, ", or name two splits by `split`")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
         raise InputError(

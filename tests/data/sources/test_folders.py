@@ -128,6 +128,8 @@ def test_a_data_set_with_its_own_split_is_not_divided(folder):
         with pytest.raises(OptionError) as error:
             open_dataset(DataSource(name=name, **half))
         assert str(error.value).startswith(message.format(name, remedy))
+    with pytest.raises(OptionError, match="The data set no/folder: no such folder"):
+        open_dataset(DataSource(name="no/folder", **half))
     with pytest.raises(OptionError, match="`columns` 'file=x': shapes is no table .* omit `columns`"):
         open_dataset(DataSource(name="shapes", columns="file=x"))
 
