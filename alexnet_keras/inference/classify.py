@@ -18,6 +18,7 @@ from alexnet_keras.data.shards.convert import in_threads
 from alexnet_keras.inference.evaluation import most_probable, predictions
 from alexnet_keras.inference.image_arguments import FILE_BYTES, STANDARD_INPUT
 from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.model.pixel_check import warn_about_fractions
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import check_regular, read_bytes
@@ -50,6 +51,8 @@ def read_image(image: Image, input_size: int) -> np.ndarray:
                 image = decode(tf.constant(encoded))
             except tf.errors.OpError as error:
                 raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
+    else:
+        warn_about_fractions(np.asarray(image)[np.newaxis])
     return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
 
 

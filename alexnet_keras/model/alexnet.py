@@ -19,6 +19,7 @@ from alexnet_keras.config.variants import architecture
 from alexnet_keras.model.initializers import initializers, pixel_stddev
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
 from alexnet_keras.model.loading import read_weights
+from alexnet_keras.model.pixel_check import watch_pixels
 from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 from alexnet_keras.system.errors import OptionError
@@ -75,6 +76,7 @@ def AlexNet(
 
     Returns:
         A model that takes raw RGB `(B, height, width, 3)` of any dtype, 0 to 255, and returns `(B, classes)` float32.
+        Its methods `fit`, `evaluate` and `predict` warn if the pixels are from 0 to 1.
         Without the top, it returns the output of the last pooling layer, `(B, 6, 6, 256)` in the paper.
 
     Raises:
@@ -110,7 +112,7 @@ def AlexNet(
     model = keras.Model(source, outputs, name=name or f"alexnet_{spec.name}")
     if trained is not None:
         assign(trained, spec.name, model.layers, allow_missing=allow_missing)
-    return model
+    return watch_pixels(model)
 
 
 Tensors = list[Any]  # the input of each tower

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from alexnet_keras.model import layers  # noqa: F401  it registers layers with Keras
+from alexnet_keras.model.pixel_check import watch_pixels
 from alexnet_keras.model.response_normalization import LocalResponseNormalization
 from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
 from alexnet_keras.system.errors import InputError
@@ -85,7 +86,7 @@ def build_network(config: Mapping[str, Any], path: Path, largest: int) -> keras.
         raise InputError(
             f"{path} has {len(names):,} class names for {model.output_shape[-1]:,} outputs; export it again."
         )
-    return model
+    return watch_pixels(model)
 
 
 def _entries(network: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
