@@ -203,7 +203,7 @@ def _bytes_of(layer: keras.layers.Layer, channels: int) -> int:
         case keras.layers.Dense():
             weights = (channels + 1) * layer.units
         case keras.layers.BatchNormalization():
-            weights = 4 * channels
+            weights = (2 + layer.center + layer.scale) * channels
         case _:
             weights = 0
     return weights * np.dtype(layer.variable_dtype).itemsize

@@ -59,7 +59,7 @@ def test_images_of_any_size_without_the_top(variant):
     assert gradients.shape == free(images(side=99)).shape
 
 
-@pytest.mark.parametrize("variant", ["original", "paper", "owt"])
+@pytest.mark.parametrize("variant", ["original", "batchnorm", "owt"])
 def test_channels_first_as_the_global_setting(variant, tmp_path):
     expected = AlexNet(variant, classes=3, input_shape=(SIDE, SIDE, 3), **NARROW)
     keras.config.set_image_data_format("channels_first")
