@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
 from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError
@@ -492,6 +493,7 @@ def data_of(model: Path) -> DataSource:
     values = read_json(model.parent / CONFIG) if in_run(model) else {}
     if not isinstance(values.get("data"), str):
         raise OptionError(f"The model {model} is not in the folder of a run; name its data set with `data`.")
+    values = {**BEFORE, **values}
     where = {name: values[name] for name in SOURCE_FIELDS if values.get(name) is not None}
     return DataSource(name=values["data"], **where)
 
@@ -526,12 +528,13 @@ def _source(data: str | Path | DataSource | None, *models: Any) -> DataSource:
 
 def named_source(name: str, recorded: Callable[[], DataSource]) -> DataSource:
     """Return a data set by its name: as the run recorded it if it is that of the run, since a run may divide its images
-    in its own way, and otherwise with the default settings.
+    in its own way, and otherwise with the default settings. Either way, images are turned upright if the run did so.
     """
     with contextlib.suppress(OptionError, InputError):  # the model is in no run
         source = recorded()
         if _absolute(name) == _absolute(source.name):
             return source
+        return DataSource(name=name, upright=source.upright)
     return DataSource(name=name)
 
 

@@ -16,7 +16,7 @@ from alexnet_keras.benchmark.train import check_batch, network_to_train, trainin
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
-from alexnet_keras.data.decode import dimensions
+from alexnet_keras.data.decode import DCT, dimensions
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
@@ -177,7 +177,7 @@ def _ceiling(images: list[tf.Tensor], kind: str, size: int, batch_size: int, cou
     held = tf.stack(images)
     if kind == "stored JPEGs":
         name, window = "decode_and_crop_jpeg alone", [offset, offset, size, size]
-        decode = functools.partial(tf.io.decode_and_crop_jpeg, crop_window=window, channels=3)
+        decode = functools.partial(tf.io.decode_and_crop_jpeg, crop_window=window, channels=3, dct_method=DCT)
     else:
         name = "the decoder alone"
         decode = functools.partial(tf.io.decode_image, channels=3, expand_animations=False)

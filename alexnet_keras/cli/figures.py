@@ -192,7 +192,7 @@ def occlusion(
     from alexnet_keras.inference.classify import read_image
 
     predictor = _predictor(model, allow_all_operations)
-    return drawing.occlusion(predictor, read_image(image, predictor.input_size), label, size, stride)
+    return drawing.occlusion(predictor, read_image(image, predictor.input_size, predictor.upright), label, size, stride)
 
 
 @figure_command("alexnet-keras figures gradcam saved_models/RUN photo.jpg --label tench")

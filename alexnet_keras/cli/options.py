@@ -74,6 +74,12 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
         ),
         click.option("--split-seed", type=Number(Index), help="Random seed of this division.  [default: 0]"),
         click.option(
+            "--upright/--no-upright",
+            default=None,
+            help="Turn images as their EXIF orientation says, or leave them as the camera stored them.  "
+            "[default: --upright]",
+        ),
+        click.option(
             "--columns",
             help="Columns of a table, such as file=photo,label=species,split=none.  [default: the usual names]",
         ),
@@ -99,8 +105,10 @@ def data_source(recorded: Callable[[], DataSource], data: str | None, **where: A
 def data_words(source: DataSource) -> str:
     """Return the options that name a data set, as a shell takes them."""
     values = {"data": source.name, **{name: getattr(source, name) for name in SOURCE_FIELDS}}
+    upright = values.pop("upright")
     given = {name: value for name, value in values.items() if value not in (None, 0)}
-    return shlex.join(word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    return shlex.join(words if upright else [*words, "--no-upright"])
 
 
 class GroupedCommand(click.Command):

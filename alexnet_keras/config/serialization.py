@@ -13,6 +13,9 @@ from alexnet_keras.system.terminal_text import brief, printable
 
 # Fields of earlier versions -> their present names
 RENAMED = {"colour_noise": "pca_noise", "colour_noise_epochs": "pca_noise_epochs", "colours": "colors"}
+CONFIG = "config.json"  # of a run: the whole configuration, and what was measured before training
+# Fields whose default is not what a run did before they existed.
+BEFORE = {"upright": False}
 REMOVED = ("jit",)  # fields of earlier versions that decide nothing any more
 
 
@@ -27,7 +30,7 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
     Raises:
         OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
     """
-    values = {key: value for key, value in values.items() if key not in REMOVED}
+    values = {key: value for key, value in {**BEFORE, **values}.items() if key not in REMOVED}
     config: TrainConfig = build(TrainConfig, values, "config")
     return config
 

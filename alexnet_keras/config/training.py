@@ -46,6 +46,7 @@ class DataSource:
         fold: instead of a fraction, which of k equal parts of each class is for validation, such as `2/5`.
         split_seed: random seed of this division. It is not the seed of the run, so that runs with several seeds can be
             compared and averaged on the same validation images.
+        upright: whether images are turned as their EXIF orientation says, or left as they are stored, as in 2012.
         columns: the columns of a table, such as `file=photo,label=species,split=none`; `None` for the usual names.
     """
 
@@ -56,6 +57,7 @@ class DataSource:
     validation_split: Part | None = None
     fold: Fold | None = None
     split_seed: Index = 0
+    upright: bool = True
     columns: str | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class TrainConfig:
     Attributes:
         recipe: name of the recipe that the configuration started from.
         architecture: the network.
-        data, data_dir, manual_dir, split, validation_split, fold, split_seed, columns: the data set, as in
+        data, data_dir, manual_dir, split, validation_split, fold, split_seed, upright, columns: the data set, as in
             `DataSource`.
         input_size: side of the crop in pixels, 67 to 256.
         batch_size: images per step, over all devices and workers.
@@ -114,6 +116,7 @@ class TrainConfig:
     validation_split: Part | None = None
     fold: Fold | None = None
     split_seed: Index = 0
+    upright: bool = True
     columns: str | None = None
     input_size: Annotated[int, Range(67, STORED_SIZE)] = 227
     batch_size: BatchSize = 128

@@ -29,7 +29,7 @@ plain_graph = tf.autograph.experimental.do_not_convert
 class Stage(enum.Enum):
     """The stage of processing in which a source stores its images, from a file to a crop."""
 
-    ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF or BMP of any size
+    ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF, BMP or WebP of any size
     STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG of 256 x 256 pixels
     DECODED = enum.auto()  # uint8, 0..255: (256, 256, 3) in a split, (H, W, 3) in a stream
 
@@ -45,6 +45,7 @@ class Split:
         read_batch: `(B,)` int64 indices -> `(B, ...)` images, where a batch costs less than its images one by one.
             Works in tf.data.
         stage: what `read` and `read_batch` return.
+        upright: as in `decode`.
         problems: a failed read leaves its reason here in one line, because tf.data garbles the messages of exceptions.
     """
 
@@ -53,6 +54,7 @@ class Split:
     read: Callable[[tf.Tensor], tf.Tensor]
     read_batch: Callable[[tf.Tensor], tf.Tensor] | None = None
     stage: Stage = Stage.ENCODED
+    upright: bool = True
     problems: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -63,7 +65,7 @@ class Split:
         """Read one image as `(256, 256, 3)` uint8, 0..255, from whatever stage it is stored in. Works in tf.data."""
         image = self.read(index)
         if self.stage is not Stage.DECODED:
-            image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE)
+            image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE, self.upright)
         return tf.ensure_shape(image, (STORED_SIZE, STORED_SIZE, 3))
 
 
@@ -130,6 +132,7 @@ class Stream:
         read: an element -> the image, as `stage` describes it, its label, a scalar int64, and its name, a scalar
             string that may be empty. Works in tf.data, where several elements are read at once.
         stage: what `read` returns.
+        upright: as in `decode`.
     """
 
     count: int
@@ -137,6 +140,7 @@ class Stream:
     elements: Callable[[int, int], tf.data.Dataset]
     read: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
     stage: Stage = Stage.ENCODED
+    upright: bool = True
 
     def load(self, *element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Read an element and decode its image to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
@@ -145,7 +149,7 @@ class Stream:
 
     def decoded(self, image: tf.Tensor) -> tf.Tensor:
         """Decode what `read` returns to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
-        return image if self.stage is Stage.DECODED else decode(image)
+        return image if self.stage is Stage.DECODED else decode(image, self.upright)
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,7 @@ class DataSet:
         open_split: `"train"` or `"validation"` -> the split.
         open_stream: the same for a stream, where a split would have to be held in memory.
         statistics: colour statistics of the training images, where they are known.
+        upright: whether its images are turned as their EXIF orientation says; `None` if `open_dataset` is to say it.
         ignored: how many files of which suffix are not used; complete when both splits have been opened.
         division: how the validation images were chosen, unless the data set has its own.
 
@@ -170,6 +175,7 @@ class DataSet:
     open_split: Callable[[str], Split]
     open_stream: Callable[[str], Stream] | None = None
     statistics: ColorStatistics | None = None
+    upright: bool | None = None
     ignored: Counter[str] = field(default_factory=Counter)
     division: str = ""
 
@@ -190,11 +196,15 @@ class DataSet:
         return self._checked("validation")
 
     def _checked(self, name: str) -> Split:
-        split = self.open_split(name)
+        split = dataclasses.replace(self.open_split(name), upright=self.turns)
         wrong = np.flatnonzero((split.labels < 0) | (split.labels >= len(self.class_names)))
         if len(wrong):
             raise self.label_error(split.names[int(wrong[0])], int(split.labels[wrong[0]]))
         return split
+
+    @property
+    def turns(self) -> bool:
+        return self.upright is not False
 
     def ignored_files(self) -> str:
         """Say how many files of which suffix are ignored, or return "" if there are none."""
@@ -213,7 +223,7 @@ class DataSet:
     def stream(self, name: str) -> Stream:
         """Open the images of `"train"` or `"validation"` for one pass in order."""
         if self.open_stream is not None:
-            return self.open_stream(name)
+            return dataclasses.replace(self.open_stream(name), upright=self.turns)
         split = self.train if name == "train" else self.validation
         labels = tf.constant(split.labels)
         return Stream(
@@ -222,4 +232,5 @@ class DataSet:
             tf.data.Dataset.range,
             lambda index: (split.read(index), labels[index], tf.constant("")),
             split.stage,
+            split.upright,
         )

@@ -22,6 +22,7 @@ def load_data(
     pca_noise: str | None = None,
     validation_split: float | None = None,
     fold: str | None = None,
+    upright: bool = True,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Open a data set for `model.fit`: augmented batches for training and centre crops for validation.
 
@@ -38,6 +39,7 @@ def load_data(
             2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
         validation_split: fraction of each class for validation, of a folder or table without a split; `None` for 0.2.
         fold: instead of a fraction, one of k equal parts of each class, such as `"2/5"`.
+        upright: whether images are turned as their EXIF orientation says. A folder of shards keeps its images.
 
     Returns:
         Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
@@ -54,7 +56,7 @@ def load_data(
         raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
-    dataset = open_dataset(DataSource(name=str(source), validation_split=validation_split, fold=fold))
+    dataset = open_dataset(DataSource(name=str(source), validation_split=validation_split, fold=fold, upright=upright))
     training = in_memory(dataset.train, f"{dataset.name} for training")
     held_out = in_memory(dataset.validation, f"{dataset.name} for validation")
     ignored = dataset.ignored_files()

@@ -4,6 +4,7 @@ training:    epoch -> order of indices -> read -> decode, crop, flip -> batch ->
 evaluation:  indices -> read -> decode to 256 x 256 -> centre crop or ten crops -> batch
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -124,7 +125,9 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
 
     if split.stage is Stage.DECODED:
         return (images if read_batch else images.batch(batch_size)).map(crop_batch, tf.data.AUTOTUNE)
-    crop = image_ops.crop_stored_jpeg if split.stage is Stage.STORED_JPEG else image_ops.crop_encoded
+    crop: Callable[..., tf.Tensor] = functools.partial(image_ops.crop_encoded, upright=split.upright)
+    if split.stage is Stage.STORED_JPEG:
+        crop = image_ops.crop_stored_jpeg
 
     def crop_one(encoded: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return crop(encoded, draws.offsets[index], draws.flipped[index], draws.size), index

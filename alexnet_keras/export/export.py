@@ -17,7 +17,7 @@ from alexnet_keras.export import saved_model, tflite
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
-from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor
+from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor, upright_of
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -99,24 +99,24 @@ class Format:
 
     suffix: str
     quantizations: tuple[str, ...]
-    write: Callable[[keras.Model, Path, Target, Split | None], None]
+    write: Callable[[keras.Model, Path, Target, Split | None, bool], None]
     fixed_batch_size: bool = False
     packages: tuple[str, ...] = ()
     temporary: int = 0
 
 
-def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None) -> None:
+def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
     tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images)
 
 
-def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None) -> None:
+def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
     from alexnet_keras.export import onnx  # imports an optional package
 
     onnx.write(model, path, target.quantize, images)
 
 
 FORMATS = {
-    "saved_model": Format("", ("none",), lambda model, path, *_: saved_model.write(model, path)),
+    "saved_model": Format("", ("none",), lambda model, path, *rest: saved_model.write(model, path, rest[-1])),
     "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True, temporary=1),
     "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
     "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),
@@ -189,7 +189,7 @@ def export(
     try:
         with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):
-                form.write(source, partial, target, images)
+                form.write(source, partial, target, images, upright_of(model))
             exported = dataclasses.replace(load_predictor(partial), name=str(output))
             parity = check_parity(original, exported, dataset.validation)
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])

@@ -28,7 +28,7 @@ SERVING = message_classes(
 )
 
 
-def write(model: keras.Model, path: Path) -> None:
+def write(model: keras.Model, path: Path, upright: bool = True) -> None:
     """Write a SavedModel with three signatures, all for batches of any size.
 
     - `serving_default` takes `images` (B, H, W, 3) float32 RGB, 0..255, and returns `probabilities` (B, classes)
@@ -43,6 +43,7 @@ def write(model: keras.Model, path: Path) -> None:
     Args:
         model: a classifier of this package.
         path: the folder to write.
+        upright: whether `serve_jpeg` turns images as their EXIF orientation says.
 
     Raises:
         InputError: the model is no classifier, or images cannot be cropped to its input.
@@ -56,7 +57,7 @@ def write(model: keras.Model, path: Path) -> None:
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded)), size)
+        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright)), size)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")])
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -31,12 +31,13 @@ COMPILED = 1_000  # so many images are worth the second in which `crop_encoded` 
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 
 
-def read_image(image: Image, input_size: int) -> np.ndarray:
+def read_image(image: Image, input_size: int, upright: bool = True) -> np.ndarray:
     """Read the centre crop of an image, as evaluation crops it.
 
     Args:
         image: a file or the bytes of a file that `decode` reads, or decoded pixels.
         input_size: side of the crop in pixels.
+        upright: as in `decode`.
 
     Returns:
         `(input_size, input_size, 3)` uint8 RGB, 0..255.
@@ -48,7 +49,7 @@ def read_image(image: Image, input_size: int) -> np.ndarray:
         encoded = image if isinstance(image, bytes) else read_bytes(image, FILE_BYTES)
         with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
             try:
-                image = decode(tf.constant(encoded))
+                image = decode(tf.constant(encoded), upright)
             except tf.errors.OpError as error:
                 raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
     else:
@@ -82,7 +83,7 @@ def classify(
     with contextlib.ExitStack() as stack:
         stack.enter_context(native_stderr.silenced())
         progress = None if label is None else stack.enter_context(Progress(label, len(images)))
-        crops = _crops(images, predictor.input_size)
+        crops = _crops(images, predictor.input_size, predictor.upright)
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
             found = list(itertools.islice(crops, len(batch)))
@@ -99,22 +100,26 @@ def classify(
                 progress.advance(len(batch))
 
 
-def _crops(images: Sequence[Image], size: int) -> Iterator[np.ndarray | InputError]:
+def _crops(images: Sequence[Image], size: int, upright: bool) -> Iterator[np.ndarray | InputError]:
     """Yield the centre crop of each image, or the error of one that cannot be used."""
     files = [image for image in images if isinstance(image, Path)]
     loaded: Iterator[Any] = itertools.repeat(None)
     if len(files) >= THREADED:
-        stream = Stream(len(files), lambda index: str(files[index]), tf.data.Dataset.range, _loader(files, size))
+        stream = Stream(
+            len(files), lambda index: str(files[index]), tf.data.Dataset.range, _loader(files, size, upright)
+        )
         loaded = in_threads(stream, stream.read, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
     for image in images:
         crop = next(loaded) if isinstance(image, Path) else None
         try:
-            yield read_image(image, size) if crop is None else crop[0]  # read again for the reason of a failure
+            yield (
+                read_image(image, size, upright) if crop is None else crop[0]
+            )  # read again for the reason of a failure
         except InputError as error:
             yield error
 
 
-def _loader(files: Sequence[Path], size: int) -> Callable[..., Any]:
+def _loader(files: Sequence[Path], size: int, upright: bool) -> Callable[..., Any]:
     """Return a function for tf.data from the index of a file to its centre crop."""
     names, compiled = (
         tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files]),
@@ -125,8 +130,8 @@ def _loader(files: Sequence[Path], size: int) -> Callable[..., Any]:
         encoded = tf.io.read_file(names[index])
         if compiled:
             corner = tf.fill((2,), (STORED_SIZE - size) // 2)
-            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size),)
-        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded)), size),)
+            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size, upright),)
+        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded, upright)), size),)
 
     return load
 

@@ -1,5 +1,6 @@
 """Load a model file of any format as a function from images to probabilities."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.serialization import BEFORE, CONFIG
 from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError, RunError
-from alexnet_keras.system.input_files import check_regular
+from alexnet_keras.system.input_files import check_regular, read_json
 
 SUFFIXES = (".keras", archive.SUFFIX, ".tflite", ".onnx")
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
@@ -30,6 +32,7 @@ class Predictor:
         name: the model in messages.
         rounded: whether probabilities are multiples of 1/256.
         variant: the name of the network; `None` if the file does not have it.
+        upright: whether image files are turned as their EXIF orientation says, as the model's run did.
     """
 
     function: Callable[[np.ndarray], np.ndarray]
@@ -38,6 +41,7 @@ class Predictor:
     name: str = "in memory"
     rounded: bool = False
     variant: str | None = None
+    upright: bool = True
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Call `function`, and check that its results are probabilities.
@@ -140,6 +144,16 @@ def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
     """
     if not path.exists():
         raise OptionError(f"There is no model {path}; check its name.")
+    return dataclasses.replace(_load(path, allow_all_operations), upright=upright_of(path))
+
+
+def upright_of(model: Path) -> bool:
+    """Return whether the run of a model turned its images upright; `True` if the model is in no run."""
+    config = model.parent / CONFIG
+    return not config.is_file() or {**BEFORE, **read_json(config)}["upright"] is not False
+
+
+def _load(path: Path, allow_all_operations: bool) -> Predictor:
     if (path / "saved_model.pb").exists():
         from alexnet_keras.inference import saved_model
 

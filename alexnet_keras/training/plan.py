@@ -33,10 +33,11 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         f"{dataset.name}: {len(inputs.training):,} training and {len(inputs.validation):,} validation images of "
         f"{classes:,} classes"
     )
+    turned = "" if dataset.turns else "images are not turned upright"
     rows = {
         "recipe": config.recipe + recipe_changes,
         "variant": config.architecture.name + network_changes,
-        "data": "; ".join(filter(None, (counts, dataset.division, dataset.ignored_files()))),
+        "data": "; ".join(filter(None, (counts, dataset.division, dataset.ignored_files(), turned))),
         "run": str(run),
         "hardware": describe(replicas.devices) + replicas.describe(network.model),
         "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from alexnet_keras.config.serialization import CONFIG as CONFIG
 from alexnet_keras.config.serialization import build, from_dict, to_dict
 from alexnet_keras.config.training import PRECISIONS, TrainConfig
 from alexnet_keras.data.color_statistics import ColorStatistics
@@ -23,7 +24,6 @@ from alexnet_keras.system.lock import LOCK, lock_folder
 from alexnet_keras.system.terminal_text import brief, printable
 
 ROOT = Path("saved_models")
-CONFIG = "config.json"  # the whole configuration, and what was measured before training
 HISTORY = "history.csv"  # one row for each epoch
 MODEL = "model.keras"  # the best epoch, float32
 EVALUATION = "evaluation.json"  # the errors of the model, with their provenance

@@ -38,10 +38,14 @@ def signatures(served):
     return tf.saved_model.load(str(served)).signatures
 
 
-def image(kind="JPEG", size=(90, 300), mode="RGB"):
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # turn it to the right
+
+
+def image(kind="JPEG", size=(90, 300), mode="RGB", **options):
     pixels = np.random.RandomState(0).randint(0, 256, (*size[::-1], 3), dtype=np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(file, kind)
+    Image.fromarray(pixels).convert(mode).save(file, kind, **options)
     return file.getvalue()
 
 
@@ -62,8 +66,15 @@ def test_images_of_both_types_in_batches_of_any_size(served, signatures, trained
 
 @pytest.mark.parametrize(
     "encoded",
-    [image(), image(size=(1000, 333)), image("PNG"), image("PNG", mode="RGBA"), image("JPEG", mode="CMYK")],
-    ids=["wide", "large", "png", "transparent", "cmyk"],
+    [
+        image(),
+        image(size=(1000, 333)),
+        image("PNG"),
+        image("PNG", mode="RGBA"),
+        image("JPEG", mode="CMYK"),
+        image(exif=TURNED),
+    ],
+    ids=["wide", "large", "png", "transparent", "cmyk", "turned"],
 )
 def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained, tmp_path):
     (tmp_path / "image").write_bytes(encoded)
@@ -74,6 +85,13 @@ def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
     probabilities = [item["probability"] for item in expected]
     np.testing.assert_allclose(result["probabilities"][1], probabilities, atol=1e-6)
+
+
+def test_images_stay_as_they_are_stored_if_the_run_left_them_so(trained, tmp_path):
+    saved_model.write(load_model(trained), tmp_path / "model", upright=False)
+    serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_jpeg"]
+    plain, turned = serve(encoded=tf.constant([image(), image(exif=TURNED)]))["probabilities"]
+    np.testing.assert_allclose(plain, turned, atol=1e-6)
 
 
 def test_no_more_than_five_classes(tiny, tmp_path):

@@ -104,6 +104,7 @@ class Manifest:
         splits: all shards.
         statistics: colour statistics of the training images.
         bad_images: the images that were left out.
+        upright: whether the images were turned as their EXIF orientation says; earlier versions did not.
     """
 
     format: int
@@ -114,6 +115,7 @@ class Manifest:
     splits: Splits
     statistics: ColorStatistics
     bad_images: tuple[BadImage, ...]
+    upright: bool = False
 
     def __post_init__(self) -> None:
         check(MIN_SIZE <= self.size <= MAX_SIZE, f"`size` must be {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}.")

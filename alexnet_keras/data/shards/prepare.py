@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from alexnet_keras.config.serialization import build
+from alexnet_keras.config.serialization import BEFORE, build
 from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import Reader, ShardWriter, Sources
@@ -184,6 +184,7 @@ def _plan(dataset: DataSet, streams: dict[str, Stream], settings: Settings) -> d
         "name": dataset.name,
         "size": settings.size,
         "encoding": settings.encoding,
+        "upright": dataset.turns,
         "quality": QUALITY if settings.encoding == "jpeg" else None,
         "checksum of classes": _checksum_of_names(dataset.class_names),
         "images": {split: stream.count for split, stream in streams.items()},
@@ -215,7 +216,7 @@ def _claim(output: Path, plan: dict[str, Any]) -> None:
     file = output / PLAN
     if not file.is_file():
         atomic_files.write_json(file, plan)
-    before = read_json(file)
+    before = {**BEFORE, **read_json(file)}
     for key in plan:
         if before.get(key) != plan[key]:
             raise InputError(
@@ -341,6 +342,7 @@ def _finish(dataset: DataSet, output: Path, plan: dict[str, Any], jobs: list[_Jo
         splits=Splits(**{split: tuple(of_split) for split, of_split in shards.items()}),
         statistics=moments.statistics(),
         bad_images=tuple(bad),
+        upright=plan["upright"],
     )
     atomic_files.write_json(output / MANIFEST, dataclasses.asdict(values))
 

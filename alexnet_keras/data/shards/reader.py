@@ -40,7 +40,11 @@ def load(folder: Path) -> DataSet:
     """
     values = manifest(folder)
     return DataSet(
-        values.name, values.class_names, lambda split: open_split(folder, values, split), statistics=values.statistics
+        values.name,
+        values.class_names,
+        lambda split: open_split(folder, values, split),
+        statistics=values.statistics,
+        upright=values.upright,
     )
 
 
@@ -61,7 +65,7 @@ def open_split(folder: Path, values: Manifest, name: str) -> Split:
     if jpeg:
         stage = Stage.STORED_JPEG if size == STORED_SIZE else Stage.ENCODED
     batch = read_batch if size == STORED_SIZE else None
-    return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, reader.problems)
+    return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, problems=reader.problems)
 
 
 class Reader:

@@ -1,5 +1,6 @@
 """Open a data set by its name or path."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,11 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     """
     if isinstance(source, str):
         source = DataSource(name=source)
+    dataset = _open(source, build)
+    return dataset if dataset.upright is not None else dataclasses.replace(dataset, upright=source.upright)
+
+
+def _open(source: DataSource, build: bool) -> DataSet:
     root = Path(source.name).expanduser()
     if source.split is not None and (source.name == "shapes" or root.exists()):
         raise OptionError(f"`split` {source.split}: {source.name} has its own; only data sets of TFDS are split so.")

@@ -223,7 +223,7 @@ def spoil(colors):
     reasons = {
         red / "a.jpg": "is not a complete JPEG, PNG, GIF, BMP or WebP image",
         red / "b.jpg": "is empty",
-        red / "c.jpg": "is not a complete JPEG, PNG, GIF, BMP or WebP image",
+        red / "c.jpg": "is an HTML page, which a server sent instead of the image: download the image again",
         red / "d.png": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
         red / "e.jpg": "has 30,000 x 30,000 pixels, more than the limit of 67,108,864",
         green / "f.png": "has 1 x 1 pixels, and each side needs at least 2",

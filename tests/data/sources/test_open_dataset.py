@@ -453,7 +453,13 @@ def test_images_without_a_label_are_named(tmp_path):
 
 
 def test_a_run_remembers_where_its_data_are(tmp_path):
-    values = {"data": "tf_flowers", "data_dir": "/data", "manual_dir": None, "split": "train[:5],train[5:]"}
+    values = {
+        "data": "tf_flowers",
+        "data_dir": "/data",
+        "manual_dir": None,
+        "split": "train[:5],train[5:]",
+        "upright": True,
+    }
     (tmp_path / "config.json").write_text(json.dumps(values))
     source = data_of(tmp_path / "model.keras")
     assert source == DataSource(name="tf_flowers", data_dir="/data", split="train[:5],train[5:]")
