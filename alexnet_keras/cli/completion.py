@@ -27,8 +27,8 @@ TFDS_DATA_SETS = (
 
 
 def complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a data set: a folder or a name."""
-    return [CompletionItem(incomplete, type="dir"), *_starting(incomplete, ("shapes", "imagenet", *TFDS_DATA_SETS))]
+    """Complete a data set: a folder, a table or a name."""
+    return [CompletionItem(incomplete, type="file"), *_starting(incomplete, ("shapes", "imagenet", *TFDS_DATA_SETS))]
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
