@@ -42,12 +42,14 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 
     PATH is a file of Caffe, PyTorch, NumPy, safetensors or Keras with any suffix.
     """
+    from alexnet_keras.weights.trained_weights import check_exists, missing_layers
+
     atomic_files.check_output(output, (".keras",))
+    check_exists(path)
     load_tensorflow()
     from alexnet_keras.data.sources import imagenet
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import read_weights
-    from alexnet_keras.weights.trained_weights import missing_layers
 
     trained = read_weights(path)
     classes = len(trained.layers.get("fc8", {}).get("bias", range(1000)))

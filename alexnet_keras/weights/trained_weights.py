@@ -98,8 +98,7 @@ def read(path: Path) -> Weights:
         OptionError: the file does not exist.
         InputError: the file has another format, is damaged, or has no layers of an AlexNet.
     """
-    if not path.exists():
-        raise OptionError(f"The weights file {path} does not exist; {remedy(path)}.")
+    check_exists(path)
     reader, convert, kind = READERS[kind_of(path)]
     try:
         found = reader(path)
@@ -124,6 +123,12 @@ def read(path: Path) -> Weights:
             if not np.isfinite(value).all():
                 raise InputError(f"{path} has NaN or infinite values in {_line(f'{layer}/{key}')}; use another file.")
     return weights
+
+
+def check_exists(path: Path) -> None:
+    """Raise `OptionError` if there is no file of weights."""
+    if not path.exists():
+        raise OptionError(f"The weights file {path} does not exist; {remedy(path)}.")
 
 
 def remedy(path: Path) -> str:

@@ -22,7 +22,7 @@ from support import NARROW
 
 from alexnet_keras.system import file_list
 
-LIMITS = {"seconds": (900, 1800), "bytes": 8 * 10**9, "environment": OFFLINE}
+LIMITS = {"seconds": (900, 900), "bytes": 8 * 10**9, "environment": OFFLINE}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 

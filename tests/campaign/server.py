@@ -74,7 +74,7 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         request: `commands`, lists of arguments; `folder`, the working directory; `log`, a folder for the outputs;
-            `seconds`, the limits of processor time and of wall clock time; `bytes`, the limit of memory above the
+            `seconds`, the limits of processor time and of the time without any; `bytes`, the limit of memory above the
             start; `environment`, more variables; `encoding`, of standard output; `file_bytes`, the largest size of a
             file that the child can write; `kill`, a signal, the seconds after which the child gets it, and a pattern
             of files, of which a new one starts this time (`""` for the start of the child), or `None`.
@@ -89,7 +89,8 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
     if child == 0:
         run(request)
     process, began, peak, start, ended = psutil.Process(child), time.monotonic(), 0, None, ""
-    most_processor, most_wall = request["seconds"]
+    most_processor, most_idle = request["seconds"]
+    worked, last = 0.0, 0.0  # processor time, and when it last grew: a busy machine may not let the child run
     kill, waits_since = request.get("kill"), None
     known = found(request)
     parent = os.getppid()  # another one when the program that asked has died
@@ -100,12 +101,14 @@ def supervise(request: dict[str, Any]) -> dict[str, Any]:
         memory, times, wall = process.memory_info().rss, process.cpu_times(), time.monotonic() - began
         start = memory if start is None else start
         peak = max(peak, memory - start)
+        if times.user + times.system > worked:
+            worked, last = times.user + times.system, wall
         if kill is not None and waits_since is None and (not kill[2] or found(request) - known):
             waits_since = wall
         if kill is not None and waits_since is not None and wall >= waits_since + kill[1]:
             os.kill(child, kill[0])
             kill = None
-        elif times.user + times.system > most_processor or wall > most_wall or os.getppid() != parent:
+        elif worked > most_processor or wall - last > most_idle or os.getppid() != parent:
             ended = "hang"
         elif peak > request["bytes"]:
             ended = "memory"

@@ -62,3 +62,9 @@ def test_what_the_commands_refuse(arguments, code, message, tmp_path, monkeypatc
     assert message in only_error(result)
     assert result.code == code
     assert [path.name for path in tmp_path.iterdir()] == ["there.keras"]
+
+
+def test_a_missing_file_is_reported_before_tensorflow_is_imported(monkeypatch):
+    monkeypatch.setattr("alexnet_keras.cli.weights.load_tensorflow", lambda: pytest.fail("TensorFlow is imported"))
+    result = cli("weights", "import", "absent.npz", "--variant", "paper", "--output", "b.keras")
+    assert "The weights file absent.npz does not exist; check the path." in only_error(result)
