@@ -104,11 +104,12 @@ class Disturber:
         self.stopped = self.finished = 0
         self.failures: list[str] = []
         home = self._home("reference")
+        before = listing(home)
         result = self._call(home, work.command)
         assert result["codes"] == [0], (work.command, result, lines(home.parent / "0.err"))
         found = listing(home)
         output = self._use(home)
-        sizes = tuple(sorted({size for name, (size, _) in found.items() if size > 2000}))
+        sizes = tuple(sorted({size for name, (size, _) in found.items() if size > 2000 and name not in before}))
         self.reference = Reference(frozenset(found), sizes, output, result["wall"])
 
     def kill(self, random: Random) -> None:

@@ -4,6 +4,7 @@ A shard is written completely or not at all, and a finished shard is not written
 any moment and called again. The bytes of a shard depend on its images alone, not on the number of threads.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -12,7 +13,7 @@ import re
 import sys
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,16 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
         plan = _plan(dataset, streams, settings)
     try:
         _check_foreign(output)  # before anything is written there
+        made = not output.exists()
         output.mkdir(parents=True, exist_ok=True)
         busy = f"Another process is preparing {output}; wait for it, or choose another `output`."
-        with lock_folder(output, busy):
-            return _prepare(dataset, streams, plan, output, settings, start)
+        try:
+            with lock_folder(output, busy), _forgetting_plan(output):
+                return _prepare(dataset, streams, plan, output, settings, start)
+        finally:
+            if made:
+                with contextlib.suppress(OSError):  # it holds shards
+                    output.rmdir()
     except OSError as error:
         raise InputError(
             f"{output} cannot be written ({error.strerror or error}). Finished shards are kept; fix the problem, and "
@@ -210,6 +217,17 @@ def _check_foreign(output: Path) -> None:
             raise InputError(
                 f"{output} holds {strange[0]!r}; `output` must be a new or empty folder, or hold its shards."
             )
+
+
+@contextlib.contextmanager
+def _forgetting_plan(output: Path) -> Iterator[None]:
+    """After an error, remove the plan if no shard is finished, so that the folder can be used for other data."""
+    try:
+        yield
+    except BaseException:
+        if {path.name for path in output.iterdir()} <= {PLAN, LOCK}:
+            (output / PLAN).unlink(missing_ok=True)
+        raise
 
 
 def _claim(output: Path, plan: dict[str, Any]) -> None:

@@ -289,6 +289,21 @@ def test_bad_images_stop_it_otherwise(colors, tmp_path, capsys):
     assert run(colors, tmp_path / "out").images["train"] == 12
 
 
+def test_a_refused_data_set_leaves_nothing_if_no_shard_is_finished(colors, made_by_the_user, tmp_path):
+    (colors / "train" / "blue" / "0.jpg").touch()
+    for output in (tmp_path / "new", made_by_the_user):
+        with pytest.raises(InputError, match="images for train cannot be used"):
+            run(colors, output)
+    assert not (tmp_path / "new").exists()
+    assert list(made_by_the_user.iterdir()) == []
+
+
+@pytest.fixture
+def made_by_the_user(tmp_path):
+    (tmp_path / "empty").mkdir()
+    return tmp_path / "empty"
+
+
 def test_a_huge_image_takes_no_memory(tmp_path):
     """Its 2.7 GB would not fit into the address space that this process leaves itself."""
     root = draw_folder(tmp_path / "d")
