@@ -290,7 +290,7 @@ def test_bad_images_stop_it_otherwise(colors, tmp_path, capsys):
 
 
 def test_a_refused_data_set_leaves_nothing_if_no_shard_is_finished(colors, made_by_the_user, tmp_path):
-    (colors / "train" / "blue" / "0.jpg").touch()
+    (colors / "train" / "blue" / "0.jpg").write_bytes(b"")
     for output in (tmp_path / "new", made_by_the_user):
         with pytest.raises(InputError, match="images for train cannot be used"):
             run(colors, output)
