@@ -92,7 +92,7 @@ class Record:
     settings: dict[str, Any]
     done: list[str] = field(default_factory=list)
     epoch: int = 0
-    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
 
     @classmethod

@@ -178,7 +178,7 @@ def test_a_file_of_the_user_is_not_replaced(run):
         ({"done": 3}, "compression.json.done must be a list, got 3."),
         ({"done": ["encode"]}, "the steps ['encode'] are not the first ones."),
         ({"done": ["measure"], "errors": {}}, "results are missing."),
-        ({"done": ["measure"], "errors": {"dense": {"top1_error": "low"}}}, "must be a number"),
+        ({"done": ["measure"], "errors": {"dense": {**DENSE, "top1_error": "low"}}}, "must be a number"),
         ({"errors": {"dense": {"top1_error": 0.5}}}, "evaluation has no key"),
         ({"epoch": 3}, "--epoch 3 is not between 0 and 2."),
         ({"bytes": {"dense": [1]}}, "compression.json.bytes.dense must be a whole number, got [1]."),
