@@ -1,8 +1,10 @@
 """Turn images upright as their EXIF data say. Cameras store them as the sensor lies, and note how to turn them."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 LITTLE, BIG = b"II*\0", b"MM\0*"  # with which EXIF data begin
@@ -23,9 +25,33 @@ def upright_by_exif(image: tf.Tensor, exif: tf.Tensor, in_graph: bool) -> tf.Ten
         image, exif: the image and its EXIF data.
         in_graph: whether to use operators alone; otherwise one node calls them from Python, see `decode`.
     """
-    turn = _turn if in_graph else _behind_python(_turn, tf.uint8)
-    orientation = read_orientation(exif, in_graph)
-    return tf.cond(orientation > 1, lambda: turn(image, orientation), lambda: image)
+
+    def turn(image: tf.Tensor, exif: tf.Tensor) -> tf.Tensor:
+        orientation = _orientation(exif)
+        return tf.cond(orientation > 1, lambda: _turn(image, orientation), lambda: image)
+
+    def turn_array(image: np.ndarray, exif: bytes | np.ndarray) -> np.ndarray:
+        orientation = _orientation_of_bytes(exif if isinstance(exif, bytes) else exif.item())
+        return image if orientation == 1 else _turn(tf.constant(image), tf.constant(orientation, tf.int64)).numpy()
+
+    def turn_behind_python() -> tf.Tensor:
+        return tf.numpy_function(turn_array, [image, exif], tf.uint8, stateful=False)
+
+    return tf.cond(is_exif(exif), (lambda: turn(image, exif)) if in_graph else turn_behind_python, lambda: image)
+
+
+def _orientation_of_bytes(exif: bytes) -> int:
+    """Compute `_orientation` without operators, which take 5 ms of processor time when Python calls them."""
+    order = "<" if exif.startswith(LITTLE) else ">"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        for index in range(*struct.unpack_from(f"{order}H", exif, start)):
+            tag, value = struct.unpack_from(f"{order}H6xH", exif, start + 2 + 12 * index)
+            if tag == ORIENTATION:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:  # the data are incomplete
+        pass
+    return 1
 
 
 def read_orientation(exif: tf.Tensor, in_graph: bool) -> tf.Tensor:
