@@ -72,7 +72,7 @@ def trained(dataset, tmp_path_factory) -> Path:
     model = AlexNet(architecture, classes=3, input_shape=(67, 67, 3), class_names=CLASS_NAMES)
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     batches = pipeline.eval_dataset(dataset.train, input_size=67, batch_size=8)
-    history = model.fit(batches.cache(), epochs=20, verbose=0)
+    history = model.fit(batches.cache(), epochs=30, verbose=0)
     assert history.history["accuracy"][-1] == 1
     path = tmp_path_factory.mktemp("trained") / "model.keras"
     model.save(path)
