@@ -21,6 +21,7 @@ from alexnet_keras.cli.options import (
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.system.columns import WIDTH
 
 DATA_HELP = "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TFDS data set."
 LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
@@ -139,7 +140,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     for pair in report.duplicates:
         click.echo(f"Duplicate: {pair['validation']} is {pair['training']}")
     for text in report.warnings:
-        click.echo(f"Warning: {text}.")
+        click.echo(click.wrap_text(f"Warning: {text}.", WIDTH, subsequent_indent="  "))
     for text in report.problems:
         click.echo(f"Problem: {text}.")
     if not report.problems:

@@ -130,12 +130,13 @@ def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
     return from_keras(_network(path)) if _is_weights(path) else load_predictor(path, allow_all_operations)
 
 
-def _pixels(image: Path, network: Any) -> Any:
-    """Read an image as the network sees it."""
+def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
+    """Load a Keras model, and read an image as the model sees it."""
     from alexnet_keras.inference.classify import read_image
-    from alexnet_keras.inference.predictor import input_size
+    from alexnet_keras.inference.predictor import input_size, upright_of
 
-    return read_image(image, input_size(network))
+    network = _network(model)
+    return network, read_image(image, input_size(network), upright_of(_model_path(model)))
 
 
 def _source(model: Path | None, where: dict[str, Any]) -> DataSource:
@@ -173,8 +174,7 @@ def filters(model: Path | None) -> Any:
 @model_and_image
 def activations(model: Path | None, image: Path) -> Any:
     """Draw the feature maps of each layer for IMAGE, before and after response normalization."""
-    network = _network(model)
-    return drawing.activations(network, _pixels(image, network))
+    return drawing.activations(*_network_and_pixels(model, image))
 
 
 @figure_command("alexnet-keras figures occlusion saved_models/RUN photo.jpg")
@@ -200,8 +200,7 @@ def occlusion(
 @label_option
 def gradcam(model: Path | None, image: Path, label: str | None) -> Any:
     """Draw where the evidence for a class lies in IMAGE: feature maps weighted by their gradients (Grad-CAM)."""
-    network = _network(model)
-    return drawing.gradcam(network, _pixels(image, network), label)
+    return drawing.gradcam(*_network_and_pixels(model, image), label)
 
 
 @figure_command("alexnet-keras figures curves saved_models/RUN saved_models/OTHER")

@@ -24,9 +24,9 @@ def in_options(message: str, program: click.Group) -> str:
         program: the command line, whose commands define the options.
 
     Returns:
-        The message, where `` `batch_size` `` is `--batch-size`, `` `devices="cpu:2"` `` is `--devices cpu:2` and
-        `` `resume=True` `` is `--resume`. A field of `TrainConfig` without an option becomes `--set NAME`, one of
-        `Architecture` becomes `--change NAME`. Other words in backticks stay.
+        The message, where `` `batch_size` `` is `--batch-size`, `` `devices="cpu:2"` `` is `--devices cpu:2`,
+        `` `resume=True` `` is `--resume` and `` `upright=False` `` is `--no-upright`. A field of `TrainConfig` without
+        an option becomes `--set NAME`, one of `Architecture` becomes `--change NAME`. Other words in backticks stay.
     """
     options = dict(_options(program))
     fields = {
@@ -36,6 +36,8 @@ def in_options(message: str, program: click.Group) -> str:
 
     def replace(found: re.Match[str]) -> str:
         name, value = found[1], (found[2] or "").strip("\"'")
+        if value == "False" and f"no_{name}" in options:
+            return options[f"no_{name}"]
         if name in options:
             return f"{options[name]} {value}" if value and value != "True" else options[name]
         if name in fields:
@@ -52,5 +54,6 @@ def _options(command: click.Command) -> Iterator[tuple[str, str]]:
             option = max(parameter.opts, key=len)
             yield option.removeprefix("--").replace("-", "_"), option
             yield str(parameter.name), option
+            yield from ((f"no_{parameter.name}", negative) for negative in parameter.secondary_opts)
     for child in command.commands.values() if isinstance(command, click.Group) else ():
         yield from _options(child)

@@ -12,14 +12,14 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import webp
-from alexnet_keras.data.orientation import is_exif, read_orientation, upright_by_exif
+from alexnet_keras.data.orientation import is_exif, orientation_of, turn_array, upright_by_exif
 
 MAX_PIXELS = 2**26  # 8192 x 8192, 201 MB in RGB: more than the cameras of ImageNet's time, and it fits in memory
 MIN_SIDE = 2  # pixels; images with a side of one pixel are tracking pixels or broken thumbnails
 # Pixels times scans of a JPEG: 4 seconds at 4 ns a pixel. A progressive photograph has 10 scans, in CMYK 18. 16 scans
 # of the largest image fit, and 5,000 of a photograph of ImageNet.
 MAX_SCANNED_PIXELS = 2**30
-DCT = "INTEGER_ACCURATE"  # TensorFlow's default is faster by 2%, and differs by up to 13 grey levels
+DCT = "INTEGER_ACCURATE"  # TensorFlow's default is faster by 2%, and differs by up to 21 grey levels
 EXIF, PNG_EXIF = b"Exif\0\0", b"eXIf"  # what EXIF data follow
 MAX_GIF_FRAME = 2**24  # bytes up to the end of the first frame, which take at most 2 seconds if they are empty blocks
 HEADER_BYTES = 26  # hold the dimensions in PNG and BMP files
@@ -169,7 +169,7 @@ def has_exif(jpeg: tf.Tensor) -> tf.Tensor:
 def is_turned(encoded: tf.Tensor) -> tf.Tensor:
     """Return whether `decode` turns or mirrors a JPEG; of other kinds, which cameras do not write, `False`."""
     exif = tf.cond(is_jpeg(encoded), lambda: _after(_scans(encoded)[0], EXIF), lambda: tf.constant(b""))
-    return read_orientation(exif, in_graph=False) > 1
+    return tf.numpy_function(lambda exif: orientation_of(exif) > 1, [exif], tf.bool, stateful=False)
 
 
 def _scans(jpeg: tf.Tensor) -> tf.Tensor:
@@ -220,7 +220,7 @@ def _decode_bytes(given: bytes | np.ndarray, upright: bool) -> np.ndarray:
             image, exif = _decode_webp(encoded)
         else:
             image, exif = _decode_other(tf.constant(encoded)).numpy(), encoded.partition(PNG_EXIF)[2]
-        return upright_by_exif(tf.constant(image), tf.constant(exif), in_graph=True).numpy() if upright else image
+        return turn_array(image, exif) if upright else image
     except (tf.errors.InvalidArgumentError, ValueError, ImportError, OSError) as error:  # the last two are Pillow's
         raise _RefusedError(str(error)) from error
 

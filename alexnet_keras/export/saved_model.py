@@ -52,14 +52,14 @@ def write(model: keras.Model, path: Path, upright: bool = True) -> None:
     classes = tf.constant([name.encode("utf-8", "surrogatepass") for name in names])
     probabilities = serving_function(model)
 
-    @tf.function
+    @tf.function(autograph=False)
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
         return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright)), size)
 
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")])
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")], autograph=False)
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         images = tf.map_fn(crop, encoded, fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8))
         best = tf.math.top_k(serve(images)["probabilities"], min(TOP, len(names)))

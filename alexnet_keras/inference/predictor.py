@@ -150,7 +150,8 @@ def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
 def upright_of(model: Path) -> bool:
     """Return whether the run of a model turned its images upright; `True` if the model is in no run."""
     config = model.parent / CONFIG
-    return not config.is_file() or {**BEFORE, **read_json(config)}["upright"] is not False
+    values = read_json(config) if config.is_file() else {}
+    return "recipe" not in values or {**BEFORE, **values}["upright"] is not False
 
 
 def _load(path: Path, allow_all_operations: bool) -> Predictor:

@@ -13,6 +13,7 @@ from alexnet_keras.cli.messages import in_options
         ("`batch_size` is 0.", "--batch-size is 0."),
         ("Pass `resume=True` or another `run`.", "Pass --resume or another --run."),
         ("Pass `allow_missing=True`.", "Pass --allow-missing."),
+        ("`upright=False` contradicts the run.", "--no-upright contradicts the run."),
         ("Choose `precision='float32'`.", "Choose --precision float32."),
         ("`recipe` fast is unknown.", "--recipe fast is unknown."),
         ("`momentum` must be in [0, 1), got 1.", "--set momentum must be in [0, 1), got 1."),

@@ -10,6 +10,7 @@ from support import cli, draw_folder, only_error
 
 from alexnet_keras.data import check, dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.system.columns import WIDTH
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +177,6 @@ def test_few_images_for_each_class_are_a_warning(colors):
     assert warning.endswith(
         "(fewer than 4); start from trained ones: alexnet-keras train --recipe transfer --weights FILE"
     )
+    lines = cli("data", "check", "--data", colors).out.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert warning in " ".join(map(str.strip, lines))

@@ -95,6 +95,8 @@ def test_a_run_keeps_the_choice(tmp_path):
     assert not upright_of(model)
     assert not api.data_of(model).upright
     assert not api.named_source("other", lambda: api.data_of(model)).upright
+    (tmp_path / CONFIG).write_text("{}")  # of another program
+    assert upright_of(model)
     assert upright_of(tmp_path / "elsewhere" / "model.keras")
 
 
