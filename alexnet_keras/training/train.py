@@ -118,7 +118,8 @@ def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | N
         )
         if replicas.is_chief:
             weights = None if config.weights is None else str(Path(config.weights).resolve())
-            absolute = dataclasses.replace(config, data=absolute_source(config.data), weights=weights)
+            upright = inputs.dataset.turns  # not as the configuration says if shards were made otherwise
+            absolute = dataclasses.replace(config, data=absolute_source(config.data), upright=upright, weights=weights)
             run_folder.write_config(run_folder.current(run), absolute, measured)
     # All workers use the chief's numbers, and must have the same data.
     measured = build(Measured, replicas.from_chief(dataclasses.asdict(measured)), "measured")

@@ -15,13 +15,17 @@ from support import draw_folder, largest_file
 from support.train_tiny import NETWORK
 from tensorflow.python.util import _pywrap_determinism
 
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import reading
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import Jit
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import disk
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.training import build, run_folder
+from alexnet_keras.training import train as program
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
 from alexnet_keras.training.train import train
 
@@ -90,6 +94,21 @@ def test_xla_trains_to_the_same_weights(config, tmp_path, monkeypatch):
     compiled, plain = (load_model(tmp_path / jit / "model.keras").get_weights() for jit in ("True", "False"))
     for one, other in zip(compiled, plain, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_records_how_its_shards_were_made(config, tmp_path, monkeypatch):
+    prepare(open_dataset(DataSource(name=config.data, upright=False)), tmp_path / "shards", Settings())
+    recorded = []
+
+    def build_nothing(config, run, *arguments):
+        recorded.append(run_folder.read_config(run_folder.current(run))[0])
+        raise RunError("This is enough.")
+
+    monkeypatch.setattr(program, "build_network", build_nothing)
+    assert config.upright
+    with pytest.raises(RunError, match="This is enough"):
+        train(dataclasses.replace(config, data=str(tmp_path / "shards")), tmp_path / "run")
+    assert [config.upright for config in recorded] == [False]
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
