@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from alexnet_keras.benchmark.train import check_batch, network_to_train, trainin
 from alexnet_keras.config.training import STORED_SIZE, DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
-from alexnet_keras.data.decode import DCT, dimensions
+from alexnet_keras.data.decode import DCT, dimensions, is_jpeg
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
@@ -175,15 +176,24 @@ def _ceiling(images: list[tf.Tensor], kind: str, size: int, batch_size: int, cou
 
         return "crop and flip alone", _drain(indices.batch(batch_size).map(work, tf.data.AUTOTUNE))
     held = tf.stack(images)
+    decode: Callable[..., tf.Tensor]
     if kind == "stored JPEGs":
         name, window = "decode_and_crop_jpeg alone", [offset, offset, size, size]
         decode = functools.partial(tf.io.decode_and_crop_jpeg, crop_window=window, channels=3, dct_method=DCT)
     else:
         name = "the decoder alone"
-        decode = functools.partial(tf.io.decode_image, channels=3, expand_animations=False)
+        decode = _decode_any
     # Only one value of each image enters the batches, because copying all pixels is not part of decoding.
     return name, _drain(
         indices.map(lambda index: (0, decode(held[index])[0, 0, 0]), tf.data.AUTOTUNE).batch(batch_size)
+    )
+
+
+def _decode_any(encoded: tf.Tensor) -> tf.Tensor:
+    return tf.cond(
+        is_jpeg(encoded),
+        lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method=DCT),
+        lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
     )
 
 
