@@ -31,7 +31,7 @@ from alexnet_keras.system.terminal_text import printable
     epilog=example(
         "alexnet-keras predict saved_models/RUN photo.jpg",
         "alexnet-keras predict saved_models/RUN photos --output predictions.csv",
-        "find . -name '*.jpg' | alexnet-keras predict saved_models/RUN @- --json",
+        "find . -name 'photo*.jpg' | alexnet-keras predict saved_models/RUN @- --json",
     )
 )
 @click.argument(
@@ -61,7 +61,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     IMAGE is one of these:
       photo.jpg    an image file
       photos       a folder, for all images in it and in its subfolders
-      'a/**/*.jpg' a pattern; the quotes keep the shell from replacing it
+      'img*.jpg'   a pattern; the quotes keep the shell from replacing it
       @list.txt    a file with one path on each line; @- reads such a list from standard input
       -            the bytes of one image from standard input
 
