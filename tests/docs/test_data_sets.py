@@ -65,12 +65,12 @@ def test_every_format_and_suffix_is_read(tmp_path):
 
 
 def test_every_other_kind_is_named():
-    (sentence,) = re.findall(r"Other kinds are named when they are read: (.*?)\.\s", PAGE, re.DOTALL)
+    (sentence,) = re.findall(r"says how to\s+convert or download it: (.*?)\.\s", PAGE, re.DOTALL)
     assert all(kind in sentence for kind in UNREAD)
 
 
 def test_every_name_of_a_column_is_known():
     for role, names in rows("| column | usual names |"):
         assert set(quoted(names)) <= set(tables.COLUMNS[quoted(role)[0].split()[0]])
-    (order,) = re.findall(r"several validation folders, the first of (.*?) is used", PAGE, re.DOTALL)
+    (order,) = re.findall(r"If several of the folders (.*?) have class", PAGE, re.DOTALL)
     assert tuple(quoted(order)) == VALIDATION
