@@ -197,8 +197,8 @@ def _lengthened(run: Path, config: TrainConfig, epochs: int) -> TrainConfig:
     if config.schedule.ends_with_run:
         raise OptionError(
             f"`epochs={epochs}` cannot continue the run {run}: its schedule {config.schedule.name} lowers the learning "
-            f"rate to 0 within {config.epochs} epochs. Train another `run` with `weights={run / MODEL}`, whose last "
-            "layer starts anew."
+            f"rate to 0 within {config.epochs} epochs. Train another `run` with `weights={run / MODEL}`; its last "
+            "layer then gets random initial weights."
         )
     return longer
 
@@ -284,7 +284,7 @@ def measure(
     if output is not None:
         check_table(output)
     if report is not None:
-        check_output(report)
+        check_output(report, argument="report")
     predictors = [_predictor(model, allow_all_operations) for model in models]
     evaluation = evaluate_on(predictors, source, crops)
     facts = [model_facts(model, predictor) for model, predictor in zip(models, predictors, strict=True)]

@@ -74,7 +74,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
         raise click.UsageError(f"The command line names the model {path} but no image; name an image after it.")
     for word in words:
         if not (word.startswith((LIST, STANDARD_INPUT)) or os.path.exists(word) or any(sign in word for sign in "*?[")):
-            raise click.UsageError(f"The image {word} does not exist.")
+            raise click.UsageError(f"The image {word} does not exist; check its name.")
     if output is not None:
         check_table(output)
     if any(map(os.path.isdir, words)):

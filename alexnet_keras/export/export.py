@@ -91,7 +91,8 @@ class Format:
     Attributes:
         suffix: suffix of the file; "" for a folder.
         quantizations: the quantizations that the format has.
-        write: writes a model to a path for a target, with calibration images if the target needs them.
+        write: writes a model to a path for a target, with calibration images if the target needs them; a format that
+            decodes image files turns them upright or not.
         fixed_batch_size: whether a file takes one batch size only.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
@@ -105,6 +106,10 @@ class Format:
     temporary: int = 0
 
 
+def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
+    saved_model.write(model, path, upright)
+
+
 def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
     tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images)
 
@@ -116,7 +121,7 @@ def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | 
 
 
 FORMATS = {
-    "saved_model": Format("", ("none",), lambda model, path, *rest: saved_model.write(model, path, rest[-1])),
+    "saved_model": Format("", ("none",), _write_saved_model),
     "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True, temporary=1),
     "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
     "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),

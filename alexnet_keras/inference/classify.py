@@ -105,26 +105,21 @@ def _crops(images: Sequence[Image], size: int, upright: bool) -> Iterator[np.nda
     files = [image for image in images if isinstance(image, Path)]
     loaded: Iterator[Any] = itertools.repeat(None)
     if len(files) >= THREADED:
-        stream = Stream(
-            len(files), lambda index: str(files[index]), tf.data.Dataset.range, _loader(files, size, upright)
-        )
+        load = _loader(files, size, upright)
+        stream = Stream(len(files), lambda index: str(files[index]), tf.data.Dataset.range, load)
         loaded = in_threads(stream, stream.read, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
     for image in images:
         crop = next(loaded) if isinstance(image, Path) else None
-        try:
-            yield (
-                read_image(image, size, upright) if crop is None else crop[0]
-            )  # read again for the reason of a failure
+        try:  # a file that could not be read is read again, which tells the reason
+            yield read_image(image, size, upright) if crop is None else crop[0]
         except InputError as error:
             yield error
 
 
 def _loader(files: Sequence[Path], size: int, upright: bool) -> Callable[..., Any]:
     """Return a function for tf.data from the index of a file to its centre crop."""
-    names, compiled = (
-        tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files]),
-        len(files) >= COMPILED,
-    )
+    names = tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files])
+    compiled = len(files) >= COMPILED
 
     def load(index: tf.Tensor) -> tuple[tf.Tensor]:
         encoded = tf.io.read_file(names[index])

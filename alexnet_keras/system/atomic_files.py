@@ -127,12 +127,13 @@ def probe(folder: Path) -> None:
     file.unlink()
 
 
-def check_output(output: Path, suffixes: Sequence[str] = ()) -> None:
+def check_output(output: Path, suffixes: Sequence[str] = (), argument: str = "output") -> None:
     """Check that an output can be written, before the long work that produces it.
 
     Args:
         output: the file or folder to write.
         suffixes: the allowed suffixes; `()` allows any.
+        argument: what messages call the output.
 
     Raises:
         OptionError: the output has another suffix.
@@ -140,17 +141,17 @@ def check_output(output: Path, suffixes: Sequence[str] = ()) -> None:
     """
     if suffixes and output.suffix not in suffixes:
         raise OptionError(
-            f"`output` must end in {' or '.join(suffixes)}, got {output.name!r}; try {output.stem + suffixes[0]!r}."
+            f"`{argument}` must end in {' or '.join(suffixes)}, got {output.name!r}; try {output.stem + suffixes[0]!r}."
         )
     if os.path.lexists(output):  # a link that leads nowhere would be replaced
-        raise InputError(f"The output {output} exists; choose another `output`, or remove it.")
+        raise InputError(f"The output {output} exists; choose another `{argument}`, or remove it.")
     try:
         probe(output.parent)
     except OSError as error:
-        raise unwritable(output, error) from error
+        raise unwritable(output, error, argument) from error
 
 
-def unwritable(output: Path, error: Exception) -> InputError:
+def unwritable(output: Path, error: Exception, argument: str = "output") -> InputError:
     """The error of an output that cannot be written, for example because the disk is full."""
     reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
-    return InputError(f"The output {output} cannot be written ({reason}); choose another `output`.")
+    return InputError(f"The output {output} cannot be written ({reason}); choose another `{argument}`.")

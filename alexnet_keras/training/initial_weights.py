@@ -43,8 +43,8 @@ def begin(
         epochs = f" for {config.freeze_epochs} epochs" if config.freeze_epochs else ""
         frozen = f"; up to {config.freeze} they are frozen{epochs}"
     print(
-        f"Weights of {', '.join(origin.layers)} are from {config.weights}{frozen}; "
-        f"{', '.join(origin.new_layers)} starts anew.",
+        f"Weights of {', '.join(origin.layers)} are from {config.weights}{frozen}. "
+        f"Random initial weights: {', '.join(origin.new_layers)}.",
         file=sys.stderr,
     )
     return trained, origin

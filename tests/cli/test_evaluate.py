@@ -68,3 +68,10 @@ def test_models_of_different_data_sets_need_one(run, tmp_path, monkeypatch):
     assert "name=shapes" in result.err
     assert "name one with --data." in result.err
     assert result.code == 2
+
+
+def test_an_existing_report_is_refused_before_the_model_is_loaded(run, tmp_path):
+    result = cli("evaluate", run, "--report", tmp_path)
+    assert only_error(result) == f"Error: The output {tmp_path} exists; choose another --report, or remove it."
+    assert result.code == 1
+    assert list(tmp_path.iterdir()) == []

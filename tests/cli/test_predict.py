@@ -72,7 +72,7 @@ def test_the_python_function_takes_the_same(trained, photos):
     [
         (["MODEL", "https://example.org/cat.jpg"], "'https://example.org/cat.jpg' is a URL; download the file and", 2),
         (["MODEL", "*.gif"], "No file matches the pattern *.gif; check it.", 2),
-        (["MODEL", "absent.jpg"], "The image absent.jpg does not exist.", 2),
+        (["MODEL", "absent.jpg"], "The image absent.jpg does not exist; check its name.", 2),
         (["MODEL", "@absent.txt"], "absent.txt cannot be read", 1),
         (["MODEL", "photos", "--output", "p.xlsx"], "--output must end in .csv or .json or .parquet, got 'p.xlsx'", 2),
         (["MODEL", "empty"], "The folder empty holds no image and no model; name a folder with images, or a run.", 1),

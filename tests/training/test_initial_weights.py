@@ -103,7 +103,9 @@ def test_features_that_do_not_fit_into_memory_are_computed_in_every_epoch(
     printed = capsys.readouterr().err
     assert "The features of the frozen layers do not fit into memory and are computed in every epoch." in printed
     layers = "conv1, conv2, conv3, conv4, conv5, fc6, fc7"
-    assert f"Weights of {layers} are from {file}; up to conv5 they are frozen; fc8 starts anew.\n" in printed
+    assert (
+        f"Weights of {layers} are from {file}; up to conv5 they are frozen. Random initial weights: fc8.\n" in printed
+    )
     assert history(cached)[-1]["loss"] == pytest.approx(history(tmp_path / "run")[-1]["loss"], rel=1e-4)
     one, other = trained(cached), trained(tmp_path / "run")
     for layer in ("fc6", "fc7", "fc8"):

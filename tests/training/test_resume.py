@@ -125,7 +125,7 @@ def test_a_finished_run_says_so(run, folder):
         (
             ["--epochs", 3],
             "--epochs 3 cannot continue the run .*: its schedule cosine lowers the learning rate to 0 within 2 epochs. "
-            "Train another --run with --weights .*model.keras, whose last layer starts anew",
+            "Train another --run with --weights .*model.keras; its last layer then gets random initial",
         ),
         (["--set", "schedule=linear"], r"--set schedule=Linear\(\) contradicts the run .*, which has Cosine"),
         (["--data", "shapes"], "--data shapes contradicts the run .*, which has .*colours"),
