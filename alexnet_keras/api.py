@@ -324,7 +324,7 @@ def predict(
         allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
-        For each image a dictionary: `file` is its path (`None` for an array), and `predictions` lists `class`, `label`
+        For each image a dictionary: `file` is its path (`"-"` for bytes, `None` for an array), and `predictions` lists `class`, `label`
         (the class name in words) and `probability`, the most probable class first. `model` is the path of the model.
         An image that cannot be used has no predictions, but an `error`, if `on_error` is `"report"`.
 
@@ -343,7 +343,7 @@ def predict(
         images = [images]
     found: list[Any] = []
     for image in images:
-        found += find_images(str(image), Counter()) if isinstance(image, str | Path) else [image]
+        found += find_images(image, Counter()) if isinstance(image, str | Path) else [image]
     results = []
     for result in classify(predictor, found, top):
         if on_error == "stop" and "error" in result:

@@ -112,6 +112,15 @@ def test_predict_takes_paths_and_arrays(result, folder):
         alexnet_keras.predict(result.run, "absent.jpg")
 
 
+def test_predict_reads_neither_lists_nor_standard_input(result, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("-", "@photo"):
+        with pytest.raises(InputError, match=f"^{name} cannot be read .No such file or directory.; check the path"):
+            alexnet_keras.predict(result.run, [name])
+        Path(name).write_bytes((folder / "val" / "red" / "1.png").read_bytes())
+        assert [row["file"] for row in alexnet_keras.predict(result.run, [name, Path(name)])] == [name, name]
+
+
 def test_export_writes_beside_the_model_or_elsewhere(result, folder, tmp_path):
     report = alexnet_keras.export(result.run, "keras")
     assert report["path"] == str(result.run / "model-export.keras")

@@ -22,7 +22,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count
-from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, find_images
+from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, images_of_word
 from alexnet_keras.system.tables import check_table
 from alexnet_keras.system.terminal_text import printable
 
@@ -80,7 +80,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     if any(map(os.path.isdir, words)):
         load_tensorflow()  # before folders are searched for the kinds of images that it can decode
     ignored: Counter[str] = Counter()
-    images = [image for word in words for image in find_images(word, ignored)]
+    images = [image for word in words for image in images_of_word(word, ignored)]
     load_tensorflow()
     from alexnet_keras.data.dataset import counted
     from alexnet_keras.inference.classify import classify

@@ -22,6 +22,8 @@ def load_data(
     pca_noise: str | None = None,
     validation_split: float | None = None,
     fold: str | None = None,
+    split_seed: int = 0,
+    columns: str | None = None,
     upright: bool = True,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Open a data set for `model.fit`: augmented batches for training and centre crops for validation.
@@ -39,6 +41,8 @@ def load_data(
             2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
         validation_split: fraction of each class for validation, of a folder or table without a split; `None` for 0.2.
         fold: instead of a fraction, one of k equal parts of each class, such as `"2/5"`.
+        split_seed: random seed of this division, which does not depend on `seed`.
+        columns: the columns of a table, such as `"file=photo,label=species,split=none"`; `None` for the usual names.
         upright: whether images are turned as their EXIF orientation says. A folder of shards keeps its images.
 
     Returns:
@@ -56,7 +60,8 @@ def load_data(
         raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
-    dataset = open_dataset(DataSource(name=str(source), validation_split=validation_split, fold=fold, upright=upright))
+    division = {"validation_split": validation_split, "fold": fold, "split_seed": split_seed}
+    dataset = open_dataset(DataSource(name=str(source), **division, columns=columns, upright=upright))
     training = in_memory(dataset.train, f"{dataset.name} for training")
     held_out = in_memory(dataset.validation, f"{dataset.name} for validation")
     ignored = dataset.ignored_files()

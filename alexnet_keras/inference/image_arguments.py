@@ -4,6 +4,7 @@ import glob
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_keras.system.errors import InputError, OptionError
@@ -14,40 +15,53 @@ STANDARD_INPUT = "-"
 FILE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
 
 
-def find_images(word: str, ignored: Counter[str]) -> list[Path | bytes]:
-    """Return the images that a word stands for.
+def images_of_word(word: str, ignored: Counter[str]) -> Sequence[Path | bytes]:
+    """Return the images that a word of the command line stands for.
 
     Args:
-        word: a file; a folder, for the images in it and in its subfolders; a pattern such as `photos/**/*.jpg`, for the
-            files that match; `@FILE`, for the files that FILE lists, one on each line; `-`, for the bytes of one image
-            on standard input; or `@-`, for a list on standard input.
-        ignored: gets the number of other files in folders, by suffix.
+        word: what `find_images` takes; `@FILE`, for the files that FILE lists, one on each line; `-`, for the bytes of
+            one image on standard input; or `@-`, for a list on standard input.
+        ignored: as in `find_images`.
 
     Returns:
         Paths, in order, or the bytes of the image on standard input. A path need not be that of an image.
 
     Raises:
-        OptionError: nothing matches a pattern.
-        InputError: a list or a folder cannot be read, or has no image.
+        OptionError, InputError: as `find_images`.
+        InputError: a list cannot be read, or has no image.
     """
     if word == STANDARD_INPUT:
         return [_standard_input(FILE_BYTES)]
-    if word.startswith(LIST):
-        return _listed(word)
+    return _listed(word) if word.startswith(LIST) else find_images(word, ignored)
+
+
+def find_images(word: str | Path, ignored: Counter[str]) -> list[Path]:
+    """Return the images at a path.
+
+    Args:
+        word: a file; a folder, for the images in it and in its subfolders; or a pattern such as `photos/**/*.jpg`, for
+            the files that match.
+        ignored: gets the number of other files in folders, by suffix.
+
+    Returns:
+        Paths, in order. A path need not be that of an image.
+
+    Raises:
+        OptionError: nothing matches a pattern.
+        InputError: a folder cannot be read, or has no image.
+    """
     path = Path(word)
     if path.is_dir():
         return _images_below(path, ignored)
-    if os.path.lexists(path) or not glob.has_magic(word):
+    if os.path.lexists(path) or not glob.has_magic(str(word)):
         return [path]
-    found: list[Path | bytes] = sorted(
-        Path(match) for match in glob.glob(word, recursive=True) if not os.path.isdir(match)
-    )
+    found = sorted(Path(match) for match in glob.glob(str(word), recursive=True) if not os.path.isdir(match))
     if not found:
         raise OptionError(f"No file matches the pattern {word}; check it.")
     return found
 
 
-def _listed(word: str) -> list[Path | bytes]:
+def _listed(word: str) -> list[Path]:
     file = word.removeprefix(LIST)
     content = _standard_input(JSON_BYTES) if file == STANDARD_INPUT else read_bytes(Path(file), JSON_BYTES)
     separator = b"\0" if b"\0" in content else b"\n"  # `find -print0` writes names that may hold line breaks
@@ -55,7 +69,7 @@ def _listed(word: str) -> list[Path | bytes]:
     paths = [Path(os.fsdecode(line.rstrip(b"\r"))) for line in lines if line.strip()]
     if not paths:
         raise InputError(f"{word} lists no image; write one path on each line.")
-    return list(paths)
+    return paths
 
 
 def _standard_input(limit: int) -> bytes:
@@ -65,12 +79,10 @@ def _standard_input(limit: int) -> bytes:
     return content
 
 
-def _images_below(folder: Path, ignored: Counter[str]) -> list[Path | bytes]:
+def _images_below(folder: Path, ignored: Counter[str]) -> list[Path]:
     from alexnet_keras.data.sources.files import of_class  # imports TensorFlow
 
-    paths: list[Path | bytes] = [
-        part.folder / os.fsdecode(name) for part in of_class(folder, 0, ignored) for name in part.names
-    ]
+    paths = [part.folder / os.fsdecode(name) for part in of_class(folder, 0, ignored) for name in part.names]
     if not paths:
         raise InputError(f"The folder {folder} holds no image and no model; name a folder with images, or a run.")
     return paths

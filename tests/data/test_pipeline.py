@@ -234,6 +234,17 @@ def test_load_data_draws_by_its_seed(folder):
     assert first != other
 
 
+def test_load_data_divides_a_table_by_its_columns_and_split_seed(tmp_path):
+    folder = draw_folder(tmp_path / "colours")
+    rows = [f"{path.relative_to(folder)},{path.parent.name},test" for path in sorted(folder.rglob("*.png"))]
+    (folder / "table.csv").write_text("\n".join(["photo,colour,split", *rows]))
+    options = {"columns": "file=photo,label=colour,split=none", "batch_size": 99, "input_size": 67}
+    divisions = [load_data(folder / "table.csv", split_seed=seed, **options)[1] for seed in (0, 0, 1)]
+    first, again, other = (next(images.as_numpy_iterator())[0] for images in divisions)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

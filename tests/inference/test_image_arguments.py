@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from alexnet_keras.inference import image_arguments
-from alexnet_keras.inference.image_arguments import find_images
+from alexnet_keras.inference.image_arguments import images_of_word
 from alexnet_keras.system.errors import InputError, OptionError
 
 
@@ -38,13 +38,13 @@ def standard_input(monkeypatch, content):
     ],
 )
 def test_files_folders_and_patterns(word, found):
-    assert find_images(word, Counter()) == list(map(Path, found))
+    assert images_of_word(word, Counter()) == list(map(Path, found))
 
 
 @pytest.mark.usefixtures("photos")
 def test_a_name_with_the_signs_of_a_pattern_is_a_name():
     Path("photo[1].jpg").touch()
-    assert find_images("photo[1].jpg", Counter()) == [Path("photo[1].jpg")]
+    assert images_of_word("photo[1].jpg", Counter()) == [Path("photo[1].jpg")]
 
 
 @pytest.mark.parametrize(
@@ -55,29 +55,29 @@ def test_a_name_with_the_signs_of_a_pattern_is_a_name():
 def test_lists_in_a_file_and_on_standard_input(content, tmp_path, monkeypatch):
     (tmp_path / "list.txt").write_bytes(content)
     expected = [Path("a.jpg"), Path("b c.jpg")]
-    assert find_images(f"@{tmp_path / 'list.txt'}", Counter()) == expected
+    assert images_of_word(f"@{tmp_path / 'list.txt'}", Counter()) == expected
     standard_input(monkeypatch, content)
-    assert find_images("@-", Counter()) == expected
+    assert images_of_word("@-", Counter()) == expected
 
 
 def test_an_image_on_standard_input(monkeypatch):
     standard_input(monkeypatch, b"image")
-    assert find_images("-", Counter()) == [b"image"]
+    assert images_of_word("-", Counter()) == [b"image"]
     monkeypatch.setattr(image_arguments, "FILE_BYTES", 4)
     standard_input(monkeypatch, b"image")
     with pytest.raises(InputError, match="Standard input has more than 4 bytes; give the files by their paths"):
-        find_images("-", Counter())
+        images_of_word("-", Counter())
 
 
 def test_nothing_found_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OptionError, match=r"No file matches the pattern \*.jpg; check it"):
-        find_images("*.jpg", Counter())
+        images_of_word("*.jpg", Counter())
     Path("empty").mkdir()
     with pytest.raises(InputError, match="The folder empty holds no image and no model; name a folder with images, or"):
-        find_images("empty", Counter())
+        images_of_word("empty", Counter())
     Path("empty.txt").touch()
     with pytest.raises(InputError, match="@empty.txt lists no image; write one path on each line"):
-        find_images("@empty.txt", Counter())
+        images_of_word("@empty.txt", Counter())
     with pytest.raises(InputError, match="absent.txt cannot be read"):
-        find_images("@absent.txt", Counter())
+        images_of_word("@absent.txt", Counter())
