@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
@@ -324,8 +325,9 @@ def predict(
         allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
     Returns:
-        For each image a dictionary: `file` is its path (`"-"` for bytes, `None` for an array), and `predictions` lists `class`, `label`
-        (the class name in words) and `probability`, the most probable class first. `model` is the path of the model.
+        For each image a dictionary: `file` is its path (`"-"` for bytes, `None` for an array), and `predictions` lists
+        `class`, `label` (the class name in words) and `probability`, the most probable class first. `model` is the path
+        of the model.
         An image that cannot be used has no predictions, but an `error`, if `on_error` is `"report"`.
 
     Raises:
@@ -495,6 +497,10 @@ def data_of(model: Path) -> DataSource:
         raise OptionError(f"The model {model} is not in the folder of a run; name its data set with `data`.")
     values = {**BEFORE, **values}
     where = {name: values[name] for name in SOURCE_FIELDS if values.get(name) is not None}
+    measured = values.get("measured")
+    if isinstance(measured, dict):
+        counts = tuple(measured.get(f"{split}_images", -1) for split in ("train", "validation"))
+        where["run_images"] = None if wanted(tuple[Index, ...], counts) else counts
     return DataSource(name=values["data"], **where)
 
 
@@ -508,7 +514,10 @@ def data_of_all(models: Sequence[Path]) -> DataSource:
     sources = list(dict.fromkeys(map(data_of, models)))
     if len(sources) > 1:
         names = [
-            f"{name}={value}" for source in sources[:2] for name, value in vars(source).items() if value is not None
+            f"{name}={value}"
+            for source in sources[:2]
+            for name, value in {"name": source.name, **source.options()}.items()
+            if value is not None
         ]
         raise OptionError(f"The models have different data sets ({', '.join(names)}); name one with `data`.")
     return sources[0]

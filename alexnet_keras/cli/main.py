@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,8 @@ class Program(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal in Latin-1 has no letters of other scripts
         try:
-            with Signals():
+            with Signals(), warnings.catch_warnings():
+                warnings.showwarning = _warn  # type: ignore[assignment]
                 result = super().main(args, *others, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
@@ -67,6 +69,10 @@ class Program(click.Group):
         except Interrupted as error:
             _fail(in_options(str(error), self), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    click.echo(f"Warning: {shorten(printable(' '.join(str(message).split())))}", err=True)
 
 
 def _fail(message: str, code: int, prefix: str = "Error: ") -> None:

@@ -12,7 +12,7 @@ from alexnet_keras.api import named_source
 from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Index, Part
-from alexnet_keras.config.training import SOURCE_FIELDS, VALIDATION_SPLIT, DataSource
+from alexnet_keras.config.training import VALIDATION_SPLIT, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
@@ -99,12 +99,14 @@ def data_source(recorded: Callable[[], DataSource], data: str | None, **where: A
     given = {name: value for name, value in where.items() if value is not None}
     if given.keys() & {"validation_split", "fold"}:  # either replaces both
         given = {"validation_split": None, "fold": None, **given}
+    if given:  # the images may be others than those of the run
+        given["run_images"] = None
     return dataclasses.replace(source, **given)
 
 
 def data_words(source: DataSource) -> str:
     """Return the options that name a data set, as a shell takes them."""
-    values = {"data": source.name, **{name: getattr(source, name) for name in SOURCE_FIELDS}}
+    values = {"data": source.name, **source.options()}
     upright = values.pop("upright")
     given = {name: value for name, value in values.items() if value not in (None, 0)}
     words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]

@@ -76,6 +76,10 @@ class Settings:
         check(0 < self.kept <= 1, f"`kept` must be above 0 and at most 1, got {self.kept}.")
         check(self.epochs >= 0, f"`epochs` must be 0 or more, got {self.epochs}.")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as compression.json has them."""
+        return {**dataclasses.asdict(self), "source": {"name": self.source.name, **self.source.options()}}
+
 
 @dataclass
 class Record:
@@ -102,7 +106,7 @@ class Record:
         Raises:
             InputError: the compression is finished, or has other settings.
         """
-        begun = cls(settings=dataclasses.asdict(settings))
+        begun = cls(settings=settings.to_dict())
         if not (run / REPORT).exists():
             return begun
         path = run / REPORT

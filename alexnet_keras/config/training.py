@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.layer_names import CONVOLUTIONS
@@ -48,6 +48,8 @@ class DataSource:
             compared and averaged on the same validation images.
         upright: whether images are turned as their EXIF orientation says, or left as they are stored, as in 2012.
         columns: the columns of a table, such as `file=photo,label=species,split=none`; `None` for the usual names.
+        run_images: not an option: the numbers of training and validation images with which a run began, if this is the
+            data set of a run.
     """
 
     name: Name
@@ -59,6 +61,7 @@ class DataSource:
     split_seed: Index = 0
     upright: bool = True
     columns: str | None = None
+    run_images: tuple[Index, ...] | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -70,8 +73,14 @@ class DataSource:
     def __str__(self) -> str:
         return self.name
 
+    def options(self) -> dict[str, Any]:
+        """Return the values of `SOURCE_FIELDS`."""
+        return {name: getattr(self, name) for name in SOURCE_FIELDS}
 
-SOURCE_FIELDS = tuple(field.name for field in dataclasses.fields(DataSource) if field.name != "name")
+
+SOURCE_FIELDS = tuple(
+    field.name for field in dataclasses.fields(DataSource) if field.name not in ("name", "run_images")
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import functools
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -165,6 +166,7 @@ class DataSet:
         upright: whether its images are turned as their EXIF orientation says; `None` if `open_dataset` is to say it.
         ignored: how many files of which suffix are not used; complete when both splits have been opened.
         division: how the validation images were chosen, unless the data set has its own.
+        run_images: as in `DataSource`. A warning says so if the numbers of images are others now.
 
     Raises:
         InputError: the name of a class has a control character or a line break, or is not UTF-8.
@@ -178,6 +180,7 @@ class DataSet:
     upright: bool | None = None
     ignored: Counter[str] = field(default_factory=Counter)
     division: str = ""
+    run_images: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in self.class_names:
@@ -200,7 +203,25 @@ class DataSet:
         wrong = np.flatnonzero((split.labels < 0) | (split.labels >= len(self.class_names)))
         if len(wrong):
             raise self.label_error(split.names[int(wrong[0])], int(split.labels[wrong[0]]))
+        if self.run_images is not None:
+            self._compare(name, len(split), self.run_images)
         return split
+
+    def _compare(self, name: str, count: int, run_images: tuple[int, ...]) -> None:
+        """Warn if a split has another number of images than when a run began."""
+        names = ("train", "validation")
+        now = tuple(count if each == name else before for each, before in zip(names, run_images, strict=True))
+        reason = "errors are not those of the same images"
+        if self.division:  # both splits depend on all images
+            now = tuple(len(self.open_split(each)) for each in names)
+            reason = "they are divided anew, and the network may have been trained on some of those for validation"
+        if now != run_images:
+            before, after = (f"{train:,} and {validation:,}" for train, validation in (run_images, now))
+            warnings.warn(
+                f"{self.name} had {before} images for training and validation when the run began, and has {after} now: "
+                f"{reason}. Restore the images of the run, or train another one.",
+                stacklevel=2,
+            )
 
     @property
     def turns(self) -> bool:

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -60,7 +61,7 @@ def load_data(
         raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
-    division = {"validation_split": validation_split, "fold": fold, "split_seed": split_seed}
+    division: dict[str, Any] = {"validation_split": validation_split, "fold": fold, "split_seed": split_seed}
     dataset = open_dataset(DataSource(name=str(source), **division, columns=columns, upright=upright))
     training = in_memory(dataset.train, f"{dataset.name} for training")
     held_out = in_memory(dataset.validation, f"{dataset.name} for validation")

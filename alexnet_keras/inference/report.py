@@ -1,6 +1,5 @@
 """The files that `evaluate` writes: a report for a paper, and the answers to each image."""
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,11 +29,11 @@ def report(
         JSON values: the keys of `Evaluation.to_dict`, with `data`, `models`, `per_class` and `provenance`.
     """
     own = evaluation.models or (evaluation,)
-    options = {name: value for name, value in dataclasses.asdict(source).items() if value is not None}
+    options = {name: value for name, value in source.options().items() if value is not None}
     assert evaluation.answers is not None
     return {
         **evaluation.to_dict(),
-        "data": options.pop("name"),
+        "data": source.name,
         "data_options": options,
         "models": [{**facts, **errors.to_dict()} for facts, errors in zip(models, own, strict=True)],
         "per_class": evaluation.answers.per_class(),

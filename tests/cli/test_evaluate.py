@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,37 @@ def test_the_report_of_a_run(run, tmp_path):
     assert errors == {name: pytest.approx(wrong.count(name)) for name in confusion["classes"]}
     matrix = rows(tmp_path / "report" / "confusion.csv")
     assert [[int(row[name]) for name in confusion["classes"]] for row in matrix] == confusion["counts"]
+
+
+def test_another_number_of_images_than_the_run_had_is_a_warning(run, folder, tmp_path):
+    copy, data = tmp_path / "run", tmp_path / "colours"
+    shutil.copytree(run, copy)
+    shutil.copytree(folder / "train", data)  # of 4 images of each class, 1 is for validation
+    config = json.loads((run / "config.json").read_text())
+
+    def warning_of(counts, *options):
+        config["measured"] |= dict(zip(("train_images", "validation_images"), counts, strict=True))
+        (copy / "config.json").write_text(json.dumps({**config, "data": str(data)}))
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            result = cli("evaluate", copy, *options)
+        assert result.code == 0, result.err
+        return [line for line in result.err.splitlines() if line.startswith("Warning: ")]
+
+    assert warning_of((9, 3)) == []
+    assert warning_of((8, 3)) == [
+        "Warning: colours had 8 and 3 images for training and validation when the run began, and has 9 and 3 now: they "
+        "are divided anew, and the network may have been trained on some of those for validation. Restore the images "
+        "of the run, or train another one."
+    ]
+    assert warning_of((8, 3), "--fold", "1/2") == []
+    assert warning_of((8, 3), "--data", data) != []
+    data = folder
+    assert warning_of((999, 9)) == []  # the training images are not looked at
+    (line,) = warning_of((999, 8))
+    assert "had 999 and 8 images for training and validation when the run began, and has 999 and 9 now: errors " in line
+    with pytest.warns(UserWarning, match="has 999 and 9 now"):
+        alexnet_keras.evaluate(copy)
 
 
 def test_several_models_are_averaged(run, trained, folder, tmp_path):

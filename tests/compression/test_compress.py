@@ -126,7 +126,7 @@ def test_a_stopped_compression_resumes(run, monkeypatch):
 @pytest.mark.parametrize(("pruned", "done"), [(True, ["measure", "prune"]), (False, [])])
 def test_a_compression_that_version_0_1_0_began_resumes(pruned, done, tmp_path):
     settings = compress.Settings(kept=0.12, epochs=5, source=DataSource(name="shapes"))
-    values = {"settings": dataclasses.asdict(settings), "epoch": 3, "errors": {"dense": DENSE}}
+    values = {"settings": settings.to_dict(), "epoch": 3, "errors": {"dense": DENSE}}
     atomic_files.write_json(tmp_path / "compression.json", values)
     if pruned:
         (tmp_path / "model-pruned.keras").touch()
@@ -188,7 +188,7 @@ def test_a_file_of_the_user_is_not_replaced(run):
 )
 def test_a_damaged_record_is_one_line(changes, reason, run):
     settings = compress.Settings(kept=0.12, epochs=2, source=data_of(run / "model.keras"))
-    values = dataclasses.asdict(compress.Record(settings=dataclasses.asdict(settings)))
+    values = dataclasses.asdict(compress.Record(settings=settings.to_dict()))
     atomic_files.write_json(run / "compression.json", {**values, **changes})
     result = cli("compress", run, "--epochs", 2)
     message = only_error(result).replace("`", "--", 1).replace("`", "", 1)

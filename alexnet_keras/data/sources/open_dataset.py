@@ -31,7 +31,8 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
     if isinstance(source, str):
         source = DataSource(name=source)
     dataset = _open(source, build)
-    return dataset if dataset.upright is not None else dataclasses.replace(dataset, upright=source.upright)
+    upright = source.upright if dataset.upright is None else dataset.upright
+    return dataclasses.replace(dataset, upright=upright, run_images=source.run_images)
 
 
 def _open(source: DataSource, build: bool) -> DataSet:
