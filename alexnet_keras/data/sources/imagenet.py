@@ -14,9 +14,10 @@ import numpy as np
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.data.sources import tfds_builders
+from alexnet_keras.data.sources import tables, tfds_builders
 from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
+from alexnet_keras.system.terminal_text import brief
 
 NAME = "imagenet"
 BUILDER = "imagenet2012"
@@ -24,7 +25,8 @@ TRAIN_TAR, VAL_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 SIZES = {TRAIN_TAR: 147_897_477_120, VAL_TAR: 6_744_924_160}  # bytes
 SITE = "https://image-net.org/download-images"
 TREES = (".", "imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC", "imagenet/ILSVRC/Data/CLS-LOC")  # the last as on Kaggle
-VAL_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+VAL_IMAGE = re.compile(r"ILSVRC2012_val_\d{8}\.JPEG")
+SOLUTION = "LOC_val_solution.csv"  # Kaggle's table of the labels of the validation images
 
 
 def load(source: DataSource, build: bool = True) -> DataSet:
@@ -119,10 +121,11 @@ def _is_flat(val: Path) -> bool:
 def from_tree(root: Path) -> DataSet:
     """`train/<synset>/*.JPEG`, and `val/<synset>/*.JPEG` or the flat `val/ILSVRC2012_val_*.JPEG`.
 
-    The labels of a flat `val` are those that TFDS ships.
+    The labels of a flat `val` are those of Kaggle's table if it is there, or otherwise those that TFDS ships.
 
     Raises:
-        InputError: a folder is no class of ImageNet's, or a validation image has no label (when it is opened).
+        InputError: a folder or a label is no class of ImageNet's, or a validation image has no label (when it is
+            opened).
     """
     names = synsets()
 
@@ -147,19 +150,29 @@ def _by_synset(folder: Path, names: tuple[str, ...], ignored: Counter[str]) -> I
 
 def _flat(root: Path, names: tuple[str, ...], ignored: Counter[str]) -> Files:
     found, _ = images(root / "val", ignored)
-    truth = _shipped("datasets/imagenet2012/validation_labels.txt")
     indices = {name: label for label, name in enumerate(names)}
-    labels = np.empty(len(found), np.int64)
-    for row, name in enumerate(map(os.fsdecode, found.tolist())):
-        match = VAL_IMAGE.fullmatch(name)
-        if match is None:
-            raise InputError(f"{root / 'val' / name} is not named as ILSVRC2012's validation images; move it away.")
-        number = int(match[1])
-        if not 1 <= number <= len(truth):
+    folders = (root, *root.resolve().parents[:3])  # Kaggle's table is beside ILSVRC/Data/CLS-LOC
+    table = next((folder / SOLUTION for folder in folders if (folder / SOLUTION).is_file()), None)
+    truth: dict[str, int] = {}
+    if table is None:
+        shipped = _shipped("datasets/imagenet2012/validation_labels.txt")
+        truth = {f"ILSVRC2012_val_{number:08}": indices[synset] for number, synset in enumerate(shipped, 1)}
+    for row in () if table is None else tables.files_and_labels(table, ",", root / "val"):
+        synset = row.label.split()[0]  # then come the corners of boxes
+        if synset in indices:
+            truth[row.name] = indices[synset]
+        elif row.line > 1:
             raise InputError(
-                f"{root / 'val' / name} has no label: ILSVRC2012 has {len(truth):,} validation images; move it away."
+                f"{table} has {brief(synset)} in line {row.line:,}, which is none of the 1,000 classes of ILSVRC2012; "
+                "correct it, or move the table away."
             )
-        labels[row] = indices[truth[number - 1]]
+    labels = np.empty(len(found), np.int64)
+    for index, name in enumerate(map(os.fsdecode, found.tolist())):
+        label = truth.get(os.path.splitext(name)[0])
+        if label is None:
+            where = f"in {table}" if table else f"among the {len(truth):,} of ILSVRC2012"
+            raise InputError(f"{root / 'val' / name} has no label {where}; move it away.")
+        labels[index] = label
     return Files(root / "val", found, labels)
 
 

@@ -130,6 +130,15 @@ def _indices(path: Path, header: Sequence[str], columns: str | None) -> dict[str
     return indices
 
 
+def files_and_labels(path: Path, delimiter: str, root: Path) -> Iterable[_Row]:
+    """Read a table of a file and a label in each line; `root` is the folder to which its paths are relative.
+
+    Raises:
+        InputError: the table cannot be read, or a row is incomplete.
+    """
+    return _rows(path, _reader(path, delimiter), {"file": 0, "label": 1, "split": None}, root)
+
+
 def _rows(path: Path, reader: Any, indices: dict[str, int | None], root: Path) -> Iterable[_Row]:
     """Read the rows; `root` is the folder to which their paths are relative.
 
@@ -248,7 +257,7 @@ def tiny_imagenet(root: Path) -> DataSet:
         if split == "train":
             folders = enumerate(class_names)
             return split_of(part for label, name in folders for part in of_class(root / "train" / name, label, ignored))
-        rows = list(_rows(table, _reader(table, "\t"), {"file": 0, "label": 1, "split": None}, root / "val" / "images"))
+        rows = list(files_and_labels(table, "\t", root / "val" / "images"))
         division.check_classes(class_names, _classes(rows), (str(root / "train"), str(table)))
         return split_of(_locate(table, rows, class_names))
 
