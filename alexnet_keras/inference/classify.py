@@ -16,12 +16,12 @@ from alexnet_keras.data.dataset import Stream
 from alexnet_keras.data.decode import decode, why_refused
 from alexnet_keras.data.shards.convert import in_threads
 from alexnet_keras.inference.evaluation import most_probable, predictions
-from alexnet_keras.inference.image_arguments import FILE_BYTES, STANDARD_INPUT
+from alexnet_keras.inference.image_arguments import STANDARD_INPUT
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.pixel_check import warn_about_fractions
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import check_regular, read_bytes
+from alexnet_keras.system.input_files import IMAGE_BYTES, check_regular, read_bytes
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the predictor
@@ -46,7 +46,7 @@ def read_image(image: Image, input_size: int, upright: bool = True) -> np.ndarra
         InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
     if isinstance(image, Path | bytes):
-        encoded = image if isinstance(image, bytes) else read_bytes(image, FILE_BYTES)
+        encoded = image if isinstance(image, bytes) else read_bytes(image, IMAGE_BYTES)
         with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
             try:
                 image = decode(tf.constant(encoded), upright)
@@ -134,6 +134,7 @@ def _loader(files: Sequence[Path], size: int, upright: bool) -> Callable[..., An
 def _is_usable(file: Path) -> bool:
     """Whether a file may be opened: not a pipe or a device, which may have no end."""
     try:
-        return check_regular(file) <= FILE_BYTES
+        check_regular(file, IMAGE_BYTES)
     except InputError:
         return False
+    return True

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.system.input_files import JSON_BYTES, read_bytes
+from alexnet_keras.system.input_files import IMAGE_BYTES, JSON_BYTES, read_bytes
 
 LIST = "@"  # of a file that lists images
 STANDARD_INPUT = "-"
-FILE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
 
 
 def images_of_word(word: str, ignored: Counter[str]) -> Sequence[Path | bytes]:
@@ -31,7 +30,7 @@ def images_of_word(word: str, ignored: Counter[str]) -> Sequence[Path | bytes]:
         InputError: a list cannot be read, or has no image.
     """
     if word == STANDARD_INPUT:
-        return [_standard_input(FILE_BYTES)]
+        return [_standard_input(IMAGE_BYTES)]
     return _listed(word) if word.startswith(LIST) else find_images(word, ignored)
 
 
@@ -82,7 +81,8 @@ def _standard_input(limit: int) -> bytes:
 def _images_below(folder: Path, ignored: Counter[str]) -> list[Path]:
     from alexnet_keras.data.sources.files import of_class  # imports TensorFlow
 
-    paths = [part.folder / os.fsdecode(name) for part in of_class(folder, 0, ignored) for name in part.names]
+    parts = of_class(folder, 0, ignored, checked=False)  # the reason why an image must not be opened is its answer
+    paths = [part.folder / os.fsdecode(name) for part in parts for name in part.names]
     if not paths:
         raise InputError(f"The folder {folder} holds no image and no model; name a folder with images, or a run.")
     return paths

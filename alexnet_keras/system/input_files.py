@@ -1,6 +1,7 @@
 """Read files that may come from somebody else: regular files of a bounded size, and JSON of bounded nesting."""
 
 import json
+import math
 import re
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from alexnet_keras.system.errors import InputError
 
 JSON_BYTES = 64 * 2**20  # the manifest of ImageNet's shards has less than one megabyte
+IMAGE_BYTES = 2**28  # of an image file: more than 8192 x 8192 pixels of RGB without compression
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a `Path` has only one of the slashes
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -19,8 +21,8 @@ KINDS = {
 }
 
 
-def check_regular(path: Path) -> int:
-    """Check that a path leads to a regular file, before anything opens it.
+def check_regular(path: Path, limit: float = math.inf) -> int:
+    """Check that a path leads to a regular file of at most `limit` bytes, before anything opens it.
 
     Opening a named pipe waits for a writer, and a device such as /dev/zero has no end.
 
@@ -28,7 +30,7 @@ def check_regular(path: Path) -> int:
         The size of the file in bytes.
 
     Raises:
-        InputError: there is no such file, or it is of another kind.
+        InputError: there is no such file, or it is of another kind, or is larger.
     """
     try:
         found = path.stat()
@@ -39,6 +41,8 @@ def check_regular(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "no file")
         raise InputError(f"{path} is {kind}, not a regular file; copy its content into a file.")
+    if found.st_size > limit:
+        raise InputError(f"{path} has {found.st_size:,} bytes, but at most {limit:,} are expected; check the file.")
     return found.st_size
 
 
@@ -48,9 +52,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises:
         InputError: the file cannot be read, is of another kind, or is larger.
     """
-    size = check_regular(path)
-    if size > limit:
-        raise InputError(f"{path} has {size:,} bytes, but at most {limit:,} are expected; check the file.")
+    check_regular(path, limit)
     try:
         return path.read_bytes()
     except OSError as error:

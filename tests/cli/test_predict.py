@@ -1,16 +1,15 @@
 """The command `predict` on many images, from every kind of source, into every kind of output."""
 
 import csv
-import io
 import json
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from support import cli, only_error
 
 import alexnet_keras
+from alexnet_keras.cli.main import main
 
 
 @pytest.fixture
@@ -44,16 +43,17 @@ def test_a_folder_into_each_format(trained, photos):
     assert "exists; choose another --output" in only_error(cli("predict", trained, "photos", "--output", "p.csv"))
 
 
-def test_patterns_lists_and_standard_input_are_the_same_images(trained, photos, monkeypatch):
+def test_patterns_lists_and_standard_input_are_the_same_images(trained, photos):
     expected = cli("predict", trained, "photos/red", "--json").json
     assert len(expected) == 3
     assert cli("predict", trained, "photos/red/*", "--json").json == expected
     names = "\n".join(row["file"] for row in expected)
     Path("list.txt").write_text(names)
     assert cli("predict", trained, "@list.txt", "--json").json == expected
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(Path(expected[0]["file"]).read_bytes())))
-    (row,) = alexnet_keras.predict(trained, "-")
-    assert (row["file"], row["predictions"][0]["label"]) == ("-", "red")
+    image = Path(expected[0]["file"]).read_bytes()
+    (row,) = json.loads(CliRunner().invoke(main, ["predict", str(trained), "-", "--json"], input=image).stdout)
+    assert row == {**expected[0], "file": "-"}
+    assert alexnet_keras.predict(trained, image) == [row]
 
 
 def test_the_python_function_takes_the_same(trained, photos):

@@ -11,9 +11,9 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.sources.files import Files, split_of
 from alexnet_keras.inference import classify as module
 from alexnet_keras.inference.classify import classify, read_image
-from alexnet_keras.inference.image_arguments import FILE_BYTES
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.input_files import IMAGE_BYTES
 
 
 def draw(path, color):
@@ -123,6 +123,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(InputError, match="zero.jpg is a device, not a regular file"):
         read_image(tmp_path / "zero.jpg", 227)
     with (tmp_path / "large.jpg").open("wb") as file:
-        file.truncate(FILE_BYTES + 1)
+        file.truncate(IMAGE_BYTES + 1)
     with pytest.raises(InputError, match="large.jpg has 268,435,457 bytes, but at most 268,435,456 are expected"):
         read_image(tmp_path / "large.jpg", 227)

@@ -1,6 +1,7 @@
 """Words that stand for images: files, folders, patterns, lists and standard input."""
 
 import io
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -63,10 +64,15 @@ def test_lists_in_a_file_and_on_standard_input(content, tmp_path, monkeypatch):
 def test_an_image_on_standard_input(monkeypatch):
     standard_input(monkeypatch, b"image")
     assert images_of_word("-", Counter()) == [b"image"]
-    monkeypatch.setattr(image_arguments, "FILE_BYTES", 4)
+    monkeypatch.setattr(image_arguments, "IMAGE_BYTES", 4)
     standard_input(monkeypatch, b"image")
     with pytest.raises(InputError, match="Standard input has more than 4 bytes; give the files by their paths"):
         images_of_word("-", Counter())
+
+
+def test_images_of_a_folder_that_must_not_be_opened_are_listed(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")  # `classify` answers with the reason
+    assert images_of_word(str(tmp_path), Counter()) == [tmp_path / "pipe.jpg"]
 
 
 def test_nothing_found_is_an_error(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """Find image files below folders. File names are stored as bytes in arrays, since a million strings are large."""
 
 import bisect
+import contextlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import tensorflow as tf
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.data.decode import DECODED, KIND_BYTES, SUFFIXES, kind_of
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import check_regular
+from alexnet_keras.system.input_files import IMAGE_BYTES, check_regular
 from alexnet_keras.system.terminal_text import printable
 
 # Folders and files of operating systems, in lower case; hidden ones are skipped too.
@@ -83,16 +85,17 @@ def entries(folder: Path) -> list[os.DirEntry[bytes]]:
         raise InputError(f"{folder} cannot be read ({error.strerror}); check its permissions.") from error
 
 
-def of_class(folder: Path, label: int, ignored: Counter[str]) -> Iterator[Files]:
+def of_class(folder: Path, label: int, ignored: Counter[str], *, checked: bool = True) -> Iterator[Files]:
     """Find the images in a folder and in the folders below it, of which each is read once, although links lead there.
 
     Args:
         folder: the folder of a class.
         label: of all its images.
         ignored: gets the number of the other files by suffix.
+        checked: whether to call `check_image` for each image.
 
     Raises:
-        InputError: a folder cannot be read; or an image is a named pipe or a device, which must not be opened.
+        InputError: a folder cannot be read, or as `check_image`.
     """
     seen, pending = set(), [folder]
     while pending:
@@ -101,13 +104,13 @@ def of_class(folder: Path, label: int, ignored: Counter[str]) -> Iterator[Files]
         if (found.st_dev, found.st_ino) in seen:
             continue
         seen.add((found.st_dev, found.st_ino))
-        names, inner = images(current, ignored)
+        names, inner = images(current, ignored, checked=checked)
         if len(names):
             yield Files(current, names, np.full(len(names), label, np.int64))
         pending += [current / name for name in reversed(inner)]
 
 
-def images(folder: Path, ignored: Counter[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def images(folder: Path, ignored: Counter[str], *, checked: bool = True) -> tuple[np.ndarray, tuple[str, ...]]:
     """List the names of the images in a folder, `(N,)` bytes, sorted, and of its subfolders.
 
     File names need not be UTF-8. A link that leads nowhere is listed, since it is one unreadable image of many.
@@ -122,6 +125,8 @@ def images(folder: Path, ignored: Counter[str]) -> tuple[np.ndarray, tuple[str, 
         if _is_folder(entry):
             inner.append(os.fsdecode(entry.name))
         elif _is_image(entry):
+            if checked:
+                check_image(entry)
             names.append(entry.name)
         else:
             ignored[suffix(entry.name)] += 1
@@ -132,8 +137,6 @@ def _is_image(entry: os.DirEntry[bytes]) -> bool:
     """Tell from the suffix, or from the first bytes if the suffix is not that of an image."""
     name = entry.name.lower()
     if name.endswith(ENCODED_SUFFIXES):
-        if not entry.is_file(follow_symlinks=False) and os.path.exists(entry.path):  # the listing tells: no `stat`
-            check_regular(Path(os.fsdecode(entry.path)))
         return True
     if name.endswith(NOT_IMAGES) or not os.path.isfile(entry.path):
         return False
@@ -142,6 +145,18 @@ def _is_image(entry: os.DirEntry[bytes]) -> bool:
             return kind_of(file.read(KIND_BYTES)) in DECODED
     except OSError:
         return False
+
+
+def check_image(entry: os.DirEntry[bytes]) -> None:
+    """Check that an image may be opened and read; a link that leads nowhere is one unreadable image of many.
+
+    Raises:
+        InputError: it is a named pipe or a device, or has more than `IMAGE_BYTES`.
+    """
+    with contextlib.suppress(OSError):
+        found = entry.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > IMAGE_BYTES:
+            check_regular(Path(os.fsdecode(entry.path)), IMAGE_BYTES)
 
 
 def suffix(name: bytes) -> str:

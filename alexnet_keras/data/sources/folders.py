@@ -92,7 +92,7 @@ def _complete(folder: Path, class_names: Sequence[str], ignored: Counter[str]) -
     Raises:
         InputError: a class has no image.
     """
-    loose, _ = images(folder, Counter())
+    loose, _ = images(folder, Counter(), checked=False)
     if len(loose):
         ignored["outside of class folders"] += len(loose)
     for label, class_name in enumerate(class_names):

@@ -14,10 +14,10 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.decode import SUFFIXES as IMAGE_SUFFIXES
 from alexnet_keras.data.sources import division
-from alexnet_keras.data.sources.files import Files, entries, of_class, split_of, subfolders
+from alexnet_keras.data.sources.files import Files, check_image, entries, of_class, split_of, subfolders
 from alexnet_keras.data.sources.folders import TRAIN, VALIDATION
 from alexnet_keras.system.errors import InputError, OptionError, check
-from alexnet_keras.system.input_files import check_regular, read_bytes
+from alexnet_keras.system.input_files import read_bytes
 from alexnet_keras.system.terminal_text import brief, listed
 
 SUFFIXES = (".csv", ".tsv")
@@ -207,7 +207,7 @@ def _locate(path: Path, rows: Iterable[_Row], class_names: Sequence[str]) -> lis
     """Find the files of rows; a name may lack the suffix of an image.
 
     Raises:
-        InputError: a file does not exist or is no regular file.
+        InputError: a file does not exist, or as `check_image`.
     """
     labels = {name: label for label, name in enumerate(class_names)}
     folders: dict[str, list[_Row]] = defaultdict(list)
@@ -222,8 +222,7 @@ def _locate(path: Path, rows: Iterable[_Row], class_names: Sequence[str]) -> lis
             if name is None:
                 missing.append(row)
                 continue
-            if not listing[name].is_file(follow_symlinks=False):
-                check_regular(Path(folder, name))
+            check_image(listing[name])
             found.append((os.fsencode(name), labels[row.label]))
         found.sort()
         names, numbers = zip(*found, strict=True) if found else ((), ())

@@ -27,6 +27,7 @@ from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.input_files import IMAGE_BYTES
 from alexnet_keras.training.train import train
 
 
@@ -62,19 +63,25 @@ def test_file_names_need_not_be_utf8(tmp_path):
 
 def pipe(path):
     os.mkfifo(path)
-    return "is a named pipe, not a regular file"
+    return "is a named pipe, not a regular file; copy its content into a file"
 
 
 def device(path):
     path.symlink_to("/dev/zero")
-    return "is a device, not a regular file"
+    return "is a device, not a regular file; copy its content into a file"
 
 
-@pytest.mark.parametrize("make", [pipe, device])
-def test_images_that_are_no_regular_files_are_never_opened(make, tmp_path):
+def large(path):
+    with path.open("wb") as file:
+        file.truncate(IMAGE_BYTES + 1)
+    return "has 268,435,457 bytes, but at most 268,435,456 are expected; check the file"
+
+
+@pytest.mark.parametrize("make", [pipe, device, large])
+def test_images_that_have_no_end_or_are_large_are_never_opened(make, tmp_path):
     root = draw_folder(tmp_path / "d")
     message = make(root / "train" / "red" / "x.jpg")
-    with pytest.raises(InputError, match=f"train/red/x.jpg {message}; copy its content into a file"):
+    with pytest.raises(InputError, match=f"train/red/x.jpg {message}"):
         _ = open_dataset(str(root)).train
 
 
