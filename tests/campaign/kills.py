@@ -132,13 +132,14 @@ class Disturber:
         else:
             self.stopped += 1
             problems += self._ended_wrong(result, home, number)
-        left = [name for name in listing(home) if Path(name).name.startswith(SCRATCH)]
+        after = listing(home)
+        left = [name for name in after if Path(name).name.startswith(SCRATCH)]
         if number != signal.SIGKILL and left:
             problems.append(f"left {left[:3]}")
         lost = [
             name
             for name, found in before.items()
-            if listing(home).get(name) != found and Path(name).name != file_list.LIST  # which grows
+            if after.get(name) != found and Path(name).name != file_list.LIST  # which grows
         ]
         if lost:
             problems.append(f"changed or lost {lost[:3]}")
