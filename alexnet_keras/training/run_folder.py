@@ -189,7 +189,8 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
             raise _unwritable(path, error) from error
         _check_claim(path, resume, replaces)  # again, because another process may have finished here meanwhile
         try:
-            _begin(path, replaces)
+            if not resume:  # a run that cannot be resumed stays as it was
+                begin_list(path, replaces)
             yield
         except BaseException:
             if replaces:
@@ -209,8 +210,12 @@ def _check_claim(path: Path, resume: bool, replaces: bool) -> None:
         raise InputError(f"The run folder {path} exists; choose another `run`, {remedy}.")
 
 
-def _begin(path: Path, replaces: bool) -> None:
-    """Make the folder of a run that will replace another one, and the list of the files of the run."""
+def begin_list(path: Path, replaces: bool = False) -> None:
+    """Make the folder of a run that will replace another one, and the list of the files of a run that has none.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     try:
         if replaces:
             (path / NEW).mkdir()

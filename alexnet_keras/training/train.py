@@ -96,6 +96,7 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
     print_plan(config, inputs, network)
     if replicas.is_chief:
         check_space(network)
+        run_folder.begin_list(run)
         if known is not None and config.epochs > recorded.epochs:
             # In this order, a process that is killed in between leaves an unfinished run.
             (run / run_folder.EVALUATION).unlink(missing_ok=True)

@@ -50,3 +50,14 @@ def test_an_unfinished_run_is_resumed(home):
     result = cli("train", "--run", "unfinished_run", "--resume")
     assert result.code == 0, result.err
     assert [int(row["epoch"]) for row in run_folder.read_history(home / "unfinished_run")] == [1, 2, 3]
+
+
+def test_a_run_that_cannot_be_resumed_stays_as_it_was(home):
+    run = home / "unfinished_run"
+    for checkpoint in (run / "checkpoints").glob("step-*.npz"):
+        checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    before = {path: path.is_file() and path.read_bytes() for path in run.rglob("*")}
+    result = cli("train", "--run", run, "--resume")
+    assert result.code == 1
+    assert result.err.splitlines()[-1].startswith("Error: No checkpoint can be used: ")
+    assert {path: path.is_file() and path.read_bytes() for path in run.rglob("*")} == before
