@@ -173,7 +173,7 @@ class Seeds:
     def compressions(self) -> Iterator[Seed]:
         folder = self.folder("compression")
         shutil.copytree(self.run, folder / "run")
-        settings = Settings(kept=0.5, epochs=0, source=data_of(self.run / "model.keras")).to_dict()
+        settings = dataclasses.asdict(Settings(kept=0.5, epochs=0, source=data_of(self.run / "model.keras")))
         errors = {key: value for key, value in self.evaluation().items() if key != "provenance"}
         record = Record(settings=settings, done=["measure"], errors={"dense": errors}, bytes={"dense": 1})
         (folder / "run" / "compression.json").write_text(json.dumps(dataclasses.asdict(record)))

@@ -1,7 +1,8 @@
 """Bad inputs, mutants of every kind of file, kills and full disks: the program refuses or answers rightly.
 
 `pytest -s -m campaign` runs all of it and prints the tables of docs/reliability.md. Environment variables choose less:
-ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, ALEXNET_CAMPAIGN_WORKERS the number of servers.
+ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, ALEXNET_CAMPAIGN_WORKERS the number of servers, and
+ALEXNET_CAMPAIGN_FIRST the number of the first mutant of each file, to go on where an earlier campaign has ended.
 """
 
 import os
@@ -16,6 +17,7 @@ from alexnet_keras.model.loading import load_model, weights_of
 from alexnet_keras.weights import trained_weights
 
 SCALE = float(os.environ.get("ALEXNET_CAMPAIGN_SCALE", "1"))
+FIRST = int(os.environ.get("ALEXNET_CAMPAIGN_FIRST", "0"))
 WORKERS = int(os.environ.get("ALEXNET_CAMPAIGN_WORKERS", "1"))
 ALL_KINDS = ("keras", "exports", "compressions", "weights", "images", "tables", "shards", "runs")
 KINDS = os.environ.get("ALEXNET_CAMPAIGN_KINDS", " ".join(ALL_KINDS)).split()
@@ -65,15 +67,15 @@ def failures(outcomes):
     return [harness.describe(outcome) for outcome in outcomes if outcome.verdict in harness.FAILURES]
 
 
-def mutants(found, count):
+def mutants(found, numbers):
     others = [file for seed in found for file in seed.files()]
-    return [seed.mutant(number, others) for number in range(count) for seed in found]
+    return [seed.mutant(number, others) for number in numbers for seed in found]
 
 
 def test_a_slice_of_the_campaign(seeds, free, run, folder, tmp_path):
     found = seeds("keras", "weights", "images", only=SLICE)
     inputs = [case for case in generators.bad_inputs(30, 0, run, folder) if case.kind not in SLOW]
-    assert run_cases([*mutants(found, 2), *inputs], "A slice", free, tmp_path / "cases") == []
+    assert run_cases([*mutants(found, range(2)), *inputs], "A slice", free, tmp_path / "cases") == []
     works = {work.kind: work for work in kills.works(run, folder, folder)}
     disturber = kills.Disturber(works["weights export .npz"], free, tmp_path / "disturbed")
     for disturb in (disturber.kill, disturber.fill):
@@ -84,7 +86,8 @@ def test_a_slice_of_the_campaign(seeds, free, run, folder, tmp_path):
 @pytest.mark.campaign
 def test_mutants(seeds, free, tmp_path):
     found = seeds(*KINDS)
-    assert run_cases(mutants(found, scaled(MUTANTS / len(found))), "Mutants", free, tmp_path / "mutants") == []
+    numbers = range(FIRST, scaled(MUTANTS / len(found)))
+    assert run_cases(mutants(found, numbers), "Mutants", free, tmp_path / "mutants") == []
 
 
 @pytest.mark.campaign
