@@ -107,7 +107,8 @@ def train(
         resume: continue the run from its newest checkpoint. The other arguments must agree with the run, except that
             `epochs` may be more if the schedule is `plateau` or `steps`.
         overwrite: replace an existing run.
-        checkpoint_minutes: minutes between two checkpoints within an epoch.
+        checkpoint_minutes: minutes after which a checkpoint is written. The ends of epochs get one earlier, if it takes
+            at most 5% of the time.
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
         layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
         **changes: other fields of the configuration (`alexnet_keras.config.training.TrainConfig`), such as

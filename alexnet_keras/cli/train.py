@@ -117,7 +117,8 @@ GROUPS = {
     type=Number(Minutes),
     default=5,
     show_default=True,
-    help="Minutes between checkpoints. Every epoch ends with one too.",
+    help="Minutes after which a checkpoint is written. The ends of epochs get one earlier, if it takes at most 5% of "
+    "the time.",
 )
 @click.option(
     "--devices",

@@ -53,14 +53,15 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     plateau: list[keras.callbacks.Callback] = []
     if isinstance(config.schedule, Plateau):
         plateau = [LowerOnPlateau(state, config.schedule, config.learning_rate, prints=replicas.is_chief)]
-    writer = CheckpointWriter(network, signals, options.checkpoint_minutes, monitor.cause)
-    callbacks = [Position(state), monitor, *plateau, writer]
+    best = BestModel(state, checkpoints, network.model, network.blank) if replicas.is_chief else None
+    writer = CheckpointWriter(network, signals, options.checkpoint_minutes, config.epochs, monitor.cause, best)
+    callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *plateau, writer]
     progress = ProgressLine(state, config.epochs, images)
-    if replicas.is_chief:
+    if best is not None:
         callbacks = [
             Position(state),
             monitor,
-            BestModel(state, checkpoints, network.model, network.blank),
+            best,
             EpochLog(state, config, images),
             *plateau,
             writer,

@@ -19,7 +19,8 @@ class RunOptions:
     Attributes:
         resume: continue from the newest checkpoint of the run.
         overwrite: replace the run that is in the folder.
-        checkpoint_minutes: minutes between checkpoints within an epoch; every epoch ends with one as well.
+        checkpoint_minutes: minutes after which a checkpoint is written. The ends of epochs get one earlier, if it
+            takes at most 5% of the time.
         devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Every batch is
             distributed over the devices. Without dropout, a step is the same as on one device; with dropout, each
             device draws its own random numbers.

@@ -5,11 +5,11 @@ from typing import Any
 import keras
 
 from alexnet_keras.system import atomic_files
-from alexnet_keras.training.checkpoints import Checkpoints, State, writing_epoch
+from alexnet_keras.training.checkpoints import Checkpoints, State
 
 
 class BestModel(keras.callbacks.Callback):
-    """Save the model of an epoch that is better than all before, under a name that says its epoch.
+    """Keep the weights of an epoch that is better than all before in memory, until they are saved with a checkpoint.
 
     Best is the lowest validation error; of equal errors, the lower validation loss. The loss alone is no measure of the
     error, since it includes the label smoothing of training.
@@ -25,6 +25,7 @@ class BestModel(keras.callbacks.Callback):
     def __init__(self, state: State, checkpoints: Checkpoints, network: keras.Model, blank: keras.Model) -> None:
         super().__init__()
         self.state, self.checkpoints, self.network, self.blank = state, checkpoints, network, blank
+        self.saved = True  # nothing is newer than the file of the best epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         result = [1 - logs["val_accuracy"], logs["val_loss"]]
@@ -32,7 +33,16 @@ class BestModel(keras.callbacks.Callback):
             return
         for source, target in zip(self.network.weights, self.blank.weights, strict=True):
             target.assign(source)
-        path, run = self.checkpoints.best(epoch + 1), self.checkpoints.run
-        with writing_epoch(epoch + 1, run), atomic_files.appear_whole(path, owner=run) as partial:
-            self.blank.save(partial)
-        self.state.best, self.state.best_epoch = result, epoch + 1
+        self.state.best, self.state.best_epoch, self.saved = result, epoch + 1, False
+
+    def save(self) -> None:
+        """Save the model of the best epoch, under a name that says its epoch, if that was not done yet.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if self.state.best_epoch is not None and not self.saved:
+            path = self.checkpoints.best(self.state.best_epoch)
+            with atomic_files.appear_whole(path, owner=self.checkpoints.run) as partial:
+                self.blank.save(partial)
+            self.saved = True

@@ -11,29 +11,45 @@ from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
 from alexnet_keras.training.build import TrainingNetwork
+from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
+
+SHARE = 0.05  # of the time, at most, is spent on saving
 
 
 class CheckpointWriter(keras.callbacks.Callback):
-    """Write a checkpoint every few minutes, at the end of each epoch, and before a signal stops the run.
+    """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    A checkpoint is what makes an epoch count. history.csv and model.keras are made from it afterwards, and made again
-    when the run is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is
-    kept, and the user may free some space.
+    After the first and the last epoch there is always one; after the others if it has been long enough since the last,
+    so that saving takes at most `SHARE` of the time. A checkpoint is what makes an epoch count: the model of the best
+    epoch is saved before it, and history.csv and model.keras are made from it afterwards, and made again when the run
+    is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is kept, and the
+    user may free some space.
 
     Args:
         network: its state is written, and the sums of its metrics with it.
         signals: asked after every step.
-        minutes: minutes between checkpoints within an epoch.
+        minutes: minutes after which a checkpoint is written, whatever it costs.
+        epochs: of the run.
         cause: the likely cause if a weight is no longer finite.
+        best: saves the model of the best epoch; `None` on a worker that is not the chief, which writes nothing.
     """
 
-    def __init__(self, network: TrainingNetwork, signals: Signals, minutes: float, cause: str) -> None:
+    def __init__(
+        self,
+        network: TrainingNetwork,
+        signals: Signals,
+        minutes: float,
+        epochs: int,
+        cause: str,
+        best: BestModel | None,
+    ) -> None:
         super().__init__()
         self.state, self.checkpoints = network.state, network.checkpoints
         self.accuracies, self.replicas = network.metrics, network.replicas
-        self.signals, self.seconds, self.cause = signals, 60 * minutes, cause
+        self.signals, self.seconds, self.epochs, self.cause, self.best = signals, 60 * minutes, epochs, cause, best
         self.written = time.monotonic()
+        self.cost = 0.0  # seconds that the last checkpoint took
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for metric in self.metrics():  # Keras has just reset them, even if the epoch is entered in its middle
@@ -44,7 +60,7 @@ class CheckpointWriter(keras.callbacks.Callback):
         last = self.state.step == self.state.steps
         if last:
             self._keep_sums()  # validation resets them
-        due = not last and time.monotonic() - self.written >= self.seconds
+        due = not last and self._waited(self.seconds)
         due, stop = self.replicas.synchronize(due, self.signals.received or 0)
         if stop:
             self._stop(stop)
@@ -58,14 +74,18 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
-        self._write()
-        if self.replicas.is_chief:
+        last = self.state.over or epoch + 1 == self.epochs
+        if self.best is not None and (last or self._waited(min(self.seconds, self.cost / SHARE))):
             with writing_epoch(epoch + 1, self.checkpoints.run):
-                publish(self.checkpoints, self.state)
+                self.best.save()
+            self._write()
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
         return [next(metric for metric in self.model.metrics if metric.name == "loss"), *self.accuracies]
+
+    def _waited(self, seconds: float) -> bool:
+        return time.monotonic() - self.written >= seconds
 
     def _keep_sums(self) -> None:
         self.state.metrics = {
@@ -73,14 +93,13 @@ class CheckpointWriter(keras.callbacks.Callback):
         }
 
     def _write(self) -> bool:
-        state = self.state
+        state, start = self.state, time.monotonic()
         if 0 < state.step < state.steps:
             self._keep_sums()
-        self.written = time.monotonic()
-        if not self.replicas.is_chief:
-            return True
         try:
-            self.checkpoints.write(state)
+            if self.best is not None:
+                self.best.save()
+                self.checkpoints.write(state)
         except OSError as error:
             last = self.checkpoints.last
             print(
@@ -91,6 +110,12 @@ class CheckpointWriter(keras.callbacks.Callback):
             return False
         except RunError as error:
             raise RunError(f"{error} This happened at {state.position()}. {self.cause}") from error
+        finally:
+            self.written = time.monotonic()
+            self.cost = self.written - start
+        if self.best is not None:
+            with writing_epoch(state.epoch, self.checkpoints.run):
+                publish(self.checkpoints, state)
         return True
 
     def _stop(self, number: int) -> None:

@@ -14,10 +14,13 @@ class Position(keras.callbacks.Callback):
     def __init__(self, state: State) -> None:
         super().__init__()
         self.state = state
+        self.ended: float | None = None  # when the epoch before did
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.first_step = self.state.step  # Keras counts from 0 even if an epoch is entered in its middle
         self.start = time.monotonic() - self.state.seconds
+        # What was saved between two epochs counts as time of the second.
+        self.pause = 0.0 if self.ended is None else self.start - self.ended
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         state = self.state
@@ -27,4 +30,5 @@ class Position(keras.callbacks.Callback):
             state.train_seconds = state.seconds
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.state.seconds = time.monotonic() - self.start  # with the validation
+        self.ended = time.monotonic()
+        self.state.seconds = self.ended - self.start + self.pause  # with the validation

@@ -39,7 +39,7 @@ class ProgressLine(keras.callbacks.Callback):
             f"Epoch {epoch + 1}/{self.epochs}  loss {row['loss']:.3f}  error {row['top1_error']:.1%}  "
             f"val loss {row['validation_loss']:.3f}  val error {row['validation_top1_error']:.1%}  "
             f"{row['images_per_second']:.0f} images/s  {row['seconds']:.0f} s"
-            f"{'  saved' if self.state.best_epoch == epoch + 1 else ''}",
+            f"{'  best' if self.state.best_epoch == epoch + 1 else ''}",
             file=sys.stderr,
             flush=True,
         )

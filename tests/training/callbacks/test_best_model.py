@@ -32,5 +32,7 @@ def test_the_best_epoch_has_the_lowest_validation_error(epochs, best, tmp_path):
         callback.on_epoch_end(epoch - 1, {"val_accuracy": accuracy, "val_loss": loss})
     assert state.best_epoch == best
     assert state.best == [1 - epochs[best - 1][0], epochs[best - 1][1]]
+    assert not checkpoints.best(best).exists()
+    callback.save()
     saved = keras.models.load_model(checkpoints.best(best))
     assert saved.get_weights()[0] == best

@@ -1,6 +1,7 @@
 """Checkpoints within an epoch: when they are written, and what happens if they cannot be."""
 
 import signal
+import time
 from types import SimpleNamespace
 
 import keras
@@ -16,14 +17,16 @@ from alexnet_keras.training.compile import accuracies
 
 @pytest.fixture
 def make(tmp_path):
-    def writer(minutes, weight=1.0, received=None):
+    def writer(minutes, weight=1.0, received=None, epochs=9):
         network = SimpleNamespace(
             state=State(steps=3),
             checkpoints=Checkpoints(tmp_path, {"weight": keras.Variable(np.float32(weight))}),
             metrics=accuracies(),
             replicas=Replicas(["CPU:0"]),
         )
-        callback = CheckpointWriter(network, SimpleNamespace(received=received), minutes, "A likely cause.")
+        best = SimpleNamespace(save=lambda: None)
+        signals = SimpleNamespace(received=received)
+        callback = CheckpointWriter(network, signals, minutes, epochs, "A likely cause.", best)
         callback.set_model(SimpleNamespace(metrics=[keras.metrics.Mean(name="loss")]))
         network.state.step = 1
         return callback
@@ -36,6 +39,51 @@ def test_checkpoints_within_an_epoch_wait_for_their_minutes(make, tmp_path):
     assert newest_first(tmp_path) == []
     make(minutes=0).on_train_batch_end(0)
     assert [path.name for path in newest_first(tmp_path)] == ["step-000000001.npz"]
+
+
+def written(tmp_path):
+    return [int(path.stem[5:]) for path in newest_first(tmp_path)]
+
+
+def test_saving_takes_at_most_a_twentieth_of_the_time(make, tmp_path, monkeypatch):
+    callback = make(minutes=5, epochs=6)
+    clock = [callback.written]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    write = Checkpoints.write
+
+    def slow(self, state):
+        clock[0] += 2
+        return write(self, state)
+
+    monkeypatch.setattr(Checkpoints, "write", slow)
+
+    def end_epoch(epoch, seconds):
+        clock[0] += seconds
+        callback.on_epoch_end(epoch)
+
+    end_epoch(0, 1)
+    assert written(tmp_path) == [3]  # the first always
+    end_epoch(1, 30)
+    assert written(tmp_path) == [3]
+    end_epoch(2, 10)  # 40 s of training for 2 s of saving
+    assert written(tmp_path) == [9, 3]
+    end_epoch(3, 39)
+    end_epoch(4, 0)
+    assert written(tmp_path) == [9, 3]
+    end_epoch(5, 0.5)
+    assert written(tmp_path) == [18, 9]  # the last always
+
+
+def test_the_promised_minutes_count_more_than_the_cost(make, tmp_path):
+    callback = make(minutes=5)
+    callback.on_epoch_end(0)
+    callback.cost = 100.0  # a twentieth of half an hour
+    callback.written -= 299
+    callback.on_epoch_end(1)
+    assert written(tmp_path) == [3]
+    callback.written -= 1
+    callback.on_epoch_end(2)
+    assert written(tmp_path) == [9, 3]
 
 
 def test_a_weight_that_is_not_finite_stops_the_run(make):
