@@ -32,8 +32,8 @@ def tfds(source: DataSource) -> Any:
 
     if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
         raise InputError(
-            f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported beside this "
-            "TensorFlow; 2.18 and 2.19 need: pip install 'tensorflow-metadata<1.18'."
+            f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported, probably because "
+            "of protobuf; run: pip install 'tensorflow-metadata<1.18'."
         )
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not

@@ -304,7 +304,7 @@ def test_without_a_validation_split_the_last_tenth_stands_in():
 
 def test_a_broken_tfds_says_what_mends_it(monkeypatch):
     monkeypatch.delattr(tfds, "builder")
-    with pytest.raises(InputError, match="cannot be imported beside this TensorFlow; .* 'tensorflow-metadata<1.18'"):
+    with pytest.raises(InputError, match="cannot be imported, probably .* pip install 'tensorflow-metadata<1.18'"):
         open_dataset("cifar10")
 
 
