@@ -360,7 +360,7 @@ def export(
     format: str,  # noqa: A002 - as the option
     output: str | Path | None = None,
     *,
-    quantize: str = "none",
+    quantize: str | None = None,
     data: str | Path | DataSource | None = None,
     calibration: str | Path | DataSource | None = None,
     batch_size: int | None = None,
@@ -375,10 +375,11 @@ def export(
 
     Args:
         model: folder of a run, a `.keras` file, or a Keras model of this package.
-        format: `"saved_model"`, `"tflite"`, `"onnx"` or `"keras"`.
+        format: `"saved_model"`, `"tflite"`, `"onnx"`, `"keras"`, or `"web"` for a web page.
         output: the file or folder to write; `None` for a name beside the model. For a Keras model, name `output` and
             `data`.
-        quantize: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int8-only"`.
+        quantize: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int8-only"`; `None` for `"int8"` in a web page
+            and `"none"` otherwise.
         data: the data set on whose validation images both are compared; `None` for the run's data set.
         calibration: the data set whose training images calibrate int8; `None` for the run's data set, or otherwise
             `data`.
@@ -396,7 +397,7 @@ def export(
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.export import export as exporting
 
-    target = exporting.Target(format=format, quantize=quantize, batch_size=batch_size)
+    target = exporting.Target(format=format, quantize=quantize or "", batch_size=batch_size)
     if not isinstance(model, str | Path):
         if output is None or data is None:
             raise OptionError("A model in memory does not belong to a run; name `output` and `data`.")

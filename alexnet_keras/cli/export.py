@@ -30,17 +30,16 @@ from alexnet_keras.config.training import SOURCE_FIELDS
     epilog=example(
         "alexnet-keras export --format saved_model",
         "alexnet-keras export saved_models/RUN --format tflite --quantize int8",
+        "alexnet-keras export saved_models/RUN --format web --output page",
     )
 )
 @model_argument
-@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras"]), required=True)
+@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web"]), required=True)
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
-    default="none",
-    show_default=True,
     help="Store smaller numbers. int8 takes and returns float32; int8-only takes and returns uint8 and has no "
-    "float operator.",
+    "float operator.  [default: int8 for web, otherwise none]",
 )
 @click.option(
     "--calibration",
@@ -62,6 +61,8 @@ def export(
     **options: Any,
 ) -> None:
     """Write MODEL in another format and compare the export with it on validation images.
+
+    The format web is a folder with a web page that classifies images in the browser.
 
     MODEL is a run or a .keras.
     Without MODEL, the command uses the newest run in saved_models/.
@@ -98,4 +99,8 @@ def export(
         table.append((label, *(form.format(result[side][name]) for side in ("keras", "exported"))))
     print_table(table)
     click.echo("Next:")
-    click.echo(f"  alexnet-keras evaluate {shlex.quote(result['path'])} {data_words(source)}")
+    written = shlex.quote(result["path"])
+    if result["format"] == "web":
+        click.echo(f"  alexnet-keras web {written}")
+    else:
+        click.echo(f"  alexnet-keras evaluate {written} {data_words(source)}")

@@ -23,6 +23,7 @@ from alexnet_keras.cli.options import example
 from alexnet_keras.cli.predict import predict
 from alexnet_keras.cli.runs import runs
 from alexnet_keras.cli.train import train
+from alexnet_keras.cli.web import web
 from alexnet_keras.cli.weights import weights
 from alexnet_keras.system.atomic_files import FULL
 from alexnet_keras.system.columns import WIDTH
@@ -109,5 +110,19 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (train, evaluate, predict, runs, export, compress, info, data, figures, benchmark, weights, features):
+for command in (
+    train,
+    evaluate,
+    predict,
+    runs,
+    export,
+    web,
+    compress,
+    info,
+    data,
+    figures,
+    benchmark,
+    weights,
+    features,
+):
     main.add_command(command)

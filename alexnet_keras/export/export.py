@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.ranges import CallSize, wanted
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.export import saved_model, tflite
+from alexnet_keras.export import saved_model, tflite, web
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
@@ -35,8 +35,8 @@ class Target:
     """The format to write and its options.
 
     Attributes:
-        format: `saved_model`, `tflite`, `onnx` or `keras`.
-        quantize: one of the quantizations of the format in `FORMATS`.
+        format: `saved_model`, `tflite`, `onnx`, `keras` or `web`.
+        quantize: one of the quantizations of the format in `FORMATS`, the first one by default.
         batch_size: images in one call of a TFLite file, 1 to 64, 1 if `None`; other formats take any number.
 
     Raises:
@@ -45,13 +45,14 @@ class Target:
     """
 
     format: str
-    quantize: str = "none"
+    quantize: str = ""
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise OptionError(f"There is no `format` {self.format!r}; choose from {', '.join(FORMATS)}.")
         form = FORMATS[self.format]
+        object.__setattr__(self, "quantize", self.quantize or form.quantizations[0])
         if self.quantize not in form.quantizations:
             raise OptionError(
                 f"The format {self.format} has no `quantize` {self.quantize!r}; choose from "
@@ -59,8 +60,8 @@ class Target:
             )
         if self.batch_size is not None and not form.fixed_batch_size:
             raise OptionError(
-                f"`batch_size` {self.batch_size} has no effect: the format {self.format} takes batches of any size; "
-                "leave it out."
+                f"`batch_size` {self.batch_size} has no effect on the format {self.format}; only a TFLite file has a "
+                "fixed batch size, so leave it out."
             )
         if self.batch_size is not None and (needed := wanted(CallSize, self.batch_size)):
             raise OptionError(f"`batch_size` must be {needed}, got {self.batch_size}.")
@@ -70,6 +71,8 @@ class Target:
                     f"The format {self.format} needs the package {package!r}; install it with "
                     f"`pip install 'alexnet-keras[{self.format}]'`."
                 )
+        if self.format == "web":
+            web.find_runtime()
 
     @property
     def calibrated(self) -> bool:
@@ -77,9 +80,9 @@ class Target:
         return self.quantize in CALIBRATED
 
     def default_path(self, model: Path) -> Path:
-        """A path beside the model: `saved_model`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
-        if self.format == "saved_model":
-            return model.parent / "saved_model"
+        """A path beside the model: `saved_model`, `web`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
+        if not FORMATS[self.format].suffix:
+            return model.parent / self.format
         ending = "export" if self.format == "keras" else self.quantize
         return model.with_name(f"{model.stem}{'' if ending == 'none' else '-' + ending}{FORMATS[self.format].suffix}")
 
@@ -90,12 +93,13 @@ class Format:
 
     Attributes:
         suffix: suffix of the file; "" for a folder.
-        quantizations: the quantizations that the format has.
+        quantizations: the quantizations that the format has, the default one first.
         write: writes a model to a path for a target, with calibration images if the target needs them; a format that
             decodes image files turns them upright or not.
         fixed_batch_size: whether a file takes one batch size only.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
+        model: the name of the model file in a folder that is no model itself.
     """
 
     suffix: str
@@ -104,6 +108,7 @@ class Format:
     fixed_batch_size: bool = False
     packages: tuple[str, ...] = ()
     temporary: int = 0
+    model: str = ""
 
 
 def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
@@ -120,11 +125,16 @@ def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | 
     onnx.write(model, path, target.quantize, images)
 
 
+def _write_web(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
+    web.write(model, path, target.quantize, images, upright)
+
+
 FORMATS = {
     "saved_model": Format("", ("none",), _write_saved_model),
     "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True, temporary=1),
     "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
     "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),
+    "web": Format("", web.QUANTIZATIONS, _write_web, temporary=1, model=web.MODEL),
 }
 
 
@@ -195,7 +205,7 @@ def export(
         with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):
                 form.write(source, partial, target, images, upright_of(model))
-            exported = dataclasses.replace(load_predictor(partial), name=str(output))
+            exported = dataclasses.replace(load_predictor(partial / form.model), name=str(output))
             parity = check_parity(original, exported, dataset.validation)
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:

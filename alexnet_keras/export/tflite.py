@@ -3,7 +3,7 @@
 import json
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -59,6 +59,21 @@ def write(
             archive.writestr(name, content)
 
 
+def write_conv1(model: keras.Model, path: Path) -> None:
+    """Write a float32 TFLite file of the first layer alone, without metadata.
+
+    The file takes `(1, H, W, 3)` RGB, 0..255, and returns the feature maps of conv1, those of tower b after those of
+    tower a.
+
+    Args:
+        model: a classifier of this package.
+        path: the file to write.
+    """
+    network = folded(model)
+    conv1 = keras.Model(network.inputs[0], network.get_layer("conv1").output)
+    path.write_bytes(_to_tflite(conv1, lambda images: {"maps": conv1(images, training=False)}, 1))
+
+
 def _convert(
     model: keras.Model, quantize: str, batch_size: int, images: Split | None, optimizations: Sequence[tf.lite.Optimize]
 ) -> bytes:
@@ -66,14 +81,8 @@ def _convert(
     calibrated = quantize in calibration.CALIBRATED
     network = folded(model)
     probabilities = serving_function(with_integer_operators(network) if calibrated else network)
-    signature = tf.TensorSpec((batch_size, *model.input_shape[1:]), tf.float32, name="images")
-    module = tf.Module()
-    # The converter is not given the model itself: it would turn the weights into variables that nothing initializes.
-    module.weights = [variable.value for variable in network.variables]
-    module.serve = tf.function(lambda images: {"probabilities": probabilities(images)}, input_signature=[signature])
-    with tempfile.TemporaryDirectory() as folder, native_stderr.silenced():
-        tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+
+    def configure(converter: tf.lite.TFLiteConverter) -> None:
         converter.optimizations = list(optimizations)
         if quantize != "none":
             converter.optimizations.append(tf.lite.Optimize.DEFAULT)
@@ -87,4 +96,24 @@ def _convert(
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         if quantize == "int8-only":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
+
+    return _to_tflite(network, lambda images: {"probabilities": probabilities(images)}, batch_size, configure)
+
+
+def _to_tflite(
+    network: keras.Model,
+    function: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    batch_size: int,
+    configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None,
+) -> bytes:
+    """Convert a function of images that uses the weights of a network, with the settings of `configure`."""
+    signature = tf.TensorSpec((batch_size, *network.input_shape[1:]), tf.float32, name="images")
+    module = tf.Module()
+    # The converter is not given the model itself: it would turn the weights into variables that nothing initializes.
+    module.weights = [variable.value for variable in network.variables]
+    module.serve = tf.function(function, input_signature=[signature])
+    with tempfile.TemporaryDirectory() as folder, native_stderr.silenced():
+        tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        configure(converter)
         return converter.convert()

@@ -51,6 +51,7 @@ READERS = [
     (["weights", "import"], ["--variant", "paper", "--output", "x.keras"], ".pth"),
     (["weights", "export"], ["--output", "x.npz"], ".keras"),
     (["features"], ["--data", "shapes", "--output", "x.npz"], ".keras"),
+    (["web"], [], ""),
 ]
 WRITERS = [
     (["train", "--data", "FOLDER", "--run"], [], ""),

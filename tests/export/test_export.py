@@ -128,7 +128,7 @@ def test_an_output_that_cannot_be_is_refused(kind, name, message, model, dataset
         ({"format": "coreml"}, "There is no `format` 'coreml'; choose from saved_model, tflite, onnx, keras"),
         ({"format": "saved_model", "quantize": "float16"}, "The format saved_model has no `quantize` 'float16'"),
         ({"format": "tflite", "batch_size": 10**18}, "`batch_size` must be 1 to 64, got 1000000000000000000"),
-        ({"format": "saved_model", "batch_size": 2}, "`batch_size` 2 has no effect: the format saved_model takes"),
+        ({"format": "saved_model", "batch_size": 2}, "`batch_size` 2 has no effect on the format saved_model"),
     ],
 )
 def test_an_option_that_the_format_does_not_have_is_refused(options, message):
@@ -231,7 +231,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
         (
             ["--format", "onnx", "--batch-size", 4],
             2,
-            "--batch-size 4 has no effect: the format onnx takes batches of any size",
+            "--batch-size 4 has no effect on the format onnx; only a TFLite file has a",
         ),
         (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only are calibrated"),
         (

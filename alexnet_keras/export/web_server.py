@@ -1,0 +1,115 @@
+"""A web server for the folder of a web page, for this computer only."""
+
+import os
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from alexnet_keras.system.errors import InputError, OptionError
+
+HOST = "127.0.0.1"  # no other computer reaches this address
+INDEX, SETTINGS = "index.html", "network.json"  # the page, and what it must know about the network
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".tflite": "application/octet-stream",
+    ".wasm": "application/wasm",
+}
+HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",  # this and the next one let the page use several threads
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    # As in the page itself. A worker does not inherit the policy of its page.
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # another export may use the same port
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves the files that a folder has at the start, and nothing else.
+
+    A request selects a file by its name in a table, so no request leads out of the folder.
+
+    Args:
+        folder: what `export --format web` wrote.
+        port: the port on 127.0.0.1; 0 for any free port.
+
+    Raises:
+        InputError: the folder holds no such page.
+        OptionError: the port is in use, or only an administrator may use it.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        for name in (INDEX, SETTINGS):
+            if not (folder / name).is_file():
+                raise InputError(
+                    f"{folder} has no {name}, so it is no web page of this package; write one with "
+                    "`alexnet-keras export --format web`."
+                )
+        self.files = dict(_files(folder))
+        try:
+            super().__init__((HOST, port), _Handler)
+        except OSError as error:
+            raise OptionError(
+                f"`port` {port} of {HOST} cannot be used ({error.strerror}); choose another one."
+            ) from error
+        self.url = f"http://{HOST}:{self.server_port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the browser closed the connection, and it shows an error if it still needs the file."""
+
+
+def _files(folder: Path) -> "Mapping[str, Path]":
+    """Return the regular files of a folder by their paths in a URL. Symbolic links are left out: they may lead away."""
+    files = {}
+    for root, _, names in os.walk(folder):
+        for path in (Path(root) / name for name in names):
+            if path.is_file() and not path.is_symlink():
+                files[f"/{path.relative_to(folder).as_posix()}"] = path
+    return {**files, "/": files[f"/{INDEX}"]}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        path = self.server.files.get(unquote(urlsplit(self.path).path))
+        if self.headers.get("Host") not in (
+            f"{HOST}:{self.server.server_port}",
+            f"localhost:{self.server.server_port}",
+        ):
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)  # another site has named this computer to read its files
+        elif path is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        else:
+            content = path.read_bytes()
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(content)
+
+    def end_headers(self) -> None:
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        """Print no line for each request."""

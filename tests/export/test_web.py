@@ -1,0 +1,486 @@
+"""The web page classifies images in a real browser as Python does; the server and the export say what is wrong."""
+
+import contextlib
+import http.client
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import cli, only_error
+
+from alexnet_keras.export import export, web, web_server
+from alexnet_keras.export.export import Target
+from alexnet_keras.figures.evidence import occlusion_map
+from alexnet_keras.inference.classify import read_image
+from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.system.errors import OptionError
+
+SECONDS = 30  # to wait for the page
+OPTIONS = (
+    "headless=new",
+    "no-sandbox",
+    "disable-dev-shm-usage",
+    "use-fake-device-for-media-stream",
+    "use-fake-ui-for-media-stream",
+    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+EXIF_ROTATED = 6  # the camera was turned by 90 degrees
+
+
+@pytest.fixture
+def no_runtime(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "alexnet-keras" / "litertjs"
+
+
+@pytest.mark.parametrize(("npm", "words"), [("/bin/npm", "; install it"), (None, "; install Node.js, which has the")])
+def test_a_missing_runtime_is_one_line_with_the_command_that_installs_it(npm, words, no_runtime, model, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: npm)
+    result = cli("export", model, "--format", "web", "--data", "shapes")
+    command = f"`npm install --prefix {no_runtime} @litertjs/core@2.5.3 @litertjs/wasm-utils@2.5.3`"
+    line = only_error(result)
+    assert line.startswith(f"Error: The format web needs LiteRT.js 2.5.3 in {no_runtime}{words}")
+    assert line.endswith(f"install it with {command}.")
+    assert result.code == 2
+    assert list(model.parent.iterdir()) == [model]
+
+
+def test_another_version_of_the_runtime_and_an_incomplete_one_are_refused(no_runtime):
+    for version in ("2.5.2", web.VERSION):
+        for name in web.PACKAGES:
+            file = no_runtime / "node_modules" / name / "package.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps({"version": version}))
+        with pytest.raises(OptionError, match="needs LiteRT.js 2.5.3"):
+            web.find_runtime()
+    for name in web.RUNTIME_FILES:
+        file = no_runtime / "node_modules" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    assert web.find_runtime() == no_runtime / "node_modules"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The files that the server needs, with others beside them."""
+    folder = tmp_path / "page"
+    shutil.copytree(web.PAGE, folder)
+    (folder / "network.json").write_text("{}")
+    (folder / "model.tflite").write_bytes(b"model")
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "linked").symlink_to(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def serving(folder):
+    yield from serve(folder)
+
+
+def serve(folder):
+    with web_server.PageServer(folder, 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(server, path, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=SECONDS)
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+
+
+def test_the_server_sends_each_file_with_its_type_and_the_headers_for_threads(serving, folder):
+    for path, name, kind in (
+        ("/", "index.html", "text/html; charset=utf-8"),
+        ("/main.js?version=1", "main.js", "text/javascript; charset=utf-8"),
+        ("/model.tflite", "model.tflite", "application/octet-stream"),
+        ("/litert/LICENSE", "litert/LICENSE", "application/octet-stream"),
+    ):
+        status, headers, content = ask(serving, path)
+        assert (status, headers["Content-Type"]) == (200, kind)
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        assert content == (folder / name).read_bytes()
+    assert web_server.TYPES[".wasm"] == "application/wasm"
+    status, headers, content = ask(serving, "/style.css", "HEAD")
+    assert (status, int(headers["Content-Length"]), content) == (200, (folder / "style.css").stat().st_size, b"")
+    assert f'content="{headers["Content-Security-Policy"]}"' in (folder / "index.html").read_text()
+
+
+def test_the_server_sends_nothing_else_and_to_nobody_else(serving):
+    for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/linked/secret.txt", "/litert/", "/none"):
+        assert ask(serving, path)[0] == 404, path
+    assert ask(serving, "/", Host="evil.example")[0] == 421
+    assert ask(serving, "/", "POST")[0] == 501
+    assert serving.server_address[0] == "127.0.0.1"
+
+
+def test_what_cannot_be_served_is_one_line(tmp_path, serving, folder):
+    result = cli("web", tmp_path)
+    assert "has no index.html, so it is no web page of this package; write one with `alexnet" in only_error(result)
+    assert result.code == 1
+    result = cli("web", folder, "--port", serving.server_port)
+    assert f"--port {serving.server_port} of 127.0.0.1 cannot be used (Address already in use)" in only_error(result)
+    assert result.code == 2
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_ctrl_c_ends_the_server_with_one_line(options, folder):
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    result = cli("web", folder, "--port", 0, *options)
+    assert (result.code, result.err) == (130, "Stopped by SIGINT.\n")
+    address = result.json["url"] if options else re.fullmatch(r"Serving .*page at (\S+) until .*\n", result.out)[1]
+    assert re.fullmatch(r"http://127.0.0.1:\d+/", address)
+
+
+def test_text_has_contrast_in_light_and_in_dark():
+    """As WCAG 2 defines contrast: at least 4.5 between text and its background."""
+
+    def luminance(color):
+        values = np.array([int(color[index : index + 2], 16) for index in (1, 3, 5)]) / 255
+        linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+        return linear @ (0.2126, 0.7152, 0.0722)
+
+    schemes = re.findall(r":root \{(.*?)\}", (web.PAGE / "style.css").read_text(), re.DOTALL)
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colors = dict(re.findall(r"--([\w-]+): (#\w{6});", scheme))
+        texts = ("ink", "card"), ("soft", "card"), ("soft", "page"), ("accent", "card"), ("problem", "card")
+        for text, background in (*texts, ("ink", "page"), ("on-accent", "accent")):
+            dark, bright = sorted(luminance(colors[name]) for name in (text, background))
+            assert (bright + 0.05) / (dark + 0.05) > 4.5, (text, background)
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory):
+    """The runtime in the cache of the user, or otherwise in a temporary cache, installed by the documented command."""
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            web.find_runtime()
+        except OptionError as error:
+            if shutil.which("npm") is None:
+                pytest.skip(str(error))
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+            done = subprocess.run(["bash", "-c", web.install_command()], capture_output=True, timeout=120)
+            if done.returncode:
+                pytest.skip(f"{web.install_command()} failed")
+        yield
+
+
+@pytest.fixture(scope="module")
+def page(runtime, trained, dataset, tmp_path_factory):
+    """The folder of a page for a narrow network, and what `export` returned."""
+    output = tmp_path_factory.mktemp("page") / "web"
+    return output, export.export(trained, Target(format="web"), output, dataset)
+
+
+@pytest.fixture(scope="module")
+def server(page):
+    yield from serve(page[0])
+
+
+@pytest.fixture(scope="module")
+def driver():
+    """Headless Chromium with a camera that shows a test image, and no way to any other computer."""
+    if importlib.util.find_spec("selenium") is None:
+        pytest.skip("selenium is not installed")
+    paths = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in paths:
+        pytest.skip("chromium and chromedriver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = paths[0]
+    for option in OPTIONS:
+        options.add_argument(f"--{option}")
+    driver = webdriver.Chrome(options, webdriver.ChromeService(paths[1]))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The page in the browser, with what a user can see and do."""
+
+    def __init__(self, driver, url):
+        self.driver = driver
+        self.script = driver.execute_script
+        driver.get(url)
+        self.wait("return document.getElementById('status').textContent === 'The network is ready.'")
+
+    def wait(self, condition):
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.driver, SECONDS, 0.02).until(lambda driver: driver.execute_script(condition))
+
+    def find(self, name):
+        return self.driver.find_element("id", name)
+
+    def text(self, name):
+        return self.find(name).text
+
+    def choose(self, path):
+        """Choose a file; return the problem, or the probabilities of the best classes."""
+        self.find("file").send_keys(str(path))
+        return self.answer(path.name)
+
+    def answer(self, name):
+        self.wait(
+            "return document.getElementById('problem').textContent"
+            f" || document.getElementById('status').textContent.startsWith({json.dumps(name + ': ')})"
+        )
+        found = self.script(
+            "return Array.from(document.querySelectorAll('#best li'),"
+            " (item) => [item.querySelector('span').textContent, Number(item.querySelector('data').value)])"
+        )
+        return self.text("problem") or dict(found)
+
+    def press(self, *keys):
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def focus(self):
+        return self.script("return document.activeElement.id")
+
+    def pixels(self, name):
+        """The RGB pixels of a canvas."""
+        values = self.script(
+            "const canvas = document.getElementById(arguments[0]); return Array.from("
+            "canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data)", name)  # fmt: skip
+        side = int(self.find(name).get_dom_attribute("width"))
+        return np.array(values, np.uint8).reshape(side, side, 4)[..., :3]
+
+
+@pytest.fixture(scope="module")
+def opened(driver, server):
+    return Page(driver, server.url)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Ten images of many sizes whose fine detail depends on how they are resized."""
+    folder = tmp_path_factory.mktemp("images")
+    random = np.random.RandomState(0)
+    sizes = [(67, 67), (256, 256), (300, 700), (701, 301), (512, 512), (1000, 640), (2, 90), (97, 60), (255, 257)]
+    for index, (height, width) in enumerate([*sizes, (400, 300)]):
+        rows, columns = np.mgrid[:height, :width]
+        waves = [np.sin(rows / (3 + channel) + index) + np.sin(columns / (2 + index)) for channel in range(3)]
+        pixels = 100 + 30 * np.stack(waves, -1) + random.randint(-9, 9, (height, width, 3))
+        pixels[..., index % 3] += 60
+        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+        if index == 9:
+            exif = Image.Exif()
+            exif[0x0112] = EXIF_ROTATED
+            image.save(folder / "9.jpg", exif=exif, quality=95)
+        else:
+            image.save(folder / f"{index}.{'png' if index % 2 else 'jpg'}")
+    return sorted(folder.iterdir())
+
+
+def test_the_export_is_the_int8_model_with_all_that_the_page_needs(page):
+    folder, result = page
+    assert result["quantize"] == "int8"
+    assert result["batch_size"] is None
+    assert result["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    settings = json.loads((folder / "network.json").read_text())
+    assert settings == {
+        "variant": "tiny", "quantize": "int8", "bytes": (folder / "model.tflite").stat().st_size,
+        "classes": ["blue", "green", "red"], "inputSize": 67, "storedSize": 256, "towers": 2, "upright": True,
+    }  # fmt: skip
+    assert load_predictor(folder / "model.tflite").class_names == ("blue", "green", "red")
+    assert "Apache License" in (folder / "litert" / "LICENSE").read_text()
+    assert 'from "./wasm-utils.js"' in (folder / "litert" / "core.js").read_text()
+
+
+def test_ten_images_are_cropped_and_classified_as_in_python(opened, page, images):
+    predictor = load_predictor(page[0] / "model.tflite")
+    for path in images:
+        found = opened.choose(path)
+        crop = read_image(path, 67)
+        difference = np.abs(opened.pixels("seen").astype(int) - crop)
+        assert difference.max() <= 1, path
+        assert (difference > 0).mean() < 0.001, path
+        expected = dict(zip(predictor.class_names, predictor.predict(crop[None])[0].tolist(), strict=True))
+        assert found == pytest.approx(expected, abs=1e-2), path
+        assert list(found) == sorted(expected, key=expected.get, reverse=True)
+
+
+def broken(folder, good):
+    """Files that are no whole images, with what the page says of them."""
+    jpeg, png = io.BytesIO(), io.BytesIO()
+    with Image.open(good) as image:
+        image.save(jpeg, "JPEG", quality=90)
+        image.save(png, "PNG")
+    other = "is damaged, or no image that this browser reads. Choose a JPEG, PNG, GIF, BMP or WebP file."
+    for name, content, words in (
+        ("empty.jpg", b"", "is empty. Choose another file."),
+        ("notes.png", b"no image", other),
+        ("cut.jpg", jpeg.getvalue()[:-900], "is incomplete. Copy or download it again."),
+        ("cut.png", png.getvalue()[:-900], "is incomplete. Copy or download it again."),
+        ("header.jpg", jpeg.getvalue()[:30] + b"\xff\xda" + bytes(99) + b"\xff\xd9", other),
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(99), "is a HEIC image, which this browser does not read."),
+        ("<b>photo</b>.tif", b"II*\0" + bytes(99), "is a TIFF or raw camera image, which this browser does not read."),
+    ):
+        path = folder / name.replace("/", "\N{DIVISION SLASH}")
+        path.write_bytes(content)
+        yield path, words
+
+
+def test_a_broken_file_gets_a_message_and_the_next_one_an_answer(opened, images, tmp_path):
+    for path, words in broken(tmp_path, images[3]):
+        problem = opened.choose(path)
+        assert isinstance(problem, str), path
+        assert problem.startswith(f"{path.name} {words}")
+        assert not opened.find("classes").is_displayed()
+    Image.new("RGB", (300, 1)).save(tmp_path / "line.png")
+    assert opened.choose(tmp_path / "line.png").startswith("line.png has 300 x 1 pixels. Choose an image with sides of")
+    assert opened.choose(images[0]).keys() == {"blue", "green", "red"}
+    assert opened.find("classes").is_displayed()
+    assert opened.text("problem") == ""
+
+
+def test_a_dropped_file_is_classified_and_dropped_text_is_not(opened, dataset):
+    opened.script("""
+        window.drop = (fill) => {
+          const dataTransfer = new DataTransfer();
+          fill(dataTransfer);
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        };
+        drop((data) => data.setData("text/plain", "https://example.org/photo.jpg"));
+    """)
+    assert opened.text("problem") == "This is no file. Save the image as a file first, then drop the file here."
+    red = next(name for name in dataset.validation.names if Path(name).parent.name == "red")
+    opened.script(
+        "const bytes = Uint8Array.from(arguments[0]); drop((data) => data.items.add(new File([bytes], 'red.png')))",
+        list(Path(red).read_bytes()),
+    )
+    found = opened.answer("red.png")
+    assert max(found, key=found.get) == "red"
+
+
+def test_the_camera_is_used_by_keyboard_alone_and_its_absence_is_explained(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    opened.script("document.getElementById('file').focus()")
+    opened.press(Keys.TAB)
+    assert opened.focus() == "open-camera"
+    opened.press(Keys.ENTER)
+    opened.wait("return document.activeElement.id === 'take'")
+    opened.press(Keys.ENTER)
+    assert opened.answer("The photograph").keys() == {"blue", "green", "red"}
+    assert not opened.find("camera").is_displayed()
+    assert opened.focus() == "open-camera"
+    opened.script("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError'); }")
+    opened.press(Keys.ENTER)
+    opened.wait("return document.getElementById('problem').textContent")
+    assert opened.text("problem") == "This device has no camera that the browser finds. Choose a file instead."
+    assert not opened.find("camera").is_displayed()
+
+
+def test_the_occlusion_map_is_that_of_python_and_can_be_cancelled(opened, page, images):
+    from selenium.webdriver.common.keys import Keys
+
+    opened.choose(images[4])
+    opened.script("const button = document.getElementById('occlude'); button.focus(); button.click()")
+    assert opened.focus() == "cancel"
+    opened.press(Keys.ENTER)
+    opened.wait("return document.activeElement.id === 'occlude'")
+    assert not opened.find("map-figure").is_displayed()
+    opened.press(Keys.ENTER)
+    opened.wait("return document.getElementById('status').textContent === 'The occlusion map is ready.'")
+    predictor = load_predictor(page[0] / "model.tflite")
+    crop = read_image(images[4], 67)
+    falls = occlusion_map(predictor.predict, crop, int(predictor.predict(crop[None]).argmax()), 12, 4)
+    points = float(re.search(r"a change of ([\d.]+) percentage points", opened.text("map-caption"))[1])
+    assert points == pytest.approx(100 * np.abs(falls).max(), abs=0.5)
+    assert opened.pixels("map").shape == (67, 67, 3)
+
+
+def test_the_first_layer_is_that_of_the_network(opened, page, trained, images):
+    from alexnet_keras.figures.one_image import feature_maps
+    from alexnet_keras.model.loading import load_model
+
+    opened.choose(images[5])
+    maps = feature_maps(load_model(trained), read_image(images[5], 67))["conv1"]
+    opened.wait("return document.querySelectorAll('#towers canvas').length")
+    assert len(opened.driver.find_elements("css selector", "#towers canvas")) == maps.shape[-1] == 8
+    assert [title.text for title in opened.driver.find_elements("css selector", "#towers h3")] == ["Tower a", "Tower b"]
+    caption = opened.text("layer-caption")
+    assert caption.startswith(f"8 feature maps of conv1, {maps.shape[0]} x {maps.shape[1]} values each.")
+    zeros = float(re.search(r"([\d.]+)% of the values are zero", caption)[1])
+    assert zeros == pytest.approx(100 * (maps == 0).mean(), abs=1)
+
+
+def test_the_page_fits_narrow_and_wide_windows(opened, images):
+    opened.choose(images[2])
+    for width in (390, 1280):
+        opened.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        shown, needed = opened.script(
+            "const page = document.documentElement; return [page.clientWidth, page.scrollWidth]"
+        )
+        assert needed <= shown <= width
+    opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_names_of_classes_are_text(opened):
+    found = opened.driver.execute_async_script("""
+        const done = arguments[0];
+        import("./drawing.js").then(({ drawClasses }) => {
+          const list = document.createElement("ol");
+          drawClasses(list, [{ name: "<img src=x onerror=alert(1)>", probability: 0.5 }]);
+          done([list.querySelectorAll("img").length, list.querySelector("span").textContent]);
+        });
+    """)
+    assert found == [0, "<img src=x onerror=alert(1)>"]
+
+
+def test_the_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(opened, server):
+    names = opened.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert names
+    assert all(name.startswith(server.url) for name in names)
+    blocked = opened.driver.execute_async_script("""
+        const done = arguments[0];
+        document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
+        fetch("https://example.org/").catch(() => {});
+    """)
+    assert blocked == "connect-src"
+
+
+def test_a_server_without_the_headers_gives_one_thread_and_the_page_says_so(driver, server, images, monkeypatch):
+    assert "3 classes, 0.0 MB, 2 threads." in driver.find_element("id", "facts").text or os.cpu_count() == 1
+    monkeypatch.setattr(web_server, "HEADERS", {})
+    opened = Page(driver, server.url)
+    assert "one thread (the server does not send the headers that more threads need)" in opened.text("facts")
+    assert opened.choose(images[0]).keys() == {"blue", "green", "red"}
+
+
+def test_a_missing_model_is_explained(driver, server, monkeypatch):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    for name in ("/model.tflite", "/network.json"):
+        monkeypatch.delitem(server.files, name)
+        driver.get(server.url)
+        WebDriverWait(driver, SECONDS).until(lambda driver: driver.find_element("id", "problem").text)
+        assert driver.find_element("id", "problem").text == (
+            f"The network failed: {name[1:]} cannot be loaded (404 Not Found)."
+        )
