@@ -16,6 +16,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,10 +122,17 @@ def servers(count: int) -> Iterator["queue.Queue[Server]"]:
             server.close()
 
 
-def run_all(cases: Iterable[Case], free: "queue.Queue[Server]", folder: Path) -> list[Outcome]:
-    """Run cases on all servers; the folders of failures stay."""
+def run_all(
+    cases: Iterable[Case], free: "queue.Queue[Server]", folder: Path, minutes: float = math.inf
+) -> list[Outcome]:
+    """Run cases on all servers, in order, and begin none after so many minutes; the folders of failures stay."""
+    end = time.monotonic() + 60 * minutes
+
+    def run_in_time(numbered: tuple[int, Case]) -> Outcome | None:
+        return run(numbered[1], free, folder / f"{numbered[0]:05}") if time.monotonic() < end else None
+
     with ThreadPoolExecutor(free.qsize()) as pool:
-        return list(pool.map(lambda numbered: run(numbered[1], free, folder / f"{numbered[0]:05}"), enumerate(cases)))
+        return [outcome for outcome in pool.map(run_in_time, enumerate(cases)) if outcome is not None]
 
 
 def run(case: Case, free: "queue.Queue[Server]", folder: Path) -> Outcome:

@@ -1,8 +1,9 @@
 """Bad inputs, mutants of every kind of file, kills and full disks: the program refuses or answers rightly.
 
 `pytest -s -m campaign` runs all of it and prints the tables of docs/reliability.md. Environment variables choose less:
-ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, ALEXNET_CAMPAIGN_WORKERS the number of servers, and
-ALEXNET_CAMPAIGN_FIRST the number of the first mutant of each file, to go on where an earlier campaign has ended.
+ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, and ALEXNET_CAMPAIGN_WORKERS the number of servers.
+ALEXNET_CAMPAIGN_MINUTES ends the mutants in time, and ALEXNET_CAMPAIGN_FIRST, the number of the first mutant of each file,
+goes on where an earlier campaign has ended.
 """
 
 import os
@@ -18,6 +19,7 @@ from alexnet_keras.weights import trained_weights
 
 SCALE = float(os.environ.get("ALEXNET_CAMPAIGN_SCALE", "1"))
 FIRST = int(os.environ.get("ALEXNET_CAMPAIGN_FIRST", "0"))
+MINUTES = float(os.environ.get("ALEXNET_CAMPAIGN_MINUTES", "inf"))
 WORKERS = int(os.environ.get("ALEXNET_CAMPAIGN_WORKERS", "1"))
 ALL_KINDS = ("keras", "exports", "compressions", "weights", "images", "tables", "shards", "runs")
 KINDS = os.environ.get("ALEXNET_CAMPAIGN_KINDS", " ".join(ALL_KINDS)).split()
@@ -58,8 +60,8 @@ def seeds(free, run, folder, tmp_path):
 
 
 def run_cases(cases, title, free, folder):
-    outcomes = harness.run_all(cases, free, folder)
-    print(f"\n{title}\n\n{harness.table(outcomes)}\n")
+    outcomes = harness.run_all(cases, free, folder, MINUTES)
+    print(f"\n{title}: {len(outcomes):,} of {len(cases):,}\n\n{harness.table(outcomes)}\n")
     return failures(outcomes)
 
 
