@@ -2,8 +2,8 @@
 
 `pytest -s -m campaign` runs all of it and prints the tables of docs/reliability.md. Environment variables choose less:
 ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, and ALEXNET_CAMPAIGN_WORKERS the number of servers.
-ALEXNET_CAMPAIGN_MINUTES ends the mutants in time, and ALEXNET_CAMPAIGN_FIRST, the number of the first mutant of each file,
-goes on where an earlier campaign has ended.
+ALEXNET_CAMPAIGN_MINUTES ends the mutants in time, and ALEXNET_CAMPAIGN_FIRST, the number of the first mutant of each
+file, goes on where an earlier campaign has ended.
 """
 
 import os
