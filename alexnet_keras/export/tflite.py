@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.data.dataset import Split
-from alexnet_keras.export import calibration
+from alexnet_keras.export import calibration, tflite_metadata
 from alexnet_keras.export.fold_mean import folded
 from alexnet_keras.export.integer_lrn import with_integer_operators
 from alexnet_keras.inference import label_files
@@ -46,7 +46,9 @@ def write(
     Raises:
         InputError: the model is no classifier, or images cannot be cropped to its input.
     """
-    path.write_bytes(_convert(model, quantize, batch_size, images, optimizations))
+    names = class_names(model)
+    converted = _convert(model, quantize, batch_size, images, optimizations)
+    path.write_bytes(tflite_metadata.described(converted, model.name, len(names), label_files.LABELS))
     metadata = {
         "quantize": quantize,
         "input_shape": [batch_size, *model.input_shape[1:]],
@@ -54,7 +56,7 @@ def write(
         "channels": "RGB",
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, where TFLite Metadata appends its files, too
-        files = {**label_files.encode(class_names(model)), METADATA: json.dumps(metadata, indent=2).encode() + b"\n"}
+        files = {**label_files.encode(names), METADATA: json.dumps(metadata, indent=2).encode() + b"\n"}
         for name, content in files.items():
             archive.writestr(name, content)
 
