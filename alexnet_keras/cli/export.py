@@ -12,7 +12,6 @@ from alexnet_keras.cli.completion import complete_data
 from alexnet_keras.cli.options import (
     data_options,
     data_source,
-    data_words,
     example,
     json_option,
     load_tensorflow,
@@ -22,6 +21,7 @@ from alexnet_keras.cli.options import (
     print_table,
 )
 from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -102,15 +101,6 @@ def data_source(recorded: Callable[[], DataSource], data: str | None, **where: A
     if given:  # the images may be others than those of the run
         given["run_images"] = None
     return dataclasses.replace(source, **given)
-
-
-def data_words(source: DataSource) -> str:
-    """Return the options that name a data set, as a shell takes them."""
-    values = {"data": source.name, **source.options()}
-    upright = values.pop("upright")
-    given = {name: value for name, value in values.items() if value not in (None, 0)}
-    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    return shlex.join(words if upright else [*words, "--no-upright"])
 
 
 class GroupedCommand(click.Command):

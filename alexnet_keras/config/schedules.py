@@ -1,4 +1,4 @@
-"""Schedules of the learning rate, as data.
+"""Schedules of the learning rate, as data; `meaning` says what the learning rate does.
 
 If `ends_with_run` is true, every learning rate depends on the number of epochs, so a run cannot get more of them later.
 """
@@ -37,6 +37,11 @@ class Cosine:
     def __post_init__(self) -> None:
         check_fields(self, "schedule")
 
+    @property
+    def meaning(self) -> str:
+        rise = f"rises from 0 until epoch {self.warmup_epochs:g}, then " if self.warmup_epochs else ""
+        return f"{rise}falls to 0 along a cosine"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plateau:
@@ -60,6 +65,13 @@ class Plateau:
 
     def __post_init__(self) -> None:
         check_fields(self, "schedule")
+
+    @property
+    def meaning(self) -> str:
+        return (
+            f"is divided by {self.divide_by:g} when the validation error has not improved for {self.patience} epochs, "
+            f"up to {self.reductions} times"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +97,10 @@ class Steps:
             f"got {brief(self.boundaries)}.",
         )
 
+    @property
+    def meaning(self) -> str:
+        return f"is divided by {self.divide_by:g} after epoch {', '.join(f'{each:g}' for each in self.boundaries)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
@@ -92,6 +108,10 @@ class Linear:
 
     name: ClassVar[str] = "linear"
     ends_with_run: ClassVar[bool] = True
+
+    @property
+    def meaning(self) -> str:
+        return "falls linearly to 0"
 
 
 Schedule = Cosine | Plateau | Steps | Linear

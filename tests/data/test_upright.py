@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from alexnet_keras import api
-from alexnet_keras.cli.options import data_words
+from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.serialization import CONFIG, from_dict, to_dict
 from alexnet_keras.config.training import DataSource

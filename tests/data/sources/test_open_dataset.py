@@ -16,7 +16,8 @@ from PIL import Image
 from support import CLASS_NAMES, cli, draw_folder, only_error
 
 from alexnet_keras.api import data_of
-from alexnet_keras.cli.options import data_source, data_words
+from alexnet_keras.cli.options import data_source
+from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.serialization import to_dict
 from alexnet_keras.config.training import DataSource

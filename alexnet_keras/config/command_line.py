@@ -1,0 +1,69 @@
+"""The words of the command line that name a data set, or that repeat a training."""
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.schedules import Schedule
+from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
+from alexnet_keras.config.variants import ARCHITECTURES
+
+# Fields with an option of their own; the others are set with --set NAME=VALUE.
+OPTIONS = ("epochs", "batch_size", "learning_rate", "pca_noise", "weights", "freeze", "seed", "precision")
+
+
+def data_words(source: DataSource) -> str:
+    """Return the options that name a data set, as a shell takes them."""
+    values = {"data": source.name, **source.options()}
+    upright = values.pop("upright")
+    given = {name: value for name, value in values.items() if value not in (None, 0)}
+    words = [word for name, value in given.items() for word in (_option(name), str(value))]
+    return shlex.join(words if upright else [*words, "--no-upright"])
+
+
+def train_words(config: TrainConfig) -> str:
+    """Return the options of `train` that give a configuration, as a shell takes them.
+
+    They leave out what the recipe says anyway. If the recipe or the variant is unknown, there are none.
+    """
+    network = config.architecture
+    if config.recipe not in RECIPES or network.name not in ARCHITECTURES:
+        return ""
+    base, words = recipe(config.recipe, config.epochs), ["--recipe", config.recipe]
+    if network.name != base.architecture.name:
+        base, words = with_network(base, network.name), [*words, "--variant", network.name]
+    changes = dict(_differences(network, base.architecture))
+    words += [word for name, value in changes.items() for word in ("--change", f"{name}={as_word(value)}")]
+    base = with_network(base, None, **changes)
+    for name, value in _differences(config, dataclasses.replace(base, epochs=recipe(config.recipe).epochs)):
+        if name in OPTIONS:
+            words += [_option(name), as_word(value)]
+        elif name not in ("architecture", "data", *SOURCE_FIELDS):
+            words += ["--set", f"{name}={as_word(value)}"]
+    return f"{data_words(config.source)} {shlex.join(words)}"
+
+
+def as_word(value: Any) -> str:
+    """Return a value as `parse_settings` and `parse_changes` take it."""
+    if value is None or value == ():
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(as_word, value))
+    if dataclasses.is_dataclass(value):
+        fields = (f"{field.name}={as_word(getattr(value, field.name))}" for field in dataclasses.fields(value))
+        return ":".join([*([value.name] if isinstance(value, Schedule) else []), *fields])
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def _differences(value: Any, base: Any) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(value):
+        if getattr(value, field.name) != getattr(base, field.name):
+            yield field.name, getattr(value, field.name)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

@@ -1,0 +1,75 @@
+"""The words of the command line give the configuration that they were made of."""
+
+import dataclasses
+import shlex
+
+import pytest
+from support import cli
+
+from alexnet_keras.cli import train
+from alexnet_keras.config.command_line import train_words
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
+
+QUICK = recipe("quickstart")
+CONFIGS = [
+    *(recipe(name) for name in RECIPES),
+    recipe("original", 13),
+    with_network(recipe("quickstart", 8), "owt", filters=(16, 32, 48, 48, 32), lrn_layers=(), towers_meet=False),
+    with_network(recipe("paper"), "caffe", dropout=0.3),
+    dataclasses.replace(QUICK, seed=7, deterministic=True, precision="float32", momentum=1 / 3, upright=False),
+    dataclasses.replace(QUICK, data="a folder", validation_split=0.1, split_seed=2, batch_size=32, learning_rate=1e-3),
+    dataclasses.replace(QUICK, schedule=Plateau(patience=3), pca_noise="paper", pca_noise_epochs=4, steps_per_epoch=9),
+    dataclasses.replace(recipe("paper"), pca_noise=None, schedule=Steps(boundaries=(25.0, 51.5)), epochs=99),
+    dataclasses.replace(QUICK, schedule=Linear(), layer_rates=(LayerRate(epoch=2.5, layer="fc6", rate=0.0),)),
+    dataclasses.replace(recipe("transfer"), weights="/a b.npz", freeze="conv5", freeze_epochs=2),
+    dataclasses.replace(QUICK, schedule=Cosine()),
+]
+
+
+class StopError(Exception):
+    """Stops `train` before it trains."""
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: train_words(config)[:60])
+def test_train_reads_what_it_wrote(config, monkeypatch):
+    found = []
+
+    def stop(config, run, **options):
+        found.append(config)
+        raise StopError
+
+    monkeypatch.setattr(train, "run_training", stop)
+    monkeypatch.setattr(train, "load_tensorflow", lambda: None)
+    monkeypatch.setattr("alexnet_keras.training.options.RunOptions.check", lambda self, config: None)
+    with pytest.raises(StopError):
+        cli("train", *shlex.split(train_words(config)))
+    assert found == [config]
+
+
+def test_a_recipe_leaves_out_what_it_says_anyway():
+    assert train_words(recipe("paper")) == "--data imagenet --recipe paper"
+    assert train_words(recipe("paper", 45)) == "--data imagenet --recipe paper --epochs 45"
+
+
+def test_unknown_recipes_and_variants_have_no_command():
+    assert train_words(dataclasses.replace(QUICK, recipe="of another version")) == ""
+    network = dataclasses.replace(QUICK.architecture, name="mine")
+    assert train_words(dataclasses.replace(QUICK, architecture=network)) == ""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (Cosine(), "falls to 0 along a cosine"),
+        (Cosine(warmup_epochs=2.5), "rises from 0 until epoch 2.5, then falls to 0 along a cosine"),
+        (Linear(), "falls linearly to 0"),
+        (Steps(boundaries=(25.0, 51.0)), "is divided by 10 after epoch 25, 51"),
+        (
+            Plateau(),
+            "is divided by 10 when the validation error has not improved for 5 epochs, up to 3 times",
+        ),
+    ],
+)
+def test_a_schedule_in_words(schedule, words):
+    assert schedule.meaning == words
