@@ -224,10 +224,11 @@ def curves(runs: tuple[Path, ...]) -> Any:
 @data_of_run
 @operations_option
 @click.option("--wrong", is_flag=True, help="Show the worst mistakes.")
-def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, **where: Any) -> Any:
+@click.option("--best", is_flag=True, help="Show the surest right answers.")
+def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, best: bool, **where: Any) -> Any:
     """Draw validation images with their five most probable classes, as Figure 4 of the paper (left)."""
     source = _source(model, where)
-    return drawing.predictions(_predictor(model, allow_all_operations), source, wrong)
+    return drawing.predictions(_predictor(model, allow_all_operations), source, wrong, best)
 
 
 @figure_command("alexnet-keras figures confusion saved_models/RUN")

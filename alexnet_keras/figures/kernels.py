@@ -19,27 +19,38 @@ def filters(model: keras.Model) -> Figure:
     Args:
         model: a network of this package.
     """
-    towers = [np.asarray(layer.kernel) for layer in Graph(model).named("conv1")]
-    kernels = np.concatenate(towers, axis=-1)
-    side, count = kernels.shape[0], kernels.shape[-1]
-    caption = (
-        f"{side} x {side} pixels each. Grey is a weight of zero; each kernel is scaled by its largest weight. "
-        f"Neighbouring weights correlate by {smoothness(kernels):.2f}"
-    )
-    caption += (
-        ", so most kernels are still noise: the network saw too few images to shape them."
-        if smoothness(kernels) < NOISE
-        else " (noise: 0)."
-    )
+    towers = first_kernels(model)
+    title, caption = described(towers)
     rows = sum(-(-tower.shape[-1] // COLUMNS) for tower in towers)
     height = 1.5 + rows * 0.78 + 0.2 * len(towers)
-    figure = style.new(f"The {count} kernels of the first layer, conv1", caption, height)
+    figure = style.new(title, caption, height)
     for axes, tower, name in zip(np.ravel(figure.subplots(len(towers), 1)), towers, TOWERS, strict=False):
         style.show(axes, mosaic(as_images(tower), COLUMNS))
         if len(towers) > 1:
             axes.text(-0.012, 0.5, f"tower {name}", rotation=90, ha="right", va="center", fontsize=style.LABEL,
                       color=style.INK, transform=axes.transAxes)  # fmt: skip
     return figure
+
+
+def first_kernels(model: keras.Model) -> list[np.ndarray]:
+    """Return the kernels of conv1, `(H, W, 3, N)`, of each tower."""
+    return [np.asarray(layer.kernel) for layer in Graph(model).named("conv1")]
+
+
+def described(towers: list[np.ndarray]) -> tuple[str, str]:
+    """Return the title and the caption of a picture of the kernels of each tower."""
+    kernels = np.concatenate(towers, axis=-1)
+    side, smooth = kernels.shape[0], smoothness(kernels)
+    caption = (
+        f"{side} x {side} pixels each. Grey is a weight of zero; each kernel is scaled by its largest weight. "
+        f"Neighbouring weights correlate by {smooth:.2f}"
+    )
+    caption += (
+        ", so most kernels are still noise: the network saw too few images to shape them."
+        if smooth < NOISE
+        else " (noise: 0)."
+    )
+    return f"The {kernels.shape[-1]} kernels of the first layer, conv1", caption
 
 
 def smoothness(kernels: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Figures of results: errors by epoch, the most probable classes of images, and confusions between classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.dataset import Split, balanced, take
+from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
-from alexnet_keras.inference.evaluate import check_classes
-from alexnet_keras.inference.evaluation import confusion_matrix
+from alexnet_keras.inference.evaluate import check_classes, evaluate
+from alexnet_keras.inference.evaluation import LISTED, Answers
 from alexnet_keras.inference.predictor import Predictor
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.errors import InputError, OptionError
 
 IMAGES = 8  # of the figure of predictions
-TOP = 5  # classes under each image, as in Figure 4 of the paper
 MOST_CLASSES = 25  # of the confusion matrix: more cannot be read on a slide
 LOGARITHMIC = 8.0  # ratio of the largest to the smallest error from which the scale is logarithmic
 
@@ -53,13 +53,13 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
         axes.annotate(words, (epochs[-1], last), (8, 0), textcoords="offset points", va="center",
                       fontsize=style.LABEL, color=style.color(index), weight="bold",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
-    axes.margins(x=0.11)
+    axes.margins(x=0.11, y=0.1)
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(1.05 * errors.max(), 0.01))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axes.grid(axis="y", color=style.PALE)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -69,35 +69,38 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     return figure
 
 
-def predictions(predictor: Predictor, source: str | DataSource, wrong: bool = False) -> Figure:
+def predictions(predictor: Predictor, source: str | DataSource, wrong: bool = False, best: bool = False) -> Figure:
     """Draw validation images with their five most probable classes as bars (Figure 4 of the paper, left).
 
     Args:
         predictor: a classifier of any format.
         source: the data set, with the classes of the model.
         wrong: whether to show the worst mistakes: the images whose wrong class got the highest probability.
+        best: whether to show the surest right answers, those of as many classes as possible.
 
     Raises:
-        InputError: the data set has other classes or cannot be read, or nothing is wrong.
+        OptionError: both `wrong` and `best` are set.
+        InputError: the data set has other classes or cannot be read, or nothing is wrong, or nothing is right.
     """
+    if wrong and best:
+        raise OptionError("`wrong` and `best` exclude each other; omit one of them.")
     dataset = open_dataset(source)
     check_classes(predictor, dataset)
-    split = dataset.validation
-    caption = f"Below each image: its class, and the {TOP} most probable classes with their probabilities as bars. "
-    caption += "Blue: the true class."
+    split = dataset.validation if wrong or best else sample(dataset.validation, IMAGES)
+    answers = evaluate(predictor, split).answers
+    assert answers is not None
+    chosen = worst(answers) if wrong else surest(answers) if best else np.arange(len(split))
+    if not len(chosen):
+        found = f"All {len(split):,} validation images are" if wrong else f"None of the {len(split):,} images is"
+        raise InputError(f"{found} classified correctly; omit `{'wrong' if wrong else 'best'}`.")
+    title = f"{style.in_words(len(chosen), 'images')} of {dataset.name} and their most probable classes"
     if wrong:
-        probabilities = _probabilities(predictor, split)
-        mistaken = np.flatnonzero(probabilities.argmax(axis=1) != split.labels)
-        if not len(mistaken):
-            raise InputError(f"All {len(split):,} validation images are classified correctly; omit `wrong`.")
-        chosen = mistaken[np.argsort(-probabilities[mistaken].max(axis=1), kind="stable")][:IMAGES]
-        title = f"The worst of {style.in_words(len(mistaken), 'mistakes')} in {len(split):,} validation images"
-    else:
-        chosen = balanced(split, IMAGES)
-        probabilities = np.zeros((len(split), len(dataset.class_names)), np.float32)
-        probabilities[chosen] = _probabilities(predictor, take(split, chosen))
-        title = f"{style.in_words(len(chosen), 'images')} of {dataset.name} and their most probable classes"
-    figure = style.new(title, caption)
+        title = f"The worst of {style.in_words(len(chosen), 'mistakes')} in {len(split):,} validation images"
+    elif best:
+        title = f"The surest of {style.in_words(len(chosen), 'right answers')} for {len(split):,} validation images"
+    chosen = chosen[:IMAGES]
+    caption = f"Below each image: its class, and the {LISTED} most probable classes with their probabilities as bars. "
+    figure = style.new(title, caption + "Blue: the true class.")
     columns = (len(chosen) + 1) // 2
     grid = figure.subplots(4, columns, height_ratios=(3, 1.35) * 2, squeeze=False)
     for axes in grid.flat:
@@ -106,23 +109,76 @@ def predictions(predictor: Predictor, source: str | DataSource, wrong: bool = Fa
         zip(chosen, one_pass.crops(split, chosen, predictor.input_size), strict=True)
     ):
         row, column = divmod(place, columns)
-        label = int(split.labels[index])
         style.show(grid[2 * row, column], image)
-        _bars(grid[2 * row + 1, column], probabilities[index], label, dataset.class_names)
+        _bars(grid[2 * row + 1, column], answers, index)
     return figure
 
 
-def _bars(axes: Any, probabilities: np.ndarray, label: int, names: Sequence[str]) -> None:
-    """Draw the most probable classes as bars under the name of the true class."""
+def worst(answers: Answers) -> np.ndarray:
+    """Return the indices of the images that are taken for another class, the most probable mistakes first."""
+    wrong = np.flatnonzero(answers.ranks)
+    return wrong[np.argsort(-answers.probabilities[wrong, 0], kind="stable")]
+
+
+def surest(answers: Answers) -> np.ndarray:
+    """Return the indices of the right answers: the most probable one of each class first, then the second ones."""
+    right = np.flatnonzero(answers.ranks == 0)
+    right = right[np.lexsort((-answers.probabilities[right, 0], answers.labels[right]))]
+    _, first, counts = np.unique(answers.labels[right], return_index=True, return_counts=True)
+    place = np.arange(len(right)) - np.repeat(first, counts)  # in the class
+    return right[np.lexsort((-answers.probabilities[right, 0], place))]
+
+
+def _bars(axes: Any, answers: Answers, index: int) -> None:
+    """Draw the most probable classes of an image as bars under the name of the true class."""
+    label, classes, probabilities = answers.labels[index], answers.classes[index], answers.probabilities[index]
+    names = [readable(name) for name in answers.class_names]
     axes.set_axis_on()
-    axes.set_title(readable(names[label]), fontsize=style.LABEL, weight="bold", color=style.INK, pad=4)
-    order = np.argsort(-probabilities, kind="stable")[:TOP]
-    colors = [style.SKY if index == label else style.PALE for index in order]
-    axes.barh(range(len(order)), probabilities[order], color=colors, height=0.9)
-    for row, index in enumerate(order):
-        axes.text(0.02, row, readable(names[index]), fontsize=11, va="center", color=style.INK)
-    axes.set(xlim=(0, 1), ylim=(TOP - 0.5, -0.5), xticks=[], yticks=[])
+    axes.set_title(names[label], fontsize=style.LABEL, weight="bold", color=style.INK, pad=4)
+    colors = [style.SKY if each == label else style.PALE for each in classes]
+    axes.barh(range(len(classes)), probabilities, color=colors, height=0.9)
+    for row, each in enumerate(classes):
+        axes.text(0.02, row, names[each], fontsize=11, va="center", color=style.INK)
+    axes.set(xlim=(0, 1), ylim=(LISTED - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """Which classes are taken for which.
+
+    Attributes:
+        names: the classes that are shown, those with the most errors if there are too many.
+        percents: `(classes, classes)`, a row for each true class: percent of its images by predicted class.
+        caption: what is shown.
+    """
+
+    names: Sequence[str]
+    percents: np.ndarray
+    caption: str
+
+
+def confusions(answers: Answers) -> Confusions:
+    """Choose the classes of a confusion matrix that can be read."""
+    counts, total = answers.confusion(), style.in_words(len(answers.labels), "images")
+    caption = f"Each row is a true class, and its numbers are percent of that class. {total}."
+    shown = np.arange(len(counts))
+    if len(counts) > MOST_CLASSES:
+        errors = counts.sum(axis=1) - counts.diagonal()
+        shown = np.sort(np.argsort(-errors, kind="stable")[:MOST_CLASSES])
+        caption += f" Shown are the {MOST_CLASSES} of {len(counts):,} classes with the most errors."
+    percents = 100 * counts[np.ix_(shown, shown)] / np.maximum(counts.sum(axis=1)[shown, None], 1)
+    return Confusions([readable(answers.class_names[index]) for index in shown], percents, caption)
+
+
+def check_several(dataset: DataSet) -> None:
+    """Refuse a data set with a single class.
+
+    Raises:
+        InputError: the data set has a single class.
+    """
+    if len(dataset.class_names) < 2:
+        raise InputError("The data set has a single class, which cannot be taken for another; use more classes.")
 
 
 def confusion(predictor: Predictor, source: str | DataSource) -> Figure:
@@ -137,39 +193,23 @@ def confusion(predictor: Predictor, source: str | DataSource) -> Figure:
     """
     dataset = open_dataset(source)
     check_classes(predictor, dataset)
-    names = [readable(name) for name in dataset.class_names]
-    if len(names) < 2:
-        raise InputError("The data set has a single class, which cannot be taken for another; use more classes.")
-    split = dataset.validation
-    counts = confusion_matrix(split.labels, _probabilities(predictor, split).argmax(axis=1), len(names))
-    errors = counts.sum(axis=1) - counts.diagonal()
-    total = style.in_words(len(split), "images")
-    caption = f"Each row is a true class, and its numbers are percent of that class. {total}."
-    if len(names) > MOST_CLASSES:
-        shown = np.sort(np.argsort(-errors, kind="stable")[:MOST_CLASSES])
-        caption += f" The figure has the {MOST_CLASSES} of {len(names):,} classes with the most errors."
-    else:
-        shown = np.arange(len(names))
-    percents = 100 * counts[np.ix_(shown, shown)] / np.maximum(counts.sum(axis=1)[shown, None], 1)
-    figure = style.new(f"{dataset.name}: {errors.sum() / len(split):.1%} of the images are taken for another class",
-                       caption, height=9 if len(shown) > 12 else style.HEIGHT)  # fmt: skip
+    check_several(dataset)
+    evaluation = evaluate(predictor, dataset.validation)
+    assert evaluation.answers is not None
+    shown = confusions(evaluation.answers)
+    labels, count = shown.names, len(shown.names)
+    figure = style.new(f"{dataset.name}: {evaluation.top1_error:.1%} of the images are taken for another class",
+                       shown.caption, height=9 if count > 12 else style.HEIGHT)  # fmt: skip
     axes = figure.subplots()
-    axes.imshow(percents, cmap="Blues", vmin=0, vmax=100, aspect="auto")
-    labels = [names[index] for index in shown]
-    axes.set_xticks(range(len(shown)), labels, rotation=0 if len(shown) <= 12 else 90, fontsize=style.SMALL)
-    axes.set_yticks(range(len(shown)), labels, fontsize=style.SMALL)
+    axes.imshow(shown.percents, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    axes.set_xticks(range(count), labels, rotation=0 if count <= 12 else 90, fontsize=style.SMALL)
+    axes.set_yticks(range(count), labels, fontsize=style.SMALL)
     axes.set_xlabel("predicted class", fontsize=style.LABEL, color=style.INK)
     axes.set_ylabel("true class", fontsize=style.LABEL, color=style.INK)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    for row, column in zip(*np.nonzero(percents >= 0.5), strict=True):
-        value = percents[row, column]
+    for row, column in zip(*np.nonzero(shown.percents >= 0.5), strict=True):
+        value = shown.percents[row, column]
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=style.SMALL,
                   color="white" if value > 50 else style.INK)  # fmt: skip
     return figure
-
-
-def _probabilities(predictor: Predictor, split: Split) -> np.ndarray:
-    """Compute `(N, classes)` probabilities of the centre crops of a split."""
-    batches = one_pass.outputs(split, predictor.input_size, predictor.predict, "Classifying the images")
-    return np.concatenate([probabilities for _, probabilities in batches])

@@ -1,5 +1,8 @@
 """Figures of what a network takes for similar: nearest neighbours, and a map of the features."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,7 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.dataset import Split, evenly_spaced, sample, take
+from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
@@ -20,6 +23,52 @@ QUERIES = 5
 NEIGHBOURS = 5
 THUMBNAIL = 40  # pixels of an image in the map
 PERPLEXITY = 30  # of t-SNE, its usual value; a third of the images if there are fewer
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Images and those that are nearest to them by features, and by pixels.
+
+    Attributes:
+        queries: the validation images, as the network sees them, in rows of their own.
+        labels: `(Q,)` their classes.
+        nearest: what they are compared by -> for each query the nearest training images, nearest first.
+        same: what they are compared by -> `(Q, N)`, whether the class is that of the query.
+        caption: what is shown.
+    """
+
+    queries: Sequence[np.ndarray]
+    labels: np.ndarray
+    nearest: dict[str, list[list[np.ndarray]]]
+    same: dict[str, np.ndarray]
+    caption: str
+
+
+def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbours:
+    """Find what `retrieval` draws.
+
+    Raises:
+        OptionError: there is no such layer.
+        InputError: an image cannot be read.
+    """
+    size, call = input_size(model), one_pass.compiled(until(model, layer))
+    queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
+    images = np.stack(one_pass.crops(queries, range(len(queries)), size))
+    wanted = {layer: _flat(call(images)), "pixels": _flat(images)}
+    distances: dict[str, list[np.ndarray]] = {kind: [] for kind in wanted}
+    for batch, outputs in one_pass.outputs(candidates, size, call, f"Computing {layer}"):
+        for (kind, these), those in zip(wanted.items(), (outputs, batch), strict=True):
+            distances[kind].append(squared_distances(these, _flat(those)))
+    nearest, same = {}, {}
+    for kind, found in distances.items():
+        order = np.argsort(np.concatenate(found, axis=1), axis=1, kind="stable")[:, :NEIGHBOURS]
+        nearest[kind] = [one_pass.crops(candidates, row, size) for row in order]
+        same[kind] = candidates.labels[order] == queries.labels[:, None]
+    caption = (
+        f"Validation images, each with the {NEIGHBOURS} nearest by Euclidean distance of "
+        f"{style.in_words(len(candidates), 'training images')}. Orange frames: another class."
+    )
+    return Neighbours(list(images), queries.labels, nearest, same, caption)
 
 
 def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 2000) -> Figure:
@@ -35,37 +84,24 @@ def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
         OptionError: there is no such layer.
         InputError: the data set cannot be read.
     """
-    size, call = input_size(model), one_pass.compiled(until(model, layer))
-    dataset = open_dataset(source)
-    queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
-    images = np.stack(one_pass.crops(queries, range(len(queries)), size))
-    wanted = {"features": _flat(call(images)), "pixels": _flat(images)}
-    distances: dict[str, list[np.ndarray]] = {"features": [], "pixels": []}
-    for batch, outputs in one_pass.outputs(candidates, size, call, f"Computing {layer}"):
-        distances["features"].append(squared_distances(wanted["features"], _flat(outputs)))
-        distances["pixels"].append(squared_distances(wanted["pixels"], _flat(batch)))
-    caption = (
-        f"Left: validation images. Right of them the {NEIGHBOURS} nearest of "
-        f"{style.in_words(len(candidates), 'training images')} by Euclidean distance. Orange frames: another class."
-    )
-    figure = style.new(f"Nearest neighbours by {layer} and by pixels", caption)
+    found = neighbours(model, open_dataset(source), layer, limit)
+    figure = style.new(f"Nearest neighbours by {layer} and by pixels", found.caption)
     ratios = (1, 0.15, *[1] * NEIGHBOURS, 0.15, *[1] * NEIGHBOURS)
-    grid = figure.subplots(len(queries), len(ratios), width_ratios=ratios, squeeze=False)
+    grid = figure.subplots(len(found.queries), len(ratios), width_ratios=ratios, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, image in zip(grid[:, 0], images, strict=True):
+    for axes, image in zip(grid[:, 0], found.queries, strict=True):
         style.show(axes, image)
     grid[0, 0].set_title("image", fontsize=style.LABEL, color=style.INK)
-    for first, kind, title in ((2, "features", f"by {layer}"), (3 + NEIGHBOURS, "pixels", "by pixels")):
-        order = np.argsort(np.concatenate(distances[kind], axis=1), axis=1, kind="stable")[:, :NEIGHBOURS]
-        same = candidates.labels[order] == queries.labels[:, None]
-        for row, nearest in enumerate(order):
-            for column, image in enumerate(one_pass.crops(candidates, nearest, size)):
+    for first, kind in zip((2, 3 + NEIGHBOURS), found.nearest, strict=True):
+        same = found.same[kind]
+        for row, images in enumerate(found.nearest[kind]):
+            for column, image in enumerate(images):
                 style.show(grid[row, first + column], image)
                 if not same[row, column]:
                     style.frame(grid[row, first + column], style.VERMILION)
-        words = f"nearest {title}: {same.sum()} of {same.size} of the same class"
-        grid[0, first + order.shape[1] // 2].set_title(words, fontsize=style.LABEL, color=style.INK)
+        words = f"nearest by {kind}: {same.sum()} of {same.size} of the same class"
+        grid[0, first + same.shape[1] // 2].set_title(words, fontsize=style.LABEL, color=style.INK)
     return figure
 
 

@@ -89,10 +89,18 @@ def save(figure: Figure, output: str | Path, width: int = PIXELS) -> None:
     """
     output = Path(output)
     atomic_files.check_output(output, SUFFIXES)
-    fixed: dict[str, Any] = {"svg.hashsalt": "alexnet-keras", "image.composite_image": False}
-    metadata = {"Date": None} if output.suffix == ".svg" else {"Software": None}
     try:
-        with mpl.rc_context(fixed), atomic_files.appear_whole(output) as partial:
-            figure.savefig(partial, dpi=width / figure.get_figwidth(), metadata=metadata)
+        with atomic_files.appear_whole(output) as partial:
+            partial.write_bytes(encode(figure, output.suffix, width))
     except OSError as error:
         raise atomic_files.unwritable(output, error) from error
+
+
+def encode(figure: Figure, suffix: str, width: int = PIXELS) -> bytes:
+    """Return a figure as a PNG, or as an SVG whose images have the pixels of such a PNG."""
+    fixed: dict[str, Any] = {"svg.hashsalt": "alexnet-keras", "image.composite_image": False}
+    metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+    content = io.BytesIO()
+    with mpl.rc_context(fixed):
+        figure.savefig(content, format=suffix[1:], dpi=width / figure.get_figwidth(), metadata=metadata)
+    return content.getvalue()

@@ -190,6 +190,24 @@ def test_the_worst_mistakes_come_first(folder):
     assert bars[1].patches[0].get_width() == pytest.approx(0.97)
 
 
+def test_the_surest_right_answers_are_of_several_classes(folder):
+    probabilities = np.tile([0.6, 0.4, 0.0], (9, 1))
+    probabilities[5] = [0.1, 0.9, 0.0]
+    figure = figures.predictions(as_predictor(probabilities), str(folder), best=True)
+    assert "The surest of 4 right answers for 9 validation images" in words(figure)
+    assert [axes.get_title() for axes in figure.axes if axes.patches] == ["green", "blue", "blue", "blue"]
+
+
+def test_no_right_answers(folder):
+    with pytest.raises(InputError, match="None of the 9 images is classified correctly; omit `best`."):
+        figures.predictions(as_predictor(np.eye(3)[[1] * 3 + [0] * 6]), str(folder), best=True)
+
+
+def test_the_best_and_the_wrong_exclude_each_other(predictor, folder):
+    with pytest.raises(OptionError, match="`wrong` and `best` exclude each other; omit one of them."):
+        figures.predictions(predictor, str(folder), wrong=True, best=True)
+
+
 def test_no_mistakes(folder):
     with pytest.raises(InputError, match="All 9 validation images are classified correctly; omit `wrong`."):
         figures.predictions(as_predictor(np.eye(3)[[0, 0, 0, 1, 1, 1, 2, 2, 2]]), str(folder), wrong=True)
