@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_keras.api import evaluate, export, predict, recipes, train
+    from alexnet_keras.api import evaluate, export, predict, recipes, report, train
     from alexnet_keras.data.load_data import load_data
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import load_model
@@ -33,6 +33,7 @@ __all__ = [
     "load_model",
     "predict",
     "recipes",
+    "report",
     "train",
 ]
 
@@ -42,7 +43,7 @@ _MODULES = {
     "LocalResponseNormalization": "model.response_normalization",
     "load_data": "data.load_data",
     "load_model": "model.loading",
-    **dict.fromkeys(("evaluate", "export", "predict", "recipes", "train"), "api"),
+    **dict.fromkeys(("evaluate", "export", "predict", "recipes", "report", "train"), "api"),
     **dict.fromkeys(("InputError", "OptionError", "RunError"), "system.errors"),
 }
 

@@ -1,4 +1,4 @@
-"""Functions that do what the commands do: train, evaluate, predict and export.
+"""Functions that do what the commands do: train, evaluate, predict, export and report.
 
 Modules that need TensorFlow are imported when a function is called.
 """
@@ -419,6 +419,66 @@ def export(
     elif target.calibrated and in_run(path) and data_of(path) != source:
         calibrating = open_dataset(data_of(path))
     return exporting.export(path, target, output, dataset, calibrating, force)
+
+
+def report(
+    run: str | Path | None = None, data: str | Path | DataSource | None = None, output: str | Path | None = None
+) -> Path:
+    """Write an HTML file about a finished run, which needs neither a network nor a script to be read.
+
+    It has the settings, the curves, the errors with their intervals, the confusion matrix, the best and the worst
+    predictions, the filters, nearest neighbours, the exports, the commands and the environment. Needs matplotlib.
+
+    ```python
+    path = alexnet_keras.report("saved_models/RUN")
+    ```
+
+    Args:
+        run: folder of the run; `None` for the newest run in saved_models/.
+        data: the data set on whose validation images the network is measured; `None` for the data set of the run.
+        output: the .html file to write; `None` for report.html in the folder of the run.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        OptionError: there is no such run or data set, or `output` has another suffix.
+        InputError: the run is not finished, the run, the data or `output` cannot be used, the data set has other
+            classes or a single one, or matplotlib is not installed.
+        RunError: the model returns numbers that are no probabilities.
+    """
+    from alexnet_keras import figures
+
+    _ = figures.curves  # fails at once without matplotlib
+    run = finished_run(None if run is None else Path(run))
+    output = run / "report.html" if output is None else Path(output)
+    check_output(output, (".html",))
+    from alexnet_keras.figures.report import write
+
+    write(run, _source(data, run), output)
+    return output
+
+
+def finished_run(path: Path | None) -> Path:
+    """Return the folder of a finished run; `None` is the newest run.
+
+    Raises:
+        OptionError: there is no run.
+        InputError: `path` is no run, is damaged, or is not finished.
+    """
+    from alexnet_keras.training.run_folder import CONFIG, EVALUATION, READY, read_config
+
+    run = newest_run() if path is None else path
+    if not (run / CONFIG).is_file() and not (run / READY).exists():
+        raise InputError(f"{run} is no run: it has no {CONFIG}; name a folder that 'alexnet-keras train' wrote.")
+    read_config(run)
+    if not (run / EVALUATION).is_file():
+        raise InputError(
+            f"The run {run} is not finished, so it has no results; wait until its training ends, or continue it with "
+            f"`run={run}` and `resume=True`."
+        )
+    find_model(run)
+    return run
 
 
 def newest_run(root: Path | None = None) -> Path:

@@ -21,6 +21,7 @@ from alexnet_keras.cli.info import info
 from alexnet_keras.cli.messages import in_options
 from alexnet_keras.cli.options import example
 from alexnet_keras.cli.predict import predict
+from alexnet_keras.cli.report import report
 from alexnet_keras.cli.runs import runs
 from alexnet_keras.cli.train import train
 from alexnet_keras.cli.web import web
@@ -115,6 +116,7 @@ for command in (
     evaluate,
     predict,
     runs,
+    report,
     export,
     web,
     compress,

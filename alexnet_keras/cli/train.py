@@ -200,6 +200,7 @@ def show_run(run: Path, evaluation: "Evaluation") -> None:
     click.echo("Next:")
     click.echo(f"  alexnet-keras predict {shlex.quote(str(run))} {shlex.quote(str(run / run_folder.EXAMPLE))}")
     click.echo(f"  alexnet-keras export {shlex.quote(str(run))} --format tflite")
+    click.echo(f"  alexnet-keras report {shlex.quote(str(run))}")
 
 
 def show_plan(plan: "Plan", as_json: bool) -> None:

@@ -159,7 +159,7 @@ def check_export(model: Path, target: Target, output: Path, calibration: str | N
         )
     suffix = FORMATS[target.format].suffix
     atomic_files.check_output(output, (suffix,) if suffix else ())
-    _read_report(output.parent)
+    read_report(output.parent)
 
 
 def export(
@@ -223,14 +223,14 @@ def export(
             "calibration": None if calibration is None else calibration.name,
             "provenance": provenance(describe()),
         }
-        entries = {**_read_report(output.parent), output.name: entry}
+        entries = {**read_report(output.parent), output.name: entry}
         atomic_files.write_json(output.parent / REPORT, entries, owner=output.parent)
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise atomic_files.unwritable(output, error) from error
     return {"path": str(output), **entry}
 
 
-def _read_report(folder: Path) -> dict[str, Any]:
+def read_report(folder: Path) -> dict[str, Any]:
     """Return the entries of export.json whose exports still exist.
 
     Raises:

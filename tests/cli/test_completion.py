@@ -29,6 +29,7 @@ def complete(*words):
         (["export", "--calibration", "cifar10"], ["cifar10", "cifar100"], ["file"]),
         (["train", "--run", "saved_models/2"], ["saved_models/2-paper", "saved_models/2-fast"], ["dir"]),
         (["compress", "saved_models/1"], ["saved_models/1-first"], ["dir"]),
+        (["report", "saved_models/1"], ["saved_models/1-first"], ["dir"]),
         (["predict", "saved_models/1"], ["saved_models/1-first"], ["file"]),
         (["evaluate", "saved_models/2-fast", "saved_models/1"], ["saved_models/1-first"], ["file"]),
         (["runs", "saved_models/1"], ["saved_models/1-first"], ["dir"]),

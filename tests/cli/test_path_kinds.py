@@ -40,6 +40,7 @@ READERS = [
     (["export"], ["--format", "tflite", "--data", "shapes"], ".keras"),
     (["export", "MODEL", "--format", "tflite", "--output", "x.tflite", "--data"], [], ""),
     (["compress"], [], ""),
+    (["report"], [], ""),
     (["info"], [], ".keras"),
     (["data", "check", "--data"], [], ""),
     (["data", "prepare", "--output", "x", "--data"], [], ""),

@@ -5,7 +5,7 @@ import re
 from support import ROOT
 
 PICTURES = sorted((ROOT / "docs" / "pictures").iterdir())
-PAGE = (ROOT / "docs" / "how_to" / "figures.md").read_text()
+PAGES = [page.read_text() for page in sorted((ROOT / "docs" / "how_to").glob("*.md"))]
 
 
 def test_the_pictures_are_small():
@@ -16,6 +16,11 @@ def test_the_pictures_are_small():
 
 def test_a_page_shows_every_picture_after_its_command():
     for picture in PICTURES:
-        before, _, after = PAGE.partition(f"```{{image}} ../pictures/{picture.name}\n")
-        assert f"alexnet-keras figures {picture.stem} " in before.rsplit("## ", 1)[-1], picture
+        shown = f"```{{image}} ../pictures/{picture.name}\n"
+        (page,) = (page for page in PAGES if shown in page)
+        before, _, after = page.partition(shown)
+        section = before.rsplit("## ", 1)[-1]
+        assert f"alexnet-keras figures {picture.stem} " in section or f"--screenshot={picture.name} " in section, (
+            picture
+        )
         assert re.match(r":alt: \w.{40}", after), picture
