@@ -16,13 +16,14 @@ from alexnet_keras import AlexNet, KrizhevskySGD, load_model
 
 images = np.random.RandomState(0).randint(0, 256, (4, 67, 67, 3), dtype=np.uint8)
 options = {"classes": 3, "input_shape": (67, 67, 3), "filters": (8,) * 5, "hidden_units": (16, 16)}
-model = AlexNet("original", **options)
-model.compile(KrizhevskySGD(learning_rate=0.001), "sparse_categorical_crossentropy")
-model.fit(images, np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
-model.save(sys.argv[1])
-expected = model.predict(images, verbose=0)
-for other in (load_model(sys.argv[1]), AlexNet("original", weights=sys.argv[1], **options)):
-    np.testing.assert_allclose(other.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
+for variant in ("original", "batchnorm"):
+    model = AlexNet(variant, **options)
+    model.compile(KrizhevskySGD(learning_rate=0.001), "sparse_categorical_crossentropy")
+    model.fit(images, np.array([0, 1, 2, 0]), batch_size=2, verbose=0)
+    model.save(sys.argv[1])
+    expected = model.predict(images, verbose=0)
+    for other in (load_model(sys.argv[1]), AlexNet(variant, weights=sys.argv[1], **options)):
+        np.testing.assert_allclose(other.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
 print(keras.backend.backend())
 """
 
