@@ -16,6 +16,7 @@ from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
+from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import check_regular, read_json
@@ -510,7 +511,7 @@ def find_model(path: Path | None) -> Path:
         raise OptionError(
             f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
         )
-    if path.is_dir() and not (path / "saved_model.pb").exists():
+    if path.is_dir() and find_saved_model(path) is None:
         if (path / READY).exists():  # the folder has files of two runs
             raise InputError(
                 f"A new run is replacing the files of {path}; wait a moment, or resume its training with `resume=True`."
@@ -534,7 +535,7 @@ def is_model(path: Path) -> bool:
     from alexnet_keras.training.run_folder import CONFIG, MODEL
 
     if path.is_dir():
-        return any(os.path.lexists(path / name) for name in (CONFIG, MODEL, "saved_model.pb"))
+        return any(os.path.lexists(path / name) for name in (CONFIG, MODEL)) or find_saved_model(path) is not None
     return path.suffix in MODEL_SUFFIXES
 
 

@@ -24,6 +24,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
+from alexnet_keras.inference.versions import is_version
 
 
 @click.command(
@@ -104,3 +105,7 @@ def export(
         click.echo(f"  alexnet-keras web {written}")
     else:
         click.echo(f"  alexnet-keras evaluate {written} {data_words(source)}")
+    if result["format"] == "saved_model":
+        folder = Path(result["path"]).resolve()
+        volume = shlex.quote(f"{folder.parent if is_version(folder) else folder}:/models/alexnet")
+        click.echo(f"  docker run -p 8501:8501 -v {volume} -e MODEL_NAME=alexnet tensorflow/serving")

@@ -18,6 +18,7 @@ from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
 from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor, upright_of
+from alexnet_keras.inference.versions import FIRST, is_version
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -112,7 +113,7 @@ class Format:
 
 
 def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
-    saved_model.write(model, path, upright)
+    saved_model.write(model, path if is_version(path) else path / FIRST, upright)
 
 
 def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
@@ -175,7 +176,8 @@ def export(
     Args:
         model: a `.keras` file.
         target: the format and its options.
-        output: the file or folder to write. Its results are added to export.json in the same folder, under its name.
+        output: the file or folder to write. Its results are added to export.json in the same folder, under its name. A
+            SavedModel is version 1 in this folder, unless the name of the folder is the number of a version.
         dataset: data with the model's classes; the predictions for up to 500 of its validation images are compared.
         calibration: data whose training images calibrate the target if it needs them; `dataset` by default.
         force: whether to keep an export that fails the parity check.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.serialization import BEFORE, CONFIG
 from alexnet_keras.inference.signature import Port, check_classes, image_side
+from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -155,10 +156,11 @@ def upright_of(model: Path) -> bool:
 
 
 def _load(path: Path, allow_all_operations: bool) -> Predictor:
-    if (path / "saved_model.pb").exists():
+    served = find_saved_model(path)
+    if served is not None:
         from alexnet_keras.inference import saved_model
 
-        return saved_model.load(path, allow_all_operations)
+        return dataclasses.replace(saved_model.load(served, allow_all_operations), name=str(path))
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path} is no model; use a run, the folder of a SavedModel, or {', '.join(SUFFIXES)}.")
     check_regular(path)

@@ -6,6 +6,7 @@ import pytest
 from support import cli
 
 from alexnet_keras.inference.predictor import bytes_of
+from alexnet_keras.inference.versions import find_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,12 @@ def test_an_export_reports_what_it_differs_in(exports, kind):
     assert values["top1_agreement"] == 1
     assert values["num_images"] == 9
     assert values["bytes"] == bytes_of(Path(values["path"]))
+
+
+def test_a_saved_model_is_served_from_its_folder(exports):
+    served = Path(exports["saved_model"].json["path"])
+    assert [path.name for path in served.iterdir()] == ["1"]
+    assert find_saved_model(served) == find_saved_model(served / "1") == served / "1"
 
 
 def test_every_format_has_the_same_errors(run, folder, exports):

@@ -172,17 +172,18 @@ def decode_rest(body, signature):
     return {spec.name: tf.constant([value(instance) for instance in body["instances"]], spec.dtype)}
 
 
-def test_the_rest_requests_of_the_serving_tutorial(signatures):
-    encoded = base64.b64encode(image()).decode()
-    bodies = [
-        json.loads(body.replace("'\"$(base64 -w0 photo.jpg)\"'", encoded))
-        for body in re.findall(r"-d '(\{.*\})'$", SERVING_PAGE, re.MULTILINE)
-    ]
-    assert [body["signature_name"] for body in bodies] == ["serve_jpeg"]
-    for body in bodies:
-        signature = signatures[body["signature_name"]]
-        result = signature(**decode_rest(body, signature))
-        assert result["classes"].shape == (1, 3)
+def test_the_rest_request_of_the_serving_tutorial_takes_a_large_photograph(signatures, tmp_path):
+    (pipe,) = re.findall(r"^(\{ printf .*\}) \|$", SERVING_PAGE, re.MULTILINE)
+    photograph = image(size=(1900, 1700), quality=99)
+    assert len(photograph) > 4_000_000
+    (tmp_path / "photo.jpg").write_bytes(photograph)
+    body = json.loads(subprocess.run(["bash", "-c", pipe], cwd=tmp_path, check=True, stdout=subprocess.PIPE).stdout)
+    assert body["signature_name"] == "serve_jpeg"
+    signature = signatures[body["signature_name"]]
+    tensors = decode_rest(body, signature)
+    (sent,) = next(iter(tensors.values())).numpy()
+    assert sent == photograph
+    assert signature(**tensors)["classes"].shape == (1, 3)
     images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3)).tolist()  # JSON has no uint8: numbers
     signature = signatures["serving_default"]
     assert signature(**decode_rest({"instances": images}, signature))["probabilities"].shape == (2, 3)
