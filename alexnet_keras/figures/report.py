@@ -24,7 +24,7 @@ from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
 from alexnet_keras.figures.kernels import COLUMNS, described, first_kernels
 from alexnet_keras.figures.markup import Markup, data_uri, joined, tag
-from alexnet_keras.figures.similarity import neighbours
+from alexnet_keras.figures.similarity import NEIGHBOURS, neighbours
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.predictor import bytes_of, from_keras
@@ -233,13 +233,13 @@ class _Report:
         heads = (tag("th", tag("span", name), scope="col") for name in shown.names)
         table = tag(
             "table",
-            tag("caption", f"{shown.caption} Each column is a predicted class."),
             tag("thead", tag("tr", tag("td"), *heads)),
             tag("tbody", *rows),
             class_="matrix" if len(rows) <= HORIZONTAL else "matrix many",
         )
+        words = tag("p", f"{shown.caption} Each column is a predicted class.", class_="note")
         box = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Confusion matrix")
-        return joined(box, self.command("figures confusion"))
+        return joined(words, box, self.command("figures confusion"))
 
     def predictions(self) -> Markup:
         """Return the surest right answers and the worst mistakes."""
@@ -304,8 +304,9 @@ class _Report:
                 lists.append(tag("div", tag("p", words), tag("ol", *items)))
             picture = _photograph(query, f"Validation image of the class {name}")
             rows.append(tag("div", tag("figure", picture, tag("figcaption", name)), *lists))
+        note = f"Validation images, each with the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
         return joined(
-            tag("p", found.caption, class_="note"),
+            tag("p", f"{note}Orange frames: another class.", class_="note"),
             tag("div", *rows, class_="retrieval"),
             self.command("figures retrieval"),
         )

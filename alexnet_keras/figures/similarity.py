@@ -34,14 +34,14 @@ class Neighbours:
         labels: `(Q,)` their classes.
         nearest: what they are compared by -> for each query the nearest training images, nearest first.
         same: what they are compared by -> `(Q, N)`, whether the class is that of the query.
-        caption: what is shown.
+        searched: how many training images they are the nearest of, in words.
     """
 
     queries: Sequence[np.ndarray]
     labels: np.ndarray
     nearest: dict[str, list[list[np.ndarray]]]
     same: dict[str, np.ndarray]
-    caption: str
+    searched: str
 
 
 def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbours:
@@ -64,11 +64,7 @@ def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> 
         order = np.argsort(np.concatenate(found, axis=1), axis=1, kind="stable")[:, :NEIGHBOURS]
         nearest[kind] = [one_pass.crops(candidates, row, size) for row in order]
         same[kind] = candidates.labels[order] == queries.labels[:, None]
-    caption = (
-        f"Validation images, each with the {NEIGHBOURS} nearest by Euclidean distance of "
-        f"{style.in_words(len(candidates), 'training images')}. Orange frames: another class."
-    )
-    return Neighbours(list(images), queries.labels, nearest, same, caption)
+    return Neighbours(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
 
 
 def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 2000) -> Figure:
@@ -85,7 +81,11 @@ def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", 
         InputError: the data set cannot be read.
     """
     found = neighbours(model, open_dataset(source), layer, limit)
-    figure = style.new(f"Nearest neighbours by {layer} and by pixels", found.caption)
+    caption = (
+        f"Left: validation images. Right of them the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
+        "Orange frames: another class."
+    )
+    figure = style.new(f"Nearest neighbours by {layer} and by pixels", caption)
     ratios = (1, 0.15, *[1] * NEIGHBOURS, 0.15, *[1] * NEIGHBOURS)
     grid = figure.subplots(len(found.queries), len(ratios), width_ratios=ratios, squeeze=False)
     for axes in grid.flat:

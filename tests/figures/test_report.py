@@ -196,23 +196,19 @@ def test_the_surest_and_the_worst_answers():
 
 
 def test_the_command_writes_into_the_run(run, folder, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "run")
-    result = cli("report", copy, "--json")
+    copy, other = shutil.copytree(run, tmp_path / "run"), shutil.copytree(folder, tmp_path / "other")
+    result = cli("report", copy, "--data", other, "--json")
     assert result.json == {"output": str(copy / "report.html")}
     assert '"report.html"' in (copy / ".files").read_text().splitlines()
     found = Page((copy / "report.html").read_text()).text
+    assert "of other, which is not the data set of the run." in found
+    assert f"alexnet-keras evaluate {copy} --data {other}" in found
     assert "The run has no exports yet. This command writes the first one:" in found
     assert "Top-5 error" not in found  # there are three classes
     again = cli("report", copy)
     assert (
         only_error(again) == f"Error: The output {copy / 'report.html'} exists; choose another --output, or remove it."
     )
-    other = shutil.copytree(folder, tmp_path / "other")
-    result = cli("report", copy, "--data", other, "--output", tmp_path / "new" / "page.html")
-    assert result.out == f"Wrote {tmp_path / 'new' / 'page.html'}\n"
-    found = Page((tmp_path / "new" / "page.html").read_text()).text
-    assert "of other, which is not the data set of the run." in found
-    assert f"alexnet-keras evaluate {copy} --data {other}" in found
 
 
 def change(path, **values):
