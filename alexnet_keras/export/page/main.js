@@ -105,7 +105,7 @@ async function occlude() {
   const { crop, probabilities, best } = shown;
   const side = settings.inputSize;
   const name = settings.classes[best];
-  occluding = new AbortController();
+  const { signal } = (occluding = new AbortController());
   $("map-figure").hidden = $("occlude").hidden = true;
   $("occluding").hidden = false;
   $("cancel").focus();
@@ -114,7 +114,7 @@ async function occlude() {
       async (...square) => (await network.occlude(...square))[best],
       probabilities[best],
       side,
-      { signal: occluding.signal, onProgress: (fraction) => ($("occluded").value = fraction) },
+      { signal, onProgress: (fraction) => ($("occluded").value = fraction) },
     );
     const limit = drawOcclusion($("map"), crop, falls, side);
     $("map-caption").textContent =
@@ -123,11 +123,12 @@ async function occlude() {
     $("map-figure").hidden = false;
     say("The occlusion map is ready.");
   } catch (error) {
-    if (!occluding.signal.aborted) complain(error);
+    if (!signal.aborted) complain(error);
   }
+  const hadFocus = document.activeElement === $("cancel"); // otherwise the user has gone elsewhere
   $("occluding").hidden = true;
   $("occlude").hidden = false;
-  $("occlude").focus();
+  if (hadFocus) $("occlude").focus();
 }
 
 async function showCamera() {
