@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import importlib.util
 import io
 import json
 import os
@@ -16,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support import cli, only_error
+from support import ROOT, cli, only_error
+from support.browser import chromium, lowest_contrast, overflowing, requests, show
 
 from alexnet_keras.export import export, web, web_server
 from alexnet_keras.export.export import Target
@@ -26,14 +26,6 @@ from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.system.errors import OptionError
 
 SECONDS = 30  # to wait for the page
-OPTIONS = (
-    "headless=new",
-    "no-sandbox",
-    "disable-dev-shm-usage",
-    "use-fake-device-for-media-stream",
-    "use-fake-ui-for-media-stream",
-    "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 EXIF_ROTATED = 6  # the camera was turned by 90 degrees
 
 
@@ -150,22 +142,10 @@ def test_ctrl_c_ends_the_server_with_one_line(options, folder):
     assert re.fullmatch(r"http://127.0.0.1:\d+/", address)
 
 
-def test_text_has_contrast_in_light_and_in_dark():
-    """As WCAG 2 defines contrast: at least 4.5 between text and its background."""
-
-    def luminance(color):
-        values = np.array([int(color[index : index + 2], 16) for index in (1, 3, 5)]) / 255
-        linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-        return linear @ (0.2126, 0.7152, 0.0722)
-
-    schemes = re.findall(r":root \{(.*?)\}", (web.PAGE / "style.css").read_text(), re.DOTALL)
-    assert len(schemes) == 2
-    for scheme in schemes:
-        colors = dict(re.findall(r"--([\w-]+): (#\w{6});", scheme))
-        texts = ("ink", "card"), ("soft", "card"), ("soft", "page"), ("accent", "card"), ("problem", "card")
-        for text, background in (*texts, ("ink", "page"), ("on-accent", "accent")):
-            dark, bright = sorted(luminance(colors[name]) for name in (text, background))
-            assert (bright + 0.05) / (dark + 0.05) > 4.5, (text, background)
+def test_the_page_of_the_documentation_has_the_command_that_installs_the_runtime(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    command = web.install_command().replace(str(Path.home()), "~")
+    assert f"\n{command}\n" in (ROOT / "docs" / "how_to" / "web_page.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -198,21 +178,13 @@ def server(page):
 
 @pytest.fixture(scope="module")
 def driver():
-    """Headless Chromium with a camera that shows a test image, and no way to any other computer."""
-    if importlib.util.find_spec("selenium") is None:
-        pytest.skip("selenium is not installed")
-    paths = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in paths:
-        pytest.skip("chromium and chromedriver are not installed")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = paths[0]
-    for option in OPTIONS:
-        options.add_argument(f"--{option}")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(paths[1]))
-    yield driver
-    driver.quit()
+    """Chromium with a camera that shows a test image, and no way to any other computer."""
+    with chromium(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ) as browser:
+        yield browser
 
 
 class Page:
@@ -428,17 +400,14 @@ def test_the_first_layer_is_that_of_the_network(opened, page, trained, images):
     assert zeros == pytest.approx(100 * (maps == 0).mean(), abs=1)
 
 
-def test_the_page_fits_narrow_and_wide_windows(opened, images):
+def test_the_page_fits_narrow_and_wide_windows_in_light_and_in_dark(opened, images):
     opened.choose(images[2])
-    for width in (390, 1280):
-        opened.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-        )
-        shown, needed = opened.script(
-            "const page = document.documentElement; return [page.clientWidth, page.scrollWidth]"
-        )
-        assert needed <= shown <= width
+    opened.wait("return document.querySelectorAll('#towers canvas').length")
+    for width, scheme in ((390, "light"), (1280, "dark")):
+        show(opened.driver, width, scheme)
+        assert overflowing(opened.driver) == []
+        contrast, text = lowest_contrast(opened.driver)
+        assert contrast > 4.5, text
     opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -455,9 +424,9 @@ def test_names_of_classes_are_text(opened):
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_its_policy_forbids_it(opened, server):
-    names = opened.script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
-    assert names
-    assert all(name.startswith(server.url) for name in names)
+    names = requests(opened.driver)
+    assert f"{server.url}worker.js" in names
+    assert all(name.startswith((server.url, "data:")) for name in names), names
     blocked = opened.driver.execute_async_script("""
         const done = arguments[0];
         document.addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective));
