@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular, read_json
 from alexnet_keras.system.tables import check_table
 
@@ -420,6 +420,40 @@ def export(
     elif target.calibrated and in_run(path) and data_of(path) != source:
         calibrating = open_dataset(data_of(path))
     return exporting.export(path, target, output, dataset, calibrating, force)
+
+
+def export_all(
+    model: Path, output: Path | None = None, *, calibration: Any = None, **options: Any
+) -> Iterator[dict[str, Any]]:
+    """Write a model in every format whose packages are installed, except the web page.
+
+    Args:
+        model: folder of a run, or a `.keras` file.
+        output: a folder for all files; `None` for the folder of the model.
+        calibration: as in `export`, for the formats that are calibrated.
+        **options: `data` and `force`, as in `export`.
+
+    Yields:
+        For each format what `export` returns. An export that fails the parity check and is not kept has `error`, the
+        message, instead of the results.
+
+    Raises:
+        OptionError, InputError: as `export`; the outputs are checked before the first is written.
+    """
+    from alexnet_keras.export import export as exporting
+
+    path = find_model(model)
+    outputs = {target: target.default_path(path) for target in exporting.every_target()}
+    if output is not None:
+        outputs = {target: output / name.name for target, name in outputs.items()}
+    for target, name in outputs.items():
+        exporting.check_export(path, target, name, None)
+    for target, name in outputs.items():
+        images = calibration if target.calibrated else None
+        try:
+            yield export(path, target.format, name, quantize=target.quantize, calibration=images, **options)
+        except RunError as error:
+            yield {"path": str(name), **dataclasses.asdict(target), "error": str(error)}
 
 
 def report(

@@ -25,6 +25,7 @@ from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.inference.versions import is_version
+from alexnet_keras.system.errors import OptionError, RunError
 
 
 @click.command(
@@ -32,10 +33,11 @@ from alexnet_keras.inference.versions import is_version
         "alexnet-keras export --format saved_model",
         "alexnet-keras export saved_models/RUN --format tflite --quantize int8",
         "alexnet-keras export saved_models/RUN --format web --output page",
+        "alexnet-keras export saved_models/RUN --format all --output exports",
     )
 )
 @model_argument
-@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web"]), required=True)
+@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web", "all"]), required=True)
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
@@ -64,6 +66,7 @@ def export(
     """Write MODEL in another format and compare the export with it on validation images.
 
     The format web is a folder with a web page that classifies images in the browser.
+    all writes every other format with every kind of number, and prints one table.
 
     MODEL is a run or a .keras.
     Without MODEL, the command uses the newest run in saved_models/.
@@ -73,9 +76,19 @@ def export(
     source = data_source(lambda: api.data_of(path), data, **where)
     folders = {name: where[name] for name in ("data_dir", "manual_dir")}
     calibrating = data_source(lambda: api.data_of(path), calibration, **folders) if calibration else None
+    if options["format"] == "all":
+        for name in ("quantize", "batch_size"):
+            if options[name] is not None:
+                raise OptionError(f"`{name}` {options[name]} has no effect on the format all; leave it out.")
     load_tensorflow()
     from alexnet_keras.export.parity import NUM_IMAGES
 
+    if options["format"] == "all":
+        everything = api.export_all(
+            path, options["output"], data=source, calibration=calibrating, force=options["force"]
+        )
+        _print_all(list(everything), as_json)
+        return
     result = api.export(path, data=source, calibration=calibrating, **options)
     if as_json:
         click.echo(json.dumps(result))
@@ -109,3 +122,33 @@ def export(
         folder = Path(result["path"]).resolve()
         volume = shlex.quote(f"{folder.parent if is_version(folder) else folder}:/models/alexnet")
         click.echo(f"  docker run -p 8501:8501 -v {volume} -e MODEL_NAME=alexnet tensorflow/serving")
+
+
+def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
+    """Print a row for each format.
+
+    Raises:
+        RunError: an export failed the parity check.
+    """
+    errors = [result["error"] for result in results if "error" in result]
+    kept = [result for result in results if "error" not in result]
+    if as_json:
+        click.echo(json.dumps(results))
+    elif kept:
+        original = kept[0]["keras"]
+        names = ("", "MB", "largest difference", "equal top-1", "top-1, top-5 val error", "ms/image", "images/s")
+        rows = [names, ("Keras model", "", "", "", *_measured(original))]
+        for result in kept:
+            differences = (f"{result['max_abs_difference']:.2g}", percent(result["top1_agreement"]))
+            size = f"{result['bytes'] / 1e6:,.1f}"
+            rows.append((Path(result["path"]).name, size, *differences, *_measured(result["exported"])))
+        print_table(rows)
+        click.echo(f"These are measured on {kept[0]['num_images']} validation images.")
+    if errors:
+        raise RunError(" ".join(errors))
+
+
+def _measured(values: dict[str, Any]) -> tuple[str, str, str]:
+    """The errors and speeds of a model, as cells of a table."""
+    errors = f"{percent(values['top1_error'])}, {percent(values['top5_error'])}"
+    return errors, f"{values['milliseconds']:,.1f}", f"{values['images_per_second']:,.0f}"

@@ -139,6 +139,16 @@ FORMATS = {
 }
 
 
+def every_target() -> list[Target]:
+    """The targets that need no package which is not installed, without the web page, which holds a TFLite file."""
+    return [
+        Target(format=name, quantize=quantize)
+        for name, form in FORMATS.items()
+        if name != "web" and all(map(importlib.util.find_spec, form.packages))
+        for quantize in form.quantizations
+    ]
+
+
 def check_export(model: Path, target: Target, output: Path, calibration: str | None) -> None:
     """Check what can be checked before the data is read and the model converted.
 

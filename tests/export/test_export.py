@@ -1,5 +1,7 @@
 """Exports pass the parity check with their Keras model, or nothing is kept of them."""
 
+import dataclasses
+import importlib
 import json
 import re
 import shutil
@@ -200,6 +202,40 @@ def test_a_failed_export_leaves_nothing(model, dataset, tmp_path, monkeypatch):
     assert list((tmp_path / "sub").iterdir()) == []
 
 
+def test_all_formats_are_compared_in_one_table(model, data_folder, monkeypatch, tmp_path):
+    forms = {name: dataclasses.replace(export.FORMATS[name], write=copy) for name in ("saved_model", "keras", "onnx")}
+    monkeypatch.setattr(export, "FORMATS", {**forms, "tflite": dataclasses.replace(forms["onnx"], suffix=".tflite")})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else True)
+    assert {target.format for target in export.every_target()} == {"saved_model", "keras"}
+    monkeypatch.undo()
+
+    monkeypatch.setattr(export, "load_predictor", lambda path: load_predictor(model))
+    monkeypatch.setattr(export, "FORMATS", {"keras": forms["keras"], "tflite": TWO_KINDS})
+    found = iter([Parity(9, 0.0, 1.0, SAME, SAME), Parity(9, 0.0, 1.0, SAME, SAME), Parity(9, 0.2, 0.5, SAME, SAME)])
+    monkeypatch.setattr(export, "check_parity", lambda *predictors: next(found))
+    arguments = ["--format", "all", "--data", data_folder, "--output", tmp_path / "all"]
+    result = cli("export", model, *arguments)
+    lines = [re.split(" {2,}", line.strip()) for line in result.out.splitlines()]
+    assert lines[0] == ["MB", "largest difference", "equal top-1", "top-1, top-5 val error", "ms/image", "images/s"]
+    assert lines[1] == ["Keras model", "20.00%, 5.00%", "10.0", "100"]
+    assert [line[0] for line in lines[2:4]] == ["model-export.keras", "model.tflite"]
+    assert lines[4] == ["These are measured on 9 validation images."]
+    assert result.err.startswith("Error: model-dynamic.tflite fails the parity check")
+    assert result.code == 1
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == [
+        ".files", "export.json", "model-export.keras", "model.tflite",
+    ]  # fmt: skip
+    assert "model-export.keras exists; choose another --output" in only_error(cli("export", model, *arguments))
+
+
+def copy(model, path, *_):
+    model.save(path.with_suffix(".keras"))
+    path.with_suffix(".keras").rename(path)
+
+
+TWO_KINDS = dataclasses.replace(export.FORMATS["tflite"], quantizations=("none", "dynamic"), write=copy)
+
+
 @pytest.fixture
 def data_folder(dataset):
     return Path(dataset.validation.names[0]).parents[2]
@@ -233,6 +269,7 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
             2,
             "--batch-size 4 has no effect on the format onnx; only a TFLite file has a",
         ),
+        (["--format", "all", "--quantize", "int8"], 2, "--quantize int8 has no effect on the format all; leave it out"),
         (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only are calibrated"),
         (
             ["--format", "tflite", "--calibration", "nonsense"],
