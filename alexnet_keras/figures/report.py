@@ -14,7 +14,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from alexnet_keras.compression import compress
-from alexnet_keras.config.citations import initial_weights, normalization
+from alexnet_keras.config.citations import WORDS, initial_weights, normalization
 from alexnet_keras.config.command_line import data_words, train_words
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.config.serialization import build
@@ -174,15 +174,23 @@ class _Report:
             start = f"the weights in {config.weights}"
             start += "" if config.freeze == "none" else f", where the layers up to {config.freeze} are frozen"
         dropout = f"{network.dropout:.0%} of the outputs of {' and '.join(network.dropout_layers)} are dropped"
+        norm = normalization(network)
+        if network.lrn_layers and not network.batch_normalization:
+            norm = (
+                f"local response normalization after {', '.join(f'conv{each}' for each in network.lrn_layers)} ({norm})"
+            )
+        elif not network.batch_normalization:
+            norm = "no normalization"
+        crops = "The central crop" if config.cache_features and config.freeze != "none" else "Random crops"
         noise = f"with the PCA noise {config.pca_noise!r}" if config.pca_noise else "without PCA noise"
         rows = {
             "Recipe": f"{self.summary.recipe}.",
-            "Network": f"Variant {self.summary.variant}. {style.in_words(network.towers, 'towers')}, activation "
-            f"{network.activation}, response normalization: {normalization(network)}.",
+            "Network": f"Variant {self.summary.variant}. {style.in_words(network.towers, 'towers')}, "
+            f"{WORDS[network.activation]}, {norm}.",
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
-            "Augmentation": f"Random crops of {config.input_size} x {config.input_size} pixels from images of "
-            f"{STORED_SIZE} x {STORED_SIZE}, and random horizontal flips, {noise}.",
+            "Augmentation": f"{crops} of {config.input_size} x {config.input_size} pixels from images of "
+            f"{STORED_SIZE} x {STORED_SIZE}, and horizontal flips, {noise}.",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
             "Epochs": f"{config.epochs:,}, in batches of {config.batch_size:,} images.",
             "Learning rate": f"The highest is {config.learning_rate:g}. It {config.schedule.meaning}.",

@@ -1,8 +1,10 @@
 """The report of a run is complete, safe and readable in a browser, or one line says why it cannot be written."""
 
+import dataclasses
 import json
 import shutil
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from support import CLASS_NAMES, cli, largest_file, only_error
 from support.browser import chromium, lowest_contrast, overflowing, requests, screenshot, show
 
 import alexnet_keras
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.figures import report, results
 from alexnet_keras.inference.evaluation import Answers
@@ -123,6 +126,31 @@ def test_the_numbers_are_those_of_evaluate(page, many):
     assert "Best epoch" in found
     assert "2, in batches of 5 images." in found
     assert "It rises from 0 until epoch 1, then falls to 0 along a cosine." in found
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "paper",
+            "2 towers, ReLU, local response normalization after conv1, conv2 (k 2, alpha 1e-4, channels of a tower).",
+        ),
+        ("owt", "1 tower, ReLU, no normalization."),
+        ("batchnorm", "2 towers, ReLU, batch normalization."),
+        ("batchnorm", "There is no dropout; label smoothing 0."),
+        ("original", "and horizontal flips, with the PCA noise 'original'."),
+        ("transfer", "The central crop of 227 x 227 pixels from images of 256 x 256, and horizontal flips, without"),
+        ("transfer", "the weights in caffe.npz, where the layers up to conv5 are frozen. The random seed is 0."),
+    ],
+)
+def test_settings_in_words(name, words):
+    config = recipe(name)
+    if name == "transfer":
+        config = dataclasses.replace(config, weights="caffe.npz", freeze="conv5")
+    measured = SimpleNamespace(train_images=10, validation_images=5, class_names=CLASS_NAMES, policy="float32")
+    summary = SimpleNamespace(recipe=name, variant=config.architecture.name)
+    subject = SimpleNamespace(config=config, measured=measured, summary=summary)
+    assert words in Page(report._Report.settings(subject)).text
 
 
 def test_many_classes_are_bounded(page):
