@@ -286,11 +286,13 @@ def test_ten_images_are_cropped_and_classified_as_in_python(opened, page, images
     for path in images:
         found = opened.choose(path)
         crop = read_image(path, 67)
-        difference = np.abs(opened.pixels("seen").astype(int) - crop)
+        seen = opened.pixels("seen")
+        difference = np.abs(seen.astype(int) - crop)
         assert difference.max() <= 1, path
         assert (difference > 0).mean() < 0.001, path
-        expected = dict(zip(predictor.class_names, predictor.predict(crop[None])[0].tolist(), strict=True))
-        assert found == pytest.approx(expected, abs=1e-2), path
+        for pixels, bound in ((seen, 5e-3), (crop, 1e-2)):  # 8-bit activations have a step of about 4e-3
+            expected = dict(zip(predictor.class_names, predictor.predict(pixels[None])[0].tolist(), strict=True))
+            assert found == pytest.approx(expected, abs=bound), path
         assert list(found) == sorted(expected, key=expected.get, reverse=True)
 
 
