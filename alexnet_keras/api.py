@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.predictor import Predictor
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
+WEIGHT_SUFFIXES = (".caffemodel", ".h5", ".npz", ".pt", ".pth", ".safetensors")  # of trained weights, not of images
 SUFFIXES_IN_WORDS = ", ".join(MODEL_SUFFIXES)
 
 
@@ -559,18 +560,19 @@ def find_model(path: Path | None) -> Path:
         check_regular(path)
         if path.suffix not in MODEL_SUFFIXES:
             raise InputError(
-                f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
+                f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}, or make a "
+                "model of trained weights by 'alexnet-keras weights import'."
             )
     return path
 
 
 def is_model(path: Path) -> bool:
-    """Return whether a path is that of a run, a SavedModel or a model file, and not that of images."""
+    """Return whether a path is that of a run, a SavedModel, a model file or trained weights, and not that of images."""
     from alexnet_keras.training.run_folder import CONFIG, MODEL
 
     if path.is_dir():
         return any(os.path.lexists(path / name) for name in (CONFIG, MODEL)) or find_saved_model(path) is not None
-    return path.suffix in MODEL_SUFFIXES
+    return path.suffix in MODEL_SUFFIXES + WEIGHT_SUFFIXES
 
 
 def in_run(model: Path) -> bool:

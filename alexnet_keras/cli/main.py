@@ -1,6 +1,7 @@
 """The command line: its commands and its exit codes."""
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -51,7 +52,7 @@ class Program(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # a terminal in Latin-1 has no letters of other scripts
         try:
             with Signals(), warnings.catch_warnings():
-                warnings.showwarning = _warn  # type: ignore[assignment]
+                warnings.showwarning = functools.partial(_warn, set())  # type: ignore[assignment]
                 result = super().main(args, *others, **{**options, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
@@ -73,8 +74,12 @@ class Program(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
-def _warn(message: Warning | str, *_: Any) -> None:
-    click.echo(f"Warning: {shorten(printable(' '.join(str(message).split())))}", err=True)
+def _warn(shown: set[str], message: Warning | str, *_: Any) -> None:
+    """Print a warning of the library in one line, once in a command."""
+    line = f"Warning: {shorten(printable(' '.join(str(message).split())))}"
+    if line not in shown:
+        shown.add(line)
+        click.echo(line, err=True)
 
 
 def _fail(message: str, code: int, prefix: str = "Error: ") -> None:

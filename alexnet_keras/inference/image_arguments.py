@@ -79,10 +79,16 @@ def _standard_input(limit: int) -> bytes:
 
 
 def _images_below(folder: Path, ignored: Counter[str]) -> list[Path]:
-    from alexnet_keras.data.sources.files import of_class  # imports TensorFlow
+    from alexnet_keras.data.dataset import counted  # imports TensorFlow
+    from alexnet_keras.data.sources.files import of_class
 
-    parts = of_class(folder, 0, ignored, checked=False)  # the reason why an image must not be opened is its answer
+    others: Counter[str] = Counter()
+    parts = of_class(folder, 0, others, checked=False)  # the reason why an image must not be opened is its answer
     paths = [part.folder / os.fsdecode(name) for part in parts for name in part.names]
     if not paths:
-        raise InputError(f"The folder {folder} holds no image and no model; name a folder with images, or a run.")
+        found = f", only {counted(others)}: convert images among them to JPEG or PNG" if others else ""
+        raise InputError(
+            f"The folder {folder} holds no image and no model{found}; name a folder with images, or a run."
+        )
+    ignored.update(others)
     return paths

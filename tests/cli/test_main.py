@@ -201,6 +201,7 @@ USAGE = [
     (["predict"], "Missing argument"),
     (["predict", "photo.jpg"], "There is no run in saved_models"),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
+    (["predict", "absent.pth", "photo.jpg"], "There is no model absent.pth"),
     (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'onnx', 'keras'"),
     (["export"], "Missing option '--format'"),
     (["info", "--variant", "vgg"], "'vgg' is not one of 'original', 'paper', 'caffe', 'caffenet',"),

@@ -82,6 +82,9 @@ def test_nothing_found_is_an_error(tmp_path, monkeypatch):
     Path("empty").mkdir()
     with pytest.raises(InputError, match="The folder empty holds no image and no model; name a folder with images, or"):
         images_of_word("empty", Counter())
+    Path("empty/photo.HEIC").touch()
+    with pytest.raises(InputError, match="no model, only 1 .heic: convert images among them to JPEG or PNG; name a"):
+        images_of_word("empty", Counter())
     Path("empty.txt").touch()
     with pytest.raises(InputError, match="@empty.txt lists no image; write one path on each line"):
         images_of_word("@empty.txt", Counter())

@@ -287,7 +287,8 @@ def test_find_model_knows_runs_and_files(tmp_path):
         find_model(tmp_path / "run")
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(
-        InputError, match="photo.jpg is no model; give a run, a SavedModel, or a file that ends in .keras"
+        InputError,
+        match="photo.jpg is no model; give a run, .* .alexnet, or make a model of trained weights by",
     ):
         find_model(tmp_path / "photo.jpg")
 

@@ -52,7 +52,7 @@ def _open(source: DataSource, build: bool) -> DataSet:
         if root.exists():
             raise InputError(
                 f"The data set {source.name} is a file; give a folder of images, or a table of them "
-                f"({', '.join(tables.SUFFIXES)})."
+                f"({', '.join(tables.SUFFIXES)}); unpack an archive first."
             )
     if source.name in ("shapes", imagenet.NAME):
         division.check_not_asked(source, source.name)

@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_trained_on_says_why(damage, tmp_path):
 def test_a_file_is_no_data_set(tmp_path):
     (tmp_path / "data.zip").write_text("x")
     with pytest.raises(
-        InputError, match=r"data.zip is a file; give a folder of images, or a table of them \(.csv, .tsv"
+        InputError, match=r"data.zip is a file; give a folder of images, or a table of them \(.csv, .tsv\); unpack an"
     ):
         open_dataset(str(tmp_path / "data.zip"))
 
