@@ -11,7 +11,7 @@ from alexnet_keras.system.input_files import URL
 from alexnet_keras.system.terminal_text import brief
 
 
-class Number(click.ParamType[int | float]):
+class Number(click.ParamType):  # type: ignore[type-arg]  # only generic since click 8.5
     """A number with a range.
 
     Args:
