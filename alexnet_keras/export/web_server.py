@@ -1,7 +1,6 @@
 """A web server for the folder of a web page, for this computer only."""
 
 import os
-from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +18,7 @@ TYPES = {
     ".json": "application/json",
     ".svg": "image/svg+xml",
     ".tflite": "application/octet-stream",
+    ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
 }
 HEADERS = {
@@ -49,13 +49,14 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int) -> None:
+        self.files = _files(folder)
         for name in (INDEX, SETTINGS):
-            if not (folder / name).is_file():
+            if f"/{name}" not in self.files:
                 raise InputError(
                     f"{folder} has no {name}, so it is no web page of this package; write one with "
                     "`alexnet-keras export --format web`."
                 )
-        self.files = dict(_files(folder))
+        self.files["/"] = self.files[f"/{INDEX}"]
         try:
             super().__init__((HOST, port), _Handler)
         except OSError as error:
@@ -68,14 +69,14 @@ class PageServer(ThreadingHTTPServer):
         """Say nothing: the browser closed the connection, and it shows an error if it still needs the file."""
 
 
-def _files(folder: Path) -> "Mapping[str, Path]":
+def _files(folder: Path) -> dict[str, Path]:
     """Return the regular files of a folder by their paths in a URL. Symbolic links are left out: they may lead away."""
     files = {}
     for root, _, names in os.walk(folder):
         for path in (Path(root) / name for name in names):
             if path.is_file() and not path.is_symlink():
                 files[f"/{path.relative_to(folder).as_posix()}"] = path
-    return {**files, "/": files[f"/{INDEX}"]}
+    return files
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,22 +90,23 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        path = self.server.files.get(unquote(urlsplit(self.path).path))
-        if self.headers.get("Host") not in (
-            f"{HOST}:{self.server.server_port}",
-            f"localhost:{self.server.server_port}",
-        ):
+        if self.headers.get("Host", "").split(":")[0] not in (HOST, "localhost"):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)  # another site has named this computer to read its files
-        elif path is None:
+            return
+        path = self.server.files.get(unquote(urlsplit(self.path).path))
+        try:
+            content = None if path is None else path.read_bytes()
+        except OSError:  # it was removed, or it may not be read
+            content = None
+        if path is None or content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
-        else:
-            content = path.read_bytes()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", TYPES.get(path.suffix, "application/octet-stream"))
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(content)
+            return
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", TYPES.get(path.suffix, TYPES[".tflite"]))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
 
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
