@@ -15,6 +15,7 @@ from alexnet_keras.config.training import VALIDATION_SPLIT, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
+from alexnet_keras.system.progress import stage
 from alexnet_keras.system.terminal_text import printable
 
 change_option = click.option(
@@ -131,7 +132,7 @@ def load_tensorflow() -> None:
     """Import TensorFlow without the messages that its C++ libraries write while it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors also come as exceptions
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the pipeline, training and exports need TensorFlow
-    with native_stderr.silenced():
+    with stage("Loading TensorFlow"), native_stderr.silenced():  # for 3 to 10 seconds
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for GPUs and warns if there is no driver

@@ -1,6 +1,8 @@
 """Tables and pairs are aligned and fit the width of the output."""
 
-from alexnet_keras.cli.options import data_source, print_pairs, print_table
+import sys
+
+from alexnet_keras.cli.options import data_source, load_tensorflow, print_pairs, print_table
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system.columns import WIDTH
 
@@ -26,3 +28,13 @@ def test_options_change_the_recorded_source():
     assert data_source(lambda: recorded, None, data_dir="new", split=None).data_dir == "new"
     assert data_source(lambda: recorded, None, data_dir=None) == recorded
     assert data_source(lambda: recorded, "shapes", data_dir=None) == DataSource(name="shapes")
+
+
+def test_a_terminal_shows_at_once_what_takes_seconds(capsys, monkeypatch):
+    load_tensorflow()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    load_tensorflow()
+    shown, cleared = capsys.readouterr().err.removeprefix("\r").split("\r", 1)
+    assert shown == "Loading TensorFlow ..."
+    assert cleared.strip() == ""
