@@ -73,6 +73,7 @@ def prepare(
 
     If the command is stopped, call it again: it continues after the last finished shard.
     """
+    source = _source(data, where)
     load_tensorflow()
     from alexnet_keras.data.shards.convert import Settings
     from alexnet_keras.data.shards.prepare import prepare as prepare_shards
@@ -80,7 +81,7 @@ def prepare(
     from alexnet_keras.system.progress import duration
 
     settings = Settings(size=size, encoding=encoding, jobs=jobs, on_error=on_error)
-    result = prepare_shards(open_dataset(_source(data, where)), output, settings)
+    result = prepare_shards(open_dataset(source), output, settings)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
@@ -104,12 +105,13 @@ def prepare(
 @json_option
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every image. The exit code is 1 if training would fail or be wrong."""
+    source = _source(data, where)
     load_tensorflow()
     from alexnet_keras.data.check import check as check_images
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.class_labels import readable
 
-    report = check_images(open_dataset(_source(data, where)), jobs)
+    report = check_images(open_dataset(source), jobs)
     code = 1 if report.problems else 0
     if as_json:
         click.echo(json.dumps(report.to_dict()))
@@ -149,7 +151,11 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
 
 
 def _source(data: str, where: dict[str, Any]) -> DataSource:
-    return data_source(lambda: DataSource(name=data), data, **where)
+    from alexnet_keras.data.sources.tfds_library import check_available
+
+    source = data_source(lambda: DataSource(name=data), data, **where)
+    check_available(source)
+    return source
 
 
 def _range(spread: tuple[int, int, int]) -> str:

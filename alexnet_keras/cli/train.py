@@ -166,12 +166,15 @@ def train(
     config, given = configure_run(
         recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
     )
+    from alexnet_keras.data.sources.tfds_library import check_available
     from alexnet_keras.training.options import RunOptions
 
     run_options = RunOptions(
         resume=resume, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, devices=devices, layout=layout
     )
     cluster = run_options.check(config)
+    if not dry_run:
+        check_available(config.source)
     load_tensorflow()
     if dry_run:
         from alexnet_keras.benchmark.plan import plan

@@ -16,6 +16,7 @@ from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.sources import tables, tfds_builders
 from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
+from alexnet_keras.data.sources.tfds_library import data_folder, tfds
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 from alexnet_keras.system.terminal_text import brief
 
@@ -41,8 +42,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         OptionError: there are only shards or a tree, and they are to be split.
         InputError: the one that is there is incomplete.
     """
-    library = tfds_builders.tfds(source)
-    data_dir = tfds_builders.data_folder(source)
+    library = tfds(source)
+    data_dir = data_folder(source)
     manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
     candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
     prepared = (folder for folder in candidates if shards.is_prepared(folder))

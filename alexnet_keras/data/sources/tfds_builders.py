@@ -1,44 +1,18 @@
 """Data sets of TensorFlow Datasets: in memory where they fit, else as a stream that `data prepare` reads once."""
 
-import logging
-import os
-import urllib.parse
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.data.sources import division
+from alexnet_keras.data.sources.tfds_library import check_connection, find_builder, first_line, prepared_folder, tfds
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
-
-CONNECTION_SECONDS = 5  # until a server must have answered
-MAX_SERVERS = 8  # of a data set, asked at the same time; old configurations may name servers that are gone
-
-
-def tfds(source: DataSource) -> Any:
-    """The library, which takes a second to import.
-
-    Raises:
-        InputError: it cannot be imported.
-    """
-    import tensorflow_datasets
-
-    if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
-        raise InputError(
-            f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported, probably because "
-            "of protobuf; run: pip install 'tensorflow-metadata<1.18'."
-        )
-
-    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
-
-    return tensorflow_datasets
 
 
 def load(source: DataSource, build_it: bool = True) -> DataSet:
@@ -53,21 +27,10 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
         OptionError: TFDS has no such data set, version, configuration or split.
         InputError: it is no classification of images, or cannot be built.
     """
-    library = tfds(source)
     prepared = prepared_folder(source)
     if not (source.split or source.validation_split or source.fold) and shards.is_prepared(prepared):
         return shards.load(prepared)
-    try:
-        if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
-            raise library.core.DatasetNotFoundError
-        builder = library.builder(source.name, data_dir=source.data_dir)
-    except Exception as error:  # of every kind: of the name, the version, the configuration, or a missing package
-        if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
-            raise OptionError(
-                f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
-                "give 'shapes', 'imagenet', a folder of images, a table (.csv), or a name of tfds.list_builders()."
-            ) from error
-        raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {_first_line(error)}") from error
+    builder = find_builder(source)
     division.check_not_asked(source, source.name, ", or name two splits by `split`")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
@@ -83,17 +46,6 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     return from_builder(builder, source, source.name)
 
 
-def data_folder(source: DataSource) -> Path:
-    """Return the folder of built data sets: `data_dir` of the source, TFDS_DATA_DIR, or the default of TFDS."""
-    default = tfds(source).core.constants.DATA_DIR
-    return Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default).expanduser()
-
-
-def prepared_folder(source: DataSource) -> Path:
-    """Return the folder for the shards of a data set that is too large for memory."""
-    return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{STORED_SIZE}"
-
-
 def build(builder: Any, source: DataSource) -> None:
     """Download and prepare, with TFDS's own progress.
 
@@ -101,45 +53,14 @@ def build(builder: Any, source: DataSource) -> None:
         InputError: whatever the network, the disk or the builder's own code raises.
     """
     if not builder.is_prepared():
-        _check_connection(builder, source)
+        check_connection(builder, source)
     config = tfds(source).download.DownloadConfig(manual_dir=source.manual_dir)
     try:
         builder.download_and_prepare(download_config=config)
     except Exception as error:
         raise InputError(
-            f"The data set {source.name} could not be downloaded and prepared: {_first_line(error)}"
+            f"The data set {source.name} could not be downloaded and prepared: {first_line(error)}"
         ) from error
-
-
-def _check_connection(builder: Any, source: DataSource) -> None:
-    """Check that one of the servers of a data set answers, because TFDS retries for minutes and ignores Ctrl-C then.
-
-    Raises:
-        InputError: none of them answers, and no file was downloaded before.
-    """
-    import requests  # TFDS downloads with it
-
-    urls = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos or () if url.startswith("http")}
-    downloads = data_folder(source) / "downloads"
-    if not urls or builder.MANUAL_DOWNLOAD_INSTRUCTIONS or any(path.name != "manual" for path in downloads.glob("*")):
-        return  # TFDS may need no connection
-
-    def answers(url: str) -> bool:
-        try:
-            requests.head(url, timeout=CONNECTION_SECONDS)
-        except requests.ConnectionError:  # also if the name of the server is unknown
-            return False
-        except requests.RequestException:
-            pass  # it answers, and TFDS knows what to make of it
-        return True
-
-    servers = list(urls)[:MAX_SERVERS]
-    with ThreadPoolExecutor(len(servers)) as pool:
-        if not any(pool.map(answers, (urls[server] for server in servers))):
-            raise InputError(
-                f"The data set {source.name} is not in {data_folder(source)}, and {servers[0]} cannot be reached "
-                "to download it; check the network connection, or name the folder of a built data set by `data_dir`."
-            )
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
@@ -166,14 +87,6 @@ def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
     )
 
 
-def _is_name(library: Any, name: str) -> bool:
-    return name.split("/")[0].split(":")[0] in library.list_builders(with_community_datasets=False)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
     """Which of a builder's images serve for training and which for validation, as TFDS writes splits."""
     splits = builder.info.splits
@@ -187,7 +100,7 @@ def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
             try:
                 count = splits[part].num_examples
             except (KeyError, ValueError, AssertionError) as error:
-                raise OptionError(f"`split` {part}: TensorFlow Datasets says: {_first_line(error)}") from error
+                raise OptionError(f"`split` {part}: TensorFlow Datasets says: {first_line(error)}") from error
             if not count:
                 raise OptionError(f"`split` {part} has no image in it.")
         return dict(zip(("train", "validation"), parts, strict=True))

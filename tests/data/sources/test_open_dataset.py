@@ -24,7 +24,7 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import check
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
-from alexnet_keras.data.sources import imagenet, shapes, tfds_builders
+from alexnet_keras.data.sources import imagenet, shapes, tfds_library
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
@@ -281,11 +281,17 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
     with pytest.raises(InputError, match=message):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
     assert len(asked) == 1
+    for command in ("data check", "train"):
+        load = f"alexnet_keras.cli.{command.split()[0]}.load_tensorflow"
+        monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"))
+        result = cli(*command.split(), "--data", "mnist", "--data-dir", tmp_path)
+        assert "mnist is not in " in only_error(result)
+    asked.clear()
     (tmp_path / "downloads" / "mnist").mkdir(parents=True)  # then TFDS may have all files
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
     with pytest.raises(InputError, match="The data set mnist could not be downloaded and prepared: no file"):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
-    assert len(asked) == 1
+    assert asked == []
 
 
 def test_a_server_that_answers_is_left_to_tfds(monkeypatch, tmp_path):
@@ -355,7 +361,7 @@ def record_splits(builder, counts):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_named_data_sets_by_tfds_mocking(name, tmp_path):
-    tfds_builders.tfds(DataSource(name=name))
+    tfds_library.tfds(DataSource(name=name))
     training, validation = NAMED[name]
     record_splits(tfds.builder(name, data_dir=str(tmp_path)), {training: 20, validation: 20})
     with tfds.testing.mock_data(num_examples=20, data_dir=str(tmp_path)):
@@ -431,7 +437,7 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
         recipe("quickstart"), architecture=tiny, data="tiny_colors", input_size=67, batch_size=3, epochs=1
     )
     assert train(whole, tmp_path / "run").num_images == 4
-    shards = tfds_builders.prepared_folder(whole.source)
+    shards = tfds_library.prepared_folder(whole.source)
     assert f"tiny_colors is too large for memory. Its images are now stored once at 256 pixels in {shards}" in (
         capfd.readouterr().err
     )

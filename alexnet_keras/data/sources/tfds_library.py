@@ -1,0 +1,118 @@
+"""Find a data set of TensorFlow Datasets, and whether it can be downloaded, without importing TensorFlow."""
+
+import logging
+import os
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.system.errors import InputError, OptionError
+
+CONNECTION_SECONDS = 5  # until a server must have answered
+MAX_SERVERS = 8  # of a data set, asked at the same time; old configurations may name servers that are gone
+
+
+def tfds(source: DataSource) -> Any:
+    """The library, which takes a second to import.
+
+    Raises:
+        InputError: it cannot be imported.
+    """
+    import tensorflow_datasets
+
+    if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
+        raise InputError(
+            f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported, probably because "
+            "of protobuf; run: pip install 'tensorflow-metadata<1.18'."
+        )
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
+
+    return tensorflow_datasets
+
+
+def find_builder(source: DataSource) -> Any:
+    """Return the builder of a data set.
+
+    Raises:
+        OptionError: TFDS has no such data set, version or configuration.
+    """
+    library = tfds(source)
+    try:
+        if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
+            raise library.core.DatasetNotFoundError
+        return library.builder(source.name, data_dir=source.data_dir)
+    except Exception as error:  # of every kind: of the name, the version, the configuration, or a missing package
+        if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
+            raise OptionError(
+                f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
+                "give 'shapes', 'imagenet', a folder of images, a table (.csv), or a name of tfds.list_builders()."
+            ) from error
+        raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {first_line(error)}") from error
+
+
+def _is_name(library: Any, name: str) -> bool:
+    return name.split("/")[0].split(":")[0] in library.list_builders(with_community_datasets=False)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def data_folder(source: DataSource) -> Path:
+    """Return the folder of built data sets: `data_dir` of the source, TFDS_DATA_DIR, or the default of TFDS."""
+    default = tfds(source).core.constants.DATA_DIR
+    return Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default).expanduser()
+
+
+def prepared_folder(source: DataSource) -> Path:
+    """Return the folder for the shards of a data set that is too large for memory."""
+    return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{STORED_SIZE}"
+
+
+def check_available(source: DataSource) -> None:
+    """Refuse a name of TFDS that is unknown or cannot be downloaded before TensorFlow is imported, for seconds.
+
+    Raises:
+        OptionError: there is no such data set.
+        InputError: it is not on this machine, and its servers cannot be reached.
+    """
+    path = Path(source.name).expanduser()
+    if source.name in ("shapes", "imagenet") or path.exists() or path.suffix or prepared_folder(source).exists():
+        return
+    builder = find_builder(source)
+    if not builder.is_prepared():
+        check_connection(builder, source)
+
+
+def check_connection(builder: Any, source: DataSource) -> None:
+    """Check that one of the servers of a data set answers, because TFDS retries for minutes and ignores Ctrl-C then.
+
+    Raises:
+        InputError: none of them answers, and no file was downloaded before.
+    """
+    import requests  # TFDS downloads with it
+
+    urls = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos or () if url.startswith("http")}
+    downloads = data_folder(source) / "downloads"
+    if not urls or builder.MANUAL_DOWNLOAD_INSTRUCTIONS or any(path.name != "manual" for path in downloads.glob("*")):
+        return  # TFDS may need no connection
+
+    def answers(url: str) -> bool:
+        try:
+            requests.head(url, timeout=CONNECTION_SECONDS)
+        except requests.ConnectionError:  # also if the name of the server is unknown
+            return False
+        except requests.RequestException:
+            pass  # it answers, and TFDS knows what to make of it
+        return True
+
+    servers = list(urls)[:MAX_SERVERS]
+    with ThreadPoolExecutor(len(servers)) as pool:
+        if not any(pool.map(answers, (urls[server] for server in servers))):
+            raise InputError(
+                f"The data set {source.name} is not in {data_folder(source)}, and {servers[0]} cannot be reached "
+                "to download it; check the network connection, or name the folder of a built data set by `data_dir`."
+            )
