@@ -173,7 +173,7 @@ def train(
         resume=resume, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, devices=devices, layout=layout
     )
     cluster = run_options.check(config)
-    if not dry_run:
+    if not (dry_run or resume):  # a finished run is resumed without its data
         check_available(config.source)
     load_tensorflow()
     if dry_run:
