@@ -307,7 +307,7 @@ def broken(folder, good):
     with Image.open(good) as image:
         image.save(jpeg, "JPEG", quality=90)
         image.save(png, "PNG")
-    other = "is damaged, or no image that this browser reads. Choose a JPEG, PNG, GIF, BMP or WebP file."
+    other = "is not an image that this browser reads, or it is damaged. Choose a JPEG, PNG, GIF, BMP or WebP file."
     for name, content, words in (
         ("empty.jpg", b"", "is empty. Choose another file."),
         ("notes.png", b"no image", other),

@@ -42,7 +42,7 @@ function whyRefused(bytes) {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   const known = UNREAD.find(([signature]) => signature.test(head));
   if (known) return `is ${known[1]} image, which this browser does not read. Convert it to JPEG or PNG.`;
-  return "is damaged, or no image that this browser reads. Choose a JPEG, PNG, GIF, BMP or WebP file.";
+  return "is not an image that this browser reads, or it is damaged. Choose a JPEG, PNG, GIF, BMP or WebP file.";
 }
 
 /** Whether the end of a JPEG or PNG is missing. Browsers show the beginning of such a file without an error. */

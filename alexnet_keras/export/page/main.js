@@ -84,7 +84,7 @@ function drawResults(classes, milliseconds) {
     `The network took ${milliseconds.network.toFixed(1)} ms. ` +
     `Reading, resizing and cropping took ${milliseconds.read.toFixed(0)} ms.`;
   $("seen-caption").textContent =
-    `The shorter side is resized to ${settings.storedSize} pixels, and the center of ${side} x ${side} pixels is cropped.`;
+    `The shorter side is resized to ${settings.storedSize} pixels, and the centre of ${side} x ${side} pixels is cropped.`;
   const square = squareSize(side);
   $("evidence-intro").textContent =
     `A grey square of ${square} x ${square} pixels covers each place in turn. Where it covers evidence, the ` +
@@ -119,7 +119,7 @@ async function occlude() {
     const limit = drawOcclusion($("map"), crop, falls, side);
     $("map-caption").textContent =
       `Orange: a square here makes ${name} less probable. Purple: more probable. ` +
-      `The strongest color is a change of ${(100 * limit).toFixed(1)} percentage points.`;
+      `The strongest colour is a change of ${(100 * limit).toFixed(1)} percentage points.`;
     $("map-figure").hidden = false;
     say("The occlusion map is ready.");
   } catch (error) {
