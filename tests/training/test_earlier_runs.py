@@ -61,3 +61,10 @@ def test_a_run_that_cannot_be_resumed_stays_as_it_was(home):
     assert result.code == 1
     assert result.err.splitlines()[-1].startswith("Error: No checkpoint can be used: ")
     assert {path: path.is_file() and path.read_bytes() for path in run.rglob("*")} == before
+
+
+def test_a_finished_run_is_resumed_without_its_data(home):
+    shutil.rmtree(home / "colours")
+    result = cli("train", "--run", "finished_run", "--resume")
+    assert result.code == 0, result.err
+    assert "finished_run is finished; there is nothing to resume." in result.err
