@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alexnet_keras.api import evaluate, export, predict, recipes, report, train
     from alexnet_keras.data.load_data import load_data
+    from alexnet_keras.distribution.precision import recommended_dtype_policy
     from alexnet_keras.model.alexnet import AlexNet
-    from alexnet_keras.model.loading import load_model
+    from alexnet_keras.model.loading import load_model, save_model
     from alexnet_keras.model.response_normalization import LocalResponseNormalization
     from alexnet_keras.system.errors import InputError, OptionError, RunError
     from alexnet_keras.training.optimizer import KrizhevskySGD
@@ -33,7 +34,9 @@ __all__ = [
     "load_model",
     "predict",
     "recipes",
+    "recommended_dtype_policy",
     "report",
+    "save_model",
     "train",
 ]
 
@@ -42,7 +45,8 @@ _MODULES = {
     "KrizhevskySGD": "training.optimizer",
     "LocalResponseNormalization": "model.response_normalization",
     "load_data": "data.load_data",
-    "load_model": "model.loading",
+    **dict.fromkeys(("load_model", "save_model"), "model.loading"),
+    "recommended_dtype_policy": "distribution.precision",
     **dict.fromkeys(("evaluate", "export", "predict", "recipes", "report", "train"), "api"),
     **dict.fromkeys(("InputError", "OptionError", "RunError"), "system.errors"),
 }

@@ -40,6 +40,16 @@ def choose_precision(precision: str, deterministic: bool = False) -> Precision:
     return Precision("float32", "the processor has no bfloat16 instructions")
 
 
+def recommended_dtype_policy() -> str:
+    """Return the dtype policy that `train` uses on this machine, such as `"mixed_bfloat16"` or `"float32"`.
+
+    ```python
+    keras.config.set_dtype_policy(alexnet_keras.recommended_dtype_policy())
+    ```
+    """
+    return choose_precision("auto").policy
+
+
 @dataclass(frozen=True)
 class Jit:
     """Whether the step is compiled by XLA, and the reason."""

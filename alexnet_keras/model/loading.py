@@ -9,6 +9,7 @@ import keras
 
 from alexnet_keras.model.checked_config import build_network
 from alexnet_keras.model.layers import Predictions
+from alexnet_keras.system.atomic_files import appear_whole, check_output, unwritable
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import parse_json
 from alexnet_keras.system.zip_files import open_zip
@@ -18,6 +19,7 @@ from alexnet_keras.weights.layouts import of_model
 from alexnet_keras.weights.sizes import Budget
 from alexnet_keras.weights.trained_weights import Weights, read
 
+SUFFIX = ".keras"
 MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 CONFIG_BYTES = 4 * 2**20  # names of 21,841 classes take less than 1 MB
 
@@ -43,9 +45,38 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.exists():
         raise OptionError(f"There is no model file {path}; check the path.")
-    if path.suffix != ".keras" or path.is_dir():
+    if path.suffix != SUFFIX or path.is_dir():
         raise InputError(f"{path} is not a .keras file; pass a .keras file or the folder of a run.")
     return _load(path)
+
+
+def save_model(model: keras.Model, path: str | Path, overwrite: bool = False) -> None:
+    """Write a model to a `.keras` file without its optimizer, which would double the size of the file.
+
+    Args:
+        model: a Keras model, compiled or not.
+        path: the file to write, which appears whole or not at all.
+        overwrite: replace an existing file.
+
+    Raises:
+        OptionError: `path` has another suffix.
+        InputError: the file exists and is not to be replaced, or cannot be written.
+
+    Example::
+
+        model.fit(train, epochs=10)
+        save_model(model, "alexnet.keras")
+    """
+    path = Path(path)
+    if not (overwrite and path.is_file() and path.suffix == SUFFIX):
+        check_output(path, (SUFFIX,), "path")
+    uncompiled = type(model).from_config(model.get_config())  # a clone would be compiled as well
+    uncompiled.set_weights(model.get_weights())
+    try:
+        with appear_whole(path) as partial:
+            uncompiled.save(partial)
+    except OSError as error:
+        raise unwritable(path, error, "path") from error
 
 
 def _load(path: Path) -> keras.Model:

@@ -1,24 +1,42 @@
 """Models and weights from `.keras` files."""
 
 import dataclasses
+import io
 import os
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.loading import load_model, read_weights, weights_of
+from alexnet_keras.model.loading import load_model, read_weights, save_model, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
+
+
+def optimizer_variables(path):
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as file:
+        return list(file["optimizer/vars"]) if "optimizer/vars" in file else []
 
 
 def test_a_trained_model_is_saved_and_loaded(tiny, tmp_path):
     path = tmp_path / "model.keras"
     model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3), mean=(1, 2, 3), class_names=("a", "b", "c"))
-    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy", run_eagerly=True)
     images = np.random.RandomState(2).randint(0, 256, (6, 67, 67, 3), dtype=np.uint8)
     model.fit(images, np.arange(6) % 3, batch_size=6, verbose=0)
     model.save(path)
+    small = tmp_path / "small.keras"
+    save_model(model, small)
+    assert [len(optimizer_variables(each)) for each in (path, small)] == [2 + len(model.trainable_variables), 0]
+    np.testing.assert_array_equal(load_model(small)(images), model(images))
+    with pytest.raises(InputError, match="small.keras exists; choose another `path`, or remove it"):
+        save_model(model, small)
+    save_model(model, small, overwrite=True)
+    with pytest.raises(OptionError, match="`path` must end in .keras, got 'model.h5'; try 'model.keras'"):
+        save_model(model, tmp_path / "model.h5", overwrite=True)
+    assert model.optimizer is not None
     loaded = load_model(path)
     expected = model(images)
     np.testing.assert_array_equal(loaded(images), expected)
