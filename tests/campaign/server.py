@@ -30,6 +30,7 @@ from alexnet_keras.cli.options import load_tensorflow
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data.sources import shapes
+from alexnet_keras.system import native_stderr
 
 TRACEBACK = 70  # the exit code of a child whose command ended in an exception that the command line does not know
 POLL_SECONDS = 0.01
@@ -145,6 +146,8 @@ def run(request: dict[str, Any]) -> NoReturn:
             os.dup2(os.open(log / f"{index}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout = open(1, "w", encoding=request.get("encoding", "utf-8"), closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.__stderr__ = sys.stderr  # otherwise `native_stderr` takes it for the standard error of a test
+        native_stderr._standard_error.cache_clear()
         try:
             main([os.fsdecode(os.fsencode(argument)) for argument in arguments])
         except SystemExit as end:
