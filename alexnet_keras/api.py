@@ -109,8 +109,8 @@ def train(
         resume: continue the run from its newest checkpoint. The other arguments must agree with the run, except that
             `epochs` may be more if the schedule is `plateau` or `steps`.
         overwrite: replace an existing run.
-        checkpoint_minutes: minutes after which a checkpoint is written. The ends of epochs get one earlier, if it takes
-            at most 5% of the time.
+        checkpoint_minutes: minutes after which a checkpoint is written at the latest. The ends of epochs get additional
+            ones, as often as saving takes about 5% of the time.
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
         layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
         **changes: other fields of the configuration (`alexnet_keras.config.training.TrainConfig`), such as
@@ -460,7 +460,7 @@ def export_all(
 def report(
     run: str | Path | None = None, data: str | Path | DataSource | None = None, output: str | Path | None = None
 ) -> Path:
-    """Write an HTML file about a finished run, which needs neither a network nor a script to be read.
+    """Write an HTML file about a finished run. It can be read without an internet connection and has no script.
 
     It has the settings, the curves, the errors with their intervals, the confusion matrix, the best and the worst
     predictions, the filters, nearest neighbours, the exports, the commands and the environment. Needs matplotlib.

@@ -41,8 +41,8 @@ from alexnet_keras.system.errors import OptionError, RunError
 @click.option(
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
-    help="Store smaller numbers. int8 takes and returns float32; int8-only takes and returns uint8 and has no "
-    "float operator.  [default: int8 for web, otherwise none]",
+    help="Number format of the weights and activations. int8 takes and returns float32; int8-only takes and returns "
+    "uint8 and has no float operator.  [default: int8 for web, otherwise none]",
 )
 @click.option(
     "--calibration",
@@ -52,9 +52,12 @@ from alexnet_keras.system.errors import OptionError, RunError
     help="The data set whose training images calibrate int8.  [default: the data set of the run, or --data]",
 )
 @click.option("--batch-size", type=Number(CallSize), help="Images in one call of a TFLite file.  [default: 1]")
-@click.option("--output", type=PathName(), help="What to write.  [default: a name beside the model]")
+@click.option("--output", type=PathName(), help="The file or folder to write.  [default: a name beside the model]")
 @click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
-@data_options("The data set on whose validation images both are compared.  [default: the data set of the run]")
+@data_options(
+    "The data set on whose validation images the export and the Keras model are compared.  "
+    "[default: the data set of the run]"
+)
 @json_option
 def export(
     model: Path | None,
@@ -66,7 +69,7 @@ def export(
     """Write MODEL in another format and compare the export with it on validation images.
 
     The format web is a folder with a web page that classifies images in the browser.
-    all writes every other format with every kind of number, and prints one table.
+    The format all writes every format except web, in every number format, and prints one table.
 
     MODEL is a run or a .keras.
     Without MODEL, the command uses the newest run in saved_models/.

@@ -29,10 +29,10 @@ from alexnet_keras.cli.types import PathName
 def report(run: Path | None, output: Path | None, as_json: bool, **where: Any) -> None:
     """Write an HTML file about RUN, with its errors, pictures and commands (needs the extra 'figures').
 
-    The file needs neither a network nor a script to be read. It has the settings of the run, the curves, the errors of
-    the classes with 95% intervals, the confusion matrix, the best and the worst predictions, the kernels of conv1, the
-    nearest neighbours of images, the exports in the folder of the run, and the environment. Without RUN, the command
-    uses the newest run in saved_models/.
+    The file can be read without an internet connection and contains no script. It has the settings of the run, the
+    curves, the errors of the classes with 95% intervals, the confusion matrix, the best and the worst predictions, the
+    kernels of conv1, the nearest neighbours of images, the exports in the folder of the run, and the environment.
+    Without RUN, the command uses the newest run in saved_models/.
     """
     finished = api.finished_run(run)
     source = data_source(lambda: api.data_of(api.find_model(finished)), **where)

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs neither a network nor a script to be read."""
+"""The report of a run: one HTML file that can be read without an internet connection and has no script."""
 
 import dataclasses
 import shlex
@@ -182,7 +182,7 @@ class _Report:
         elif not network.batch_normalization:
             norm = "no normalization"
         crops = "The central crop" if config.cache_features and config.freeze != "none" else "Random crops"
-        noise = f"with the PCA noise {config.pca_noise!r}" if config.pca_noise else "without PCA noise"
+        noise = f"PCA colour augmentation ({config.pca_noise})" if config.pca_noise else "no PCA colour augmentation"
         rows = {
             "Recipe": f"{self.summary.recipe}.",
             "Network": f"Variant {self.summary.variant}. {style.in_words(network.towers, 'towers')}, "
@@ -190,9 +190,10 @@ class _Report:
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
             "Augmentation": f"{crops} of {config.input_size} x {config.input_size} pixels from images of "
-            f"{STORED_SIZE} x {STORED_SIZE}, and horizontal flips, {noise}.",
+            f"{STORED_SIZE} x {STORED_SIZE}, random horizontal flips, and {noise}.",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
-            "Epochs": f"{config.epochs:,}, in batches of {config.batch_size:,} images.",
+            "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "
+            f"{config.batch_size:,} images.",
             "Learning rate": f"The highest is {config.learning_rate:g}. It {config.schedule.meaning}.",
             "Update rule": f"Momentum {config.momentum:g}, weight decay {config.weight_decay:g}.",
             "Regularization": f"{dropout if network.dropout else 'There is no dropout'}; label smoothing "
@@ -217,8 +218,8 @@ class _Report:
         number = f"All {len(found)}" if len(shown) == len(found) else f"{len(shown)} of {len(found):,}"
         largest = max(row["top1_interval"][1] for row in shown)
         scale = next(limit for limit in (0.1, 0.2, 0.5, 1.0) if largest <= limit)
-        words = f"{number} classes, the largest errors first. Line: the error. Bar: its 95% interval, on a scale "
-        words += f"from 0% to {scale:.0%}."
+        words = f"{number} classes, the largest errors first. The line marks the error, and the bar is its 95% "
+        words += f"interval, on a scale from 0% to {scale:.0%}."
         rows = []
         for row in shown:
             low, high = row["top1_interval"]
@@ -228,7 +229,12 @@ class _Report:
             taken = f"{row['taken_for']} ({row['taken_for_images']:,})" if row["taken_for"] else "-"
             bar = tag("span", class_="interval", style=places)
             rows.append((row["label"], f"{row['images']:,}", joined(error, bar), taken))
-        heads = {"Class": "", "Images": "number wide", "Top-1 error (95% interval)": "", "Most often taken for": ""}
+        heads = {
+            "Class": "",
+            "Images": "number wide",
+            "Top-1 error (95% interval)": "",
+            "Most often predicted instead": "",
+        }
         return joined(_table(words, heads, rows), self.command("evaluate", "--report", "report"))
 
     def confusion(self) -> Markup:
@@ -245,7 +251,9 @@ class _Report:
             tag("tbody", *rows),
             class_="matrix" if len(rows) <= HORIZONTAL else "matrix many",
         )
-        words = tag("p", f"{shown.caption} Each column is a predicted class.", class_="note")
+        words = tag(
+            "p", f"{shown.caption} Each column is a predicted class. An empty cell is less than 0.5%.", class_="note"
+        )
         box = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Confusion matrix")
         return joined(words, box, self.command("figures confusion"))
 
@@ -255,7 +263,7 @@ class _Report:
         parts = [tag("p", note, class_="note")]
         best, worst = results.surest(self.answers), results.worst(self.answers)
         for title, option, found, kind, rule in (
-            ("Best", "--best", best, "right answers", "the most probable ones of as many classes as possible"),
+            ("Best", "--best", best, "right answers", "first the most probable one of each class"),
             ("Worst", "--wrong", worst, "mistakes", "those whose wrong class got the highest probability"),
         ):
             chosen = found[: results.IMAGES]
@@ -314,7 +322,7 @@ class _Report:
             rows.append(tag("div", tag("figure", picture, tag("figcaption", name)), *lists))
         note = f"Validation images, each with the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
         return joined(
-            tag("p", f"{note}Orange frames: another class.", class_="note"),
+            tag("p", f"{note}An orange frame marks an image of another class.", class_="note"),
             tag("div", *rows, class_="retrieval"),
             self.command("figures retrieval"),
         )
@@ -325,7 +333,7 @@ class _Report:
         for name, file in self.files.items():
             time = "-" if file.milliseconds is None else f"{file.milliseconds:,.1f} ms"
             rows.append((name, f"{file.bytes / 1e6:,.1f} MB", f"{file.top1_error:.2%}", time))
-        words = "The errors of exports are those of their parity check. "
+        words = "The errors of exports are those of their parity check, on at most 500 images. "
         words += f"The times are medians on {' and '.join(sorted(self.hardware))}, one image in a call."
         heads = {"File": "", **dict.fromkeys(("Size", "Top-1 error", "Time for an image"), "number")}
         table = _table(words if self.hardware else "", heads, rows)

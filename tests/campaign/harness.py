@@ -199,6 +199,8 @@ def judge(
         said = [line for line in lines(log / f"{index}.err") if not PROGRESS.fullmatch(line)]
         if case.commands[index][:2] == ("data", "check") and not said:
             continue  # its report says what is wrong
+        if case.commands[index][:2] == ("data", "prepare"):
+            said = said[-1:]  # it names every bad image before
         if len(said) != 1 or not said[0].startswith("Error: "):
             return "message", f"{len(said)} lines of error: {' | '.join(said)[:300]}"
         if not said[0].isprintable():

@@ -461,5 +461,5 @@ def test_a_missing_model_is_explained(driver, server, monkeypatch):
         driver.get(server.url)
         WebDriverWait(driver, SECONDS).until(lambda driver: driver.find_element("id", "problem").text)
         assert driver.find_element("id", "problem").text == (
-            f"The network failed: {name[1:]} cannot be loaded (404 Not Found)."
+            f"The classification failed: {name[1:]} cannot be loaded (404 Not Found). Load the page again."
         )

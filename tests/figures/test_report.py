@@ -124,7 +124,7 @@ def test_the_numbers_are_those_of_evaluate(page, many):
     assert f"Top-5 error {evaluation.top5_error:.2%} 95%: {low:.1%} to {high:.1%}" in found
     assert "Validation images 30 of 30 classes" in found
     assert "Best epoch" in found
-    assert "2, in batches of 5 images." in found
+    assert "The run trained for 2 of at most 2 epochs. Each batch has 5 images." in found
     assert "It rises from 0 until epoch 1, then falls to 0 along a cosine." in found
 
 
@@ -138,8 +138,8 @@ def test_the_numbers_are_those_of_evaluate(page, many):
         ("owt", "1 tower, ReLU, no normalization."),
         ("batchnorm", "2 towers, ReLU, batch normalization."),
         ("batchnorm", "There is no dropout; label smoothing 0."),
-        ("original", "and horizontal flips, with the PCA noise 'original'."),
-        ("transfer", "The central crop of 227 x 227 pixels from images of 256 x 256, and horizontal flips, without"),
+        ("original", "random horizontal flips, and PCA colour augmentation (original)."),
+        ("transfer", "The central crop of 227 x 227 pixels from images of 256 x 256, random horizontal flips, and"),
         ("transfer", "the weights in caffe.npz, where the layers up to conv5 are frozen. The random seed is 0."),
     ],
 )
@@ -149,7 +149,7 @@ def test_settings_in_words(name, words):
         config = dataclasses.replace(config, weights="caffe.npz", freeze="conv5")
     measured = SimpleNamespace(train_images=10, validation_images=5, class_names=CLASS_NAMES, policy="float32")
     summary = SimpleNamespace(recipe=name, variant=config.architecture.name)
-    subject = SimpleNamespace(config=config, measured=measured, summary=summary)
+    subject = SimpleNamespace(config=config, measured=measured, summary=summary, history=[{}] * 3)
     assert words in Page(report._Report.settings(subject)).text
 
 

@@ -4,7 +4,7 @@ import { ImageError } from "./image.js";
 
 const REASONS = {
   NotFoundError: "This device has no camera that the browser finds. Choose a file instead.",
-  NotAllowedError: "The browser may not use the camera. Allow it in the settings of this page, or choose a file.",
+  NotAllowedError: "The browser has no permission to use the camera. Allow it in the settings of this page, or choose a file.",
   NotReadableError: "The camera cannot be opened; another program may use it. Close that program, or choose a file.",
 };
 

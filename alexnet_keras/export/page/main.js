@@ -17,7 +17,7 @@ function say(text) {
 }
 
 function complain(error) {
-  $("problem").textContent = error instanceof ImageError ? error.message : `The network failed: ${error.message}`;
+  $("problem").textContent = error instanceof ImageError ? error.message : `The classification failed: ${error.message} Load the page again.`;
 }
 
 let network;

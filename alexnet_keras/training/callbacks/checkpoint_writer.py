@@ -14,17 +14,17 @@ from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
-SHARE = 0.05  # of the time, at most, is spent on saving
+SHARE = 0.05  # of the time that the checkpoints at the ends of epochs may take
 
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    After the first and the last epoch there is always one; after the others if it has been long enough since the last,
-    so that saving takes at most `SHARE` of the time. A checkpoint is what makes an epoch count: the model of the best
-    epoch is saved before it, and history.csv and model.keras are made from it afterwards, and made again when the run
-    is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is kept, and the
-    user may free some space.
+    The end of the first epoch gets one unless the run has one already, and the end of the last epoch always does. The
+    ends of the others do as often as saving takes about `SHARE` of the time. A checkpoint is what makes an epoch count:
+    the model of the best epoch is saved before it, and history.csv and model.keras are made from it afterwards, and
+    made again when the run is resumed. If the disk is full, a warning is printed and training continues: the checkpoint
+    before is kept, and the user may free some space.
 
     Args:
         network: its state is written, and the sums of its metrics with it.
@@ -75,10 +75,12 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         last = self.state.over or epoch + 1 == self.epochs
-        if self.best is not None and (last or self._waited(min(self.seconds, self.cost / SHARE))):
+        first = self.checkpoints.last is None
+        if self.best is not None and (first or last or self._waited(min(self.seconds, self.cost / SHARE))):
+            start = time.monotonic()
             with writing_epoch(epoch + 1, self.checkpoints.run):
                 self.best.save()
-            self._write()
+            self._write(start)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
@@ -92,8 +94,9 @@ class CheckpointWriter(keras.callbacks.Callback):
             metric.name: [float(variable.numpy()) for variable in metric.variables] for metric in self.metrics()
         }
 
-    def _write(self) -> bool:
-        state, start = self.state, time.monotonic()
+    def _write(self, start: float | None = None) -> bool:
+        """Write a checkpoint and what is made from it, and measure the time since `start`, or since now."""
+        state, start = self.state, start or time.monotonic()
         if 0 < state.step < state.steps:
             self._keep_sums()
         try:
@@ -110,13 +113,14 @@ class CheckpointWriter(keras.callbacks.Callback):
             return False
         except RunError as error:
             raise RunError(f"{error} This happened at {state.position()}. {self.cause}") from error
+        else:
+            if self.best is not None:
+                with writing_epoch(state.epoch, self.checkpoints.run):
+                    publish(self.checkpoints, state)
+            return True
         finally:
             self.written = time.monotonic()
             self.cost = self.written - start
-        if self.best is not None:
-            with writing_epoch(state.epoch, self.checkpoints.run):
-                publish(self.checkpoints, state)
-        return True
 
     def _stop(self, number: int) -> None:
         saved = self._write()
