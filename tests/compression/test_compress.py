@@ -163,8 +163,7 @@ def test_a_compression_belongs_to_its_run(finished):
 
 
 def test_a_file_of_the_user_is_not_replaced(run):
-    with run_folder.claim(run, resume=True):
-        pass  # lists the files of the earlier version
+    run_folder.begin_list(run)  # of the files of the earlier version, as a resumption does
     (run / "model.alexnet").write_text("mine")
     for option in ([], ["--overwrite"]):
         message = only_error(cli("compress", run, *option))
