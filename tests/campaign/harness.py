@@ -201,6 +201,8 @@ def judge(
             continue  # its report says what is wrong
         if case.commands[index][:2] == ("data", "prepare"):
             said = said[-1:]  # it names every bad image before
+        if case.commands[index][0] == "train" and any(line.startswith("recipe ") for line in said):
+            said = said[-1:]  # the run had begun, and its description is before
         if len(said) != 1 or not said[0].startswith("Error: "):
             return "message", f"{len(said)} lines of error: {' | '.join(said)[:300]}"
         if not said[0].isprintable():
