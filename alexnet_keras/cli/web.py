@@ -8,7 +8,6 @@ import click
 from alexnet_keras.cli.options import example, json_option
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Port
-from alexnet_keras.export.web_server import PageServer
 from alexnet_keras.system.terminal_text import printable
 
 
@@ -25,6 +24,8 @@ def web(folder: Path, port: int, as_json: bool) -> None:
     The server sends the headers that browsers need to run the network in several threads.
     Ctrl-C stops it.
     """
+    from alexnet_keras.export.web_server import PageServer  # imports Python's web server, which `--help` does not need
+
     with PageServer(folder, port) as server:
         if as_json:
             click.echo(json.dumps({"folder": str(folder), "url": server.url}))
