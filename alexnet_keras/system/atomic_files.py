@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ def appear_whole(path: Path, *, owner: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path for a file or folder, which is renamed to `path` at the end and removed after an error.
 
     The temporary path has the same name, because libraries choose formats by suffix. It is in a locked folder
-    `.partial-*` beside `path`. What a killed process has left there is removed by the next call.
+    `.partial-*` beside `path`. What a killed process has left there is removed by the next call. The folders above
+    `path` are made, and removed again after an error.
 
     Args:
         path: the file or folder to write.
@@ -31,8 +33,7 @@ def appear_whole(path: Path, *, owner: Path | None = None) -> Iterator[Path]:
     Raises:
         UnwritableError: the disk is full, or the file is larger than is allowed.
     """
-    with naming_full_disk(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_full_disk(path), making_folder(path.parent):
         sweep(path.parent)
         with _temporary_folder(path.parent) as folder:
             partial = folder / path.name
@@ -115,16 +116,33 @@ def write_json(path: Path, values: Mapping[str, Any], *, owner: Path | None = No
         partial.write_text(json.dumps(values, indent=2) + "\n")
 
 
-def probe(folder: Path) -> None:
-    """Create a folder unless it exists, and check that files can be written into it.
+@contextlib.contextmanager
+def making_folder(path: Path) -> Iterator[bool]:
+    """Make a folder and its parents, and remove those of them that are empty at the end.
+
+    Yields:
+        Whether this call made the folder. A folder that existed is left alone.
 
     Raises:
-        OSError: the folder cannot be created or written to.
+        OSError: a folder cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f".probe-{uuid.uuid4().hex[:8]}"
-    file.touch()
-    file.unlink()
+    made = False
+    with contextlib.ExitStack() as stack:
+        for folder in [folder for folder in (*reversed(path.parents), path) if not folder.exists()]:
+            try:
+                folder.mkdir()
+            except FileExistsError:  # another process has just made it, or it is a link that leads nowhere
+                if not folder.is_dir():
+                    raise
+                continue
+            stack.callback(remove_if_empty, folder)
+            made = folder == path
+        yield made
+
+
+def remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def check_output(output: Path, suffixes: Sequence[str] = (), argument: str = "output") -> None:
@@ -145,8 +163,10 @@ def check_output(output: Path, suffixes: Sequence[str] = (), argument: str = "ou
         )
     if os.path.lexists(output):  # a link that leads nowhere would be replaced
         raise InputError(f"The output {output} exists; choose another `{argument}`, or remove it.")
+    folder = next(folder for folder in output.parents if os.path.lexists(folder))
     try:
-        probe(output.parent)
+        with tempfile.TemporaryFile(dir=folder):  # the folders below it are made when the output is written
+            pass
     except OSError as error:
         raise unwritable(output, error, argument) from error
 

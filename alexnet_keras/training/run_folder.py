@@ -76,31 +76,18 @@ def reserve(run: str | Path | None, config: TrainConfig) -> Iterator[Path]:
     path = ROOT / f"{start}-{config.recipe}-{Path(config.data).name.replace('/', '-') or 'data'}"
     names = itertools.chain([path], (path.with_name(f"{path.name}-{number}") for number in itertools.count(2)))
     with contextlib.ExitStack() as stack:
-        _make_folder(ROOT, stack)
-        folder = next(name for name in names if _make_folder(name, stack))
-        yield folder
+        yield next(name for name in names if stack.enter_context(_making(name)))
 
 
-def _make_folder(path: Path, stack: contextlib.ExitStack) -> bool:
-    """Make a folder and its parents, which are removed when the stack ends if they are empty.
-
-    Returns:
-        Whether this call made the folder.
-
-    Raises:
-        InputError: the folder cannot be made.
-    """
-    made = False
-    for folder in [folder for folder in (*reversed(path.parents), path) if not folder.exists()]:
+@contextlib.contextmanager
+def _making(path: Path) -> Iterator[bool]:
+    """As `atomic_files.making_folder`, with the error of a run."""
+    with contextlib.ExitStack() as stack:
         try:
-            folder.mkdir()
-        except FileExistsError:  # another process has just made it
-            continue
+            made = stack.enter_context(atomic_files.making_folder(path))
         except OSError as error:
             raise _unwritable(path, error) from error
-        stack.callback(_remove_if_empty, folder)
-        made = folder == path
-    return made
+        yield made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +166,7 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
     replaces = overwrite and (path / CONFIG).exists()
     _check_claim(path, resume, replaces)
     with contextlib.ExitStack() as stack:
-        _make_folder(path, stack)
+        stack.enter_context(_making(path))
         try:
             busy = f"Another process trains in {path}; wait until it has finished, or choose another `run`."
             stack.enter_context(lock_folder(path, busy))
@@ -284,12 +271,7 @@ def remove_checkpoints(path: Path) -> None:
     """Remove the checkpoints of a run; other files in their folder stay."""
     for file in numbered(path):
         file.unlink()
-    _remove_if_empty(path / CHECKPOINTS)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+    atomic_files.remove_if_empty(path / CHECKPOINTS)
 
 
 def _discard(path: Path) -> None:

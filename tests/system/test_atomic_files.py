@@ -29,6 +29,25 @@ def test_files_appear_whole_or_not_at_all(tmp_path):
     assert os.listdir(tmp_path / "sub") == ["result.json"]
 
 
+def test_folders_that_were_made_for_nothing_are_removed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "mine" / "a" / "b" / "c.json", tmp_path / "d" / "c.json"):
+        with pytest.raises(RuntimeError, match="halfway"), atomic_files.appear_whole(path) as partial:  # noqa: PT012
+            partial.touch()
+            raise RuntimeError("halfway")
+    assert os.listdir(tmp_path) == ["mine"]
+    assert os.listdir(tmp_path / "mine") == []
+    with atomic_files.making_folder(tmp_path / "e" / "f") as made:
+        assert made
+        with atomic_files.making_folder(tmp_path / "e" / "f") as made:
+            assert not made
+        (tmp_path / "e" / "theirs").touch()
+    assert os.listdir(tmp_path / "e") == ["theirs"]
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    with pytest.raises(FileExistsError), atomic_files.making_folder(tmp_path / "link"):
+        pass
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -127,7 +146,7 @@ def test_a_link_replaces_its_target_or_is_a_copy(tmp_path, monkeypatch):
 def test_an_output_that_can_be_written_leaves_no_trace(tmp_path):
     atomic_files.check_output(tmp_path / "new" / "a.npz", (".npz", ".h5"))
     atomic_files.check_output(tmp_path / "new" / "folder")
-    assert os.listdir(tmp_path / "new") == []
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -136,6 +155,7 @@ def test_an_output_that_can_be_written_leaves_no_trace(tmp_path):
         ("b.pth", OptionError, "`output` must end in .npz or .h5, got 'b.pth'; try 'b.npz'."),
         ("a.npz", InputError, "The output .*a.npz exists; choose another `output`, or remove it."),
         ("a.npz/b.npz", InputError, r"The output .*b.npz cannot be written \(.+\); choose another `output`."),
+        ("a.npz/b/b.npz", InputError, r"The output .*b.npz cannot be written \(.+\); choose another `output`."),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused(name, error, message, tmp_path):

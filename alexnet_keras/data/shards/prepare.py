@@ -105,16 +105,9 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
         plan = _plan(dataset, streams, settings)
     try:
         _check_foreign(output)  # before anything is written there
-        made = not output.exists()
-        output.mkdir(parents=True, exist_ok=True)
         busy = f"Another process is preparing {output}; wait for it, or choose another `output`."
-        try:
-            with lock_folder(output, busy), _forgetting_plan(output):
-                return _prepare(dataset, streams, plan, output, settings, start)
-        finally:
-            if made:
-                with contextlib.suppress(OSError):  # it holds shards
-                    output.rmdir()
+        with atomic_files.making_folder(output), lock_folder(output, busy), _forgetting_plan(output):
+            return _prepare(dataset, streams, plan, output, settings, start)
     except OSError as error:
         raise InputError(
             f"{output} cannot be written ({error.strerror or error}). Finished shards are kept; fix the problem, and "
