@@ -63,7 +63,7 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
                 return layers.MaxPooling2D(spec.pool_size, strides=2)(x)
 
     def conv(number: int, size: int, x: Any, groups: int = 1, **options: Any) -> Any:
-        filters = spec.filters[number - 1]
+        filters = spec.channels[number - 1]
         x = layers.Conv2D(filters, size, groups=groups, dtype="float32", **{"padding": "same", **options})(x)
         for step in spec.stages[number - 1]:
             x = follow(step, x)
@@ -81,7 +81,7 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
     x = conv(4, 3, x, groups=spec.towers)
     x = conv(5, 3, x, groups=spec.towers)
     x = dropout("pool5", layers.Flatten()(x))
-    for name, units in zip(("fc6", "fc7"), spec.hidden_units, strict=True):
+    for name, units in zip(("fc6", "fc7"), spec.units, strict=True):
         x = layers.Dense(units, dtype="float32")(x)
         for step in ("batch_normalization", "activation") if spec.batch_normalization else ("activation",):
             x = follow(step, x)

@@ -22,6 +22,7 @@ from alexnet_keras.cli.options import (
     variant_option,
 )
 from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config.architecture import Width
 from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Data": ("data", *SOURCE_FIELDS),
-    "Network": ("variant", "network", "weights", "freeze"),
+    "Network": ("variant", "width", "network", "weights", "freeze"),
     "Optimization": ("recipe", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
     "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
     "Hardware": ("devices", "layout", "precision", "deterministic"),
@@ -56,6 +57,11 @@ GROUPS = {
     "data set.  [default: the recipe's]"
 )
 @variant_option("The network.  [default: the recipe's]")
+@click.option(
+    "--width",
+    type=Number(Width),
+    help="Factor of the numbers of channels and units, such as 0.25 for a small network.  [default: the recipe's]",
+)
 @change_option
 @click.option(
     "--weights",
@@ -141,6 +147,7 @@ GROUPS = {
 def train(
     recipe: str | None,
     variant: str | None,
+    width: float | None,
     network: tuple[str, ...],
     settings: tuple[str, ...],
     run: Path | None,
@@ -161,10 +168,15 @@ def train(
         if name in changes:
             raise OptionError(f"`{name}` {changes[name]} and --set {name} are both given; omit one of them.")
         changes[name] = value
+    fields = parse_changes(network)
+    if width is not None:
+        if "width" in fields:
+            raise OptionError(f"`width` {width:g} and --change width are both given; omit one of them.")
+        fields["width"] = width
     if resume and dry_run:
         raise OptionError("`resume` and `dry_run` exclude each other; omit one of them.")
     config, given = configure_run(
-        recipe, run, variant=variant, network=parse_changes(network), resume=resume, overwrite=overwrite, **changes
+        recipe, run, variant=variant, network=fields, resume=resume, overwrite=overwrite, **changes
     )
     from alexnet_keras.data.sources.tfds_library import check_available
     from alexnet_keras.training.options import RunOptions

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -184,6 +185,13 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
             raise Interrupted(f"{error} Finished steps are kept; the same command resumes.", error.signal) from error
 
 
+def cluster_kernels(model: keras.Model) -> None:
+    """Leave each kernel of a pruned model as many different values as `VALUES` says."""
+    for _, kernel in kernels(model).values():
+        values = VALUES["conv" if len(kernel.shape) == 4 else "fc"]
+        kernel.assign(cluster(np.asarray(kernel.numpy()), values))
+
+
 class _Compression:
     """The steps of a compression, and the model after the finished steps."""
 
@@ -254,9 +262,7 @@ class _Compression:
 
     def encode(self) -> None:
         """Cluster the weights of each kernel, measure the errors, and write the archive."""
-        for _, kernel in kernels(self.model).values():
-            values = VALUES["conv" if len(kernel.shape) == 4 else "fc"]
-            kernel.assign(cluster(np.asarray(kernel.numpy()), values))
+        cluster_kernels(self.model)
         self._evaluate("clustered", self.predictor)
         self.record.errors["coded"] = self.record.errors["clustered"]  # encoding changes no bit of a weight
         file_list.add(self.run, self.run / ARCHIVE, self.run / ARCHIVE)

@@ -39,6 +39,8 @@ SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by a layer's i
 INITIALIZERS = (*GAUSSIANS, *SCALED)
 Filters = Annotated[int, Range(1, 2_048)]
 Units = Annotated[int, Range(1, 16_384)]
+Width = Annotated[float, Range(0.05, 2)]
+MULTIPLE = 8  # four channels in each of two towers, and full vectors of a processor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +55,10 @@ class Architecture:
             lower edge, where the input is zero.
         towers: 1, or 2 as in the paper (section 3.2).
         towers_meet: whether conv3, fc6 and fc7 see both towers; fc8 always does.
-        filters: channels of conv1 to conv5, both towers together.
-        hidden_units: units of fc6 and fc7, both towers together.
+        width: the factor of `filters` and `hidden_units`. If it is not 1, each product is rounded to the nearest
+            multiple of 8, upwards from the middle, and is at least 8.
+        filters: channels of conv1 to conv5 at a width of 1, both towers together.
+        hidden_units: units of fc6 and fc7 at a width of 1, both towers together.
         activation: `relu` or `tanh`.
         order: the steps after a convolution. `paper`: activation, normalization, pooling. `caffenet`: activation,
             pooling, normalization. `original`: as `paper`, but normalization, pooling, activation in layer 1, and a
@@ -78,6 +82,7 @@ class Architecture:
     conv1_ceil: bool = False
     towers: Annotated[int, Range(1, 2)] = 2
     towers_meet: bool = True
+    width: Width = 1.0
     filters: tuple[Filters, ...] = (96, 256, 384, 384, 256)
     hidden_units: tuple[Units, ...] = (4096, 4096)
     activation: Annotated[str, OneOf(("relu", "tanh"))] = "relu"
@@ -117,13 +122,28 @@ class Architecture:
             f"`input_size` must be at least {self.smallest_input}, got {self.input_size}: smaller images leave nothing "
             "after the last pooling.",
         )
-        weights = (self._last_side(self.input_size) ** 2 * self.filters[4], self.hidden_units[1])
-        largest = max(weights) * self.hidden_units[0]
+        weights = (self._last_side(self.input_size) ** 2 * self.channels[4], self.units[1])
+        largest = max(weights) * self.units[0]
         check(
             largest <= LARGEST_LAYER,
-            f"`hidden_units` {self.hidden_units} need {largest:.1e} weights in one layer; choose less than "
+            f"`hidden_units` {self.units} need {largest:.1e} weights in one layer; choose less than "
             f"{LARGEST_LAYER:.1e}, with smaller `hidden_units`, `filters` or `input_size`.",
         )
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of conv1 to conv5, both towers together."""
+        return self._scaled(self.filters)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Units of fc6 and fc7, both towers together."""
+        return self._scaled(self.hidden_units)
+
+    def _scaled(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        if self.width == 1:
+            return numbers
+        return tuple(MULTIPLE * max(1, int(number * self.width / MULTIPLE + 0.5)) for number in numbers)
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:

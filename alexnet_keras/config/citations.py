@@ -11,7 +11,12 @@ from typing import Any
 from alexnet_keras.config.architecture import GAUSSIANS, STDDEV, Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
 
+ADDED = {
+    "width": "not in the paper; Howard et al. 2017 (arXiv:1704.04861), section 3.3",
+    "batch_normalization": "not used; batch normalization was published in 2015, after the paper",
+}
 PAPER = {
+    **ADDED,
     "input_size": "section 2 and figure 2 say 224; 55 windows of 11 at a stride of 4 need 4 * 54 + 11 = 227",
     "conv1_padding": "section 3.5 does not mention it",
     "conv1_ceil": "section 3.5 does not mention it",
@@ -29,13 +34,13 @@ PAPER = {
     "lrn_alpha": "section 3.3: alpha = 1e-4",
     "lrn_beta": "section 3.3: beta = 0.75",
     "lrn_divide_alpha_by_size": "section 3.3: the formula does not divide",
-    "batch_normalization": "not used; batch normalization was published in 2015, after the paper",
     "dropout": "section 4.2",
     "dropout_layers": "section 4.2: the first two fully connected layers",
     "initializer": "section 5: N(0, 0.01), biases of 1 in conv2, conv4, conv5, fc6, fc7",
 }
 ORIGINAL = {
     **dict.fromkeys(PAPER, "layers-145.cfg"),
+    **ADDED,
     "input_size": "convdata_jpeg.py: 256 minus two borders of 16",
     "conv1_ceil": "layer.py: ceil((224 - 11) / 4) + 1 = 55, the last window sees 3 columns of zeros",
     "order": "layers-145.cfg: rnorm1 and pool1 before the ReLU; cnorm2 (alpha 0.001 / 25, k = 1) after rnorm2",
@@ -44,18 +49,17 @@ ORIGINAL = {
     "lrn_beta": "layer-params-145.cfg: pow=0.75",
     "lrn_divide_alpha_by_size": "layer.py: scale /= size",
     "lrn_across_towers": "layers-145.cfg: channels=48 and 128",
-    "batch_normalization": PAPER["batch_normalization"],
     "initializer": "layers-145.cfg: initW=0.01, in conv3 to conv5 0.03; initB=1",
 }
 CAFFE = {
     **dict.fromkeys(PAPER, "bvlc_alexnet/train_val.prototxt"),
+    **ADDED,
     "input_size": "bvlc_alexnet/train_val.prototxt: crop_size: 227",
     "towers": "bvlc_alexnet/train_val.prototxt: group: 2",
     "order": "bvlc_alexnet/train_val.prototxt: relu, norm, pool",
     "lrn_across_towers": "bvlc_alexnet/train_val.prototxt: LRN ignores groups",
     "lrn_k": "caffe.proto: the default of k is 1",
     "lrn_divide_alpha_by_size": "lrn_layer.cpp: alpha / size",
-    "batch_normalization": PAPER["batch_normalization"],
     "initializer": "bvlc_alexnet/train_val.prototxt: 0.01, fc6 and fc7 0.005; biases of 0.1",
 }
 CAFFENET = {
@@ -70,17 +74,18 @@ ONE_TOWER = {
 }
 OWT = {
     **dict.fromkeys(PAPER, "torchvision/models/alexnet.py"),
+    **ADDED,
     "input_size": "torchvision: AlexNet_Weights, crop_size=224",
     "conv1_padding": "torchvision/models/alexnet.py: padding=2",
     "towers": "arXiv:1404.5997: one model, not two columns",
     "filters": "arXiv:1404.5997, torchvision/models/alexnet.py",
     "lrn_layers": "arXiv:1404.5997: no normalization",
     "dropout_layers": "torchvision/models/alexnet.py: before fc6 and before fc7",
-    "batch_normalization": PAPER["batch_normalization"],
     "initializer": "PyTorch's default: uniform within 1 / sqrt(inputs), weights and biases",
 }
 BATCHNORM = {
     **dict.fromkeys(PAPER, "cvjena/cnn-models, AlexNet_cvgj/train.prototxt"),
+    "width": ADDED["width"],
     "lrn_layers": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: none",
     "batch_normalization": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: without scale and shift",
     "dropout": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: none",
@@ -170,7 +175,7 @@ def row(spec: Architecture, parameters: int, multiply_adds: int) -> Sequence[str
         f"`{spec.name}`",
         str(spec.input_size) + (f" + {sum(zeros)}" if sum(zeros) else ""),
         str(spec.towers),
-        "-".join(map(str, spec.filters)),
+        "-".join(map(str, spec.channels)),
         layer_order(spec, 1),
         layer_order(spec, 2),
         normalization(spec),

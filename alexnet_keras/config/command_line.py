@@ -35,7 +35,8 @@ def train_words(config: TrainConfig) -> str:
     if network.name != base.architecture.name:
         base, words = with_network(base, network.name), [*words, "--variant", network.name]
     changes = dict(_differences(network, base.architecture))
-    words += [word for name, value in changes.items() for word in ("--change", f"{name}={as_word(value)}")]
+    for name, value in changes.items():
+        words += ["--width", as_word(value)] if name == "width" else ["--change", f"{name}={as_word(value)}"]
     base = with_network(base, None, **changes)
     for name, value in _differences(config, dataclasses.replace(base, epochs=recipe(config.recipe).epochs)):
         if name in OPTIONS:

@@ -72,7 +72,8 @@ def AlexNet(
         dtype: a Keras dtype policy, such as `"mixed_bfloat16"`; `None` for the global policy.
         name: the name of the model; `None` for `alexnet_` and the variant.
         **changes: fields of `Architecture` that differ from the variant, such as `initializer="he_normal"` (recommended
-            for small data sets), `activation="tanh"`, `pool_size=2` or `lrn_layers=()`.
+            for small data sets), `width=0.25` (a quarter of the channels and units), `activation="tanh"` or
+            `lrn_layers=()`.
 
     Returns:
         A model that takes raw RGB `(B, height, width, 3)` of any dtype, 0 to 255, and returns `(B, classes)` float32.
@@ -193,7 +194,7 @@ class _Towers:
         kind = SpaceToDepthConv2D if strides > 1 else keras.layers.Conv2D
         make = partial(
             kind,
-            spec.filters[number - 1] // spec.towers,
+            spec.channels[number - 1] // spec.towers,
             kernel,
             strides=strides,
             padding=padding,
@@ -273,7 +274,7 @@ class _Towers:
 
     def connect(self, x: Tensors, number: int) -> Tensors:
         """Apply a fully connected layer and activate."""
-        make = partial(keras.layers.Dense, self.spec.hidden_units[number - 6] // self.spec.towers)
+        make = partial(keras.layers.Dense, self.spec.units[number - 6] // self.spec.towers)
         return self._apply_weights(x, "fc", number, make, x[0].shape[-1])
 
     def classify(self, x: Tensors, classes: int) -> Any:

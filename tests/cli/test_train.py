@@ -57,6 +57,8 @@ def test_json_of_train_and_the_seed(folder, tmp_path):
         (["--set", "schedule=plateau:patience=0"], "--set schedule patience must be 1 to 1,000,000, got 0"),
         (["--epochs", 3, "--set", "epochs=4"], "--epochs 3 and --set epochs are both given; omit one of them."),
         (["--change", "depth=8"], "There is no field 'depth'"),
+        (["--width", 0.01], "Invalid value for '--width': it must be 0.05 to 2, got 0.01."),
+        (["--width", 0.5, "--change", "width=0.25"], "--width 0.5 and --change width are both given; omit one of"),
         (["--resume", "--dry-run", "--run", "run"], "--resume and --dry-run exclude each other; omit one of them."),
         (["--resume", "--overwrite", "--run", "run"], "--resume and --overwrite exclude each other; omit one of them."),
         (["--resume"], "--resume needs the folder of the run to continue; name it with --run."),

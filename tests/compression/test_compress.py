@@ -9,13 +9,16 @@ from support import ROOT, cli, draw_folder, largest_file, only_error
 
 from alexnet_keras.api import data_of
 from alexnet_keras.compression import compress
-from alexnet_keras.compression.pruning import PAPER_KEPT, kernels
+from alexnet_keras.compression.compress import cluster_kernels
+from alexnet_keras.compression.pruning import PAPER_KEPT, kernels, prune
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import Interrupted, OptionError
 from alexnet_keras.system.input_files import read_json
@@ -61,6 +64,14 @@ def test_what_a_compression_leaves(finished):
     for name, path in (("dense", "model.keras"), ("coded", "model.alexnet"), ("tflite", "model-pruned.tflite")):
         validation = open_dataset(data_of(run / "model.keras")).validation
         assert evaluate(load_predictor(run / path), validation).top1_error == stages[name]["top1_error"]
+
+
+def test_the_recipe_small_fits_a_megabyte(tmp_path):
+    model = AlexNet(recipe("small").architecture, classes=10)
+    assert model.count_params() == 3_572_842
+    prune(model, {**PAPER_KEPT, "fc6": 0.12, "fc7": 0.12})
+    cluster_kernels(model)
+    assert archive.write(model, tmp_path / "small.alexnet").coded < 700_000
 
 
 def test_weights_are_pruned_and_clustered(finished):

@@ -17,6 +17,7 @@ CONFIGS = [
     recipe("original", 13),
     with_network(recipe("quickstart", 8), "owt", filters=(16, 32, 48, 48, 32), lrn_layers=(), towers_meet=False),
     with_network(recipe("paper"), "caffe", dropout=0.3),
+    with_network(recipe("quickstart"), None, width=0.5),
     dataclasses.replace(QUICK, seed=7, deterministic=True, precision="float32", momentum=1 / 3, upright=False),
     dataclasses.replace(QUICK, data="a folder", validation_split=0.1, split_seed=2, batch_size=32, learning_rate=1e-3),
     dataclasses.replace(QUICK, schedule=Plateau(patience=3), pca_noise="paper", pca_noise_epochs=4, steps_per_epoch=9),
@@ -50,6 +51,7 @@ def test_train_reads_what_it_wrote(config, monkeypatch):
 
 def test_a_recipe_leaves_out_what_it_says_anyway():
     assert train_words(recipe("paper")) == "--data imagenet --recipe paper"
+    assert train_words(with_network(QUICK, None, width=0.5)).endswith("--recipe quickstart --width 0.5")
     assert train_words(recipe("paper", 45)) == "--data imagenet --recipe paper --epochs 45"
 
 

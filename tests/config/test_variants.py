@@ -34,6 +34,8 @@ from alexnet_keras.system.errors import OptionError
         ({"filters": (95, 256, 384, 384, 256)}, "`filters` must be multiples of the 2 towers, got .95, 256"),
         ({"towers": 3}, "`towers` must be 1 to 2, got 3"),
         ({"hidden_units": (16_384, 4096), "filters": (64, 64, 64, 64, 2048)}, r"need 1.2e\+09 weights in one layer"),
+        ({"width": 0.01}, "`width` must be 0.05 to 2, got 0.01"),
+        ({"width": 2.0, "filters": (64, 64, 64, 64, 2048)}, r"`hidden_units` \(8192, 8192\) need 1.2e\+09 weights"),
         ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\), got 1.0"),
     ],
 )
@@ -49,6 +51,21 @@ def test_variants_are_data():
         assert isinstance(variant, Architecture)
         assert variant.name == name
         hash(variant)
+
+
+@pytest.mark.parametrize("variant", ARCHITECTURES)
+def test_a_width_scales_channels_and_units_to_multiples_of_8(variant):
+    full = ARCHITECTURES[variant]
+    numbers = (*full.filters, *full.hidden_units)
+    assert (*full.channels, *full.units) == numbers
+    for width in (0.05, 0.1, 0.25, 0.3125, 0.5, 0.75, 1.3, 2.0):
+        spec = architecture(variant, width=width)
+        for number, scaled in zip(numbers, (*spec.channels, *spec.units), strict=True):
+            assert scaled % 8 == 0
+            assert scaled == 8 or -4 < number * width - scaled <= 4 or number * width - scaled == -4
+    quarter = architecture("paper", width=0.25)
+    assert (quarter.channels, quarter.units) == ((24, 64, 96, 96, 64), (1024, 1024))
+    assert architecture("paper", width=0.375).channels[0] == 40  # 36 is in the middle of 32 and 40
 
 
 LRN = {"lrn_size", "lrn_k", "lrn_alpha", "lrn_beta", "lrn_divide_alpha_by_size", "lrn_across_towers"}

@@ -24,6 +24,7 @@ NETWORKS = {
     "plain pooling": ("paper", {"pool_size": 2}, functools.partial(alexnets.paper, pool=2)),
     "no lrn": ("paper", {"lrn_layers": ()}, functools.partial(alexnets.paper, norms=())),
     "lrn everywhere": ("paper", {"lrn_layers": (1, 2, 3, 4, 5)}, functools.partial(alexnets.paper, norms=(1, 2, 3))),
+    "4 channels in each tower": ("paper", {"width": 0.05}, alexnets.paper),  # fewer than the window of LRN
     "towers apart": ("paper", {"towers_meet": False}, alexnets.apart),
 }
 
