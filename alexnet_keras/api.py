@@ -636,13 +636,13 @@ def _source(data: str | Path | DataSource | None, *models: Any) -> DataSource:
 
 def named_source(name: str, recorded: Callable[[], DataSource]) -> DataSource:
     """Return a data set by its name: as the run recorded it if it is that of the run, since a run may divide its images
-    in its own way, and otherwise with the default settings. Either way, images are turned upright if the run did so.
+    in its own way, and otherwise with the default settings. Either way, images are turned and stored as in the run.
     """
     with contextlib.suppress(OptionError, InputError):  # the model is in no run
         source = recorded()
         if _absolute(name) == _absolute(source.name):
             return source
-        return DataSource(name=name, upright=source.upright)
+        return DataSource(name=name, upright=source.upright, stored_size=source.stored_size)
     return DataSource(name=name)
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
 from alexnet_keras.benchmark.train import check_batch, network_to_train, training_steps
-from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import DCT, dimensions, is_jpeg
@@ -36,7 +36,7 @@ class InputBenchmark:
     """Result of `measure`.
 
     Attributes:
-        pictures: kind of the images: `photographs` of any size, `stored JPEGs` of 256 pixels, or `raw` pixels.
+        pictures: kind of the images: `photographs` of any size, `stored JPEGs` of the stored size, or `raw` pixels.
         ceiling: the work of `ceiling_images_per_second`, which is done on images in memory.
         images_per_second: of the training pipeline, read from where the data lies.
         pillow_images_per_second: of the loader with two processes, for photographs if Pillow is installed.
@@ -119,14 +119,17 @@ def measure(
     first = opened + time.perf_counter() - start
 
     sample, kind = _sample(split)
+    offset = (split.stored_size - input_size) // 2
     count = count or IMAGES[kind]
-    ceiling, work = _ceiling(sample, kind, input_size, batch_size, count)
+    ceiling, work = _ceiling(sample, kind, input_size, offset, batch_size, count)
     subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
     with contextlib.ExitStack() as stack:
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
             encoded = [image.numpy() for image in sample]
-            subjects["pillow"] = pillow.loader(pool, encoded * math.ceil(count / len(encoded)), input_size)
+            subjects["pillow"] = pillow.loader(
+                pool, encoded * math.ceil(count / len(encoded)), input_size, split.stored_size
+            )
             subjects["pillow"]()  # starts the processes
         rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
     if variant:
@@ -157,13 +160,14 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
         return images, "raw"
     sizes = {tuple(dimensions(image).numpy()) for image in images}
     jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in images)
-    return images, "stored JPEGs" if jpeg and sizes == {(STORED_SIZE, STORED_SIZE)} else "photographs"
+    return images, "stored JPEGs" if jpeg and sizes == {(split.stored_size, split.stored_size)} else "photographs"
 
 
-def _ceiling(images: list[tf.Tensor], kind: str, size: int, batch_size: int, count: int) -> tuple[str, Work]:
+def _ceiling(
+    images: list[tf.Tensor], kind: str, size: int, offset: int, batch_size: int, count: int
+) -> tuple[str, Work]:
     """Return a name for the work that no pipeline can avoid, and that work on images in memory."""
     indices = tf.data.Dataset.range(count).map(lambda index: index % len(images))
-    offset = (STORED_SIZE - size) // 2
     if kind == "raw":
         batch = np.stack([images[index % len(images)] for index in range(batch_size)])  # gathering would take time
 

@@ -26,7 +26,7 @@ from alexnet_keras.system.columns import WIDTH
 DATA_HELP = "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TFDS data set."
 LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
 
-data_option = data_options(DATA_HELP, required=True)
+data_option = data_options(DATA_HELP, required=True, stored=False)  # `prepare` has `--size`
 jobs_option = click.option(
     "--jobs",
     type=Number(Annotated[int, Range(1, 1_024)]),
@@ -69,7 +69,7 @@ def data() -> None:
 def prepare(
     output: Path, size: int, encoding: str, jobs: int, on_error: str, as_json: bool, data: str, **where: Any
 ) -> None:
-    """Store every image once at 256 pixels, in shards that training reads fast.
+    """Store every image once at one size, in shards that training reads fast.
 
     If the command is stopped, call it again: it continues after the last finished shard.
     """

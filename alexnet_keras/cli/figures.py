@@ -133,10 +133,11 @@ def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
 def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
     """Load a Keras model, and read an image as the model sees it."""
     from alexnet_keras.inference.classify import read_image
-    from alexnet_keras.inference.predictor import input_size, upright_of
+    from alexnet_keras.inference.predictor import input_size, stored_size_of, upright_of
 
-    network = _network(model)
-    return network, read_image(image, input_size(network), upright_of(_model_path(model)))
+    network, path = _network(model), _model_path(model)
+    size = input_size(network)
+    return network, read_image(image, size, upright_of(path), stored_size_of(path, size))
 
 
 def _source(model: Path | None, where: dict[str, Any]) -> DataSource:
@@ -192,7 +193,8 @@ def occlusion(
     from alexnet_keras.inference.classify import read_image
 
     predictor = _predictor(model, allow_all_operations)
-    return drawing.occlusion(predictor, read_image(image, predictor.input_size, predictor.upright), label, size, stride)
+    pixels = read_image(image, predictor.input_size, predictor.upright, predictor.stored_size)
+    return drawing.occlusion(predictor, pixels, label, size, stride)
 
 
 @figure_command("alexnet-keras figures gradcam saved_models/RUN photo.jpg --label tench")

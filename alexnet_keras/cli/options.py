@@ -11,7 +11,7 @@ from alexnet_keras.api import named_source
 from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Index, Part
-from alexnet_keras.config.training import VALIDATION_SPLIT, DataSource
+from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
@@ -40,10 +40,12 @@ def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., An
     return click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help=help_text, **options)
 
 
-def data_options(help_text: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make the options that name a data set: the fields of `DataSource`."""
+def data_options(
+    help_text: str, required: bool = False, stored: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make the options that name a data set: the fields of `DataSource`, unless `stored` is false without the size."""
     folder = PathName(str, file_okay=False, resolve_path=True)
-    options = (
+    options = [
         click.option(
             "--data",
             type=PathName(str),
@@ -83,7 +85,15 @@ def data_options(help_text: str, required: bool = False) -> Callable[[Callable[.
             "--columns",
             help="Columns of a table, such as file=photo,label=species,split=none.  [default: the usual names]",
         ),
-    )
+    ]
+    if stored:
+        options.append(
+            click.option(
+                "--stored-size",
+                type=Number(StoredSize),
+                help=f"Side in pixels to which every image is resized before it is cropped.  [default: {STORED_SIZE}]",
+            )
+        )
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):

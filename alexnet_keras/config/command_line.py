@@ -7,17 +7,19 @@ from typing import Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import Schedule
-from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
+from alexnet_keras.config.training import SOURCE_FIELDS, STORED_SIZE, DataSource, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
 
 # Fields with an option of their own; the others are set with --set NAME=VALUE.
 OPTIONS = ("epochs", "batch_size", "learning_rate", "pca_noise", "weights", "freeze", "seed", "precision")
 
 
-def data_words(source: DataSource) -> str:
-    """Return the options that name a data set, as a shell takes them."""
+def data_words(source: DataSource, stored_size: int = STORED_SIZE) -> str:
+    """Return the options that name a data set, as a shell takes them; without an option, `stored_size` applies."""
     values = {"data": source.name, **source.options()}
     upright = values.pop("upright")
+    if source.stored_size == stored_size:
+        del values["stored_size"]
     given = {name: value for name, value in values.items() if value not in (None, 0)}
     words = [word for name, value in given.items() for word in (_option(name), str(value))]
     return shlex.join(words if upright else [*words, "--no-upright"])
@@ -43,7 +45,7 @@ def train_words(config: TrainConfig) -> str:
             words += [_option(name), as_word(value)]
         elif name not in ("architecture", "data", *SOURCE_FIELDS):
             words += ["--set", f"{name}={as_word(value)}"]
-    return f"{data_words(config.source)} {shlex.join(words)}"
+    return f"{data_words(config.source, base.stored_size)} {shlex.join(words)}"
 
 
 def as_word(value: Any) -> str:

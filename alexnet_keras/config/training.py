@@ -25,6 +25,7 @@ from alexnet_keras.system.errors import check
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
+StoredSize = Annotated[int, Range(32, STORED_SIZE)]  # of CIFAR-10 to ImageNet
 PCA_NOISES = ("paper", "original")  # two readings of section 4.1; `data.augmentation.pca_noise` has the formulas
 LAYOUTS = ("replicas", "two-tower")  # of several devices: the whole network on each, or one tower on each of two
 FREEZES = ("none", *CONVOLUTIONS)
@@ -48,6 +49,7 @@ class DataSource:
             compared and averaged on the same validation images.
         upright: whether images are turned as their EXIF orientation says, or left as they are stored, as in 2012.
         columns: the columns of a table, such as `file=photo,label=species,split=none`; `None` for the usual names.
+        stored_size: side in pixels to which every image is resized before it is cropped.
         run_images: not an option: the numbers of training and validation images with which a run began, if this is the
             data set of a run.
     """
@@ -61,6 +63,7 @@ class DataSource:
     split_seed: Index = 0
     upright: bool = True
     columns: str | None = None
+    stored_size: StoredSize = STORED_SIZE
     run_images: tuple[Index, ...] | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,9 +93,9 @@ class TrainConfig:
     Attributes:
         recipe: name of the recipe that the configuration started from.
         architecture: the network.
-        data, data_dir, manual_dir, split, validation_split, fold, split_seed, upright, columns: the data set, as in
-            `DataSource`.
-        input_size: side of the crop in pixels, 67 to 256.
+        data, data_dir, manual_dir, split, validation_split, fold, split_seed, upright, columns, stored_size: the data
+            set, as in `DataSource`.
+        input_size: side of the crop in pixels, at most `stored_size`.
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
@@ -127,7 +130,8 @@ class TrainConfig:
     split_seed: Index = 0
     upright: bool = True
     columns: str | None = None
-    input_size: Annotated[int, Range(67, STORED_SIZE)] = 227
+    stored_size: StoredSize = STORED_SIZE
+    input_size: Annotated[int, Range(1, STORED_SIZE)] = 227
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
@@ -152,6 +156,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_fields(self)
         _ = self.source  # checks how its fields go together
+        smallest = self.architecture.smallest_input
+        check(
+            smallest <= self.input_size <= self.stored_size,
+            f"`input_size` must be {smallest} to {self.stored_size}, from the smallest image that the network takes to "
+            f"`stored_size`, got {self.input_size}.",
+        )
         check(
             self.freeze_epochs is None or self.freeze != "none",
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",

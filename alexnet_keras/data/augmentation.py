@@ -72,7 +72,7 @@ class Draws:
     Attributes:
         size: side of the crops in pixels.
         order: `(N,)` int64, the index in the split of each image of the epoch.
-        offsets: `(N, 2)` int32, top and left edge of the crop, each uniform in 0..256 - size, both ends included.
+        offsets: `(N, 2)` int32, top and left edge of the crop, each uniform, such that the crop lies in the image.
         flipped: `(N,)` bool, true with a probability of one half.
         color: `(N, 3)` float32, from N(0, 1).
     """
@@ -84,25 +84,28 @@ class Draws:
     color: tf.Tensor
 
 
-def draw(count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = False) -> Draws:
+def draw(
+    count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = False, stored_size: int = STORED_SIZE
+) -> Draws:
     """Draw an epoch from the arguments alone, so that any worker can enter the epoch at any step.
 
     Args:
         count: number of images.
-        size: side of the crops in pixels, at most 256.
+        size: side of the crops in pixels, at most `stored_size`.
         seed: any integer.
         epoch: scalar int64, number of the epoch.
         centred: whether all crops are centre crops; all other draws stay the same.
+        stored_size: side of the images in pixels.
     """
     fold_in = tf.random.experimental.stateless_fold_in
     epoch_seed = fold_in(tf.constant([seed, 0], tf.int64), epoch)
     offsets = tf.random.stateless_uniform(
-        (count, 2), fold_in(epoch_seed, CROP), minval=0, maxval=STORED_SIZE - size + 1, dtype=tf.int32
+        (count, 2), fold_in(epoch_seed, CROP), minval=0, maxval=stored_size - size + 1, dtype=tf.int32
     )
     return Draws(
         size=size,
         order=tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed),
-        offsets=tf.fill((count, 2), (STORED_SIZE - size) // 2) if centred else offsets,
+        offsets=tf.fill((count, 2), (stored_size - size) // 2) if centred else offsets,
         flipped=tf.random.stateless_uniform((count,), fold_in(epoch_seed, FLIP)) < 0.5,
         color=tf.random.stateless_normal((count, 3), fold_in(epoch_seed, COLOR)),
     )

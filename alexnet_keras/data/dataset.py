@@ -31,8 +31,8 @@ class Stage(enum.Enum):
     """The stage of processing in which a source stores its images, from a file to a crop."""
 
     ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF, BMP or WebP of any size
-    STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG of 256 x 256 pixels
-    DECODED = enum.auto()  # uint8, 0..255: (256, 256, 3) in a split, (H, W, 3) in a stream
+    STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG whose sides are the stored size
+    DECODED = enum.auto()  # uint8, 0..255: (stored size, stored size, 3) in a split, (H, W, 3) in a stream
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Split:
             Works in tf.data.
         stage: what `read` and `read_batch` return.
         upright: as in `decode`.
+        stored_size: as in `DataSource`.
         problems: a failed read leaves its reason here in one line, because tf.data garbles the messages of exceptions.
     """
 
@@ -56,6 +57,7 @@ class Split:
     read_batch: Callable[[tf.Tensor], tf.Tensor] | None = None
     stage: Stage = Stage.ENCODED
     upright: bool = True
+    stored_size: int = STORED_SIZE
     problems: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -63,17 +65,30 @@ class Split:
 
     @plain_graph
     def pixels(self, index: tf.Tensor) -> tf.Tensor:
-        """Read one image as `(256, 256, 3)` uint8, 0..255, from whatever stage it is stored in. Works in tf.data."""
-        image = self.read(index)
+        """Read one image of the stored size, uint8, 0..255, from whatever stage it is stored in. Works in tf.data."""
+        image, size = self.read(index), self.stored_size
         if self.stage is not Stage.DECODED:
-            image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), STORED_SIZE, self.upright)
-        return tf.ensure_shape(image, (STORED_SIZE, STORED_SIZE, 3))
+            image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), size, self.upright, size)
+        return tf.ensure_shape(image, (size, size, 3))
+
+    def check_crop(self, size: int) -> None:
+        """Check that the images are not smaller than crops of `size` pixels.
+
+        Raises:
+            InputError: they are.
+        """
+        if size > self.stored_size:
+            raise InputError(
+                f"The images are stored at {self.stored_size} pixels, and crops have {size}; "
+                "choose a larger `stored_size`, or a network for smaller images."
+            )
 
 
 def split_in_memory(names: Sequence[str], labels: np.ndarray, images: np.ndarray) -> Split:
-    """Make a split of `(N, 256, 256, 3)` uint8 images, with `names` and `labels` as `Split` describes them."""
-    held = tf.constant(images)
-    return Split(names, labels, held.__getitem__, lambda indices: tf.gather(held, indices), Stage.DECODED)
+    """Make a split of `(N, size, size, 3)` uint8 images, with `names` and `labels` as `Split` describes them."""
+    held, size = tf.constant(images), images.shape[1]
+    gather = functools.partial(tf.gather, held)
+    return Split(names, labels, held.__getitem__, gather, Stage.DECODED, stored_size=size)
 
 
 def counted(kinds: Counter[str]) -> str:
@@ -164,6 +179,7 @@ class DataSet:
         open_stream: the same for a stream, where a split would have to be held in memory.
         statistics: colour statistics of the training images, where they are known.
         upright: whether its images are turned as their EXIF orientation says; `None` if `open_dataset` is to say it.
+        stored_size: as in `DataSource`.
         ignored: how many files of which suffix are not used; complete when both splits have been opened.
         division: how the validation images were chosen, unless the data set has its own.
         run_images: as in `DataSource`. A warning says so if the numbers of images are others now.
@@ -178,6 +194,7 @@ class DataSet:
     open_stream: Callable[[str], Stream] | None = None
     statistics: ColorStatistics | None = None
     upright: bool | None = None
+    stored_size: int = STORED_SIZE
     ignored: Counter[str] = field(default_factory=Counter)
     division: str = ""
     run_images: tuple[int, ...] | None = None
@@ -199,7 +216,7 @@ class DataSet:
         return self._checked("validation")
 
     def _checked(self, name: str) -> Split:
-        split = dataclasses.replace(self.open_split(name), upright=self.turns)
+        split = dataclasses.replace(self.open_split(name), upright=self.turns, stored_size=self.stored_size)
         wrong = np.flatnonzero((split.labels < 0) | (split.labels >= len(self.class_names)))
         if len(wrong):
             raise self.label_error(split.names[int(wrong[0])], int(split.labels[wrong[0]]))

@@ -10,7 +10,6 @@ import struct
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import webp
 from alexnet_keras.data.orientation import is_exif, orientation_of, turn_array, upright_by_exif
 
@@ -63,7 +62,11 @@ UNREAD = {
 }
 SCAN = b"\xff\xda\x00"  # the marker of a scan and the upper byte of its length; the decoder rejects lengths above 14
 SHORTEST_SCAN = 10  # bytes, without data
-STORED_BYTES = MAX_SCANNED_PIXELS // STORED_SIZE**2 * SHORTEST_SCAN  # no scan of such a small JPEG is too many; 164 KB
+
+
+def stored_bytes(size: int) -> int:
+    """Return the bytes up to which no JPEG of `size` x `size` pixels has too many scans: 164 KB for 256 pixels."""
+    return MAX_SCANNED_PIXELS // size**2 * SHORTEST_SCAN
 
 
 def kind_of(head: bytes) -> str | None:

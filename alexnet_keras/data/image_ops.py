@@ -1,7 +1,7 @@
 """One function for each step from an encoded image to a crop (sections 2 and 4.1 of the paper).
 
     encoded  scalar string       the bytes of a JPEG, PNG, GIF, BMP or WebP
-    decoded  (H, W, 3) uint8     `decode` makes it; `resize_and_crop` makes it 256 x 256
+    decoded  (H, W, 3) uint8     `decode` makes it; `resize_and_crop` makes it a square, 256 x 256 if not said otherwise
     crop     (size, size, 3)     `centre_crop` and `ten_crops` for evaluation; `crop_and_flip` for training
 
 Training goes from an encoded image to its crop in one function, `crop_encoded` or `crop_stored_jpeg`, which computes no
@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop
-from alexnet_keras.data.decode import DCT, STORED_BYTES, decode, has_exif, is_jpeg, jpeg_dimensions
+from alexnet_keras.data.decode import DCT, decode, has_exif, is_jpeg, jpeg_dimensions, stored_bytes
 
 
 def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
@@ -95,20 +95,26 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def crop_encoded(
-    encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int, upright: bool = True
+    encoded: tf.Tensor,
+    offset: tf.Tensor,
+    flipped: tf.Tensor,
+    size: int,
+    upright: bool = True,
+    stored_size: int = STORED_SIZE,
 ) -> tf.Tensor:
-    """Decode an image of any size, resize it to 256 x 256 pixels as `resize_and_crop` does, crop it and flip it.
+    """Decode an image of any size, resize it as `resize_and_crop` does, crop it and flip it.
 
-    Only the pixels of the crop are computed. A JPEG of 256 x 256 pixels takes the shorter way of `crop_stored_jpeg`.
+    Only the pixels of the crop are computed. A JPEG of the stored size takes the shorter way of `crop_stored_jpeg`.
     Any other image is decoded as a whole, so that a truncated file is always an error. Decoding at half the resolution
     would be faster, but it changes pixels by 2 grey levels on average and by up to 77.
 
     Args:
         encoded: scalar string, the bytes of a JPEG, PNG, GIF, BMP or WebP.
-        offset: `(2,)` int32, top and left edge of the crop in the 256 x 256 pixels.
+        offset: `(2,)` int32, top and left edge of the crop in the resized image.
         flipped: scalar bool, whether to reverse left and right.
-        size: side of the crop in pixels, at most 256.
+        size: side of the crop in pixels, at most `stored_size`.
         upright: as in `decode`.
+        stored_size: side of the resized image in pixels.
 
     Returns:
         `(size, size, 3)` uint8, 0..255. Where the resized value lies within 1e-5 of a half, it may be rounded
@@ -119,44 +125,50 @@ def crop_encoded(
     """
 
     def has_stored_size() -> tf.Tensor:
-        fits = tf.reduce_all(jpeg_dimensions(encoded) == STORED_SIZE)
+        fits = tf.reduce_all(jpeg_dimensions(encoded) == stored_size)
         return fits & ~has_exif(encoded) if upright else fits
 
-    stored = tf.cond(
-        is_jpeg(encoded) & (tf.strings.length(encoded) <= STORED_BYTES), has_stored_size, lambda: tf.constant(False)
-    )
+    is_small = is_jpeg(encoded) & (tf.strings.length(encoded) <= stored_bytes(stored_size))
+    stored = tf.cond(is_small, has_stored_size, lambda: tf.constant(False))
     return tf.cond(
         stored,
-        lambda: crop_stored_jpeg(encoded, offset, flipped, size, whole=True),
-        lambda: _resize_crop_and_flip(decode(encoded, upright), offset, flipped, size),
+        lambda: crop_stored_jpeg(encoded, offset, flipped, size, stored_size, whole=True),
+        lambda: _resize_crop_and_flip(decode(encoded, upright), offset, flipped, size, stored_size),
     )
 
 
-def _resize_crop_and_flip(image: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int) -> tf.Tensor:
+def _resize_crop_and_flip(
+    image: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int, stored_size: int
+) -> tf.Tensor:
     def compute(image: np.ndarray, offset: np.ndarray, flipped: np.ndarray) -> np.ndarray:
-        return rescaled_crop(image, STORED_SIZE, offset, size, bool(flipped))
+        return rescaled_crop(image, stored_size, offset, size, bool(flipped))
 
     crop = tf.numpy_function(compute, [image, offset, flipped], tf.uint8, stateful=False)
     return tf.ensure_shape(crop, (size, size, 3))
 
 
 def crop_stored_jpeg(
-    encoded: tf.Tensor, offset: tf.Tensor, flipped: tf.Tensor, size: int, whole: bool = False
+    encoded: tf.Tensor,
+    offset: tf.Tensor,
+    flipped: tf.Tensor,
+    size: int,
+    stored_size: int = STORED_SIZE,
+    whole: bool = False,
 ) -> tf.Tensor:
-    """Decode, crop and flip a JPEG of 256 x 256 pixels: `crop_encoded` without its look at the header.
+    """Decode, crop and flip a JPEG of the stored size: `crop_encoded` without its look at the header.
 
     Only the crop and one column at either side are decoded. The decoder interpolates colours between columns, so
     without their neighbours the outermost columns would differ from those of the whole image.
 
     Args:
         encoded: scalar string, the bytes of the JPEG.
-        offset, flipped, size: as in `crop_encoded`.
+        offset, flipped, size, stored_size: as in `crop_encoded`.
         whole: whether to read the rows below the crop, too, so that damage there is an error as it is in `decode`. It
             takes 4 to 9% more time. Shards have checksums instead.
     """
     left = tf.maximum(offset[1] - 1, 0)
-    right = tf.minimum(offset[1] + size + 1, STORED_SIZE)
-    window = tf.stack([offset[0], left, STORED_SIZE - offset[0] if whole else size, right - left])
+    right = tf.minimum(offset[1] + size + 1, stored_size)
+    window = tf.stack([offset[0], left, stored_size - offset[0] if whole else size, right - left])
     columns = tf.io.decode_and_crop_jpeg(encoded, window, channels=3, dct_method=DCT)
     crop = tf.slice(columns, [0, offset[1] - left, 0], [size, size, 3])
     return tf.reverse(crop, tf.range(1, 1 + tf.cast(flipped, tf.int32)))  # along axis 1 or none: cheaper than tf.cond

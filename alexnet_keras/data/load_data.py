@@ -26,6 +26,7 @@ def load_data(
     split_seed: int = 0,
     columns: str | None = None,
     upright: bool = True,
+    stored_size: int = STORED_SIZE,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Open a data set for `model.fit`: augmented batches for training and centre crops for validation.
 
@@ -36,7 +37,7 @@ def load_data(
             images (.csv); a folder that `alexnet-keras data prepare` wrote; or the name of a TFDS data set, which is
             downloaded if necessary. A warning says how many files of a folder are no images.
         batch_size: images in a batch, at least 1; the last batch of an epoch may be smaller.
-        input_size: side of the crops in pixels, 1 to 256.
+        input_size: side of the crops in pixels, 1 to `stored_size`.
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
             2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
@@ -45,6 +46,7 @@ def load_data(
         split_seed: random seed of this division, which does not depend on `seed`.
         columns: the columns of a table, such as `"file=photo,label=species,split=none"`; `None` for the usual names.
         upright: whether images are turned as their EXIF orientation says. A folder of shards keeps its images.
+        stored_size: side in pixels to which every image is resized before it is cropped, 32 to 256.
 
     Returns:
         Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
@@ -57,12 +59,13 @@ def load_data(
     """
     if batch_size < 1:
         raise OptionError(f"`batch_size` must be at least 1, got {batch_size}.")
-    if not 1 <= input_size <= STORED_SIZE:
-        raise OptionError(f"`input_size` must be 1 to {STORED_SIZE}, got {input_size}.")
+    if not 1 <= input_size <= stored_size:
+        raise OptionError(f"`input_size` must be 1 to {stored_size}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
     division: dict[str, Any] = {"validation_split": validation_split, "fold": fold, "split_seed": split_seed}
-    dataset = open_dataset(DataSource(name=str(source), **division, columns=columns, upright=upright))
+    options: dict[str, Any] = {"columns": columns, "upright": upright, "stored_size": stored_size}
+    dataset = open_dataset(DataSource(name=str(source), **division, **options))
     training = in_memory(dataset.train, f"{dataset.name} for training")
     held_out = in_memory(dataset.validation, f"{dataset.name} for validation")
     ignored = dataset.ignored_files()

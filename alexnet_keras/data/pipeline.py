@@ -1,7 +1,7 @@
 """Build the `tf.data` pipelines for training and evaluation.
 
 training:    epoch -> order of indices -> read -> decode, crop, flip -> batch -> colour augmentation
-evaluation:  indices -> read -> decode to 256 x 256 -> centre crop or ten crops -> batch
+evaluation:  indices -> read -> decode to the stored size -> centre crop or ten crops -> batch
 """
 
 import functools
@@ -46,7 +46,7 @@ def train_dataset(
 
     Args:
         split: the training images.
-        input_size: side of the random crops in pixels, at most 256.
+        input_size: side of the random crops in pixels.
         batch_size: images in a global batch, a multiple of `num_workers`; the last batch of an epoch may be smaller.
         epochs: data set of the int64 numbers of the epochs to run.
         seed: random seed for the order and the augmentation; any integer.
@@ -66,7 +66,9 @@ def train_dataset(
 
     Raises:
         OptionError: `batch_size` is not a multiple of `num_workers`.
+        InputError: the images are stored at fewer pixels than `input_size`.
     """
+    split.check_crop(input_size)
     if batch_size % num_workers:
         raise OptionError(
             f"`batch_size` {batch_size} cannot be divided among {num_workers} workers; "
@@ -81,7 +83,7 @@ def train_dataset(
 
     @plain_graph
     def epoch_batches(epoch_index: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        draws = augmentation.draw(count, input_size, seed, epoch, centred=centred)
+        draws = augmentation.draw(count, input_size, seed, epoch, centred=centred, stored_size=split.stored_size)
         skipped = tf.where(epoch_index == 0, local * first_step, 0)
         dataset = _crops(tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:]), split, draws, local)
         if empty:
@@ -130,7 +132,8 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
         crop = image_ops.crop_stored_jpeg
 
     def crop_one(encoded: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return crop(encoded, draws.offsets[index], draws.flipped[index], draws.size), index
+        offset, flipped = draws.offsets[index], draws.flipped[index]
+        return crop(encoded, offset, flipped, draws.size, stored_size=split.stored_size), index
 
     # Each thread decodes one image at a time, not a whole batch.
     return (images.unbatch() if read_batch else images).map(crop_one, tf.data.AUTOTUNE).batch(batch_size)
@@ -149,7 +152,7 @@ def eval_dataset(
 
     Args:
         split: the images.
-        input_size: side of a crop in pixels, at most 256.
+        input_size: side of a crop in pixels.
         batch_size: images in a global batch, a multiple of `num_workers`.
         crop: `image_ops.centre_crop`, or `image_ops.ten_crops`, which adds a dimension after the first.
         worker_index: index of this worker, 0 to `num_workers - 1`.
@@ -158,7 +161,11 @@ def eval_dataset(
 
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels.
+
+    Raises:
+        InputError: the images are stored at fewer pixels than `input_size`.
     """
+    split.check_crop(input_size)
     labels = tf.constant(split.labels)
     indices = np.arange(len(split))[worker_index::num_workers]
     local = batch_size // num_workers

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced, split_in_memory
 from alexnet_keras.data.decode import why_refused
@@ -30,7 +29,7 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 def fits_in_memory(split: Split) -> bool:
     """Whether memory can hold all decoded images of a split."""
-    return memory.fits_in_memory(len(split) * STORED_SIZE * STORED_SIZE * 3)
+    return memory.fits_in_memory(len(split) * split.stored_size**2 * 3)
 
 
 def in_memory(split: Split, label: str) -> Split:
@@ -48,7 +47,7 @@ def in_memory(split: Split, label: str) -> Split:
     """
     if split.stage is Stage.DECODED or not fits_in_memory(split):
         return split
-    store = np.empty((len(split), STORED_SIZE, STORED_SIZE, 3), np.uint8)
+    store = np.empty((len(split), split.stored_size, split.stored_size, 3), np.uint8)
     dataset = untuned(tf.data.Dataset.range(len(split)).map(split.pixels, tf.data.AUTOTUNE))
     done = 0
     with native_stderr.silenced(), Progress(f"Reading {label}", len(split)) as progress:

@@ -17,7 +17,14 @@ from alexnet_keras.export import saved_model, tflite, web
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
-from alexnet_keras.inference.predictor import bytes_of, from_keras, load_predictor, upright_of
+from alexnet_keras.inference.predictor import (
+    bytes_of,
+    from_keras,
+    input_size,
+    load_predictor,
+    stored_size_of,
+    upright_of,
+)
 from alexnet_keras.inference.versions import FIRST, is_version
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk
@@ -96,7 +103,7 @@ class Format:
         suffix: suffix of the file; "" for a folder.
         quantizations: the quantizations that the format has, the default one first.
         write: writes a model to a path for a target, with calibration images if the target needs them; a format that
-            decodes image files turns them upright or not.
+            decodes image files turns them upright or not, and resizes them to the stored size.
         fixed_batch_size: whether a file takes one batch size only.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
@@ -105,29 +112,29 @@ class Format:
 
     suffix: str
     quantizations: tuple[str, ...]
-    write: Callable[[keras.Model, Path, Target, Split | None, bool], None]
+    write: Callable[[keras.Model, Path, Target, Split | None, bool, int], None]
     fixed_batch_size: bool = False
     packages: tuple[str, ...] = ()
     temporary: int = 0
     model: str = ""
 
 
-def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
-    saved_model.write(model, path if is_version(path) else path / FIRST, upright)
+def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
+    saved_model.write(model, path if is_version(path) else path / FIRST, *stored)
 
 
-def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
+def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
     tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images)
 
 
-def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
+def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
     from alexnet_keras.export import onnx  # imports an optional package
 
     onnx.write(model, path, target.quantize, images)
 
 
-def _write_web(model: keras.Model, path: Path, target: Target, images: Split | None, upright: bool) -> None:
-    web.write(model, path, target.quantize, images, upright)
+def _write_web(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
+    web.write(model, path, target.quantize, images, *stored)
 
 
 FORMATS = {
@@ -216,7 +223,8 @@ def export(
     try:
         with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):
-                form.write(source, partial, target, images, upright_of(model))
+                stored_size = stored_size_of(model, input_size(source))
+                form.write(source, partial, target, images, upright_of(model), stored_size)
             exported = dataclasses.replace(load_predictor(partial / form.model), name=str(output))
             parity = check_parity(original, exported, dataset.validation)
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])

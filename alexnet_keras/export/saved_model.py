@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode_in_graph
 from alexnet_keras.inference import label_files
@@ -28,7 +29,7 @@ SERVING = message_classes(
 )
 
 
-def write(model: keras.Model, path: Path, upright: bool = True) -> None:
+def write(model: keras.Model, path: Path, upright: bool = True, stored_size: int = STORED_SIZE) -> None:
     """Write a SavedModel with three signatures, all for batches of any size.
 
     - `serving_default` takes `images` (B, H, W, 3) float32 RGB, 0..255, and returns `probabilities` (B, classes)
@@ -44,6 +45,7 @@ def write(model: keras.Model, path: Path, upright: bool = True) -> None:
         model: a classifier of this package.
         path: the folder to write.
         upright: whether `serve_jpeg` turns images as their EXIF orientation says.
+        stored_size: side in pixels to which `serve_jpeg` resizes images before it crops them.
 
     Raises:
         InputError: the model is no classifier, or images cannot be cropped to its input.
@@ -57,7 +59,7 @@ def write(model: keras.Model, path: Path, upright: bool = True) -> None:
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright)), size)
+        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright), stored_size), size)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")], autograph=False)
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:

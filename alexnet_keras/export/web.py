@@ -10,7 +10,6 @@ from pathlib import Path
 import keras
 
 from alexnet_keras.config.layer_names import split_tower
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import tflite
 from alexnet_keras.export.web_server import SETTINGS
@@ -64,7 +63,7 @@ def find_runtime() -> Path:
     )
 
 
-def write(model: keras.Model, path: Path, quantize: str, images: Split | None, upright: bool) -> None:
+def write(model: keras.Model, path: Path, quantize: str, images: Split | None, upright: bool, stored_size: int) -> None:
     """Write the folder of a web page. Any web server can serve it, and it loads nothing from elsewhere.
 
     Args:
@@ -72,6 +71,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, u
         path: the folder to write.
         quantize, images: as in `tflite.write`.
         upright: whether the page turns images as their EXIF orientation says.
+        stored_size: side in pixels to which the page resizes images before it crops them.
 
     Raises:
         OptionError: the runtime is not installed.
@@ -93,7 +93,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, u
         "bytes": (path / MODEL).stat().st_size,
         "classes": [readable(name) for name in class_names(model)],
         "inputSize": input_size(model),
-        "storedSize": STORED_SIZE,
+        "storedSize": stored_size,
         "towers": len(towers),
         "upright": upright,
     }

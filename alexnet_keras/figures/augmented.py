@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.config.training import PCA_NOISES, DataSource
 from alexnet_keras.data import augmentation as drawing
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
@@ -46,7 +46,9 @@ def augmentation(source: str | DataSource, index: int = 0, seed: int = 0, input_
     with reading.naming_unreadable(split):
         image = split.pixels(tf.constant(index, tf.int64))
         statistics = dataset.statistics or reading.color_statistics(split)
-    draws = drawing.draw(CANDIDATES, input_size, seed, tf.constant(0, tf.int64))
+    split.check_crop(input_size)
+    size = split.stored_size
+    draws = drawing.draw(CANDIDATES, input_size, seed, tf.constant(0, tf.int64), stored_size=size)
     strongest = np.sort(np.argsort(-np.linalg.norm(draws.color, axis=1), kind="stable")[:DRAWS])
     offsets, flips, colors = (tf.gather(each, strongest) for each in (draws.offsets, draws.flipped, draws.color))
     crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), offsets, flips, input_size)
@@ -60,7 +62,7 @@ def augmentation(source: str | DataSource, index: int = 0, seed: int = 0, input_
     grid = figure.subplots(1 + 2 * len(PCA_NOISES), DRAWS + 1)
     for axes in grid.flat:
         axes.set_axis_off()
-    _show(grid[0, 0], image.numpy(), "stored image", extent=(0, STORED_SIZE, STORED_SIZE, 0))
+    _show(grid[0, 0], image.numpy(), "stored image", extent=(0, size, size, 0))
     for column, (crop, offset, flipped) in enumerate(zip(crops, offsets.numpy(), flips, strict=True), 1):
         color = style.color(column - 1)
         box = Rectangle(offset[::-1], input_size, input_size, fill=False, edgecolor=color, linewidth=2)

@@ -18,7 +18,7 @@ from alexnet_keras.config.citations import WORDS, initial_weights, normalization
 from alexnet_keras.config.command_line import data_words, train_words
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.config.serialization import build
-from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
@@ -190,7 +190,7 @@ class _Report:
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
             "Augmentation": f"{crops} of {config.input_size} x {config.input_size} pixels from images of "
-            f"{STORED_SIZE} x {STORED_SIZE}, random horizontal flips, and {noise}.",
+            f"{config.stored_size} x {config.stored_size}, random horizontal flips, and {noise}.",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
             "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "
             f"{config.batch_size:,} images.",

@@ -31,13 +31,14 @@ COMPILED = 1_000  # so many images are worth the second in which `crop_encoded` 
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 
 
-def read_image(image: Image, input_size: int, upright: bool = True) -> np.ndarray:
+def read_image(image: Image, input_size: int, upright: bool = True, stored_size: int = STORED_SIZE) -> np.ndarray:
     """Read the centre crop of an image, as evaluation crops it.
 
     Args:
         image: a file or the bytes of a file that `decode` reads, or decoded pixels.
         input_size: side of the crop in pixels.
         upright: as in `decode`.
+        stored_size: side in pixels to which the image is resized before it is cropped.
 
     Returns:
         `(input_size, input_size, 3)` uint8 RGB, 0..255.
@@ -54,7 +55,7 @@ def read_image(image: Image, input_size: int, upright: bool = True) -> np.ndarra
                 raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
     else:
         warn_about_fractions(np.asarray(image)[np.newaxis])
-    return image_ops.centre_crop(image_ops.resize_and_crop(image), input_size).numpy()
+    return image_ops.centre_crop(image_ops.resize_and_crop(image, stored_size), input_size).numpy()
 
 
 def _name(image: Image) -> str | None:
@@ -83,7 +84,7 @@ def classify(
     with contextlib.ExitStack() as stack:
         stack.enter_context(native_stderr.silenced())
         progress = None if label is None else stack.enter_context(Progress(label, len(images)))
-        crops = _crops(images, predictor.input_size, predictor.upright)
+        crops = _crops(images, predictor.input_size, predictor.upright, predictor.stored_size)
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
             found = list(itertools.islice(crops, len(batch)))
@@ -100,23 +101,23 @@ def classify(
                 progress.advance(len(batch))
 
 
-def _crops(images: Sequence[Image], size: int, upright: bool) -> Iterator[np.ndarray | InputError]:
+def _crops(images: Sequence[Image], size: int, upright: bool, stored_size: int) -> Iterator[np.ndarray | InputError]:
     """Yield the centre crop of each image, or the error of one that cannot be used."""
     files = [image for image in images if isinstance(image, Path)]
     loaded: Iterator[Any] = itertools.repeat(None)
     if len(files) >= THREADED:
-        load = _loader(files, size, upright)
+        load = _loader(files, size, upright, stored_size)
         stream = Stream(len(files), lambda index: str(files[index]), tf.data.Dataset.range, load)
         loaded = in_threads(stream, stream.read, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
     for image in images:
         crop = next(loaded) if isinstance(image, Path) else None
         try:  # a file that could not be read is read again, which tells the reason
-            yield read_image(image, size, upright) if crop is None else crop[0]
+            yield read_image(image, size, upright, stored_size) if crop is None else crop[0]
         except InputError as error:
             yield error
 
 
-def _loader(files: Sequence[Path], size: int, upright: bool) -> Callable[..., Any]:
+def _loader(files: Sequence[Path], size: int, upright: bool, stored_size: int) -> Callable[..., Any]:
     """Return a function for tf.data from the index of a file to its centre crop."""
     names = tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files])
     compiled = len(files) >= COMPILED
@@ -124,9 +125,9 @@ def _loader(files: Sequence[Path], size: int, upright: bool) -> Callable[..., An
     def load(index: tf.Tensor) -> tuple[tf.Tensor]:
         encoded = tf.io.read_file(names[index])
         if compiled:
-            corner = tf.fill((2,), (STORED_SIZE - size) // 2)
-            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size, upright),)
-        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded, upright)), size),)
+            corner = tf.fill((2,), (stored_size - size) // 2)
+            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size, upright, stored_size),)
+        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded, upright), stored_size), size),)
 
     return load
 

@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.ranges import wanted
 from alexnet_keras.config.serialization import BEFORE, CONFIG
+from alexnet_keras.config.training import STORED_SIZE, StoredSize
 from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.model import archive
@@ -19,6 +22,7 @@ from alexnet_keras.system.input_files import check_regular, read_json
 
 SUFFIXES = (".keras", archive.SUFFIX, ".tflite", ".onnx")
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
+SMALL = 64  # pixels; AlexNet itself takes at least 63
 STEP = 1 / 256  # between two probabilities of an 8-bit file
 
 
@@ -34,6 +38,7 @@ class Predictor:
         rounded: whether probabilities are multiples of 1/256.
         variant: the name of the network; `None` if the file does not have it.
         upright: whether image files are turned as their EXIF orientation says, as the model's run did.
+        stored_size: side in pixels to which image files are resized before they are cropped, as in the model's run.
     """
 
     function: Callable[[np.ndarray], np.ndarray]
@@ -43,6 +48,7 @@ class Predictor:
     rounded: bool = False
     variant: str | None = None
     upright: bool = True
+    stored_size: int = STORED_SIZE
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Call `function`, and check that its results are probabilities.
@@ -145,14 +151,30 @@ def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
     """
     if not path.exists():
         raise OptionError(f"There is no model {path}; check its name.")
-    return dataclasses.replace(_load(path, allow_all_operations), upright=upright_of(path))
+    loaded = _load(path, allow_all_operations)
+    size = stored_size_of(path, loaded.input_size)
+    return dataclasses.replace(loaded, upright=upright_of(path), stored_size=size)
 
 
 def upright_of(model: Path) -> bool:
     """Return whether the run of a model turned its images upright; `True` if the model is in no run."""
+    values = _run_values(model)
+    return not values or {**BEFORE, **values}["upright"] is not False
+
+
+def stored_size_of(model: Path, input_size: int) -> int:
+    """Return the side in pixels to which the run of a model resized its images before it cropped them.
+
+    A model that is in no run takes crops of 256 pixels or, if it takes less than `SMALL` pixels, whole images.
+    """
+    size = _run_values(model).get("stored_size", STORED_SIZE if input_size >= SMALL else input_size)
+    return STORED_SIZE if wanted(StoredSize, size) or size < input_size else int(size)
+
+
+def _run_values(model: Path) -> dict[str, Any]:
     config = model.parent / CONFIG
     values = read_json(config) if config.is_file() else {}
-    return "recipe" not in values or {**BEFORE, **values}["upright"] is not False
+    return values if "recipe" in values else {}
 
 
 def _load(path: Path, allow_all_operations: bool) -> Predictor:

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from alexnet_keras.config.training import STORED_SIZE, TrainConfig
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.dataset import DataSet, Split
@@ -85,11 +85,11 @@ def _open(config: TrainConfig, may_prepare: bool) -> DataSet:
         if not may_prepare or config.split is not None:
             raise
         print(
-            f"{dataset.name} is too large for memory. Its images are now stored once at {STORED_SIZE} pixels in "
+            f"{dataset.name} is too large for memory. Its images are now stored once at {config.stored_size} pixels in "
             f"{error.prepared}. This can be stopped and continued; later runs read them from there.",
             file=sys.stderr,
         )
-        prepare(dataset, error.prepared, Settings(jobs=os.cpu_count() or 1))
+        prepare(dataset, error.prepared, Settings(size=config.stored_size, jobs=os.cpu_count() or 1))
         dataset = open_dataset(config.source)
     return dataset
 

@@ -29,7 +29,7 @@ def test_an_unknown_recipe_is_an_error():
         ({"epochs": 0}, "`epochs` must be 1 to 1,000,000, got 0"),
         ({"batch_size": -3}, "`batch_size` must be 1 to 65,536, got -3"),
         ({"steps_per_epoch": 0}, "`steps_per_epoch` must be 1 to 1,000,000 or none, got 0"),
-        ({"input_size": 66}, "`input_size` must be 67 to 256, got 66"),
+        ({"input_size": 66}, "`input_size` must be 67 to 256, from the smallest image that .*, got 66"),
         ({"learning_rate": float("nan")}, r"`learning_rate` must be a number, got nan"),
         ({"label_smoothing": 1.0}, r"`label_smoothing` must be in \[0, 1\), got 1.0"),
         ({"seed": -1}, "`seed` must be 0 to 2,147,483,647, got -1"),

@@ -79,7 +79,7 @@ def test_every_path_of_an_image_gives_the_pixels_of_evaluation(tmp_path, monkeyp
     expected = split_of([Files(tmp_path, np.array([b"p.jpg"]), np.zeros(1, np.int64))]).pixels(tf.constant(0, tf.int64))
     monkeypatch.setattr(module, "THREADED", 1)
     monkeypatch.setattr(module, "COMPILED", 1)
-    (crop,) = module._crops([path], 67, True)
+    (crop,) = module._crops([path], 67, True, 256)
     np.testing.assert_array_equal(crop, image_ops.centre_crop(expected, 67))
     assert np.abs(crop.astype(int) - read_image(path, 67)).max() <= 1
 

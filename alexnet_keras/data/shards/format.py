@@ -31,7 +31,7 @@ import xxhash
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.color_statistics import ColorStatistics
-from alexnet_keras.data.decode import STORED_BYTES
+from alexnet_keras.data.decode import stored_bytes
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.input_files import check_regular, read_bytes, read_json
 from alexnet_keras.system.terminal_text import brief
@@ -178,7 +178,7 @@ def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarr
         )
     index = parse_index(content, path)
     lengths, ends = index["length"], index["offset"] + index["length"]
-    most = STORED_BYTES * size**2 // STORED_SIZE**2  # a JPEG of noise has 94 KB of these 164 KB
+    most = stored_bytes(STORED_SIZE) * size**2 // STORED_SIZE**2  # a JPEG of noise has 94 KB of these 164 KB
     fits = lengths == size**2 * 3 if encoding == "raw" else (lengths > 0) & (lengths <= most)
     inside = (index["offset"] >= HEADER_BYTES) & (ends <= found) & (ends > index["offset"])
     if len(index) != shard.images or not np.all(fits & inside):

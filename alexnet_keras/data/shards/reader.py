@@ -14,7 +14,6 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras.config.serialization import build
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import DataSet, Split, Stage
 from alexnet_keras.data.shards.format import (
@@ -32,8 +31,8 @@ from alexnet_keras.system.input_files import parse_json, read_bytes
 ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
 
 
-def load(folder: Path) -> DataSet:
-    """Open a folder that `prepare` wrote.
+def load(folder: Path, size: int) -> DataSet:
+    """Open a folder that `prepare` wrote; images of another `size` are resized when they are read.
 
     Raises:
         InputError: dataset.json is damaged; a shard is missing, truncated, or has a damaged index (when it is opened).
@@ -42,13 +41,13 @@ def load(folder: Path) -> DataSet:
     return DataSet(
         values.name,
         values.class_names,
-        lambda split: open_split(folder, values, split),
+        lambda split: open_split(folder, values, split, size),
         statistics=values.statistics,
         upright=values.upright,
     )
 
 
-def open_split(folder: Path, values: Manifest, name: str) -> Split:
+def open_split(folder: Path, values: Manifest, name: str, stored_size: int) -> Split:
     """Open one split of a prepared data set by reading its indices."""
     reader, size, jpeg = Reader(folder, values, name), values.size, values.encoding == "jpeg"
 
@@ -59,12 +58,12 @@ def open_split(folder: Path, values: Manifest, name: str) -> Split:
 
     def read(index: tf.Tensor) -> tf.Tensor:
         image = read_batch(tf.reshape(index, (1,)))[0]
-        return image if jpeg or size == STORED_SIZE else image_ops.resize_and_crop(image)
+        return image if jpeg or size == stored_size else image_ops.resize_and_crop(image, stored_size)
 
     stage = Stage.DECODED
     if jpeg:
-        stage = Stage.STORED_JPEG if size == STORED_SIZE else Stage.ENCODED
-    batch = read_batch if size == STORED_SIZE else None
+        stage = Stage.STORED_JPEG if size == stored_size else Stage.ENCODED
+    batch = read_batch if size == stored_size else None
     return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, problems=reader.problems)
 
 

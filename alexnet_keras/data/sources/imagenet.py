@@ -49,7 +49,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     prepared = (folder for folder in candidates if shards.is_prepared(folder))
     stored = next((folder for folder in prepared if shards.manifest(folder).name == NAME), None)
     if stored and source.split is None:
-        return shards.load(stored)
+        return shards.load(stored, source.stored_size)
     builder = library.builder(BUILDER, data_dir=str(data_dir))
     tars = {name: manual_dir / name for name in SIZES}
     if builder.is_prepared() or all(path.is_file() for path in tars.values()):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data import shards
+from alexnet_keras.data import image_ops, shards
 from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
 from alexnet_keras.data.sources import division, folders, imagenet, shapes, tables, tfds_builders
 from alexnet_keras.system.errors import InputError, OptionError, check
@@ -32,7 +32,7 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
         source = DataSource(name=source)
     dataset = _open(source, build)
     upright = source.upright if dataset.upright is None else dataset.upright
-    return dataclasses.replace(dataset, upright=upright, run_images=source.run_images)
+    return dataclasses.replace(dataset, upright=upright, stored_size=source.stored_size, run_images=source.run_images)
 
 
 def _open(source: DataSource, build: bool) -> DataSet:
@@ -57,7 +57,7 @@ def _open(source: DataSource, build: bool) -> DataSet:
     if source.name in ("shapes", imagenet.NAME):
         division.check_not_asked(source, source.name)
     if source.name == "shapes":
-        return DataSet("shapes", shapes.CLASS_NAMES, _draw)
+        return DataSet("shapes", shapes.CLASS_NAMES, lambda split: _draw(split, source.stored_size))
     return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
 
 
@@ -71,7 +71,7 @@ def _folder(root: Path, source: DataSource) -> DataSet:
     if tables.is_tiny_imagenet(root):
         return tables.tiny_imagenet(root)
     if shards.is_prepared(root):
-        return shards.load(root)
+        return shards.load(root, source.stored_size)
     raise InputError(f"{root} holds shards that are not finished; call the same 'data prepare' again.")
 
 
@@ -81,13 +81,14 @@ def absolute_source(source: str) -> str:
     return str(root.resolve()) if source != "shapes" and root.exists() else source
 
 
-def _draw(split: str) -> Split:
+def _draw(split: str, size: int) -> Split:
     count = shapes.NUM_IMAGES[split]
-    images = np.empty((count, 256, 256, 3), np.uint8)
+    images = np.empty((count, size, size, 3), np.uint8)
     labels = np.empty(count, np.int64)
     with Progress(f"Drawing shapes for {split}", count) as progress:
         for index in range(count):
-            images[index], labels[index] = shapes.draw(split, index)
+            image, labels[index] = shapes.draw(split, index)
+            images[index] = image if size == len(image) else image_ops.resize_and_crop(image, size)
             progress.advance(1)
     names = [f"shapes {split} {index}" for index in range(count)]
     return split_in_memory(names, labels, images)

@@ -29,7 +29,7 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     """
     prepared = prepared_folder(source)
     if not (source.split or source.validation_split or source.fold) and shards.is_prepared(prepared):
-        return shards.load(prepared)
+        return shards.load(prepared, source.stored_size)
     builder = find_builder(source)
     division.check_not_asked(source, source.name, ", or name two splits by `split`")
     features = builder.info.features

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.config.training import STORED_SIZE, DataSource
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.system.errors import InputError, OptionError
 
 CONNECTION_SECONDS = 5  # until a server must have answered
@@ -69,7 +69,7 @@ def data_folder(source: DataSource) -> Path:
 
 def prepared_folder(source: DataSource) -> Path:
     """Return the folder for the shards of a data set that is too large for memory."""
-    return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{STORED_SIZE}"
+    return data_folder(source) / f"{source.name.replace('/', '-').replace(':', '-')}-{source.stored_size}"
 
 
 def check_available(source: DataSource) -> None:
