@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType, TracebackType
@@ -11,6 +12,7 @@ from typing import Any, Self
 from alexnet_keras.system.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LATER_SECONDS = 0.05  # the garbage collector has finished by then
 
 
 class Signals:
@@ -19,7 +21,8 @@ class Signals:
     A second signal ends the process at once. This is safe, because files are written atomically.
 
     A library may turn `Interrupted` into an error of its own (h5py does so in the middle of a file). Therefore the
-    context raises `Interrupted` at its end if a signal was received.
+    context raises `Interrupted` at its end if a signal was received. Python ignores and prints what is raised in
+    `__del__` or a callback of the garbage collector. If this happens to `Interrupted`, the signal is sent again later.
 
     Attributes:
         received: the number of the signal that was received, or `None`.
@@ -29,13 +32,29 @@ class Signals:
         self._deferred = False
         self.received: int | None = None
         self._before: dict[int, Any] = {}
+        self._hook: Any = None
+        self._again: threading.Timer | None = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if not self._stop_sending() and self.received is not None:
             os._exit(128 + number)
         self.received = number
         if not self._deferred:
             self._raise()
+
+    def _send_again(self, ignored: Any) -> None:
+        if not isinstance(ignored.exc_value, Interrupted):
+            self._hook(ignored)
+            return
+        self._again = threading.Timer(LATER_SECONDS, os.kill, (os.getpid(), self.received))
+        self._again.start()
+
+    def _stop_sending(self) -> bool:
+        """Whether the signal was to be sent again."""
+        again, self._again = self._again, None
+        if again is not None:
+            again.cancel()
+        return again is not None
 
     def _raise(self) -> None:
         if self.received is not None:
@@ -53,12 +72,16 @@ class Signals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._send_again
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._before:
+            sys.unraisablehook = self._hook
+            self._stop_sending()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if not isinstance(error, Interrupted):

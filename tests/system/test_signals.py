@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from support import ROOT
@@ -41,6 +42,36 @@ def test_an_error_that_a_library_makes_of_a_signal_is_still_a_signal():
             raise InputError("The file is damaged.") from error
     with pytest.raises(Interrupted, match="SIGTERM"), Signals(), contextlib.suppress(Interrupted):
         os.kill(os.getpid(), signal.SIGTERM)  # as in a destructor
+
+
+class Finalized:
+    def __init__(self, finalize):
+        self.finalize = finalize
+
+    def __del__(self):
+        self.finalize()
+
+
+def test_a_signal_in_a_destructor_is_sent_again(capsys):
+    """Python prints a traceback for what a destructor raises, and goes on."""
+    hook = sys.unraisablehook
+    with pytest.raises(Interrupted, match="SIGTERM"), Signals():  # noqa: PT012
+        each = Finalized(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        del each
+        time.sleep(60)
+        pytest.fail("The signal was lost.")
+    with pytest.raises(Interrupted, match="SIGINT"), Signals():  # the context ends before the signal is sent again
+        Finalized(lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert sys.unraisablehook is hook
+    assert capsys.readouterr().err == ""
+
+
+def test_other_errors_in_a_destructor_are_printed_as_before(monkeypatch):
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    with Signals():
+        Finalized(lambda: 1 / 0)
+    assert [ignored.exc_type for ignored in printed] == [ZeroDivisionError]
 
 
 def test_without_a_signal_errors_pass():
