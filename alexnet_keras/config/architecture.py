@@ -12,6 +12,7 @@ from alexnet_keras.system.terminal_text import brief
 LARGEST_LAYER = 1.1e9  # weights, 4 GB: the fc6 of the paper at the largest input has 31 * 31 * 256 * 4,096 = 1.0e9
 ORDERS = ("paper", "original", "caffenet")
 POOLED = (1, 2, 5)  # section 3.5: pooling follows conv1, conv2 and conv5
+SMALL = 3  # convolutions of the small network, each with a pooling
 BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: positive inputs for the ReLUs from the start
 STDDEV = 0.01  # section 5
 
@@ -34,6 +35,7 @@ GAUSSIANS = {
     "original": Gaussian(bias=1.0, stddevs={"conv3": 0.03, "conv4": 0.03, "conv5": 0.03}),
     "caffe": Gaussian(bias=0.1, stddevs={"fc6": 0.005, "fc7": 0.005}),
     "caffenet": Gaussian(bias=1.0, stddevs={"fc6": 0.005, "fc7": 0.005}),
+    "cifar": Gaussian(bias=0.0, stddevs={"conv1": 0.0001}),  # layers-18pct.cfg
 }
 SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by a layer's inputs: activations keep their size
 INITIALIZERS = (*GAUSSIANS, *SCALED)
@@ -57,8 +59,10 @@ class Architecture:
         towers_meet: whether conv3, fc6 and fc7 see both towers; fc8 always does.
         width: the factor of `filters` and `hidden_units`. If it is not 1, each product is rounded to the nearest
             multiple of 8, upwards from the middle, and is at least 8.
-        filters: channels of conv1 to conv5 at a width of 1, both towers together.
-        hidden_units: units of fc6 and fc7 at a width of 1, both towers together.
+        filters: channels of conv1 to conv5 at a width of 1, both towers together. Three numbers instead
+            of five make the small network of the 2012 code (`layers-18pct.cfg`): three convolutions of 5 x 5, each with
+            a pooling, then the classifier.
+        hidden_units: units of fc6 and fc7 at a width of 1, both towers together; `()` in the small network.
         activation: `relu` or `tanh`.
         order: the steps after a convolution. `paper`: activation, normalization, pooling. `caffenet`: activation,
             pooling, normalization. `original`: as `paper`, but normalization, pooling, activation in layer 1, and a
@@ -73,7 +77,9 @@ class Architecture:
         dropout_layers: the layers whose outputs are dropped, among `pool5`, `fc6` and `fc7`.
         initializer: a name in `INITIALIZERS`. With those in `GAUSSIANS`, the activations get smaller from layer to
             layer, so training needs epochs of 1.2 million images before it makes progress. The other initializers keep
-            the size of the activations, which small data sets need; networks with them divide the pixels by 64.
+            the size of the activations, which small data sets need.
+        pixel_stddev: what the pixels are divided by after the mean was subtracted; `None` for 64 with the initializers
+            in `SCALED`, and for 1 with the others.
     """
 
     name: str
@@ -99,13 +105,22 @@ class Architecture:
     dropout: Fraction = 0.5
     dropout_layers: tuple[Annotated[str, OneOf(("pool5", "fc6", "fc7"))], ...] = ("fc6", "fc7")
     initializer: Annotated[str, OneOf(INITIALIZERS)] = "paper"
+    pixel_stddev: Positive | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check(len(self.filters) == 5, f"`filters` must be five numbers, for conv1 to conv5, got {brief(self.filters)}.")
         check(
-            len(self.hidden_units) == 2,
+            len(self.filters) in (5, SMALL),
+            f"`filters` must be five numbers, for conv1 to conv5 (or three), got {brief(self.filters)}.",
+        )
+        check(
+            self.small or len(self.hidden_units) == 2,
             f"`hidden_units` must be two numbers, for fc6 and fc7, got {brief(self.hidden_units)}.",
+        )
+        check(
+            not self.small or (self.hidden_units, self.towers, self.order) == ((), 1, "caffenet"),
+            f"`filters` {self.filters} make the small network, which needs `towers=1`, `hidden_units=none` and "
+            "`order=caffenet`; choose these.",
         )
         for name in ("filters", "hidden_units"):
             check(
@@ -122,8 +137,8 @@ class Architecture:
             f"`input_size` must be at least {self.smallest_input}, got {self.input_size}: smaller images leave nothing "
             "after the last pooling.",
         )
-        weights = (self._last_side(self.input_size) ** 2 * self.channels[4], self.units[1])
-        largest = max(weights) * self.units[0]
+        weights = (self._last_side(self.input_size) ** 2 * self.channels[-1], *self.units[1:])
+        largest = max(weights) * (1 if self.small else self.units[0])
         check(
             largest <= LARGEST_LAYER,
             f"`hidden_units` {self.units} need {largest:.1e} weights in one layer; choose less than "
@@ -146,9 +161,14 @@ class Architecture:
         return tuple(MULTIPLE * max(1, int(number * self.width / MULTIPLE + 0.5)) for number in numbers)
 
     @property
+    def small(self) -> bool:
+        """Whether this is the small network of three convolutions."""
+        return len(self.filters) == SMALL
+
+    @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """The steps that follow each of the five convolutions, in order."""
-        return tuple(self._stage(number) for number in range(1, 6))
+        """The steps that follow each of the convolutions, in order."""
+        return tuple(self._stage(number) for number in range(1, len(self.filters) + 1))
 
     def _stage(self, number: int) -> tuple[str, ...]:
         steps = ["activation", "lrn", "pool"]
@@ -156,7 +176,7 @@ class Architecture:
             steps = ["activation", "pool", "lrn"]
         elif self.order == "original" and number == 1:
             steps = ["lrn", "pool", "activation"]
-        if number not in POOLED:
+        if number not in POOLED and not self.small:
             steps.remove("pool")
         if number not in self.lrn_layers:
             steps.remove("lrn")
@@ -171,6 +191,8 @@ class Architecture:
 
         For an unknown side they are as many as any side needs; conv1 does not reach those that are too many.
         """
+        if self.small:
+            return 0, 0
         missing = 3 if side is None else -(side + 2 * self.conv1_padding - 11) % 4
         missing = missing if self.conv1_ceil else 0
         return self.conv1_padding, self.conv1_padding + missing
@@ -181,6 +203,8 @@ class Architecture:
         return next(side for side in itertools.count(11) if self._last_side(side) > 0)
 
     def _last_side(self, side: int) -> int:
+        if self.small:  # a pooling leaves half of the pixels, rounded up
+            return -(-side // 2**SMALL)
         side = (side + sum(self.conv1_zeros(side)) - 11) // 4 + 1
         for _ in POOLED:
             side = (side - self.pool_size) // 2 + 1 if side >= self.pool_size else 0

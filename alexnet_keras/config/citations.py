@@ -37,6 +37,7 @@ PAPER = {
     "dropout": "section 4.2",
     "dropout_layers": "section 4.2: the first two fully connected layers",
     "initializer": "section 5: N(0, 0.01), biases of 1 in conv2, conv4, conv5, fc6, fc7",
+    "pixel_stddev": "section 2: only the mean is subtracted",
 }
 ORIGINAL = {
     **dict.fromkeys(PAPER, "layers-145.cfg"),
@@ -82,6 +83,7 @@ OWT = {
     "lrn_layers": "arXiv:1404.5997: no normalization",
     "dropout_layers": "torchvision/models/alexnet.py: before fc6 and before fc7",
     "initializer": "PyTorch's default: uniform within 1 / sqrt(inputs), weights and biases",
+    "pixel_stddev": "64 for this initializer; torchvision divides each color by its own deviation, 57 to 59",
 }
 BATCHNORM = {
     **dict.fromkeys(PAPER, "cvjena/cnn-models, AlexNet_cvgj/train.prototxt"),
@@ -90,6 +92,7 @@ BATCHNORM = {
     "batch_normalization": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: without scale and shift",
     "dropout": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: none",
     "initializer": "cvjena/cnn-models, AlexNet_cvgj/train.prototxt: msra",
+    "pixel_stddev": "64 for this initializer; the source has batch statistics of the pixels",
 }
 SOURCES: Mapping[str, Mapping[str, str]] = {
     "original": ORIGINAL,

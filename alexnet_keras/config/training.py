@@ -101,10 +101,12 @@ class TrainConfig:
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
         learning_rate: the highest learning rate of the schedule.
         schedule: how the learning rate changes during the run.
-        momentum, weight_decay, bias_learning_rate_multiplier: arguments of `training.optimizer.KrizhevskySGD`.
+        momentum, weight_decay, classifier_weight_decay, bias_learning_rate_multiplier: arguments of
+            `training.optimizer.KrizhevskySGD`.
         biases_follow_schedule: whether the learning rate of the biases falls with that of the weights.
         layer_rates: layers that get a fixed learning rate from a given epoch on.
         label_smoothing: fraction of the target probability that is distributed over all classes, in [0, 1).
+        augment: whether a training image gets a random crop and a random flip, or the central crop.
         pca_noise: PCA colour augmentation of training images: `paper`, `original` or `None`.
         pca_noise_epochs: number of epochs with `pca_noise`; `None` for all.
         weights: a file of trained weights to start from, in any format that `model.loading.read_weights` reads, or
@@ -139,10 +141,12 @@ class TrainConfig:
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
     momentum: Fraction = 0.9
     weight_decay: Factor = 5e-4
+    classifier_weight_decay: Factor | None = None
     bias_learning_rate_multiplier: Factor = 2.0
     biases_follow_schedule: bool = True
     layer_rates: tuple[LayerRate, ...] = ()
     label_smoothing: Fraction = 0.0
+    augment: bool = True
     pca_noise: Annotated[str, OneOf(PCA_NOISES)] | None = None
     pca_noise_epochs: Count | None = None
     weights: Name | None = None
@@ -165,6 +169,11 @@ class TrainConfig:
         check(
             self.freeze_epochs is None or self.freeze != "none",
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
+        )
+        check(
+            self.augment or not self.cache_features,
+            "`cache_features` trains on the crop of each image and its flip, which `augment=no` excludes; omit one of "
+            "them.",
         )
         check(
             not (self.cache_features and self.pca_noise),

@@ -85,7 +85,14 @@ class Draws:
 
 
 def draw(
-    count: int, size: int, seed: int, epoch: tf.Tensor, *, centred: bool = False, stored_size: int = STORED_SIZE
+    count: int,
+    size: int,
+    seed: int,
+    epoch: tf.Tensor,
+    *,
+    centred: bool = False,
+    flips: bool = True,
+    stored_size: int = STORED_SIZE,
 ) -> Draws:
     """Draw an epoch from the arguments alone, so that any worker can enter the epoch at any step.
 
@@ -95,6 +102,7 @@ def draw(
         seed: any integer.
         epoch: scalar int64, number of the epoch.
         centred: whether all crops are centre crops; all other draws stay the same.
+        flips: whether half of the crops are flipped, or none.
         stored_size: side of the images in pixels.
     """
     fold_in = tf.random.experimental.stateless_fold_in
@@ -106,6 +114,6 @@ def draw(
         size=size,
         order=tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed),
         offsets=tf.fill((count, 2), (stored_size - size) // 2) if centred else offsets,
-        flipped=tf.random.stateless_uniform((count,), fold_in(epoch_seed, FLIP)) < 0.5,
+        flipped=tf.random.stateless_uniform((count,), fold_in(epoch_seed, FLIP)) < (0.5 if flips else 0.0),
         color=tf.random.stateless_normal((count, 3), fold_in(epoch_seed, COLOR)),
     )

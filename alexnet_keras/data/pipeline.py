@@ -38,6 +38,7 @@ def train_dataset(
     num_workers: int = 1,
     noise: PCANoise | None = None,
     centred: bool = False,
+    flips: bool = True,
 ) -> tf.data.Dataset:
     """Build augmented batches that contain every image once an epoch, in another order in each epoch.
 
@@ -56,7 +57,8 @@ def train_dataset(
         num_workers: number of workers that divide each batch. All workers get equally many batches, so that they stay
             in step; the last batch of an epoch may be empty.
         noise: PCA colour augmentation, or `None` for none.
-        centred: whether all crops are centre crops, flipped at random.
+        centred: whether all crops are centre crops.
+        flips: whether crops are flipped at random.
 
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
@@ -83,7 +85,9 @@ def train_dataset(
 
     @plain_graph
     def epoch_batches(epoch_index: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
-        draws = augmentation.draw(count, input_size, seed, epoch, centred=centred, stored_size=split.stored_size)
+        draws = augmentation.draw(
+            count, input_size, seed, epoch, centred=centred, flips=flips, stored_size=split.stored_size
+        )
         skipped = tf.where(epoch_index == 0, local * first_step, 0)
         dataset = _crops(tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:]), split, draws, local)
         if empty:

@@ -181,7 +181,8 @@ class _Report:
             )
         elif not network.batch_normalization:
             norm = "no normalization"
-        crops = "The central crop" if config.cache_features and config.freeze != "none" else "Random crops"
+        centred = not config.augment or (config.cache_features and config.freeze != "none")
+        crops, flips = "The central crop" if centred else "Random crops", "random" if config.augment else "no"
         noise = f"PCA colour augmentation ({config.pca_noise})" if config.pca_noise else "no PCA colour augmentation"
         rows = {
             "Recipe": f"{self.summary.recipe}.",
@@ -190,7 +191,7 @@ class _Report:
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
             "Augmentation": f"{crops} of {config.input_size} x {config.input_size} pixels from images of "
-            f"{config.stored_size} x {config.stored_size}, random horizontal flips, and {noise}.",
+            f"{config.stored_size} x {config.stored_size}, {flips} horizontal flips, and {noise}.",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
             "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "
             f"{config.batch_size:,} images.",
@@ -306,7 +307,8 @@ class _Report:
 
     def retrieval(self) -> Markup:
         """Return images with their nearest neighbours by features and by pixels."""
-        found, rows = neighbours(self.model, self.dataset, LAYER, CANDIDATES), []
+        layer = "flatten" if self.config.architecture.small else LAYER  # the last features before the classifier
+        found, rows = neighbours(self.model, self.dataset, layer, CANDIDATES), []
         for number, (query, label) in enumerate(zip(found.queries, found.labels, strict=True)):
             name, lists = self.names[label], []
             for kind, nearest in found.nearest.items():
@@ -324,7 +326,7 @@ class _Report:
         return joined(
             tag("p", f"{note}An orange frame marks an image of another class.", class_="note"),
             tag("div", *rows, class_="retrieval"),
-            self.command("figures retrieval"),
+            self.command("figures retrieval", *([] if layer == LAYER else ["--layer", layer])),
         )
 
     def exports(self) -> Markup:

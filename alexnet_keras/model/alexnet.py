@@ -101,7 +101,7 @@ def AlexNet(
     images = keras.Input(shape, name="images") if input_tensor is None else input_tensor
     net = _Towers(spec, dtype)
     x = net.subtract_mean(images, mean, stddev)
-    x = _convolutional_layers(net, x)
+    x = _small_layers(net, x) if spec.small else _convolutional_layers(net, x)
     if include_top:
         logits = _fully_connected_layers(net, x, classes)
         outputs = Predictions(classifier_activation, class_names, name="predictions", dtype=dtype)(logits)
@@ -141,10 +141,23 @@ def _convolutional_layers(net: "_Towers", x: Tensors) -> Tensors:      # (B, 227
     return net.normalize_and_pool(x, 5)                                # (B, 6, 6, 256)
 
 
+def _small_layers(net: "_Towers", x: Tensors) -> Tensors:              # (B, 32, 32, 3)
+    x = net.convolve(x, 1, kernel=5)                                   # (B, 32, 32, 32)
+    x = net.normalize_and_pool(x, 1)                                   # (B, 16, 16, 32)
+
+    x = net.convolve(x, 2, kernel=5)                                   # (B, 16, 16, 32)
+    x = net.normalize_and_pool(x, 2)                                   # (B, 8, 8, 32)
+
+    x = net.convolve(x, 3, kernel=5)                                   # (B, 8, 8, 64)
+    return net.normalize_and_pool(x, 3)                                # (B, 4, 4, 64)
+
+
 def _fully_connected_layers(net: "_Towers", x: Tensors, classes: int) -> Any:
     x = net.join_towers(x, 5)
     x = net.flatten(x)                                                 # (B, 9216)
     x = net.drop(x, after="pool5")                                     # only in "owt"
+    if net.spec.small:
+        return net.classify(x, classes)                                # (B, 10)
     x = net.connect(x, 6)                                              # (B, 4096)
     x = net.drop(x, after="fc6")
 
@@ -239,12 +252,15 @@ class _Towers:
         return self._apply(x, f"spatialnorm{number}", SpatialResponseNormalization)
 
     def pool(self, x: Tensors, number: int) -> Tensors:
-        """Apply max pooling with a stride of 2; windows of 3 x 3 overlap (section 3.4)."""
-        return self._apply(
-            x,
-            f"pool{number}",
-            partial(keras.layers.MaxPooling2D, self.spec.pool_size, strides=2, data_format=CHANNELS_LAST),
-        )
+        """Apply max pooling with a stride of 2; windows of 3 x 3 overlap (section 3.4).
+
+        The small network pads, and averages after conv2 and conv3; padding does not count in averages.
+        """
+        kind, padding = keras.layers.MaxPooling2D, "valid"
+        if self.spec.small:
+            kind, padding = keras.layers.AveragePooling2D if number > 1 else kind, "same"
+        pool = partial(kind, self.spec.pool_size, strides=2, padding=padding, data_format=CHANNELS_LAST)
+        return self._apply(x, f"pool{number}", pool)
 
     def activate(self, x: Tensors, number: int) -> Tensors:
         """Apply ReLU (section 3.1) or tanh, after batch normalization if the variant has it."""

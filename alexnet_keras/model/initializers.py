@@ -14,6 +14,8 @@ def pixel_stddev(spec: Architecture) -> float:
 
     The paper does not divide: its initial weights have a fixed standard deviation.
     """
+    if spec.pixel_stddev is not None:
+        return spec.pixel_stddev
     return PIXEL_STDDEV if spec.initializer in SCALED else 1.0
 
 

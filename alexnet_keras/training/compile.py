@@ -51,6 +51,7 @@ def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizer
         learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         momentum=config.momentum,
         weight_decay=config.weight_decay,
+        classifier_weight_decay=config.classifier_weight_decay,
         bias_learning_rate_multiplier=config.bias_learning_rate_multiplier,
         bias_learning_rate=None
         if config.biases_follow_schedule

@@ -171,7 +171,8 @@ class _Epochs:
             self.inputs.training,
             **where,
             noise=noise,
-            centred=config.cache_features and stage.frozen != "none",
+            centred=not config.augment or (config.cache_features and stage.frozen != "none"),
+            flips=config.augment,
             worker_index=replicas.worker_index,
             num_workers=replicas.num_workers,
         )

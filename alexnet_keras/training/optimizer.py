@@ -26,6 +26,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         learning_rate: a number or a schedule.
         momentum: in [0, 1).
         weight_decay: at least 0.
+        classifier_weight_decay: the weight decay of the last layer, fc8; `None` for `weight_decay`.
         bias_learning_rate_multiplier: the learning rate of the biases divided by that of the weights.
         bias_learning_rate: a learning rate of the biases that does not depend on that of the weights, a number or a
             schedule; `None` to use `bias_learning_rate_multiplier`. The 2012 code divided only the learning rate of
@@ -47,13 +48,15 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         bias_learning_rate_multiplier: float = 2.0,
         bias_learning_rate: Any = None,
         layer_rates: LayerRates = (),
+        classifier_weight_decay: float | None = None,
         name: str = "krizhevsky_sgd",
         **kwargs: Any,
     ) -> None:
         if not 0 <= momentum < 1:
             raise ValueError(f"`momentum` must be in [0, 1), got {momentum}.")
-        if weight_decay < 0:
-            raise ValueError(f"`weight_decay` must be at least 0, got {weight_decay}.")
+        for name_of, value in (("weight_decay", weight_decay), ("classifier_weight_decay", classifier_weight_decay)):
+            if value is not None and value < 0:
+                raise ValueError(f"`{name_of}` must be at least 0, got {value}.")
         for layer, step, rate in layer_rates:
             if step < 0 or rate < 0:
                 raise ValueError(
@@ -63,6 +66,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         super().__init__(learning_rate=learning_rate, weight_decay=None, name=name, **kwargs)
         self.momentum = momentum
         self.coupled_weight_decay = weight_decay
+        self.classifier_weight_decay = classifier_weight_decay
         self.bias_learning_rate_multiplier = bias_learning_rate_multiplier
         if isinstance(bias_learning_rate, dict):  # as get_config returns it
             bias_learning_rate = keras.saving.deserialize_keras_object(bias_learning_rate)
@@ -77,6 +81,11 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         paths = [variable.path.split("/") for variable in variables]  # ..., conv1a, kernel
         self._are_biases = [path[-1] in ("bias", "beta") for path in paths]
         layers = [path[-2] if len(path) > 1 else "" for path in paths]
+        of_fc8 = self.classifier_weight_decay
+        self._decays = [
+            0.0 if is_bias else of_fc8 if of_fc8 is not None and layer == "fc8" else self.coupled_weight_decay
+            for is_bias, layer in zip(self._are_biases, layers, strict=True)
+        ]
         names = [{layer, split_tower(layer)[0]} for layer in layers]
         for layer, *_ in self.layer_rates:
             if not any(layer in of_variable for of_variable in names):
@@ -88,7 +97,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         velocity = self._velocities[index]
         gradient = ops.cast(gradient, variable.dtype)
         rate, momentum = self._rate_and_momentum(index, ops.cast(learning_rate, variable.dtype))
-        decay = 0.0 if self._are_biases[index] else self.coupled_weight_decay
+        decay = self._decays[index]
         if keras.backend.backend() == "tensorflow" and self.momentum:
             # The decay is divided by the momentum because the second pass multiplies it by the momentum.
             _tensorflow_step(variable, velocity, gradient, rate, decay / self.momentum, momentum)
@@ -119,6 +128,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
             **super().get_config(),
             "momentum": self.momentum,
             "weight_decay": self.coupled_weight_decay,
+            "classifier_weight_decay": self.classifier_weight_decay,
             "bias_learning_rate_multiplier": self.bias_learning_rate_multiplier,
             "bias_learning_rate": keras.saving.serialize_keras_object(bias_rate) if callable(bias_rate) else bias_rate,
             "layer_rates": [list(rate) for rate in self.layer_rates],

@@ -29,7 +29,7 @@ from alexnet_keras.system.errors import OptionError
         ({"conv1_padding": -1}, "`conv1_padding` must be 0 to 10, got -1"),
         ({"input_size": 66}, "`input_size` must be at least 67, got 66: smaller images leave nothing"),
         ({"lrn_across_towers": True, "towers_meet": False}, "`lrn_across_towers` lets the towers meet, which"),
-        ({"filters": (96, 256, 384, 384)}, "`filters` must be five numbers, for conv1 to conv5, got"),
+        ({"filters": (96, 256, 384, 384)}, "`filters` must be five numbers, for conv1 to conv5 .or three., got"),
         ({"hidden_units": (4096,)}, r"`hidden_units` must be two numbers, for fc6 and fc7, got \(4096,\)"),
         ({"filters": (95, 256, 384, 384, 256)}, "`filters` must be multiples of the 2 towers, got .95, 256"),
         ({"towers": 3}, "`towers` must be 1 to 2, got 3"),
