@@ -281,9 +281,9 @@ def kill_training(
                 killed.problems.append(f"{home}, worker {victim}, {kill}: {ended}")
                 break
             killed.kills += 1
-            after = {path.name for path in home.glob(CHECKPOINTS)}
-            if after != before:
-                killed.steps.append(max(int(name[5:-4]) for name in after))
+            new = {path.name for path in home.glob(CHECKPOINTS)} - before
+            if new:  # none if the run had finished, or had not come to its next checkpoint
+                killed.steps.append(max(int(name[5:-4]) for name in new))
     return whole / "new", killed
 
 
