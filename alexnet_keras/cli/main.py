@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import io
 import os
 import sys
@@ -11,28 +12,28 @@ from typing import Any
 
 import click
 
-from alexnet_keras.cli.benchmark import benchmark
-from alexnet_keras.cli.compress import compress
-from alexnet_keras.cli.data import data
-from alexnet_keras.cli.evaluate import evaluate
-from alexnet_keras.cli.export import export
-from alexnet_keras.cli.features import features
-from alexnet_keras.cli.figures import figures
-from alexnet_keras.cli.info import info
-from alexnet_keras.cli.messages import in_options
-from alexnet_keras.cli.options import example
-from alexnet_keras.cli.predict import predict
-from alexnet_keras.cli.report import report
-from alexnet_keras.cli.runs import runs
-from alexnet_keras.cli.train import train
-from alexnet_keras.cli.web import web
-from alexnet_keras.cli.weights import weights
-from alexnet_keras.system.atomic_files import FULL
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.system.terminal_text import printable, shorten
 
+# Each command is in the module with its name, which is imported when the command is used: this overview is quick.
+SUMMARIES = {  # in the order in which a user needs them
+    "train": "Train a network.",
+    "evaluate": "Measure the top-1 and top-5 error of a model on validation images.",
+    "predict": "Print or write the most probable classes of images.",
+    "runs": "List runs with their settings and validation errors.",
+    "report": "Write an HTML file about a run.",
+    "export": "Write a model in another format, and compare it with the original.",
+    "web": "Serve a folder that 'export --format web' wrote.",
+    "compress": "Prune, retrain, cluster and code the weights of a run.",
+    "info": "Print the layers, output shapes and parameters of a model or a variant.",
+    "data": "Prepare a data set for training, or check it.",
+    "figures": "Draw what a network learned, for slides.",
+    "benchmark": "Measure the speed of training, of the input pipeline or of a model.",
+    "weights": "Import and export trained weights of Caffe, PyTorch, NumPy and Keras.",
+    "features": "Write the output of one layer for the images of a data set.",
+}
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
@@ -44,7 +45,23 @@ class Program(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which a user needs them
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _load(cmd_name) if cmd_name in SUMMARIES else None
+
+    @property
+    def commands(self) -> dict[str, click.Command]:  # type: ignore[override]
+        """All commands, whose modules this imports."""
+        return {name: _load(name) for name in SUMMARIES}
+
+    @commands.setter
+    def commands(self, commands: object) -> None:
+        """Click sets the commands that it was given, which are none."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -62,16 +79,25 @@ class Program(click.Group):
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except OptionError as error:
-            _fail(in_options(str(error), self), 2)
+            _fail(self._in_options(error), 2)
         except (InputError, RunError) as error:
-            _fail(in_options(str(error), self), 1)
+            _fail(self._in_options(error), 1)
         except OSError as error:
             _fail(_explain(error), 1)
         except MemoryError as error:
             _fail(f"The memory does not suffice ({error}); use smaller batches, images or networks.", 1)
         except Interrupted as error:
-            _fail(in_options(str(error), self), 128 + error.signal, "")
+            _fail(self._in_options(error), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
+
+    def _in_options(self, error: BaseException) -> str:
+        from alexnet_keras.cli.messages import in_options
+
+        return in_options(str(error), self)
+
+
+def _load(name: str) -> click.Command:
+    return getattr(importlib.import_module(f"alexnet_keras.cli.{name}"), name)
 
 
 def _warn(shown: set[str], message: Warning | str, *_: Any) -> None:
@@ -89,6 +115,8 @@ def _fail(message: str, code: int, prefix: str = "Error: ") -> None:
 
 def _explain(error: OSError) -> str:
     """Say which file an error of the system concerns, or that standard output or another open file is full."""
+    from alexnet_keras.system.atomic_files import FULL
+
     try:
         sys.stdout.flush()
     except OSError:
@@ -106,7 +134,7 @@ def _explain(error: OSError) -> str:
     cls=Program,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
-    epilog=example("alexnet-keras train", "alexnet-keras export --format tflite"),
+    epilog="\b\nExample:\n  alexnet-keras train\n  alexnet-keras export --format tflite",
 )
 @click.version_option(package_name="alexnet-keras")
 @click.pass_context
@@ -114,22 +142,3 @@ def main(context: click.Context) -> None:
     """Train, evaluate, use and export AlexNet, the network of Krizhevsky, Sutskever and Hinton (2012)."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (
-    train,
-    evaluate,
-    predict,
-    runs,
-    report,
-    export,
-    web,
-    compress,
-    info,
-    data,
-    figures,
-    benchmark,
-    weights,
-    features,
-):
-    main.add_command(command)

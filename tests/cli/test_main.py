@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from support import ROOT, cli, draw_folder, only_error
 
-from alexnet_keras.cli.main import main
+from alexnet_keras.cli.main import SUMMARIES, main
 from alexnet_keras.config.variants import ARCHITECTURES
 
 
@@ -51,6 +51,20 @@ def test_no_command_shows_the_help():
     result = cli()
     assert result.code == 0
     assert "alexnet-keras train\n" in result.out
+
+
+def test_the_overview_lists_all_commands_and_imports_none():
+    modules = {path.stem for path in (ROOT / "alexnet_keras" / "cli").glob("*.py")}
+    assert modules - set(SUMMARIES) == {"__init__", "completion", "main", "messages", "options", "types"}
+    code = (
+        "import sys; from click.testing import CliRunner; from alexnet_keras.cli.main import main; "
+        "print(CliRunner().invoke(main, ['--help']).output, *sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for name, summary in SUMMARIES.items():
+        assert f"  {name} " in output
+        assert " ".join(summary.split()) in " ".join(output.split())
+        assert f"alexnet_keras.cli.{name}" not in output.split()
 
 
 def test_the_package_is_a_program():
