@@ -28,6 +28,9 @@ from typing import Any
 from campaign.server import TRACEBACK
 from support import ROOT
 
+from alexnet_keras.system import file_list
+from alexnet_keras.training import run_folder
+
 SECONDS = 10  # of processor time
 IDLE_SECONDS = 60  # without any processor time
 BYTES = 2 * 10**9  # above the start
@@ -180,6 +183,14 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+def owned_by_resumed_run(home: Path, command: tuple[str, ...]) -> set[str]:
+    """The files that a resumed run wrote before it stopped, for example because its loss became NaN."""
+    if "--resume" not in command:
+        return set()
+    run = command[command.index("--run") + 1]
+    return {f"{run}/{name}" for name in (file_list.LIST, *run_folder.owned(home / run))}
+
+
 def judge(
     case: Case, result: dict[str, Any], log: Path, before: dict[str, tuple[int, int]], home: Path
 ) -> tuple[str, str]:
@@ -195,6 +206,7 @@ def judge(
     failed = [index for index, code in enumerate(result["codes"]) if code != 0]
     if any(result["codes"][index] not in (1, 2) for index in failed):
         return "message", f"exit codes {result['codes']}"
+    own: set[str] = set()
     for index in failed:
         said = [line for line in lines(log / f"{index}.err") if not PROGRESS.fullmatch(line)]
         if case.commands[index][:2] == ("data", "check") and not said:
@@ -203,14 +215,15 @@ def judge(
             said = said[-1:]  # it names every bad image before
         if case.commands[index][0] == "train" and any(line.startswith("recipe ") for line in said):
             said = said[-1:]  # the run had begun, and its description is before
+            own |= owned_by_resumed_run(home, case.commands[index])
         if len(said) != 1 or not said[0].startswith("Error: "):
             return "message", f"{len(said)} lines of error: {' | '.join(said)[:300]}"
         if not said[0].isprintable():
             return "message", f"control characters: {said[0]!r}"
     after = listing(home)
-    new = sorted(after.keys() - before.keys()) if len(failed) == len(result["codes"]) else []
+    new = sorted(after.keys() - before.keys() - own) if len(failed) == len(result["codes"]) else []
     scratch = [name for name in after.keys() - before.keys() if Path(name).name.startswith(SCRATCH)]
-    lost = [name for name, found in before.items() if failed and after.get(name) != found]
+    lost = [name for name, found in before.items() if failed and after.get(name) != found and name not in own]
     if new or scratch or lost:
         return "left files", f"new {new[:4]}, scratch {scratch[:4]}, changed or lost {lost[:4]}"
     if case.agree and failed and len(failed) < len(result["codes"]):
