@@ -5,11 +5,13 @@ After the disturbance, the output is absent or whole. The second call ends with 
 
 import hashlib
 import json
+import math
 import queue
 import re
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -217,16 +219,24 @@ class Killed:
 
 
 def kill_training(
-    data: Path, free: "queue.Queue[Server]", folder: Path, kills: int, random: Random, epochs: int
+    data: Path,
+    free: "queue.Queue[Server]",
+    folder: Path,
+    kills: int,
+    random: Random,
+    epochs: int,
+    minutes: float = math.inf,
 ) -> tuple[Path, Killed]:
     """Kill a training again and again, resume it each time, and begin another one when it is finished.
+
+    After so many minutes, the last run is finished without more kills.
 
     Each server of `free` is a worker. One of them is killed, and the others have to notice it.
 
     Returns:
         The run that nothing disturbed, and the killed ones.
     """
-    workers = free.qsize()
+    workers, end = free.qsize(), time.monotonic() + 60 * minutes
 
     def call(home: Path, victim: int = 0, kill: Any = None) -> list[dict[str, Any]]:
         train = ("train", "--data", "photos", "--run", "new", "--epochs", str(epochs), "--batch-size", "4", *NARROW)
@@ -260,14 +270,14 @@ def kill_training(
     results = call(whole)
     assert all(result["codes"] == [0] for result in results), (results, whole)
     killed = Killed(0, [], [], [])
-    while killed.kills < kills:
+    while killed.kills < kills and time.monotonic() < end:
         home = start(f"killed {len(killed.runs)}")
         killed.runs.append(home / "new")
         while True:
             victim, moment = random.randrange(workers), random.uniform(0, results[0]["wall"] / 3)
             # A worker whose partner never starts waits for it for ten minutes.
             kill = (random.choice(SIGNALS), moment, CHECKPOINTS if workers > 1 else "")
-            kill = kill if killed.kills < kills else None
+            kill = kill if killed.kills < kills and time.monotonic() < end else None
             before = {path.name for path in home.glob(CHECKPOINTS)}
             ended = call(home, victim, kill)
             if all(result["codes"] == [0] for result in ended):

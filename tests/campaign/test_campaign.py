@@ -2,8 +2,8 @@
 
 `pytest -s -m campaign` runs all of it and prints the tables of docs/reliability.md. Environment variables choose less:
 ALEXNET_CAMPAIGN_SCALE is a fraction of the counts below, and ALEXNET_CAMPAIGN_WORKERS the number of servers.
-ALEXNET_CAMPAIGN_MINUTES ends the mutants in time, and ALEXNET_CAMPAIGN_FIRST, the number of the first mutant of each
-file, goes on where an earlier campaign has ended.
+ALEXNET_CAMPAIGN_MINUTES ends the mutants and the kills of a training in time. ALEXNET_CAMPAIGN_FIRST goes on where an
+earlier campaign has ended: it is the number of the first mutant of each file, and the seed of those kills.
 """
 
 import os
@@ -135,7 +135,7 @@ def assert_same_bits(run, other):
 @pytest.mark.parametrize(("workers", "epochs"), [(1, 300), (2, 20)])
 def test_killed_training_has_the_same_weights(workers, epochs, folder, tmp_path):
     with harness.servers(workers) as free:
-        whole, killed = kills.kill_training(folder, free, tmp_path, scaled(KILLS), Random(0), epochs)
+        whole, killed = kills.kill_training(folder, free, tmp_path, scaled(KILLS), Random(FIRST), epochs, MINUTES)
     steps = ", ".join(map(str, sorted(killed.steps)))
     print(
         f"\n{killed.kills} kills of {len(killed.runs)} runs of {3 * epochs} steps with {workers} worker(s); "
