@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.predictor import Predictor
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
+LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
 WEIGHT_SUFFIXES = (".caffemodel", ".h5", ".npz", ".pt", ".pth", ".safetensors")  # of trained weights, not of images
 SUFFIXES_IN_WORDS = ", ".join(MODEL_SUFFIXES)
 
@@ -653,4 +654,6 @@ def _predictor(model: Any, allow_all_operations: bool) -> "Predictor":
         return model
     if isinstance(model, str | Path):
         return predictor.load_predictor(find_model(Path(model)), allow_all_operations)
-    return predictor.from_keras(model)
+    from alexnet_keras.inference.keras_model import from_keras
+
+    return from_keras(model)

@@ -73,7 +73,7 @@ def prepare(
 
     If the command is stopped, call it again: it continues after the last finished shard.
     """
-    source = _source(data, where)
+    source = data_source(lambda: DataSource(name=data), data, **where)
     load_tensorflow()
     from alexnet_keras.data.shards.convert import Settings
     from alexnet_keras.data.shards.prepare import prepare as prepare_shards
@@ -105,7 +105,7 @@ def prepare(
 @json_option
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every image. The exit code is 1 if training would fail or be wrong."""
-    source = _source(data, where)
+    source = data_source(lambda: DataSource(name=data), data, **where)
     load_tensorflow()
     from alexnet_keras.data.check import check as check_images
     from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -148,14 +148,6 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     if not report.problems:
         click.echo("No problem found.")
     sys.exit(code)
-
-
-def _source(data: str, where: dict[str, Any]) -> DataSource:
-    from alexnet_keras.data.sources.tfds_library import check_available
-
-    source = data_source(lambda: DataSource(name=data), data, **where)
-    check_available(source)
-    return source
 
 
 def _range(spread: tuple[int, int, int]) -> str:

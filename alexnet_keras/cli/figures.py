@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from alexnet_keras.cli.options import (
 )
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count, Index, Range
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.system import atomic_files
 
@@ -38,7 +38,10 @@ def figures() -> None:
 
 
 def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function that returns a figure: it gets `--output` and `--json`, and writes the figure."""
+    """Make a command of a function that returns a figure: it gets `--output` and `--json`, and writes the figure.
+
+    If the command has the options of a data set, the function gets the data set as `source`.
+    """
 
     def decorate(draw: Callable[..., Any]) -> click.Command:
         name = draw.__name__
@@ -47,6 +50,9 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         def command(output: Path, width: int, as_json: bool, **options: Any) -> None:
             save = drawing.save  # fails at once without matplotlib
             atomic_files.check_output(output, (".png", ".svg"))
+            if "data" in options:
+                where = {field: options.pop(field) for field in ("data", *SOURCE_FIELDS) if field in options}
+                options["source"] = data_source(functools.partial(_recorded, options), **where)
             load_tensorflow()
             figure = draw(**options)
             save(figure, output, width)
@@ -125,7 +131,8 @@ def _network(model: Path | None) -> Any:
 def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
     """Load a classifier of any format."""
     path = _model_path(model)
-    from alexnet_keras.inference.predictor import from_keras, load_predictor
+    from alexnet_keras.inference.keras_model import from_keras
+    from alexnet_keras.inference.predictor import load_predictor
 
     return from_keras(_network(path)) if _is_weights(path) else load_predictor(path, allow_all_operations)
 
@@ -133,16 +140,17 @@ def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
 def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
     """Load a Keras model, and read an image as the model sees it."""
     from alexnet_keras.inference.classify import read_image
-    from alexnet_keras.inference.predictor import input_size, stored_size_of, upright_of
+    from alexnet_keras.inference.keras_model import input_size
+    from alexnet_keras.inference.predictor import stored_size_of, upright_of
 
     network, path = _network(model), _model_path(model)
     size = input_size(network)
     return network, read_image(image, size, upright_of(path), stored_size_of(path, size))
 
 
-def _source(model: Path | None, where: dict[str, Any]) -> DataSource:
-    """The data set that the options name, or that of the model's run."""
-    return data_source(lambda: api.data_of(_model_path(model)), **where)
+def _recorded(options: Mapping[str, Any]) -> DataSource:
+    """Return the data set of a command's model, or the default one if the command takes no model."""
+    return api.data_of(_model_path(options["model"])) if "model" in options else DataSource(name="shapes")
 
 
 @figure_command(
@@ -227,9 +235,8 @@ def curves(runs: tuple[Path, ...]) -> Any:
 @operations_option
 @click.option("--wrong", is_flag=True, help="Show the worst mistakes.")
 @click.option("--best", is_flag=True, help="Show the surest right answers.")
-def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, best: bool, **where: Any) -> Any:
+def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, best: bool, source: DataSource) -> Any:
     """Draw validation images with their five most probable classes, as Figure 4 of the paper (left)."""
-    source = _source(model, where)
     return drawing.predictions(_predictor(model, allow_all_operations), source, wrong, best)
 
 
@@ -237,9 +244,8 @@ def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, bes
 @model_argument
 @data_of_run
 @operations_option
-def confusion(model: Path | None, allow_all_operations: bool, **where: Any) -> Any:
+def confusion(model: Path | None, allow_all_operations: bool, source: DataSource) -> Any:
     """Draw which classes of the validation images are taken for which."""
-    source = _source(model, where)
     return drawing.confusion(_predictor(model, allow_all_operations), source)
 
 
@@ -248,9 +254,8 @@ def confusion(model: Path | None, allow_all_operations: bool, **where: Any) -> A
 @data_of_run
 @layer_option("fc7")
 @limit_option(2000, "training images that are searched")
-def retrieval(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
+def retrieval(model: Path | None, layer: str, limit: int, source: DataSource) -> Any:
     """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
-    source = _source(model, where)
     return drawing.retrieval(_network(model), source, layer, limit)
 
 
@@ -260,9 +265,8 @@ def retrieval(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
 @layer_option("conv5")
 @click.option("--unit", type=Number(Index), default=0, show_default=True, help="The channel; tower b follows tower a.")
 @limit_option(2000, "images that are searched")
-def patches(model: Path | None, layer: str, unit: int, limit: int, **where: Any) -> Any:
+def patches(model: Path | None, layer: str, unit: int, limit: int, source: DataSource) -> Any:
     """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
-    source = _source(model, where)
     return drawing.patches(_network(model), source, layer, unit, limit)
 
 
@@ -271,12 +275,11 @@ def patches(model: Path | None, layer: str, unit: int, limit: int, **where: Any)
 @data_of_run
 @layer_option("fc7")
 @limit_option(300, "images on the map")
-def embedding(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
+def embedding(model: Path | None, layer: str, limit: int, source: DataSource) -> Any:
     """Draw a map of validation images on which images with similar features lie together.
 
     The map is computed by t-SNE (needs the extra 'embedding').
     """
-    source = _source(model, where)
     return drawing.embedding(_network(model), source, layer, limit)
 
 
@@ -284,7 +287,6 @@ def embedding(model: Path | None, layer: str, limit: int, **where: Any) -> Any:
 @data_options("A data set, as for train.  [default: shapes]")
 @click.option("--image", "index", type=Number(Index), default=0, show_default=True, help="Index of the training image.")
 @click.option("--seed", type=Number(Index), default=0, show_default=True, help="Random seed of the augmentation.")
-def augmentation(index: int, seed: int, **where: Any) -> Any:
+def augmentation(index: int, seed: int, source: DataSource) -> Any:
     """Draw random crops, flips and PCA colour augmentations of one training image."""
-    source = data_source(lambda: DataSource(name="shapes"), **where)
     return drawing.augmentation(source, index, seed)

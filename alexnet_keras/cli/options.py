@@ -104,14 +104,22 @@ def data_options(
 
 
 def data_source(recorded: Callable[[], DataSource], data: str | None, **where: Any) -> DataSource:
-    """Return the data set that the options name, or otherwise the one that `recorded` returns."""
+    """Return the data set that the options name, or otherwise the one that `recorded` returns.
+
+    Raises:
+        OptionError, InputError: it is of TFDS and unknown, or cannot be downloaded. This is found without TensorFlow.
+    """
+    from alexnet_keras.data.sources.tfds_library import check_available
+
     source = named_source(data, recorded) if data else recorded()
     given = {name: value for name, value in where.items() if value is not None}
     if given.keys() & {"validation_split", "fold"}:  # either replaces both
         given = {"validation_split": None, "fold": None, **given}
     if given:  # the images may be others than those of the run
         given["run_images"] = None
-    return dataclasses.replace(source, **given)
+    source = dataclasses.replace(source, **given)
+    check_available(source)
+    return source
 
 
 class GroupedCommand(click.Command):

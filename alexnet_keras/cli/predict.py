@@ -24,7 +24,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count
 from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, images_of_word
 from alexnet_keras.system.tables import check_table
-from alexnet_keras.system.terminal_text import printable
+from alexnet_keras.system.terminal_text import counted, printable
 
 
 @click.command(
@@ -77,12 +77,10 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
             raise click.UsageError(f"The image {word} does not exist; check its name.")
     if output is not None:
         check_table(output)
-    if any(map(os.path.isdir, words)):
-        load_tensorflow()  # before folders are searched for the kinds of images that it can decode
     ignored: Counter[str] = Counter()
     images = [image for word in words for image in images_of_word(word, ignored)]
-    load_tensorflow()
-    from alexnet_keras.data.dataset import counted
+    if path.suffix not in api.LIGHT_SUFFIXES:
+        load_tensorflow()
     from alexnet_keras.inference.classify import classify
     from alexnet_keras.inference.predictor import load_predictor
     from alexnet_keras.inference.report import write_predictions

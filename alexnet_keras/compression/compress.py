@@ -20,7 +20,8 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.evaluation import Evaluation
-from alexnet_keras.inference.predictor import Predictor, from_keras, load_predictor
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import Predictor, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, file_list

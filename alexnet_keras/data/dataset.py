@@ -17,7 +17,7 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.decode import decode
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.terminal_text import listed
+from alexnet_keras.system.terminal_text import counted
 
 UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not UTF-8, line separators
 FEW_IMAGES = 100  # of a class
@@ -89,12 +89,6 @@ def split_in_memory(names: Sequence[str], labels: np.ndarray, images: np.ndarray
     held, size = tf.constant(images), images.shape[1]
     gather = functools.partial(tf.gather, held)
     return Split(names, labels, held.__getitem__, gather, Stage.DECODED, stored_size=size)
-
-
-def counted(kinds: Counter[str]) -> str:
-    """Format the most frequent kinds of something, such as `30 .heic, 6 .txt`."""
-    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    return listed([f"{count:,} {kind}" for kind, count in ordered], 5)
 
 
 def too_few(images: int, classes: int) -> str:

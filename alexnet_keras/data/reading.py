@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced, split_in_memory
-from alexnet_keras.data.decode import why_refused
+from alexnet_keras.data.image_files import why_refused
 from alexnet_keras.system import memory, native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_CHUNKS = 10_000  # those behind are ignored, for the same reason as GIFs have `decode.MAX_GIF_FRAME`
+MAX_CHUNKS = 10_000  # those behind are ignored, for the same reason as GIFs have `image_files.MAX_GIF_FRAME`
 FRAME_HEADER = 16  # bytes: four numbers of three bytes, the duration and flags
 
 

@@ -17,14 +17,8 @@ from alexnet_keras.export import saved_model, tflite, web
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes
-from alexnet_keras.inference.predictor import (
-    bytes_of,
-    from_keras,
-    input_size,
-    load_predictor,
-    stored_size_of,
-    upright_of,
-)
+from alexnet_keras.inference.keras_model import from_keras, input_size
+from alexnet_keras.inference.predictor import bytes_of, load_predictor, stored_size_of, upright_of
 from alexnet_keras.inference.versions import FIRST, is_version
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
-from alexnet_keras.inference.predictor import class_names, input_size
+from alexnet_keras.inference.keras_model import class_names, input_size
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
 from alexnet_keras.model.response_normalization import (
     LocalResponseNormalization,

@@ -11,7 +11,7 @@ from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode_in_graph
 from alexnet_keras.inference import label_files
-from alexnet_keras.inference.predictor import class_names, input_size, serving_function
+from alexnet_keras.inference.keras_model import class_names, input_size, serving_function
 from alexnet_keras.system.protobuf import BYTES, STRING, message_classes
 
 TOP = 5  # classes that serve_jpeg returns, or all of them if there are fewer

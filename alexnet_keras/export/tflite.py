@@ -14,7 +14,7 @@ from alexnet_keras.export import calibration, tflite_metadata
 from alexnet_keras.export.fold_mean import folded
 from alexnet_keras.export.integer_lrn import with_integer_operators
 from alexnet_keras.inference import label_files
-from alexnet_keras.inference.predictor import class_names, input_size, serving_function
+from alexnet_keras.inference.keras_model import class_names, input_size, serving_function
 from alexnet_keras.inference.tflite import METADATA
 from alexnet_keras.system import native_stderr
 

@@ -14,7 +14,8 @@ from alexnet_keras.figures import style
 from alexnet_keras.figures.evidence import grad_cam, occlusion_map
 from alexnet_keras.figures.graph import Graph
 from alexnet_keras.inference.class_labels import readable
-from alexnet_keras.inference.predictor import Predictor, from_keras
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.mosaic import mosaic
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.terminal_text import brief

@@ -27,7 +27,8 @@ from alexnet_keras.figures.markup import Markup, data_uri, joined, tag
 from alexnet_keras.figures.similarity import NEIGHBOURS, neighbours
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
-from alexnet_keras.inference.predictor import bytes_of, from_keras
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import bytes_of
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.model.mosaic import as_images, mosaic
 from alexnet_keras.system import atomic_files

@@ -15,7 +15,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.features import until
-from alexnet_keras.inference.predictor import input_size
+from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import stage
 

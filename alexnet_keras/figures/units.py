@@ -12,7 +12,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.receptive_field import receptive_field
 from alexnet_keras.inference.features import until
-from alexnet_keras.inference.predictor import input_size
+from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system.errors import OptionError
 
 PATCHES = 18

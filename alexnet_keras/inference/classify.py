@@ -3,30 +3,27 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.data import image_ops
-from alexnet_keras.data.dataset import Stream
-from alexnet_keras.data.decode import decode, why_refused
-from alexnet_keras.data.shards.convert import in_threads
+from alexnet_keras.data.compiled_resize import rescaled_crop
+from alexnet_keras.data.image_arrays import decode_array
 from alexnet_keras.inference.evaluation import most_probable, predictions
 from alexnet_keras.inference.image_arguments import STANDARD_INPUT
 from alexnet_keras.inference.predictor import Predictor
-from alexnet_keras.model.pixel_check import warn_about_fractions
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.system.input_files import IMAGE_BYTES, check_regular, read_bytes
+from alexnet_keras.system.input_files import IMAGE_BYTES, read_bytes
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the predictor
-THREADED = 16  # so many images are worth tracing a pipeline
-COMPILED = 1_000  # so many images are worth the second in which `crop_encoded` compiles its loops
+COMPILED = 300  # so many images are worth the two seconds in which `rescaled_crop` imports Numba and compiles its loops
 
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 
@@ -46,16 +43,24 @@ def read_image(image: Image, input_size: int, upright: bool = True, stored_size:
     Raises:
         InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
     """
+    with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
+        return _read(image, input_size, upright, stored_size)
+
+
+def _read(image: Image, input_size: int, upright: bool, stored_size: int, compiled: bool = False) -> np.ndarray:
     if isinstance(image, Path | bytes):
         encoded = image if isinstance(image, bytes) else read_bytes(image, IMAGE_BYTES)
-        with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
-            try:
-                image = decode(tf.constant(encoded), upright)
-            except tf.errors.OpError as error:
-                raise InputError(f"{_name(image)} {why_refused(encoded)}; replace it.") from error
+        try:
+            pixels = decode_array(encoded, upright)
+        except ValueError as error:
+            raise InputError(f"{_name(image)} {error}; replace it.") from error
     else:
-        warn_about_fractions(np.asarray(image)[np.newaxis])
-    return image_ops.centre_crop(image_ops.resize_and_crop(image, stored_size), input_size).numpy()
+        from alexnet_keras.model.pixel_check import warn_about_fractions  # imports Keras
+
+        pixels, compiled = np.asarray(image), False
+        warn_about_fractions(pixels[np.newaxis])
+    corner = np.full(2, (stored_size - input_size) // 2)
+    return rescaled_crop(pixels, stored_size, corner, input_size, compiled=compiled)
 
 
 def _name(image: Image) -> str | None:
@@ -102,40 +107,22 @@ def classify(
 
 
 def _crops(images: Sequence[Image], size: int, upright: bool, stored_size: int) -> Iterator[np.ndarray | InputError]:
-    """Yield the centre crop of each image, or the error of one that cannot be used."""
-    files = [image for image in images if isinstance(image, Path)]
-    loaded: Iterator[Any] = itertools.repeat(None)
-    if len(files) >= THREADED:
-        load = _loader(files, size, upright, stored_size)
-        stream = Stream(len(files), lambda index: str(files[index]), tf.data.Dataset.range, load)
-        loaded = in_threads(stream, stream.read, 0, len(files), os.cpu_count() or 1, ready=2 * BATCH_SIZE)
-    for image in images:
-        crop = next(loaded) if isinstance(image, Path) else None
-        try:  # a file that could not be read is read again, which tells the reason
-            yield read_image(image, size, upright, stored_size) if crop is None else crop[0]
+    """Yield the centre crop of each image, or the error of one that cannot be used; several are read at once."""
+
+    def read(image: Image) -> np.ndarray | InputError:
+        try:
+            return _read(image, size, upright, stored_size, compiled=len(images) >= COMPILED)
         except InputError as error:
-            yield error
+            return error
 
-
-def _loader(files: Sequence[Path], size: int, upright: bool, stored_size: int) -> Callable[..., Any]:
-    """Return a function for tf.data from the index of a file to its centre crop."""
-    names = tf.constant([os.fsencode(file) if _is_usable(file) else b"" for file in files])
-    compiled = len(files) >= COMPILED
-
-    def load(index: tf.Tensor) -> tuple[tf.Tensor]:
-        encoded = tf.io.read_file(names[index])
-        if compiled:
-            corner = tf.fill((2,), (stored_size - size) // 2)
-            return (image_ops.crop_encoded(encoded, corner, tf.constant(False), size, upright, stored_size),)
-        return (image_ops.centre_crop(image_ops.resize_and_crop(decode(encoded, upright), stored_size), size),)
-
-    return load
-
-
-def _is_usable(file: Path) -> bool:
-    """Whether a file may be opened: not a pipe or a device, which may have no end."""
-    try:
-        check_regular(file, IMAGE_BYTES)
-    except InputError:
-        return False
-    return True
+    pending: deque[Future[np.ndarray | InputError]] = deque()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for image in images:
+                pending.append(pool.submit(read, image))
+                if len(pending) == 2 * BATCH_SIZE:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.inference.predictor import input_size
+from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import announce
 from alexnet_keras.system.errors import OptionError, RunError

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import IMAGE_BYTES, JSON_BYTES, read_bytes
+from alexnet_keras.system.terminal_text import counted
 
 LIST = "@"  # of a file that lists images
 STANDARD_INPUT = "-"
@@ -79,8 +80,7 @@ def _standard_input(limit: int) -> bytes:
 
 
 def _images_below(folder: Path, ignored: Counter[str]) -> list[Path]:
-    from alexnet_keras.data.dataset import counted  # imports TensorFlow
-    from alexnet_keras.data.sources.files import of_class
+    from alexnet_keras.data.sources.files import of_class  # imports NumPy
 
     others: Counter[str] = Counter()
     parts = of_class(folder, 0, others, checked=False)  # the reason why an image must not be opened is its answer

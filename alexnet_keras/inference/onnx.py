@@ -1,9 +1,9 @@
 """Load ONNX files with onnxruntime. This module needs the extra `onnx`."""
 
+import os
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from alexnet_keras.inference import label_files
 from alexnet_keras.inference.predictor import Predictor, unreadable
@@ -44,7 +44,7 @@ def load(path: Path) -> Predictor:
     check_elements(str(path), shapes)
     del model, message  # a quarter of a gigabyte
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = psutil.cpu_count()
+    options.intra_op_num_threads = os.cpu_count()
     options.log_severity_level = 3  # errors only; they are raised as exceptions, too
     try:
         session = onnxruntime.InferenceSession(

@@ -6,21 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from alexnet_keras.config.ranges import wanted
 from alexnet_keras.config.serialization import BEFORE, CONFIG
 from alexnet_keras.config.training import STORED_SIZE, StoredSize
-from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.inference.versions import find_saved_model
-from alexnet_keras.model import archive
-from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular, read_json
 
-SUFFIXES = (".keras", archive.SUFFIX, ".tflite", ".onnx")
+SUFFIXES = (".keras", ".alexnet", ".tflite", ".onnx")
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
 SMALL = 64  # pixels; AlexNet itself takes at least 63
 STEP = 1 / 256  # between two probabilities of an 8-bit file
@@ -66,76 +61,6 @@ class Predictor:
                 f"The model {self.name} is damaged: its probabilities are {worst}; train, export or copy it again."
             )
         return probabilities
-
-
-def input_size(model: keras.Model) -> int:
-    """The side in pixels of the images that a model takes.
-
-    Raises:
-        InputError: the model does not take one batch of RGB images, or images cannot be cropped to their size.
-    """
-    return image_side(repr(model.name), [Port(tensor.shape) for tensor in model.inputs])
-
-
-def class_names(model: keras.Model) -> tuple[str, ...]:
-    """The names of a classifier's classes, or their indices if it has no names."""
-    return getattr(model.layers[-1], "class_names", None) or tuple(
-        str(index) for index in range(model.output_shape[-1])
-    )
-
-
-def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a function from images to probabilities for a classifier that ends in softmax or in logits.
-
-    The function takes `(B, H, W, 3)` float32 RGB, 0..255, and returns `(B, classes)` float32.
-
-    Raises:
-        InputError: the model has no classifier, one with another activation, or an input of unsupported size.
-    """
-    last = model.layers[-1]
-    activation = (
-        keras.activations.softmax if isinstance(last, keras.layers.Softmax) else getattr(last, "activation", None)
-    )
-    if activation is None:
-        raise InputError(
-            f"The model {model.name!r} ends in the layer {last.name!r}, which is no classifier; "
-            "build it with `include_top=True`, or end it in Dense(classes, activation='softmax')."
-        )
-    input_size(model)
-    check_classes(repr(model.name), [Port(tensor.shape) for tensor in model.outputs], class_names(model))
-    if activation not in (keras.activations.linear, keras.activations.softmax):
-        raise InputError(
-            f"The model {model.name!r} ends in neither softmax nor logits, so it gives no probabilities; "
-            "build it with `classifier_activation='softmax'`, or end it in Dense(classes, activation='softmax')."
-        )
-    logits = activation is keras.activations.linear
-
-    def serve(images: tf.Tensor) -> tf.Tensor:
-        outputs = tf.cast(model(images, training=False), tf.float32)
-        return tf.nn.softmax(outputs) if logits else outputs
-
-    return serve
-
-
-def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
-    """A predictor that reads the weights of a Keras model anew in each call.
-
-    Args:
-        model: a classifier of this package.
-        name: the model in messages; its own name if `None`.
-
-    Raises:
-        InputError: as `serving_function`.
-    """
-    serve = serving_function(model)
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    call = tf.function(serve, input_signature=[signature], autograph=False)
-
-    def function(images: np.ndarray) -> np.ndarray:
-        return call(tf.cast(images, tf.float32)).numpy()
-
-    variant = model.name.removeprefix("alexnet_") if model.name.startswith("alexnet_") else None
-    return Predictor(function, input_size(model), class_names(model), name or repr(model.name), variant=variant)
 
 
 def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
@@ -194,6 +119,10 @@ def _load(path: Path, allow_all_operations: bool) -> Predictor:
         from alexnet_keras.inference import onnx  # imports an optional package
 
         return onnx.load(path)
+    from alexnet_keras.inference.keras_model import from_keras  # imports TensorFlow and Keras, for seconds
+    from alexnet_keras.model import archive
+    from alexnet_keras.model.loading import load_model
+
     return from_keras(load_model(path) if path.suffix == ".keras" else archive.read(path), str(path))
 
 

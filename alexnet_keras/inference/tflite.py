@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from ai_edge_litert.interpreter import Interpreter
 
 from alexnet_keras.inference import label_files
@@ -45,7 +45,7 @@ def load(path: Path) -> Predictor:
         trial = [sys.executable, "-P", str(TRIAL), str(path), str(MOST_ELEMENTS)]
         subprocess.run(trial, check=True, capture_output=True)
         with native_stderr.silenced():
-            interpreter = Interpreter(model_path=str(path), num_threads=psutil.cpu_count())
+            interpreter = Interpreter(model_path=str(path), num_threads=os.cpu_count())
             interpreter.allocate_tensors()
     except InputError:
         raise

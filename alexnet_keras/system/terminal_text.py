@@ -1,5 +1,6 @@
 """Make text from files and from users safe to print on a terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,3 +35,9 @@ def brief(value: Any) -> str:
         return shorten(repr(value), LONGEST_VALUE)
     except (ValueError, RecursionError):  # an integer of more than 4,300 digits, or a list nested too deeply
         return f"a very large {type(value).__name__}"
+
+
+def counted(kinds: Counter[str]) -> str:
+    """Format the most frequent kinds of something, such as `30 .heic, 6 .txt`."""
+    ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+    return listed([f"{count:,} {kind}" for kind, count in ordered], 5)

@@ -19,7 +19,7 @@ from alexnet_keras.distribution.precision import choose_precision, repeating_bit
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.evaluation import Evaluation
-from alexnet_keras.inference.predictor import from_keras
+from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import Interrupted, OptionError, RunError

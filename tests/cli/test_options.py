@@ -24,7 +24,7 @@ def test_numbers_are_aligned_to_the_right(capsys):
 
 
 def test_options_change_the_recorded_source():
-    recorded = DataSource(name="mnist", data_dir="old", split="train,test")
+    recorded = DataSource(name="imagenet", data_dir="old", split="train,test")
     assert data_source(lambda: recorded, None, data_dir="new", split=None).data_dir == "new"
     assert data_source(lambda: recorded, None, data_dir=None) == recorded
     assert data_source(lambda: recorded, "shapes", data_dir=None) == DataSource(name="shapes")

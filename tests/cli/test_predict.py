@@ -1,15 +1,19 @@
 """The command `predict` on many images, from every kind of source, into every kind of output."""
 
 import csv
+import importlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import cli, only_error
+from support import ROOT, cli, only_error
 
 import alexnet_keras
 from alexnet_keras.cli.main import main
+from alexnet_keras.model.loading import load_model
 
 
 @pytest.fixture
@@ -85,3 +89,26 @@ def test_what_cannot_be_found_is_one_line(words, message, code, trained, photos)
     result = cli("predict", *(trained if word == "MODEL" else word for word in words))
     assert message in only_error(result)
     assert result.code == code
+
+
+LIGHT = """
+import json, sys
+from alexnet_keras.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    names = ("tensorflow", "keras", "numba", "matplotlib", "tensorflow_datasets", "onnx", "onnxruntime")
+    print(json.dumps([name for name in names if name in sys.modules]), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("format_", "imported"), [("tflite", []), ("onnx", ["onnx", "onnxruntime"])])
+def test_an_exported_model_predicts_without_tensorflow(format_, imported, trained, folder, tmp_path):
+    """Importing it takes seconds."""
+    path = tmp_path / f"model.{format_}"
+    importlib.import_module(f"alexnet_keras.export.{format_}").write(load_model(trained), path)
+    command = [sys.executable, "-c", LIGHT, "predict", str(path), str(folder / "val" / "red"), "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    rows = json.loads(result.stdout)
+    assert [row["predictions"][0]["label"] for row in rows] == ["red"] * 3  # two JPEGs and a PNG
+    assert json.loads(result.stderr) == imported

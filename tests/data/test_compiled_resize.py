@@ -52,6 +52,20 @@ def test_all_of_it_is_what_tensorflow_makes(shape):
     assert (ours != theirs).mean() < 5e-3
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("offset", "flipped"), [((0, 0), True), ((14, 14), False)])
+def test_numpy_computes_the_same_bits_as_the_compiled_loops(shape, offset, flipped):
+    options = (noise(*shape), 256, np.array(offset), 227, flipped)
+    np.testing.assert_array_equal(rescaled_crop(*options, compiled=False), rescaled_crop(*options))
+
+
+def test_numpy_takes_pixels_of_other_types():
+    image = noise(90, 61)
+    square = rescaled_crop(image.astype(np.float64), 40, np.array([4, 9]), 20, compiled=False)
+    np.testing.assert_array_equal(square, rescaled_crop(image, 40, np.array([4, 9]), 20))
+    assert np.all(rescaled_crop(np.full((9, 9, 3), 300), 8, np.zeros(2), 8, compiled=False) == 255)
+
+
 def test_white_stays_white_and_black_black():
     for value in (0, 255):
         square = rescaled_crop(np.full((371, 449, 3), value, np.uint8), 256, np.array([3, 5], np.int32), 227, False)

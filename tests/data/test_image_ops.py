@@ -10,7 +10,8 @@ from PIL import Image
 from support.hostile_images import gif, progressive_jpeg
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.decode import INCOMPLETE, MAX_GIF_FRAME, decode, decode_in_graph, why_refused
+from alexnet_keras.data.decode import decode, decode_in_graph
+from alexnet_keras.data.image_files import INCOMPLETE, MAX_GIF_FRAME, why_refused
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (40, 30, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(PIXELS).resize((400, 500), Image.Resampling.BICUBIC))

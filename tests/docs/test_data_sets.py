@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 from support import ROOT
 
-from alexnet_keras.data.decode import DECODED, SUFFIXES, UNREAD
+from alexnet_keras.data.image_files import DECODED, SUFFIXES, UNREAD
 from alexnet_keras.data.sources import imagenet, tables
 from alexnet_keras.data.sources.folders import VALIDATION
 from alexnet_keras.data.sources.open_dataset import open_dataset

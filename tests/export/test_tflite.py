@@ -13,7 +13,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from alexnet_keras.data import pipeline
 from alexnet_keras.export import onnx, saved_model, tflite
-from alexnet_keras.inference.predictor import from_keras, load_predictor
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
 

@@ -18,7 +18,8 @@ from support import CLASS_NAMES, cli, only_error
 from alexnet_keras import figures
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_image, one_pass, results, units
-from alexnet_keras.inference import predictor as predictors
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError, OptionError
@@ -31,7 +32,7 @@ def network(run):
 
 @pytest.fixture(scope="module")
 def predictor(network):
-    return predictors.from_keras(network)
+    return from_keras(network)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_predictions(predictor, folder, crops):
 def as_predictor(probabilities):
     """A predictor that gives these probabilities to the images in their order."""
     rows = iter(probabilities)
-    return predictors.Predictor(lambda batch: np.array([next(rows) for _ in batch]), 67, CLASS_NAMES)
+    return Predictor(lambda batch: np.array([next(rows) for _ in batch]), 67, CLASS_NAMES)
 
 
 def test_the_worst_mistakes_come_first(folder):
@@ -250,7 +251,7 @@ def test_occlusion(predictor, crops):
 
 def test_gradcam(network, crops):
     figure = figures.gradcam(network, crops[0])
-    (probabilities,) = predictors.from_keras(network).predict(crops[:1])
+    (probabilities,) = from_keras(network).predict(crops[:1])
     name = CLASS_NAMES[probabilities.argmax()]
     assert f"Where the network sees {name} ({probabilities.max():.1%}): Grad-CAM" in words(figure)
     assert_well_set(figure)

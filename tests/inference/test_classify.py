@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.sources.files import Files, split_of
+from alexnet_keras.data.sources.file_split import split_of
+from alexnet_keras.data.sources.files import Files
 from alexnet_keras.inference import classify as module
 from alexnet_keras.inference.classify import classify, read_image
 from alexnet_keras.inference.predictor import Predictor
@@ -42,10 +43,9 @@ def test_a_result_names_image_model_and_classes(tmp_path):
     assert len(next(classify(predictor(), [path], top=1))["predictions"]) == 1
 
 
-@pytest.mark.parametrize(("threaded", "compiled"), [(99, 99), (1, 99), (1, 1)], ids=["eager", "threads", "compiled"])
-def test_batches_keep_the_order_and_one_bad_image_costs_no_other(threaded, compiled, tmp_path, monkeypatch):
+@pytest.mark.parametrize("compiled", [99, 1])
+def test_batches_keep_the_order_and_one_bad_image_costs_no_other(compiled, tmp_path, monkeypatch):
     """Every fifth image is damaged, one is bytes, and one is an array."""
-    monkeypatch.setattr(module, "THREADED", threaded)
     monkeypatch.setattr(module, "COMPILED", compiled)
     monkeypatch.setattr(module, "BATCH_SIZE", 4)
     images = [draw(tmp_path / f"{index:02}.png", 10 * index) for index in range(14)]
@@ -73,15 +73,17 @@ def test_images_that_cannot_be_used_do_not_reach_the_model(tmp_path):
     assert calls == []
 
 
-def test_every_path_of_an_image_gives_the_pixels_of_evaluation(tmp_path, monkeypatch):
+@pytest.mark.parametrize("size", [(300, 200), (256, 256), (30, 200)])
+def test_every_path_of_an_image_gives_the_pixels_of_evaluation(size, tmp_path, monkeypatch):
     path = tmp_path / "p.jpg"
-    Image.effect_noise((300, 200), 80).convert("RGB").save(path)
-    expected = split_of([Files(tmp_path, np.array([b"p.jpg"]), np.zeros(1, np.int64))]).pixels(tf.constant(0, tf.int64))
-    monkeypatch.setattr(module, "THREADED", 1)
+    Image.effect_noise(size, 80).convert("RGB").save(path)
+    split = split_of([Files(tmp_path, np.array([b"p.jpg"]), np.zeros(1, np.int64))])
+    expected = image_ops.centre_crop(split.pixels(tf.constant(0, tf.int64)), 67)
+    np.testing.assert_array_equal(read_image(path, 67), expected)
     monkeypatch.setattr(module, "COMPILED", 1)
-    (crop,) = module._crops([path], 67, True, 256)
-    np.testing.assert_array_equal(crop, image_ops.centre_crop(expected, 67))
-    assert np.abs(crop.astype(int) - read_image(path, 67)).max() <= 1
+    for image in (path, np.asarray(Image.open(path))):
+        (crop,) = module._crops([image], 67, True, 256)
+        np.testing.assert_array_equal(crop, expected)
 
 
 def test_an_image_is_the_centre_crop(tmp_path):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support import cli, only_error
 
-from alexnet_keras.inference.predictor import from_keras, load_predictor
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, RunError

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import Stream, plain_graph
-from alexnet_keras.data.decode import why_refused
+from alexnet_keras.data.image_files import why_refused
 from alexnet_keras.data.shards.format import ENCODINGS, MAX_SIZE, MIN_SIZE
 from alexnet_keras.system.errors import InputError, OptionError
 

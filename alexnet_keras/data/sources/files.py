@@ -5,16 +5,14 @@ import contextlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from alexnet_keras.data.dataset import Split
-from alexnet_keras.data.decode import DECODED, KIND_BYTES, SUFFIXES, kind_of
+from alexnet_keras.data.image_files import DECODED, KIND_BYTES, SUFFIXES, kind_of
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import IMAGE_BYTES, check_regular
 from alexnet_keras.system.terminal_text import printable
@@ -163,17 +161,3 @@ def suffix(name: bytes) -> str:
     """Return the suffix of a file name as it is counted."""
     text = printable(os.fsdecode(os.path.splitext(name)[1].lower()))
     return text if 1 < len(text) <= LONGEST_SUFFIX else "without suffix"
-
-
-def split_of(parts: Iterable[Files]) -> Split:
-    """Join the images of several folders into one split."""
-    kept = [part for part in parts if len(part.names)]
-    folders = tf.constant([os.fsencode(part.folder) + b"/" for part in kept])
-    starts = np.cumsum([len(part.names) for part in kept])
-    names = tf.concat([tf.constant(part.names) for part in kept], axis=0)
-
-    def read(index: tf.Tensor) -> tf.Tensor:
-        folder = tf.searchsorted(starts, [tf.cast(index, tf.int64)], side="right")[0]
-        return tf.io.read_file(tf.strings.join([folders[folder], names[index]]))
-
-    return Split(Paths(kept), np.concatenate([part.labels for part in kept]), read)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.dataset import DataSet, Split, counted
-from alexnet_keras.data.decode import SUFFIXES
+from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.image_files import SUFFIXES
 from alexnet_keras.data.sources import division
-from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
+from alexnet_keras.data.sources.file_split import split_of
+from alexnet_keras.data.sources.files import Files, images, of_class, subfolders
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.terminal_text import counted
 
 TRAIN = ("train", "training")
 VALIDATION = ("val", "valid", "validation", "test", "testing")  # of several, the first is used

@@ -15,7 +15,8 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.sources import tables, tfds_builders
-from alexnet_keras.data.sources.files import Files, images, of_class, split_of, subfolders
+from alexnet_keras.data.sources.file_split import split_of
+from alexnet_keras.data.sources.files import Files, images, of_class, subfolders
 from alexnet_keras.data.sources.tfds_library import data_folder, tfds
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 from alexnet_keras.system.terminal_text import brief

@@ -12,9 +12,10 @@ import numpy as np
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.data.decode import SUFFIXES as IMAGE_SUFFIXES
+from alexnet_keras.data.image_files import SUFFIXES as IMAGE_SUFFIXES
 from alexnet_keras.data.sources import division
-from alexnet_keras.data.sources.files import Files, check_image, entries, of_class, split_of, subfolders
+from alexnet_keras.data.sources.file_split import split_of
+from alexnet_keras.data.sources.files import Files, check_image, entries, of_class, subfolders
 from alexnet_keras.data.sources.folders import TRAIN, VALIDATION
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.input_files import read_bytes

@@ -310,16 +310,16 @@ def test_a_huge_image_takes_no_memory(tmp_path):
     spoil(root)
     code = (
         "import resource, sys\n"
-        "from alexnet_keras.data import decode\n"
+        "from alexnet_keras.data import decode, image_files\n"
         "import tensorflow as tf, psutil\n"
-        "decode.why_refused(b'x')\n"
+        "image_files.why_refused(b'x')\n"
         "limit = psutil.Process().memory_info().vms + 2**30\n"
         "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
         "for name in sys.argv[1:]:\n"
         "    try:\n"
         "        decode.decode(tf.io.read_file(name))\n"
         "    except tf.errors.InvalidArgumentError:\n"
-        "        print(decode.why_refused(open(name, 'rb').read()))\n"
+        "        print(image_files.why_refused(open(name, 'rb').read()))\n"
     )
     names = [root / "train" / "red" / name for name in ("d.png", "e.jpg")]
     result = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -13,7 +13,7 @@ from PIL import Image
 from support import NARROW, cli, only_error
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.decode import SUFFIXES
+from alexnet_keras.data.image_files import SUFFIXES
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset

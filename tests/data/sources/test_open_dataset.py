@@ -281,11 +281,19 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
     with pytest.raises(InputError, match=message):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
     assert len(asked) == 1
-    for command in ("data check", "train"):
-        load = f"alexnet_keras.cli.{command.split()[0]}.load_tensorflow"
-        monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"))
-        result = cli(*command.split(), "--data", "mnist", "--data-dir", tmp_path)
-        assert "mnist is not in " in only_error(result)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.keras").touch()
+    for command in (
+        *("data check", "data prepare --output d", "train", "evaluate m.keras", "export m.keras --format tflite"),
+        *("compress run", "features m.keras --output f.npz", "figures confusion m.keras", "figures augmentation"),
+        *("benchmark input", "export m.keras --format tflite --data shapes --calibration mnist"),
+    ):
+        words = command.split() if "--data" in command.split() else [*command.split(), "--data", "mnist"]
+        for module in (words[0], "options"):
+            load = f"alexnet_keras.cli.{module}.load_tensorflow"
+            monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"), raising=False)
+        result = cli(*words, "--data-dir", tmp_path)
+        assert "mnist is not in " in only_error(result), command
     asked.clear()
     (tmp_path / "downloads" / "mnist").mkdir(parents=True)  # then TFDS may have all files
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", mock.Mock(side_effect=OSError("no file")))
