@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alexnet_keras.api import evaluate, export, predict, recipes, report, train
+    from alexnet_keras.api import evaluate, export, predict, recipes, report, reproduce, train
     from alexnet_keras.data.load_data import load_data
     from alexnet_keras.distribution.precision import recommended_dtype_policy
     from alexnet_keras.model.alexnet import AlexNet
@@ -36,6 +36,7 @@ __all__ = [
     "recipes",
     "recommended_dtype_policy",
     "report",
+    "reproduce",
     "save_model",
     "train",
 ]
@@ -47,7 +48,7 @@ _MODULES = {
     "load_data": "data.load_data",
     **dict.fromkeys(("load_model", "save_model"), "model.loading"),
     "recommended_dtype_policy": "distribution.precision",
-    **dict.fromkeys(("evaluate", "export", "predict", "recipes", "report", "train"), "api"),
+    **dict.fromkeys(("evaluate", "export", "predict", "recipes", "report", "reproduce", "train"), "api"),
     **dict.fromkeys(("InputError", "OptionError", "RunError"), "system.errors"),
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from alexnet_keras.inference.evaluation import Evaluation
     from alexnet_keras.inference.predictor import Predictor
+    from alexnet_keras.reproduction.experiment import Reproduction
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
 LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
@@ -494,6 +495,59 @@ def report(
 
     write(run, _source(data, run), output)
     return output
+
+
+def reproduce(
+    name: str,
+    data: str | Path | None = None,
+    *,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    output: str | Path | None = None,
+    picture: str | Path | None = None,
+) -> "Reproduction":
+    """Repeat an experiment of the paper: train the networks that are missing, compare them, and draw a picture.
+
+    Each network is a run in its own folder. A call that was stopped continues where it was, and finished runs are not
+    trained again. Needs matplotlib.
+
+    ```python
+    result = alexnet_keras.reproduce("figure-1", "cifar10")
+    print(result.ratio, result.published_ratio)
+    ```
+
+    Args:
+        name: `"figure-1"` (ReLU against tanh), `"cifar-18"` (the small network of the 2012 code) or `"ablations"`.
+        data: the data set, as in `train`; `None` for that of the experiment, `"cifar10"` or `"imagenette"`.
+        seeds: the number of seeds of each network; `None` for that of the experiment.
+        epochs: the epochs of each run; `None` for those of the experiment.
+        output: the folder of the runs, the results and the picture; `None` for a folder in saved_models/ with the name
+            of the experiment.
+        picture: the .png or .svg file of the picture; `None` for a .png file in `output`.
+
+    Returns:
+        The measurements of each network, as in the .json file in `output`.
+
+    Raises:
+        OptionError: there is no such experiment or data set, or an argument is out of its range.
+        InputError: the data or `output` cannot be used, or matplotlib is not installed.
+        RunError: a training cannot continue.
+    """
+    from alexnet_keras import figures
+    from alexnet_keras.config.experiments import experiment
+    from alexnet_keras.training.run_folder import ROOT
+
+    chosen = experiment(name)
+    _ = figures.curves  # fails at once without matplotlib
+    from alexnet_keras.reproduction.experiment import Reproducer
+    from alexnet_keras.reproduction.picture import write
+
+    folder = ROOT / name if output is None else Path(output)
+    source = None if data is None else str(data)
+    reproducer = Reproducer(name, chosen, folder, source, seeds, epochs, None if picture is None else Path(picture))
+    result = reproducer.reproduce()
+    write(result, reproducer.picture)
+    return result
 
 
 def finished_run(path: Path | None) -> Path:

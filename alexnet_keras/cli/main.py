@@ -24,6 +24,7 @@ SUMMARIES = {  # in the order in which a user needs them
     "predict": "Print or write the most probable classes of images.",
     "runs": "List runs with their settings and validation errors.",
     "report": "Write an HTML file about a run.",
+    "reproduce": "Repeat an experiment of the paper beside its published numbers.",
     "export": "Write a model in another format, and compare it with the original.",
     "web": "Serve a folder that 'export --format web' wrote.",
     "compress": "Prune, retrain, cluster and code the weights of a run.",

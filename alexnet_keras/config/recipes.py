@@ -216,10 +216,11 @@ def recipe(name: str, epochs: int | None = None) -> TrainConfig:
     """
     check(name in RECIPES, f"`recipe` {name!r} is unknown; choose from {', '.join(RECIPES)}.")
     config = RECIPES[name]()
-    return config if epochs is None else _stretched(config, epochs)
+    return config if epochs is None else stretched(config, epochs)
 
 
-def _stretched(config: TrainConfig, epochs: int) -> TrainConfig:
+def stretched(config: TrainConfig, epochs: int) -> TrainConfig:
+    """Give a configuration another number of epochs; everything that happens at a given epoch moves in proportion."""
     factor = dataclasses.replace(config, epochs=epochs).epochs / config.epochs  # a number within its range
     changes: dict[str, Any] = {
         "layer_rates": tuple(dataclasses.replace(rate, epoch=rate.epoch * factor) for rate in config.layer_rates)
