@@ -22,7 +22,8 @@ class Signals:
 
     A library may turn `Interrupted` into an error of its own (h5py does so in the middle of a file). Therefore the
     context raises `Interrupted` at its end if a signal was received. Python ignores and prints what is raised in
-    `__del__` or a callback of the garbage collector. If this happens to `Interrupted`, the signal is sent again later.
+    `__del__` or a callback of the garbage collector, and Cython (h5py) prints it once more by `sys.excepthook`. If this
+    happens to `Interrupted`, nothing is printed, and the signal is sent again later.
 
     Attributes:
         received: the number of the signal that was received, or `None`.
@@ -32,7 +33,7 @@ class Signals:
         self._deferred = False
         self.received: int | None = None
         self._before: dict[int, Any] = {}
-        self._hook: Any = None
+        self._hooks: tuple[Any, Any] = (sys.unraisablehook, sys.excepthook)
         self._again: threading.Timer | None = None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -44,10 +45,14 @@ class Signals:
 
     def _send_again(self, ignored: Any) -> None:
         if not isinstance(ignored.exc_value, Interrupted):
-            self._hook(ignored)
+            self._hooks[0](ignored)
             return
         self._again = threading.Timer(LATER_SECONDS, os.kill, (os.getpid(), self.received))
         self._again.start()
+
+    def _print(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, Interrupted):
+            self._hooks[1](kind, error, trace)
 
     def _stop_sending(self) -> bool:
         """Whether the signal was to be sent again."""
@@ -72,7 +77,8 @@ class Signals:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # Python allows signal handlers only there
-            self._hook, sys.unraisablehook = sys.unraisablehook, self._send_again
+            self._hooks = sys.unraisablehook, sys.excepthook
+            sys.unraisablehook, sys.excepthook = self._send_again, self._print
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
@@ -80,7 +86,7 @@ class Signals:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._before:
-            sys.unraisablehook = self._hook
+            sys.unraisablehook, sys.excepthook = self._hooks
             self._stop_sending()
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -229,7 +229,7 @@ def judge(
     if case.agree and failed and len(failed) < len(result["codes"]):
         return "wrong answer", f"one command accepts what another refuses: exit codes {result['codes']}"
     if failed:
-        if result["seconds"] > SECONDS:
+        if result["seconds"] > SECONDS and not own:
             return "hang", f"a refusal after {result['seconds']:.0f} s of processor time"
         return REFUSED, ""
     try:

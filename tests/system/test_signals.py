@@ -54,7 +54,7 @@ class Finalized:
 
 def test_a_signal_in_a_destructor_is_sent_again(capsys):
     """Python prints a traceback for what a destructor raises, and goes on."""
-    hook = sys.unraisablehook
+    hooks = sys.unraisablehook, sys.excepthook
     with pytest.raises(Interrupted, match="SIGTERM"), Signals():  # noqa: PT012
         each = Finalized(lambda: os.kill(os.getpid(), signal.SIGTERM))
         del each
@@ -62,14 +62,19 @@ def test_a_signal_in_a_destructor_is_sent_again(capsys):
         pytest.fail("The signal was lost.")
     with pytest.raises(Interrupted, match="SIGINT"), Signals():  # the context ends before the signal is sent again
         Finalized(lambda: os.kill(os.getpid(), signal.SIGINT))
-    assert sys.unraisablehook is hook
+    with Signals():  # Cython prints what a destructor raises
+        sys.excepthook(Interrupted, Interrupted("Stopped.", signal.SIGTERM), None)
+    assert (sys.unraisablehook, sys.excepthook) == hooks
     assert capsys.readouterr().err == ""
 
 
 def test_other_errors_in_a_destructor_are_printed_as_before(monkeypatch):
     printed = []
     monkeypatch.setattr(sys, "unraisablehook", printed.append)
+    monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: printed.append(error))
     with Signals():
+        sys.excepthook(ValueError, error := ValueError("another"), None)
+        assert printed.pop() is error
         Finalized(lambda: 1 / 0)
     assert [ignored.exc_type for ignored in printed] == [ZeroDivisionError]
 
