@@ -35,11 +35,13 @@ def run(name: str, **values: object) -> dict[str, object]:
     for identity, (kind, text) in read(ROOT / "examples" / f"{name}.ipynb").items():
         if kind == "markdown" or identity == "install":
             continue
-        body = ast.parse(text).body
-        last = body.pop() if isinstance(body[-1], ast.Expr) else None
-        exec(compile(ast.Module(body, []), identity, "exec"), names)
-        if last:
-            shown[identity] = eval(compile(ast.Expression(last.value), identity, "eval"), names)
+        cell = ast.parse(text)
+        shows = isinstance(cell.body[-1], ast.Expr)
+        if shows:
+            cell.body[-1] = ast.Assign([ast.Name("shown", ast.Store())], cell.body[-1].value)
+        exec(compile(ast.fix_missing_locations(cell), identity, "exec"), names)
+        if shows:
+            shown[identity] = names.pop("shown")
         if identity == "parameters":
             assert values.keys() <= names.keys()
             names |= values
