@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
-from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, TrainConfig
+from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, Source, TrainConfig
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -127,7 +127,8 @@ def train(
         RunError: the training cannot continue.
     """
     if data is not None:
-        changes["data"] = str(data)
+        changes["data"] = data
+    changes = {name: str(value) if isinstance(value, Path) else value for name, value in changes.items()}
     config, given = configure_run(
         recipe, run, variant=variant, network=network, resume=resume, overwrite=overwrite, **changes
     )
@@ -227,7 +228,7 @@ def _absolute(path: str) -> str:
 
 def evaluate(
     model: Any,
-    data: str | Path | DataSource | None = None,
+    data: Source | None = None,
     crops: int = 1,
     *,
     output: str | Path | None = None,
@@ -365,8 +366,8 @@ def export(
     output: str | Path | None = None,
     *,
     quantize: str | None = None,
-    data: str | Path | DataSource | None = None,
-    calibration: str | Path | DataSource | None = None,
+    data: Source | None = None,
+    calibration: Source | None = None,
     batch_size: int | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
@@ -459,9 +460,7 @@ def export_all(
             yield {"path": str(name), **dataclasses.asdict(target), "error": str(error)}
 
 
-def report(
-    run: str | Path | None = None, data: str | Path | DataSource | None = None, output: str | Path | None = None
-) -> Path:
+def report(run: str | Path | None = None, data: Source | None = None, output: str | Path | None = None) -> Path:
     """Write an HTML file about a finished run. It can be read without an internet connection and has no script.
 
     It has the settings, the curves, the errors with their intervals, the confusion matrix, the best and the worst
@@ -677,7 +676,7 @@ def data_of_all(models: Sequence[Path]) -> DataSource:
     return sources[0]
 
 
-def _source(data: str | Path | DataSource | None, *models: Any) -> DataSource:
+def _source(data: Source | None, *models: Any) -> DataSource:
     if isinstance(data, DataSource):
         return data
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import alexnet_keras
-from alexnet_keras import InputError, OptionError
+from alexnet_keras import InputError, OptionError, figures
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import DataSource, TrainConfig
 
@@ -80,6 +80,16 @@ def test_what_cannot_be_trained(changes, message, tmp_path, monkeypatch):
 def test_what_contradicts_the_resumed_run(changes, message, result):
     with pytest.raises(OptionError, match=message):
         alexnet_keras.train(run=result.run, resume=True, **changes)
+
+
+def test_every_path_may_be_a_path(tmp_path):
+    absent = tmp_path / "absent"
+    with pytest.raises(OptionError, match=f"The data set {absent}: no such folder"):
+        alexnet_keras.train(absent, data_dir=absent)
+    with pytest.raises(OptionError, match=f"`weights` {absent} is not a file"):
+        alexnet_keras.train("shapes", weights=absent)
+    with pytest.raises(OptionError, match=f"The data set {absent}: no such folder"):
+        figures.augmentation(absent)
 
 
 def test_evaluate_takes_runs_files_and_models(result, folder):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
 from alexnet_keras.benchmark.train import check_batch, network_to_train, training_steps
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import Source
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import DCT, dimensions, is_jpeg
@@ -80,7 +80,7 @@ class InputBenchmark:
 
 
 def measure(
-    source: str | DataSource,
+    source: Source,
     batch_size: int = 128,
     pca_noise: str | None = "original",
     rounds: int = 7,

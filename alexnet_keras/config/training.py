@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from alexnet_keras.config.architecture import Architecture
@@ -81,6 +82,7 @@ class DataSource:
         return {name: getattr(self, name) for name in SOURCE_FIELDS}
 
 
+Source = str | Path | DataSource  # a data set as functions take it: a name, a folder, or with more settings
 SOURCE_FIELDS = tuple(
     field.name for field in dataclasses.fields(DataSource) if field.name not in ("name", "run_images")
 )

@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from alexnet_keras.config.training import PCA_NOISES, DataSource
+from alexnet_keras.config.training import PCA_NOISES, Source
 from alexnet_keras.data import augmentation as drawing
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
@@ -23,7 +23,7 @@ MEANINGS = {
 }
 
 
-def augmentation(source: str | DataSource, index: int = 0, seed: int = 0, input_size: int = 227) -> Figure:
+def augmentation(source: Source, index: int = 0, seed: int = 0, input_size: int = 227) -> Figure:
     """Draw random crops, flips and PCA colour augmentations of one training image.
 
     The first row has the crops. For each convention of the PCA noise, one row has the same crops with the noise,

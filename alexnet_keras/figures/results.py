@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
@@ -69,7 +69,7 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     return figure
 
 
-def predictions(predictor: Predictor, source: str | DataSource, wrong: bool = False, best: bool = False) -> Figure:
+def predictions(predictor: Predictor, source: Source, wrong: bool = False, best: bool = False) -> Figure:
     """Draw validation images with their five most probable classes as bars (Figure 4 of the paper, left).
 
     Args:
@@ -181,7 +181,7 @@ def check_several(dataset: DataSet) -> None:
         raise InputError("The data set has a single class, which cannot be taken for another; use more classes.")
 
 
-def confusion(predictor: Predictor, source: str | DataSource) -> Figure:
+def confusion(predictor: Predictor, source: Source) -> Figure:
     """Draw which classes of the validation images are taken for which.
 
     Args:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
@@ -67,7 +67,7 @@ def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> 
     return Neighbours(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
 
 
-def retrieval(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 2000) -> Figure:
+def retrieval(model: keras.Model, source: Source, layer: str = "fc7", limit: int = 2000) -> Figure:
     """Draw validation images and their nearest training images by a layer and by pixels (Figure 4, right).
 
     Args:
@@ -112,7 +112,7 @@ def _one_of_each_class(split: Split, count: int) -> Split:
     return sample(split, count) if len(first) < count else take(split, chosen)
 
 
-def embedding(model: keras.Model, source: str | DataSource, layer: str = "fc7", limit: int = 300) -> Figure:
+def embedding(model: keras.Model, source: Source, layer: str = "fc7", limit: int = 300) -> Figure:
     """Draw a map of validation images on which images with similar features lie together (t-SNE).
 
     Args:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
@@ -35,7 +35,7 @@ class Excitation:
     column: int
 
 
-def patches(model: keras.Model, source: str | DataSource, layer: str, unit: int, limit: int = 2000) -> Figure:
+def patches(model: keras.Model, source: Source, layer: str, unit: int, limit: int = 2000) -> Figure:
     """Draw the patches of validation images that excite a unit most, cut at the unit's receptive field.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -66,7 +66,7 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
     return dataclasses.replace(errors, models=tuple(own) if len(models) > 1 else (), answers=answers)
 
 
-def evaluate_on(predictors: Predictor | Sequence[Predictor], source: str | DataSource, crops: int = 1) -> Evaluation:
+def evaluate_on(predictors: Predictor | Sequence[Predictor], source: Source, crops: int = 1) -> Evaluation:
     """Measure predictors on the validation images of a data set, as `evaluate` does.
 
     Args:

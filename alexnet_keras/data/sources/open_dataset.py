@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import DataSource, Source
 from alexnet_keras.data import image_ops, shards
 from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
 from alexnet_keras.data.sources import division, folders, imagenet, shapes, tables, tfds_builders
@@ -14,7 +14,7 @@ from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.terminal_text import brief
 
 
-def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
+def open_dataset(source: Source, *, build: bool = True) -> DataSet:
     """Open a data set.
 
     Args:
@@ -28,8 +28,8 @@ def open_dataset(source: str | DataSource, *, build: bool = True) -> DataSet:
         AbsentError: the data set is not on this machine, and `build` is false or its archives are missing.
         InputError: the data set cannot be used for training.
     """
-    if isinstance(source, str):
-        source = DataSource(name=source)
+    if isinstance(source, str | Path):
+        source = DataSource(name=str(source))
     dataset = _open(source, build)
     upright = source.upright if dataset.upright is None else dataset.upright
     return dataclasses.replace(dataset, upright=upright, stored_size=source.stored_size, run_images=source.run_images)
