@@ -199,7 +199,7 @@ def test_a_failed_export_leaves_nothing(model, dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "check_parity", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export.export(model, Target(format="keras"), tmp_path / "sub" / "model.keras", dataset)
-    assert list((tmp_path / "sub").iterdir()) == []
+    assert not (tmp_path / "sub").exists()
 
 
 def test_all_formats_are_compared_in_one_table(model, data_folder, monkeypatch, tmp_path):
@@ -271,9 +271,9 @@ def test_evaluate_and_predict_take_every_format(kind, quantize, model, data_fold
         (["--format", "all", "--quantize", "int8"], 2, "--quantize int8 has no effect on the format all; leave it out"),
         (["--format", "tflite", "--calibration", "DATA"], 2, "only --quantize int8 and int8-only are calibrated"),
         (
-            ["--format", "tflite", "--calibration", "nonsense"],
+            ["--format", "tflite", "--calibration", "shapes"],
             2,
-            "--calibration nonsense has no effect: only --quantize int8 and",
+            "--calibration shapes has no effect: only --quantize int8 and",
         ),
         (
             ["--format", "tflite", "--quantize", "int8", "--calibration", "nonsense"],

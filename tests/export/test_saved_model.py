@@ -84,7 +84,8 @@ def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained
     assert result["classes"].shape == result["probabilities"].shape == (2, 3)  # all three classes
     assert [name.decode() for name in result["classes"][1].numpy()] == [item["class"] for item in expected]
     probabilities = [item["probability"] for item in expected]
-    np.testing.assert_allclose(result["probabilities"][1], probabilities, atol=1e-6)
+    # TensorFlow's operators round a few values in 100,000 to the next grey level, because they add in another order.
+    np.testing.assert_allclose(result["probabilities"][1], probabilities, atol=1e-4)
 
 
 def test_images_stay_as_they_are_stored_if_the_run_left_them_so(trained, tmp_path):

@@ -474,7 +474,12 @@ def test_images_without_a_label_are_named(tmp_path):
         check.check(dataset, 1)
 
 
-def test_a_run_remembers_where_its_data_are(tmp_path):
+@pytest.fixture
+def all_available(monkeypatch):
+    monkeypatch.setattr(tfds_library, "check_available", lambda source: None)
+
+
+def test_a_run_remembers_where_its_data_are(tmp_path, all_available):
     values = {
         "data": "tf_flowers",
         "data_dir": "/data",
@@ -489,7 +494,7 @@ def test_a_run_remembers_where_its_data_are(tmp_path):
     assert data_source(lambda: source, "cifar10", split=None) == DataSource(name="cifar10")
 
 
-def test_the_data_of_a_run_are_divided_as_in_the_run(tmp_path, monkeypatch):
+def test_the_data_of_a_run_are_divided_as_in_the_run(tmp_path, monkeypatch, all_available):
     """Also if the option `--data` names them again: the default would show training images to the evaluation."""
     config = dataclasses.replace(recipe("quickstart"), data=str(tmp_path / "pets"), fold="2/5", split_seed=3)
     (tmp_path / "config.json").write_text(json.dumps(to_dict(config)))
