@@ -228,17 +228,18 @@ def export(
                     f"{'; '.join(shortcomings)}. It was removed; keep it with `force=True`."
                 )
             size = bytes_of(partial)
-        entry = {
-            **dataclasses.asdict(target),
-            "batch_size": target.batch_size or (1 if form.fixed_batch_size else None),
-            "bytes": size,
-            **parity.to_dict(),
-            "shortcomings": shortcomings,
-            "calibration": None if calibration is None else calibration.name,
-            "provenance": provenance(describe()),
-        }
-        entries = {**read_report(output.parent), output.name: entry}
-        atomic_files.write_json(output.parent / REPORT, entries, owner=output.parent)
+            entry = {
+                **dataclasses.asdict(target),
+                "batch_size": target.batch_size or (1 if form.fixed_batch_size else None),
+                "bytes": size,
+                **parity.to_dict(),
+                "shortcomings": shortcomings,
+                "calibration": None if calibration is None else calibration.name,
+                "provenance": provenance(describe()),
+            }
+            # Before the export appears: a process that is killed between the two leaves no export without its entry.
+            entries = {**read_report(output.parent), output.name: entry}
+            atomic_files.write_json(output.parent / REPORT, entries, owner=output.parent)
     except (OSError, tf.errors.ResourceExhaustedError) as error:  # the disk may be full
         raise atomic_files.unwritable(output, error) from error
     return {"path": str(output), **entry}

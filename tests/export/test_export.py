@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -200,6 +201,23 @@ def test_a_failed_export_leaves_nothing(model, dataset, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         export.export(model, Target(format="keras"), tmp_path / "sub" / "model.keras", dataset)
     assert not (tmp_path / "sub").exists()
+
+
+def test_an_export_appears_after_its_entry(model, dataset, tmp_path, monkeypatch):
+    """A killed process may leave an entry without an export, but no export without an entry."""
+    found = []
+
+    def replace(source, target):
+        original(source, target)
+        if Path(target).parent == tmp_path:
+            found.append(Path(target).name)
+
+    original = os.replace
+    monkeypatch.setattr(os, "replace", replace)
+    export.export(model, Target(format="keras"), tmp_path / "copy.keras", dataset)
+    assert found == ["export.json", "copy.keras"]
+    (tmp_path / "copy.keras").unlink()
+    assert export.read_report(tmp_path) == {}
 
 
 def test_all_formats_are_compared_in_one_table(model, data_folder, monkeypatch, tmp_path):
