@@ -138,10 +138,7 @@ ABLATION_EPOCHS = 14  # 20 runs on Imagenette take a night on two cores
 
 def _ablated(learning_rate: float = 0.02, network: dict[str, Any] | None = None, **changes: Any) -> Candidates:
     config = with_network(recipe("quickstart", ABLATION_EPOCHS), None, **network or {})
-    sizes: dict[str, Any] = {
-        "stored_size": 144,
-        "input_size": 131,
-    }  # conv5 is pooled to 3 x 3, with windows of 2 and of 3
+    sizes: dict[str, Any] = {"stored_size": 144, "input_size": 131}  # 3 x 3 after pool5 with windows of 2 and of 3
     return (dataclasses.replace(config, data="imagenette", learning_rate=learning_rate, **sizes, **changes),)
 
 
