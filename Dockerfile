@@ -7,7 +7,7 @@ ARG TENSORFLOW=tensorflow
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY alexnet_keras ./alexnet_keras
-RUN pip install --no-cache-dir "$TENSORFLOW" . && rm -rf /src/*
+RUN pip install --no-cache-dir "$TENSORFLOW" '.[fast]' && rm -rf /src/*
 
 # Runs are written to saved_models/ in this folder; mount a volume here or pass --run.
 WORKDIR /runs

@@ -1,8 +1,8 @@
-"""Resize, crop and flip a photograph in one pass, by loops that numba compiles for this processor.
+"""Resize, crop and flip a photograph in one pass, by loops that Numba compiles for this processor.
 
 TensorFlow's own operators need three passes over the memory and synchronize threads in each: 1.2 ms of processor time a
-photograph, where these loops take a quarter of that. The first call compiles for more than a second, so NumPy resizes
-where there are only a few images.
+photograph, where these loops take a quarter of that. The first call compiles for a second, so NumPy resizes where there
+are only a few images. It also does so where Numba is not installed.
 """
 
 import functools
@@ -14,6 +14,7 @@ import numpy as np
 
 LOCK = threading.Lock()
 BLOCK = 32  # lines, which stay in the cache while they are added
+SPANS = 256  # remembered results of `_spans`: most photographs have one of a few sizes
 
 
 def rescaled_crop(
@@ -27,7 +28,7 @@ def rescaled_crop(
         offset: `(2,)` integers, top and left edge of the crop in the central `size` x `size` pixels.
         side: side of the crop in pixels.
         flipped: whether to reverse left and right.
-        compiled: whether to use the compiled loops instead of NumPy, which computes the same bits.
+        compiled: whether to use the compiled loops, if there are any, instead of NumPy, which computes the same bits.
 
     Returns:
         `(side, side, 3)` uint8, 0..255. Where a value lies within 1e-5 of a half, it may be rounded differently than
@@ -35,26 +36,36 @@ def rescaled_crop(
     """
     sides = np.array(image.shape[:2], np.float32)  # float32, for the same rounding as in resize_and_crop
     resized = np.rint(sides * (np.float32(size) / sides.min()))
-    corner = np.floor((resized - size) / 2).astype(np.int64) + offset
+    corner = np.floor((resized - size) / 2)
     scales = resized / sides.astype(np.float64)
-    if not compiled:
-        crop = _resized(image, scales, corner, side)
+    spans = []
+    for axis in range(2):
+        window = slice(int(offset[axis]), int(offset[axis]) + side)
+        starts, weights = _spans(size, float(scales[axis]), int(corner[axis]), image.shape[axis])
+        spans += [starts[window], weights[window]]
+    resize = loops() if compiled else None
+    if resize is None:
+        crop = _resized(image, *spans)
         return crop[:, ::-1] if flipped else crop
     crop = np.empty((side, side, 3), np.uint8)
-    with LOCK:  # otherwise each thread would compile its own loops
-        resize = _compiled()
-    resize(image, scales, corner, bool(flipped), crop)
+    resize(image, *spans, bool(flipped), crop)
     return crop
 
 
-def _resized(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, side: int) -> np.ndarray:
-    height, width, _ = image.shape
-    lefts, weights = _spans(side, scales[1], corner[1], width)
-    first, end = lefts[0], lefts[-1] + weights.shape[1]
-    lines = image[:, first:end].reshape(height, -1)
-    rows = _blended(lines, *_spans(side, scales[0], corner[0], height))
+def loops() -> Callable[..., None] | None:
+    """Return the compiled loops, or `None` if Numba is not installed or cannot be imported."""
+    with LOCK:  # otherwise each thread would compile its own loops
+        return _compiled()
+
+
+def _resized(
+    image: np.ndarray, tops: np.ndarray, row_weights: np.ndarray, lefts: np.ndarray, column_weights: np.ndarray
+) -> np.ndarray:
+    side, first = len(tops), lefts[0]
+    window = image[tops[0] : tops[-1] + row_weights.shape[1], first : lefts[-1] + column_weights.shape[1]]
+    rows = _blended(window.reshape(len(window), -1), tops - tops[0], row_weights)
     columns = rows.reshape(side, -1, 3).transpose(1, 0, 2).reshape(-1, side * 3)
-    pixels = _blended(columns, lefts - first, weights).reshape(side, side, 3).transpose(1, 0, 2)
+    pixels = _blended(columns, lefts - first, column_weights).reshape(side, side, 3).transpose(1, 0, 2)
     return np.ascontiguousarray(np.rint(pixels).clip(0, 255), np.uint8)
 
 
@@ -64,10 +75,13 @@ def _blended(lines: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> np.n
     for start in range(0, len(starts), BLOCK):
         block = slice(start, start + BLOCK)
         for tap in range(weights.shape[1]):
-            blended[block] += weights[block, tap, np.newaxis] * lines[starts[block] + tap].astype(np.float32)
+            weighted = lines[starts[block] + tap].astype(np.float32, copy=False)
+            weighted *= weights[block, tap, np.newaxis]
+            blended[block] += weighted
     return blended
 
 
+@functools.lru_cache(SPANS)
 def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Compute which of `length` pixels contribute to each of `count` rescaled pixels, and their weights.
 
@@ -85,34 +99,32 @@ def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarr
     """
     radius = max(1.0, 1 / scale)
     width = min(int(2 * radius) + 1, length)
-    starts, weights = np.empty(count, np.int64), np.empty((count, width), np.float32)
-    for index in range(count):
-        centre = (corner + index + 0.5) / scale
-        start = min(max(int(np.ceil(centre - radius - 0.5)), 0), length - width)
-        total = 0.0
-        for tap in range(width):
-            total += max(0.0, 1 - abs(start + tap + 0.5 - centre) / radius)
-        for tap in range(width):
-            weights[index, tap] = max(0.0, 1 - abs(start + tap + 0.5 - centre) / radius) / total
-        starts[index] = start
-    return starts, weights
+    centres = (corner + np.arange(count) + 0.5) / scale
+    starts = np.clip(np.ceil(centres - radius - 0.5), 0, length - width)
+    pixels = starts[:, np.newaxis] + np.arange(width) + 0.5
+    weights = np.maximum(0, 1 - np.abs(pixels - centres[:, np.newaxis]) / radius)
+    totals = np.cumsum(weights, axis=1)[:, -1:]  # from first to last, as on every processor
+    return starts.astype(np.int64), (weights / totals).astype(np.float32)
 
 
 @functools.cache
-def _compiled() -> Callable[..., None]:
-    import numba  # takes a quarter of a second
+def _compiled() -> Callable[..., None] | None:
+    try:
+        import numba  # takes a quarter of a second
+    except ImportError:
+        return None
 
-    # Without fused multiplications and additions, which are 6% faster, so that every processor gets the same bits.
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")
-    spans = compiled(_spans)
-
-    def resize(image: np.ndarray, scales: np.ndarray, corner: np.ndarray, flipped: bool, crop: np.ndarray) -> None:
+    def resize(
+        image: np.ndarray,
+        tops: np.ndarray,
+        row_weights: np.ndarray,
+        lefts: np.ndarray,
+        column_weights: np.ndarray,
+        flipped: bool,
+        crop: np.ndarray,
+    ) -> None:
         height, width, _ = image.shape
-        side = len(crop)
-        tops, row_weights = spans(side, scales[0], corner[0], height)
-        lefts, column_weights = spans(side, scales[1], corner[1], width)
-        taps = column_weights.shape[1]
-        first = lefts[0]
+        side, taps, first = len(crop), column_weights.shape[1], lefts[0]
         values = (lefts[-1] + taps - first) * 3
         lines = image.reshape(height, width * 3)[:, first * 3 : first * 3 + values]
         line = np.empty(values, np.float32)
@@ -132,4 +144,6 @@ def _compiled() -> Callable[..., None]:
                 pixel = crop[y, side - 1 - x if flipped else x]
                 pixel[0], pixel[1], pixel[2] = np.rint(red), np.rint(green), np.rint(blue)
 
+    # Without fused multiplications and additions, which are 6% faster, so that every processor gets the same bits.
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")
     return compiled(resize)

@@ -23,7 +23,7 @@ from alexnet_keras.system.input_files import IMAGE_BYTES, read_bytes
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # images in one call of the predictor
-COMPILED = 300  # so many images are worth the two seconds in which `rescaled_crop` imports Numba and compiles its loops
+COMPILED = 500  # so many images are worth the second in which `rescaled_crop` imports Numba and compiles its loops
 
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data import compiled_resize, pipeline, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
-from alexnet_keras.data.dataset import DataSet, Split
+from alexnet_keras.data.dataset import DataSet, Split, Stage
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -66,6 +66,12 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     if known is not None:
         check_unchanged(known, dataset, run)
     weights, origin = initial_weights.begin(config, run, known, len(dataset.class_names))
+    if training.stage is Stage.ENCODED and compiled_resize.loops() is None:
+        print(
+            "Numba is not installed, so resizing images takes about seven times as long; "
+            "install it with `pip install 'alexnet-keras[fast]'`.",
+            file=sys.stderr,
+        )
     return Inputs(
         dataset=dataset,
         training=reading.in_memory(training, f"{dataset.name} for training"),

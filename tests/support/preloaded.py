@@ -6,4 +6,4 @@ import alexnet_keras.cli.main
 import alexnet_keras.training.train  # noqa: F401
 from alexnet_keras.data.compiled_resize import rescaled_crop
 
-rescaled_crop(np.zeros((9, 9, 3), np.uint8), 8, np.zeros(2, np.int32), 8, False)  # by numba, which takes two seconds
+rescaled_crop(np.zeros((9, 9, 3), np.uint8), 8, np.zeros(2, np.int32), 8, False)  # by Numba, which takes a second
