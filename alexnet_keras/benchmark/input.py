@@ -4,6 +4,7 @@ import contextlib
 import functools
 import importlib.util
 import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ class InputBenchmark:
         pictures: kind of the images: `photographs` of any size, `stored JPEGs` of the stored size, or `raw` pixels.
         ceiling: the work of `ceiling_images_per_second`, which is done on images in memory.
         images_per_second: of the training pipeline, read from where the data lies.
+        processor_ms: processor time of the pipeline for an image, in milliseconds.
+        fixed_images_per_second, fixed_processor_ms: the same of the pipeline with crops that are not resized, if
+            `min_crop_area` is set.
         pillow_images_per_second: of the loader with two processes, for photographs if Pillow is installed.
         first_batch_seconds: from opening the data set to the first batch, without measuring the colour statistics.
         constant_batch_images_per_second: of the training step on one batch in memory.
@@ -51,10 +55,14 @@ class InputBenchmark:
     batch_size: int
     input_size: int
     pca_noise: str | None
+    min_crop_area: float | None
     ceiling: str
     first_batch_seconds: float
     images_per_second: Rate
+    processor_ms: float
     ceiling_images_per_second: Rate
+    fixed_images_per_second: Rate | None
+    fixed_processor_ms: float | None
     pillow_images_per_second: Rate | None
     training_images_per_second: Rate | None
     constant_batch_images_per_second: Rate | None
@@ -87,6 +95,7 @@ def measure(
     count: int | None = None,
     input_size: int = 227,
     variant: str | None = None,
+    min_crop_area: float | None = None,
 ) -> InputBenchmark:
     """Measure the training pipeline of a data set, without the cache in memory that training has for small data sets.
 
@@ -97,6 +106,7 @@ def measure(
         rounds: number of measurements of each subject.
         count: images in a measurement of the pipeline and of its ceiling; `None` for a few seconds.
         input_size: side of the crops in pixels.
+        min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it.
         variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
 
     Raises:
@@ -111,8 +121,9 @@ def measure(
     if pca_noise:
         with reading.naming_unreadable(split):
             noise = augmentation.pca_noise(pca_noise, dataset.statistics or reading.color_statistics(split))
+    where: dict[str, Any] = {"input_size": input_size, "batch_size": batch_size, "seed": 0, "noise": noise}
     epochs = tf.data.Dataset.range(2**40)
-    pipeline = train_dataset(split, input_size=input_size, batch_size=batch_size, epochs=epochs, seed=0, noise=noise)
+    pipeline = train_dataset(split, **where, epochs=epochs, min_crop_area=min_crop_area)
     start = time.perf_counter()
     with reading.naming_unreadable(split):
         next(iter(pipeline))
@@ -122,7 +133,13 @@ def measure(
     offset = (split.stored_size - input_size) // 2
     count = count or IMAGES[kind]
     ceiling, work = _ceiling(sample, kind, input_size, offset, batch_size, count)
-    subjects = {"pipeline": _drain(pipeline.take(math.ceil(count / batch_size))), "ceiling": work}
+    batches = math.ceil(count / batch_size)
+    processor: dict[str, list[float]] = {"pipeline": [], "fixed": []}
+    subjects = {"pipeline": _timed(_drain(pipeline.take(batches)), processor["pipeline"])}
+    if min_crop_area is not None:
+        fixed = train_dataset(split, **where, epochs=epochs)
+        subjects["fixed"] = _timed(_drain(fixed.take(batches)), processor["fixed"])
+    subjects["ceiling"] = work
     with contextlib.ExitStack() as stack:
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
@@ -141,9 +158,13 @@ def measure(
         batch_size=batch_size,
         input_size=input_size,
         pca_noise=pca_noise,
+        min_crop_area=min_crop_area,
         ceiling=ceiling,
         first_batch_seconds=round(first, 3),
         images_per_second=rates["pipeline"],
+        processor_ms=round(statistics.median(processor["pipeline"]), 3),
+        fixed_images_per_second=rates.get("fixed"),
+        fixed_processor_ms=round(statistics.median(processor["fixed"]), 3) if processor["fixed"] else None,
         ceiling_images_per_second=rates["ceiling"],
         pillow_images_per_second=rates.get("pillow"),
         training_images_per_second=rates.get("training"),
@@ -173,7 +194,7 @@ def _ceiling(
 
         def crop(indices: np.ndarray) -> np.ndarray:
             offsets = np.full((len(indices), 2), offset)
-            return image_ops.crop_and_flip_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size)
+            return image_ops.crop_and_flip_arrays(batch[: len(indices)], offsets, indices % 2 == 0, size=size)
 
         def work(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return tf.numpy_function(crop, [indices], tf.uint8, stateful=False), indices
@@ -213,6 +234,18 @@ def _drain(dataset: tf.data.Dataset) -> Work:
 
     work()
     return work
+
+
+def _timed(work: Work, spent: list[float]) -> Work:
+    """Return the work, which appends its processor time for an item in milliseconds to `spent`."""
+
+    def timed() -> int:
+        start = time.process_time()
+        items = work()
+        spent.append(1000 * (time.process_time() - start) / items)
+        return items
+
+    return timed
 
 
 def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str, Work]:

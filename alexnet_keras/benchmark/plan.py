@@ -162,7 +162,9 @@ def _reading(split: Split, config: TrainConfig) -> tuple[float, float]:
             batch_size=min(config.batch_size, count),
             epochs=tf.data.Dataset.range(1),
             seed=config.seed,
+            **config.crops(),
         )
+        next(iter(batches))  # compiles the loops that resize
         done = 0
         with Progress("Measuring the input", count) as progress:
             start = time.perf_counter()

@@ -82,31 +82,47 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
     type=click.Choice(list(ARCHITECTURES)),
     help="Also train this variant, on the pipeline and on one constant batch.",
 )
+@options.min_crop_area_option
 @click.option("--images", type=Number(Count), help="Images in a measurement.  [default: 2 to 4 seconds]")
 @rounds_option
 @options.json_option
 def input_(
-    batch_size: int, pca_noise: str, variant: str | None, images: int | None, rounds: int, as_json: bool, **where: Any
+    batch_size: int,
+    pca_noise: str,
+    variant: str | None,
+    min_crop_area: float | None,
+    images: int | None,
+    rounds: int,
+    as_json: bool,
+    **where: Any,
 ) -> None:
-    """Measure the training pipeline against the work that it cannot avoid, such as decoding."""
+    """Measure the training pipeline against the work that it cannot avoid, such as decoding.
+
+    With --min-crop-area, the command also measures the pipeline with crops that are not resized.
+    """
     source = options.data_source(lambda: DataSource(name="shapes"), **where)
     options.load_tensorflow()
     from alexnet_keras.benchmark.input import measure
 
     noise = None if pca_noise == "none" else pca_noise
-    result = measure(source, batch_size, noise, rounds, images, variant=variant)
+    result = measure(source, batch_size, noise, rounds, images, variant=variant, min_crop_area=min_crop_area)
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return
     ratios = result.ratios
+    crops = "crops" if min_crop_area is None else f"resized crops of at least {min_crop_area:.0%} of the area"
     rows = [
         ("data", f"{result.data}: {result.images:,} images, {result.pictures}"),
         ("hardware", result.hardware),
-        ("pipeline", f"{result.images_per_second} images/s with crops, flips and PCA noise {pca_noise}"),
+        ("pipeline", f"{result.images_per_second} images/s with {crops}, flips and PCA noise {pca_noise}"),
+        ("processor time", f"{result.processor_ms:.2f} ms for an image"),
         ("ceiling", f"{result.ceiling_images_per_second} images/s, {result.ceiling}"),
         ("fraction of ceiling", f"{ratios['fraction_of_ceiling']:.2f}"),
         ("first batch", f"after {result.first_batch_seconds:.2f} s"),
     ]
+    if result.fixed_images_per_second:
+        rows += [("other crops", f"{result.fixed_images_per_second} images/s if crops are not resized")]
+        rows += [("processor time", f"{result.fixed_processor_ms:.2f} ms for an image if crops are not resized")]
     if result.pillow_images_per_second:
         rows += [("Pillow", f"{result.pillow_images_per_second} images/s in two processes")]
         rows += [("speed-up", f"{ratios['times_pillow']:.2f} times Pillow")]

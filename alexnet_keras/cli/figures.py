@@ -17,6 +17,7 @@ from alexnet_keras.cli.options import (
     example,
     json_option,
     load_tensorflow,
+    min_crop_area_option,
     model_argument,
     operations_option,
     variant_option,
@@ -215,8 +216,15 @@ def gradcam(model: Path | None, image: Path, label: str | None) -> Any:
 
 @figure_command("alexnet-keras figures curves saved_models/RUN saved_models/OTHER")
 @click.argument("runs", nargs=-1, type=PathName(), shell_complete=complete_run)
-def curves(runs: tuple[Path, ...]) -> Any:
-    """Draw the training and validation error of one or several RUNS by epoch.
+@click.option(
+    "--by",
+    type=click.Choice(["epoch", "minutes"]),
+    default="epoch",
+    show_default=True,
+    help="The horizontal axis; minutes include validation.",
+)
+def curves(runs: tuple[Path, ...], by: str) -> Any:
+    """Draw the training and validation error of one or several RUNS by epoch or by time.
 
     Without RUNS, the command uses the newest run in saved_models/.
     """
@@ -226,7 +234,7 @@ def curves(runs: tuple[Path, ...]) -> Any:
     for run in runs or (api.newest_run(),):
         read_config(run)  # fails if the folder is no run
         histories[run.resolve().name if run.resolve().name not in histories else str(run)] = read_history(run)
-    return drawing.curves(histories)
+    return drawing.curves(histories, by)
 
 
 @figure_command("alexnet-keras figures predictions saved_models/RUN --wrong")
@@ -287,6 +295,7 @@ def embedding(model: Path | None, layer: str, limit: int, source: DataSource) ->
 @data_options("A data set, as for train.  [default: shapes]")
 @click.option("--image", "index", type=Number(Index), default=0, show_default=True, help="Index of the training image.")
 @click.option("--seed", type=Number(Index), default=0, show_default=True, help="Random seed of the augmentation.")
-def augmentation(index: int, seed: int, source: DataSource) -> Any:
+@min_crop_area_option
+def augmentation(index: int, seed: int, min_crop_area: float | None, source: DataSource) -> Any:
     """Draw random crops, flips and PCA colour augmentations of one training image."""
-    return drawing.augmentation(source, index, seed)
+    return drawing.augmentation(source, index, seed, min_crop_area=min_crop_area)

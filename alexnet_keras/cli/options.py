@@ -11,7 +11,7 @@ from alexnet_keras.api import named_source
 from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Index, Part
-from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, DataSource, StoredSize
+from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import pair_lines
@@ -30,6 +30,12 @@ operations_option = click.option(
     "--allow-all-operations",
     is_flag=True,
     help="Load a SavedModel even if its operations may read and write your files or run code.",
+)
+min_crop_area_option = click.option(
+    "--min-crop-area",
+    type=Number(CropArea),
+    help="Random resized crops: the smallest fraction of the area of an image, such as 0.35.  [default: crops are not "
+    "resized]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 model_argument = click.argument("model", required=False, type=PathName(), shell_complete=complete_model)

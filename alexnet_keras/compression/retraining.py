@@ -78,6 +78,7 @@ def retrain(
         batch_size=config.batch_size,
         epochs=tf.data.Dataset.range(first_epoch, epochs),
         seed=config.seed + 1,  # other crops than in the epochs of the run
+        **config.crops(),
     )
     progress = _Epochs(model, config, len(training), on_epoch)
     monitor = LossMonitor(config, policy, model.output_shape[-1], progress.position)

@@ -104,10 +104,13 @@ def check_fields(instance: Any, owner: str = "") -> None:
         OptionError: a field has another value.
     """
     for name, kind in annotated_fields(type(instance)).items():
-        value = getattr(instance, name)
-        needed = wanted(kind, value)
-        argument = f"`{owner}` {name}" if owner else f"`{name}`"
-        check(not needed, f"{argument} must be {needed}, got {brief(value)}.")
+        check_value(f"`{owner}` {name}" if owner else f"`{name}`", kind, getattr(instance, name))
+
+
+def check_value(argument: str, kind: Any, value: Any) -> None:
+    """Check that an argument has a value of an annotated type, or raise `OptionError`."""
+    needed = wanted(kind, value)
+    check(not needed, f"{argument} must be {needed}, got {brief(value)}.")
 
 
 def annotated_fields(kind: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from alexnet_keras.system.errors import check
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
 StoredSize = Annotated[int, Range(32, STORED_SIZE)]  # of CIFAR-10 to ImageNet
+CropArea = Annotated[float, Range(0.01, 1, high_open=True)]  # a tenth of the side, to less than the whole image
 PCA_NOISES = ("paper", "original")  # two readings of section 4.1; `data.augmentation.pca_noise` has the formulas
 LAYOUTS = ("replicas", "two-tower")  # of several devices: the whole network on each, or one tower on each of two
 FREEZES = ("none", *CONVOLUTIONS)
@@ -109,6 +110,9 @@ class TrainConfig:
         layer_rates: layers that get a fixed learning rate from a given epoch on.
         label_smoothing: fraction of the target probability that is distributed over all classes, in [0, 1).
         augment: whether a training image gets a random crop and a random flip, or the central crop.
+        min_crop_area: random resized crops: the smallest fraction of the area of the stored image that a crop covers.
+            Fractions from there to 1 are equally likely, the aspect ratio is 3/4 to 4/3 (Szegedy et al. 2014, section
+            6), and the crop is resized to `input_size`. `None` for the paper's crops, which are not resized.
         pca_noise: PCA colour augmentation of training images: `paper`, `original` or `None`.
         pca_noise_epochs: number of epochs with `pca_noise`; `None` for all.
         weights: a file of trained weights to start from, in any format that `model.loading.read_weights` reads, or
@@ -149,6 +153,7 @@ class TrainConfig:
     layer_rates: tuple[LayerRate, ...] = ()
     label_smoothing: Fraction = 0.0
     augment: bool = True
+    min_crop_area: CropArea | None = None
     pca_noise: Annotated[str, OneOf(PCA_NOISES)] | None = None
     pca_noise_epochs: Count | None = None
     weights: Name | None = None
@@ -173,15 +178,20 @@ class TrainConfig:
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
         )
         check(
+            self.augment or self.min_crop_area is None,
+            f"`min_crop_area` {self.min_crop_area} makes random crops, which `augment=no` excludes; omit one of them.",
+        )
+        check(
             self.augment or not self.cache_features,
             "`cache_features` trains on the crop of each image and its flip, which `augment=no` excludes; omit one of "
             "them.",
         )
-        check(
-            not (self.cache_features and self.pca_noise),
-            f"`cache_features` computes features once, and `pca_noise` {self.pca_noise} changes the images in each "
-            "epoch; choose one of the two.",
-        )
+        for name in ("pca_noise", "min_crop_area"):
+            check(
+                not (self.cache_features and getattr(self, name)),
+                f"`cache_features` computes features once, and `{name}` {getattr(self, name)} changes the images in "
+                "each epoch; choose one of the two.",
+            )
         for rate in self.layer_rates:
             check(
                 self.freeze == "none" or rate.layer > self.freeze,  # conv1 < ... < conv5 < fc6, also as text
@@ -192,6 +202,11 @@ class TrainConfig:
     def frozen(self, epoch: int) -> str:
         """The last frozen convolution in an epoch, counted from 0, or `none`."""
         return self.freeze if self.freeze_epochs is None or epoch < self.freeze_epochs else "none"
+
+    def crops(self, frozen: str = "none") -> dict[str, Any]:
+        """The arguments of `pipeline.train_dataset` for crops and flips, while the layers up to `frozen` are frozen."""
+        centred = not self.augment or (self.cache_features and frozen != "none")
+        return {"centred": centred, "flips": self.augment, "min_crop_area": self.min_crop_area}
 
     @property
     def source(self) -> DataSource:

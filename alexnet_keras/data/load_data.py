@@ -6,7 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, DataSource
+from alexnet_keras.config.ranges import check_value
+from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, CropArea, DataSource
 from alexnet_keras.data import augmentation
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
 from alexnet_keras.data.reading import color_statistics, in_memory
@@ -21,6 +22,7 @@ def load_data(
     input_size: int = 227,
     seed: int = 0,
     pca_noise: str | None = None,
+    min_crop_area: float | None = None,
     validation_split: float | None = None,
     fold: str | None = None,
     split_seed: int = 0,
@@ -41,6 +43,8 @@ def load_data(
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
             2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
+        min_crop_area: the smallest fraction of the area of an image that a random crop covers before it is resized to
+            `input_size`, from 0.01 to less than 1; `None` for crops of `input_size` pixels.
         validation_split: fraction of each class for validation, of a folder or table without a split; `None` for 0.2.
         fold: instead of a fraction, one of k equal parts of each class, such as `"2/5"`.
         split_seed: random seed of this division, which does not depend on `seed`.
@@ -63,6 +67,7 @@ def load_data(
         raise OptionError(f"`input_size` must be 1 to {stored_size}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):
         raise OptionError(f"`pca_noise` must be None or one of {', '.join(PCA_NOISES)}, got {pca_noise!r}.")
+    check_value("`min_crop_area`", CropArea | None, min_crop_area)
     division: dict[str, Any] = {"validation_split": validation_split, "fold": fold, "split_seed": split_seed}
     options: dict[str, Any] = {"columns": columns, "upright": upright, "stored_size": stored_size}
     dataset = open_dataset(DataSource(name=str(source), **division, **options))
@@ -82,6 +87,7 @@ def load_data(
         epochs=epochs,
         seed=seed,
         noise=noise,
+        min_crop_area=min_crop_area,
     )
     train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(training), batch_size)))
     validation = eval_dataset(held_out, input_size=input_size, batch_size=batch_size)

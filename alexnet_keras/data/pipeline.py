@@ -6,7 +6,7 @@ evaluation:  indices -> read -> decode to the stored size -> centre crop or ten 
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -39,6 +39,7 @@ def train_dataset(
     noise: PCANoise | None = None,
     centred: bool = False,
     flips: bool = True,
+    min_crop_area: float | None = None,
 ) -> tf.data.Dataset:
     """Build augmented batches that contain every image once an epoch, in another order in each epoch.
 
@@ -47,7 +48,7 @@ def train_dataset(
 
     Args:
         split: the training images.
-        input_size: side of the random crops in pixels.
+        input_size: side of the crops in pixels.
         batch_size: images in a global batch, a multiple of `num_workers`; the last batch of an epoch may be smaller.
         epochs: data set of the int64 numbers of the epochs to run.
         seed: random seed for the order and the augmentation; any integer.
@@ -59,6 +60,8 @@ def train_dataset(
         noise: PCA colour augmentation, or `None` for none.
         centred: whether all crops are centre crops.
         flips: whether crops are flipped at random.
+        min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it; `None` for crops that are not
+            resized.
 
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
@@ -86,7 +89,14 @@ def train_dataset(
     @plain_graph
     def epoch_batches(epoch_index: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         draws = augmentation.draw(
-            count, input_size, seed, epoch, centred=centred, flips=flips, stored_size=split.stored_size
+            count,
+            input_size,
+            seed,
+            epoch,
+            centred=centred,
+            flips=flips,
+            min_crop_area=min_crop_area,
+            stored_size=split.stored_size,
         )
         skipped = tf.where(epoch_index == 0, local * first_step, 0)
         dataset = _crops(tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:]), split, draws, local)
@@ -125,9 +135,13 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
             lambda indices: (read_batch(tf.gather(draws.order, indices)), indices), tf.data.AUTOTUNE
         )
 
+    def crops_at(indices: tf.Tensor) -> Iterator[tf.Tensor | None]:
+        drawn = (draws.offsets, draws.flipped, draws.shapes)
+        return (None if each is None else tf.gather(each, indices) for each in drawn)
+
     def crop_batch(images: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        offsets, flipped = tf.gather(draws.offsets, indices), tf.gather(draws.flipped, indices)
-        return image_ops.crop_and_flip(images, offsets, flipped, draws.size), indices
+        offsets, flipped, shapes = crops_at(indices)
+        return image_ops.crop_and_flip(images, offsets, flipped, draws.size, shapes), indices
 
     if split.stage is Stage.DECODED:
         return (images if read_batch else images.batch(batch_size)).map(crop_batch, tf.data.AUTOTUNE)
@@ -136,8 +150,8 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
         crop = image_ops.crop_stored_jpeg
 
     def crop_one(encoded: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        offset, flipped = draws.offsets[index], draws.flipped[index]
-        return crop(encoded, offset, flipped, draws.size, stored_size=split.stored_size), index
+        offset, flipped, shape = crops_at(index)
+        return crop(encoded, offset, flipped, draws.size, stored_size=split.stored_size, shape=shape), index
 
     # Each thread decodes one image at a time, not a whole batch.
     return (images.unbatch() if read_batch else images).map(crop_one, tf.data.AUTOTUNE).batch(batch_size)

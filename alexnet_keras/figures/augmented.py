@@ -7,7 +7,8 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from alexnet_keras.config.training import PCA_NOISES, Source
+from alexnet_keras.config.ranges import check_value
+from alexnet_keras.config.training import PCA_NOISES, CropArea, Source
 from alexnet_keras.data import augmentation as drawing
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
@@ -23,7 +24,9 @@ MEANINGS = {
 }
 
 
-def augmentation(source: Source, index: int = 0, seed: int = 0, input_size: int = 227) -> Figure:
+def augmentation(
+    source: Source, index: int = 0, seed: int = 0, input_size: int = 227, min_crop_area: float | None = None
+) -> Figure:
     """Draw random crops, flips and PCA colour augmentations of one training image.
 
     The first row has the crops. For each convention of the PCA noise, one row has the same crops with the noise,
@@ -34,11 +37,13 @@ def augmentation(source: Source, index: int = 0, seed: int = 0, input_size: int 
         index: index of the training image.
         seed: random seed of the augmentation.
         input_size: side of the crops in pixels.
+        min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it.
 
     Raises:
-        OptionError: there is no such image.
+        OptionError: there is no such image, or `min_crop_area` is out of its range.
         InputError: the image cannot be read.
     """
+    check_value("`min_crop_area`", CropArea | None, min_crop_area)
     dataset = open_dataset(source)
     split = dataset.train
     if not 0 <= index < len(split):
@@ -48,13 +53,16 @@ def augmentation(source: Source, index: int = 0, seed: int = 0, input_size: int 
         statistics = dataset.statistics or reading.color_statistics(split)
     split.check_crop(input_size)
     size = split.stored_size
-    draws = drawing.draw(CANDIDATES, input_size, seed, tf.constant(0, tf.int64), stored_size=size)
+    epoch = tf.constant(0, tf.int64)
+    draws = drawing.draw(CANDIDATES, input_size, seed, epoch, min_crop_area=min_crop_area, stored_size=size)
     strongest = np.sort(np.argsort(-np.linalg.norm(draws.color, axis=1), kind="stable")[:DRAWS])
     offsets, flips, colors = (tf.gather(each, strongest) for each in (draws.offsets, draws.flipped, draws.color))
-    crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), offsets, flips, input_size)
+    shapes = None if draws.shapes is None else tf.gather(draws.shapes, strongest)
+    crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), offsets, flips, input_size, shapes)
 
+    numbers = "top left corners" if shapes is None else "heights and widths in the stored image"
     caption = (
-        f"The {DRAWS} strongest of {CANDIDATES} random draws. First row: crops, with their top left corners and with "
+        f"The {DRAWS} strongest of {CANDIDATES} random draws. First row: crops, with their {numbers} and with "
         "the colours of their frames in the stored image. Numbers: what the noise adds to red, green and blue, 0 to "
         "255. Difference: grey is none."
     )
@@ -63,11 +71,14 @@ def augmentation(source: Source, index: int = 0, seed: int = 0, input_size: int 
     for axes in grid.flat:
         axes.set_axis_off()
     _show(grid[0, 0], image.numpy(), "stored image", extent=(0, size, size, 0))
-    for column, (crop, offset, flipped) in enumerate(zip(crops, offsets.numpy(), flips, strict=True), 1):
+    sides = np.full((DRAWS, 2), input_size) if shapes is None else shapes.numpy()
+    drawn = zip(crops, offsets.numpy(), sides, flips, strict=True)
+    for column, (crop, (top, left), (height, width), flipped) in enumerate(drawn, 1):
         color = style.color(column - 1)
-        box = Rectangle(offset[::-1], input_size, input_size, fill=False, edgecolor=color, linewidth=2)
+        box = Rectangle((left, top), width, height, fill=False, edgecolor=color, linewidth=2)
         grid[0, 0].add_patch(box)
-        _show(grid[0, column], crop.numpy(), f"({offset[0]}, {offset[1]}){' flipped' if flipped else ''}")
+        words = f"({top}, {left})" if shapes is None else f"{height} x {width}"
+        _show(grid[0, column], crop.numpy(), f"{words}{' flipped' if flipped else ''}")
         style.frame(grid[0, column], color)
     for number, name in enumerate(PCA_NOISES):
         noise = drawing.pca_noise(name, statistics)

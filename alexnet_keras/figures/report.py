@@ -182,8 +182,11 @@ class _Report:
             )
         elif not network.batch_normalization:
             norm = "no normalization"
-        centred = not config.augment or (config.cache_features and config.freeze != "none")
-        crops, flips = "The central crop" if centred else "Random crops", "random" if config.augment else "no"
+        chosen = config.crops(config.freeze)
+        crops = "The central crop of" if chosen["centred"] else "Random crops of"
+        flips, area = "random" if chosen["flips"] else "no", chosen["min_crop_area"]
+        if area is not None:
+            crops = f"Random crops of at least {area:.0%} of the area, resized to"
         noise = f"PCA colour augmentation ({config.pca_noise})" if config.pca_noise else "no PCA colour augmentation"
         rows = {
             "Recipe": f"{self.summary.recipe}.",
@@ -191,7 +194,7 @@ class _Report:
             f"{WORDS[network.activation]}, {norm}.",
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
-            "Augmentation": f"{crops} of {config.input_size} x {config.input_size} pixels from images of "
+            "Augmentation": f"{crops} {config.input_size} x {config.input_size} pixels from images of "
             f"{config.stored_size} x {config.stored_size}, {flips} horizontal flips, and {noise}.",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
             "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "

@@ -16,22 +16,26 @@ from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.evaluation import LISTED, Answers
 from alexnet_keras.inference.predictor import Predictor
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError, OptionError, check
 
 IMAGES = 8  # of the figure of predictions
 MOST_CLASSES = 25  # of the confusion matrix: more cannot be read on a slide
+CURVES_BY = ("epoch", "minutes")
 LOGARITHMIC = 8.0  # ratio of the largest to the smallest error from which the scale is logarithmic
 
 
-def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Draw the training and validation error of one or several runs by epoch.
+def curves(runs: Mapping[str, Sequence[Mapping[str, float]]], by: str = "epoch") -> Figure:
+    """Draw the training and validation error of one or several runs by epoch or by time.
 
     Args:
         runs: name of a run -> its history, as `TrainResult.history` and history.csv have it.
+        by: the horizontal axis: `"epoch"`, or `"minutes"` of training and validation since the run began.
 
     Raises:
+        OptionError: `by` is neither.
         InputError: a run has no finished epoch.
     """
+    check(by in CURVES_BY, f"`by` must be one of {', '.join(CURVES_BY)}, got {by!r}.")
     for name, history in runs.items():
         if not history:
             raise InputError(f"The run {name} has no finished epoch; train it further before drawing its curves.")
@@ -39,18 +43,21 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
                        "validation_top1_error")])  # fmt: skip
     logarithmic = errors.min() > 0 and errors.max() / errors.min() > LOGARITHMIC
     caption = "Solid: error on the validation images. Dashed: error on the augmented training images, with dropout."
-    figure = style.new("Top-1 error by epoch", caption + (" The scale is logarithmic." if logarithmic else ""))
+    figure = style.new(f"Top-1 error by {by}", caption + (" The scale is logarithmic." if logarithmic else ""))
     axes = figure.subplots()
     style.plain(axes)
     for index, (name, history) in enumerate(runs.items()):
-        epochs = [row["epoch"] for row in history]
+        if by == "epoch":
+            places = np.array([row["epoch"] for row in history])
+        else:
+            places = np.cumsum([row["seconds"] for row in history]) / 60
         marker = "o" if len(history) < 30 else None
         for key, line in (("validation_top1_error", "solid"), ("top1_error", "dashed")):
-            axes.plot(epochs, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
+            axes.plot(places, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
                       marker=marker, label=name if line == "solid" else None)  # fmt: skip
         last = history[-1]["validation_top1_error"]
         words = f"{last:.1%}" if len(runs) > 1 else f"validation\n{last:.1%}"
-        axes.annotate(words, (epochs[-1], last), (8, 0), textcoords="offset points", va="center",
+        axes.annotate(words, (places[-1], last), (8, 0), textcoords="offset points", va="center",
                       fontsize=style.LABEL, color=style.color(index), weight="bold",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.margins(x=0.11, y=0.1)
@@ -62,8 +69,8 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
         axes.set_ylim(0, max(1.05 * errors.max(), 0.01))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axes.grid(axis="y", color=style.PALE)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("epoch", fontsize=style.LABEL, color=style.INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=by == "epoch"))
+    axes.set_xlabel(by, fontsize=style.LABEL, color=style.INK)
     if len(runs) > 1:
         axes.legend(fontsize=style.LABEL, frameon=False)
     return figure

@@ -66,7 +66,8 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     if known is not None:
         check_unchanged(known, dataset, run)
     weights, origin = initial_weights.begin(config, run, known, len(dataset.class_names))
-    if training.stage is Stage.ENCODED and compiled_resize.loops() is None:
+    resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None
+    if resizes and compiled_resize.loops() is None:
         print(
             "Numba is not installed, so resizing images takes about seven times as long; "
             "install it with `pip install 'alexnet-keras[fast]'`.",

@@ -171,8 +171,7 @@ class _Epochs:
             self.inputs.training,
             **where,
             noise=noise,
-            centred=not config.augment or (config.cache_features and stage.frozen != "none"),
-            flips=config.augment,
+            **config.crops(stage.frozen),
             worker_index=replicas.worker_index,
             num_workers=replicas.num_workers,
         )

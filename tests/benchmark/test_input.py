@@ -44,6 +44,8 @@ def test_benchmark_input_as_json(kind, sources):
     assert values["fraction_of_ceiling"] == pytest.approx(quotient, abs=2e-3)
     assert (values["times_pillow"] is None) == (kind != "photographs")
     assert values["training_lost_to_input"] is None
+    assert values["processor_ms"] > 0
+    assert values["fixed_images_per_second"] is values["fixed_processor_ms"] is None
 
 
 def test_benchmark_input_for_people(sources, monkeypatch):
@@ -51,9 +53,11 @@ def test_benchmark_input_for_people(sources, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "paper", dataclasses.replace(ARCHITECTURES["paper"], **narrow))
     monkeypatch.setattr(input_benchmark, "TRAIN_STEPS", 1)
     options = ("--images", 10, "--batch-size", 5, "--rounds", 1, "--train", "paper", "--pca-noise", "none")
+    options += ("--min-crop-area", 0.35)
     result = cli("benchmark", "input", "--data", sources["raw"], *options)
     assert result.code == 0, result.err
-    for words in ("12 images, raw", "crop and flip alone", "lost to input", "with crops, flips and PCA noise none"):
+    for words in ("12 images, raw", "crop and flip alone", "lost to input", "images/s if crops are not resized",
+                  "with resized crops of at least 35% of the area, flips and PCA noise none"):  # fmt: skip
         assert words in result.out
 
 

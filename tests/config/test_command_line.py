@@ -24,7 +24,7 @@ CONFIGS = [
     dataclasses.replace(recipe("paper"), pca_noise=None, schedule=Steps(boundaries=(25.0, 51.5)), epochs=99),
     dataclasses.replace(QUICK, schedule=Linear(), layer_rates=(LayerRate(epoch=2.5, layer="fc6", rate=0.0),)),
     dataclasses.replace(recipe("transfer"), weights="/a b.npz", freeze="conv5", freeze_epochs=2),
-    dataclasses.replace(QUICK, schedule=Cosine()),
+    dataclasses.replace(QUICK, schedule=Cosine(), min_crop_area=0.08),
 ]
 
 

@@ -124,7 +124,7 @@ def test_activations(network, crops):
 
 def history(*errors):
     return [
-        {"epoch": epoch, "top1_error": error, "validation_top1_error": error / 2}
+        {"epoch": epoch, "top1_error": error, "validation_top1_error": error / 2, "seconds": 90 * epoch}
         for epoch, error in enumerate(errors, 1)
     ]
 
@@ -142,6 +142,16 @@ def test_curves():
     ]
     assert {"one", "other", "35.0%", "20.0%"} <= set(words(figure))
     assert len({line.get_color() for line in axes.lines}) == 2
+
+
+def test_curves_by_minutes():
+    figure = figures.curves({"one": history(0.8, 0.7), "other": history(0.6, 0.5, 0.4)}, by="minutes")
+    assert_well_set(figure)
+    (axes,) = figure.axes
+    assert [list(line.get_xdata()) for line in axes.lines] == [[1.5, 4.5]] * 2 + [[1.5, 4.5, 9.0]] * 2
+    assert (axes.get_xlabel(), "Top-1 error by minutes" in words(figure)) == ("minutes", True)
+    with pytest.raises(OptionError, match="`by` must be one of epoch, minutes, got 'hours'."):
+        figures.curves({"one": history(0.8)}, by="hours")
 
 
 def test_curves_are_logarithmic_where_errors_differ_much():
@@ -380,7 +390,7 @@ COMMANDS = {
     "activations": ("RUN", "IMAGE"),
     "occlusion": ("RUN", "IMAGE", "--stride", "30"),
     "gradcam": ("RUN", "IMAGE", "--label", "red"),
-    "curves": ("RUN",),
+    "curves": ("RUN", "--by", "minutes"),
     "predictions": ("RUN",),
     "confusion": ("RUN",),
     "retrieval": ("RUN", "--limit", "6"),

@@ -139,6 +139,10 @@ def test_the_numbers_are_those_of_evaluate(page, many):
         ("batchnorm", "2 towers, ReLU, batch normalization."),
         ("batchnorm", "There is no dropout; label smoothing 0."),
         ("original", "random horizontal flips, and PCA colour augmentation (original)."),
+        (
+            "fast",
+            "Random crops of at least 35% of the area, resized to 227 x 227 pixels from images of 256 x 256, random",
+        ),
         ("transfer", "The central crop of 227 x 227 pixels from images of 256 x 256, random horizontal flips, and"),
         ("transfer", "the weights in caffe.npz, where the layers up to conv5 are frozen. The random seed is 0."),
     ],

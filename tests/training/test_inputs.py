@@ -48,3 +48,5 @@ def test_stored_images_need_no_numba(config, tmp_path, capsys):
     config = dataclasses.replace(config, data=str(tmp_path / "shards"))
     assert open_dataset(config.data).train.stage is Stage.STORED_JPEG
     assert opened(config, tmp_path, capsys)[1] == []
+    cropped = dataclasses.replace(config, min_crop_area=0.35)  # which resizes every crop
+    assert len(opened(cropped, tmp_path, capsys)[1]) == 1

@@ -1,0 +1,199 @@
+"""Random resized crops: where the windows lie, which pixels they become, and who refuses or shows them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from support import NARROW, cli, only_error
+
+from alexnet_keras import figures
+from alexnet_keras.benchmark import plan
+from alexnet_keras.compression import retraining
+from alexnet_keras.config.recipes import changes, recipe
+from alexnet_keras.data import augmentation, image_ops, pipeline
+from alexnet_keras.data.compiled_resize import rescaled_crop, resized
+from alexnet_keras.data.crop_windows import MAX_ASPECT_RATIO, crop_windows
+from alexnet_keras.data.dataset import Split, Stage, split_in_memory
+from alexnet_keras.data.load_data import load_data
+from alexnet_keras.data.shards.convert import Settings
+from alexnet_keras.data.shards.prepare import prepare
+from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.system.errors import InputError, OptionError
+
+NOISE = np.random.RandomState(0).randint(0, 256, (256, 256, 3), np.uint8)
+UNIFORM = np.random.RandomState(1).random_sample((50_000, 4)).astype(np.float32)
+QUICK = recipe("quickstart")
+
+
+def by_pillow(image: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
+    top, left, height, width = (int(number) for number in window)
+    cropped = Image.fromarray(image).crop((left, top, left + width, top + height))
+    return np.asarray(cropped.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+
+
+@pytest.mark.parametrize("min_area", [0.01, 0.35, 0.75, 0.99])
+@pytest.mark.parametrize("side", [32, 256])
+def test_windows_have_uniform_areas_and_ratios_within_their_bounds_and_lie_in_the_image(min_area, side):
+    top, left, height, width = crop_windows(UNIFORM, side, min_area).astype(np.int64).T
+    assert min(top.min(), left.min()) == 0
+    assert max((top + height).max(), (left + width).max()) == side
+    # A side is rounded by half a pixel, so the exact window has between the lower and the upper area and ratio.
+    low, high = (height - 0.5) * (width - 0.5), (height + 0.5) * (width + 0.5)
+    assert np.all(low <= side**2)
+    assert np.all(high >= min_area * side**2)
+    assert np.all((width - 0.5) / (height + 0.5) <= MAX_ASPECT_RATIO)
+    assert np.all((width + 0.5) / (height - 0.5) >= 1 / MAX_ASPECT_RATIO)
+    drawn = min_area + (1 - min_area) * UNIFORM[:, 0].astype(np.float64)
+    assert np.all((low <= drawn * side**2) & (drawn * side**2 <= high))  # uniform, as the numbers are
+    wide, high = (width > height).mean(), (width < height).mean()
+    assert abs(wide - high) < 4 / np.sqrt(len(UNIFORM))
+
+
+def test_windows_of_few_areas_have_every_ratio_and_position():
+    uniform = UNIFORM.copy()
+    uniform[:, 0] = 0  # the smallest area, 0.25
+    top, left, height, width = crop_windows(uniform, 2**14, 0.25).T  # where rounding does not matter
+    counts, _ = np.histogram(np.log(width / height), 8, (-np.log(4 / 3), np.log(4 / 3)))
+    np.testing.assert_allclose(counts, len(uniform) / 8, rtol=0.1)
+    for edge, length in ((top, height), (left, width)):
+        counts, _ = np.histogram(edge / (2**14 - length), 4, (0, 1))
+        np.testing.assert_allclose(counts, len(uniform) / 4, rtol=0.05)
+
+
+@pytest.mark.parametrize("size", [227, 67])
+def test_pixels_are_those_of_pillow(size):
+    for number, window in enumerate(crop_windows(UNIFORM[:20], 256, 0.05)):
+        top, left, height, width = window
+        crop = resized(NOISE[top : top + height, left : left + width], size, flipped=number % 2 == 0)
+        difference = np.abs((crop[:, ::-1] if number % 2 == 0 else crop) - by_pillow(NOISE, window, size))
+        assert difference.max() <= 1  # Pillow rounds between its two passes
+
+
+def test_a_window_of_the_size_of_the_crop_keeps_its_pixels_and_numpy_computes_the_same_bits():
+    np.testing.assert_array_equal(resized(NOISE[3:230, 5:232], 227), NOISE[3:230, 5:232])
+    window = NOISE[7:190, 30:251]
+    np.testing.assert_array_equal(resized(window, 227, True, compiled=False), resized(window, 227, True))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_crop_of_a_photograph_can_have_any_shape(compiled):
+    photograph = np.ascontiguousarray(NOISE[:90, :61])
+    whole = rescaled_crop(photograph, 64, np.zeros(2, np.int32), 64)
+    crop = rescaled_crop(photograph, 64, np.array([5, 9]), np.array([40, 21]), compiled=compiled)
+    np.testing.assert_array_equal(crop, whole[5:45, 9:30])
+
+
+def batches(split, min_crop_area=0.2, **options):
+    epochs = tf.data.Dataset.range(1, 3)
+    return list(
+        pipeline.train_dataset(
+            split, input_size=50, batch_size=5, epochs=epochs, seed=3, min_crop_area=min_crop_area, **options
+        ).as_numpy_iterator()
+    )
+
+
+def test_a_crop_depends_only_on_seed_epoch_and_index():
+    """Batches equal Pillow's from the draws, and an epoch can be entered at any step."""
+    images = np.stack([NOISE[start : start + 64, start : start + 64] for start in range(12)])
+    split = split_in_memory([""] * 12, np.arange(12), images)
+    found = batches(split)
+    for epoch in (1, 2):
+        draws = augmentation.draw(12, 50, 3, tf.constant(epoch, tf.int64), min_crop_area=0.2, stored_size=64)
+        crops, labels = (np.concatenate(parts) for parts in zip(*found[3 * epoch - 3 : 3 * epoch], strict=True))
+        np.testing.assert_array_equal(labels, draws.order)
+        windows = np.concatenate([draws.offsets, draws.shapes], axis=1)
+        for crop, label, window, flipped in zip(crops, labels, windows, draws.flipped.numpy(), strict=True):
+            expected = by_pillow(images[label], window, 50)
+            assert np.abs((crop[:, ::-1] if flipped else crop) - expected).max() <= 1
+    assert len(np.unique(windows, axis=0)) == 12
+    for crops, expected in zip(batches(split, first_step=2), found[2:], strict=True):
+        np.testing.assert_array_equal(crops[0], expected[0])
+
+
+def test_folders_shards_and_memory_have_the_same_pixels(folder, tmp_path):
+    dataset = open_dataset(str(folder))
+    for encoding in ("jpeg", "raw"):
+        prepare(dataset, tmp_path / encoding, Settings(size=256, encoding=encoding))
+    whole = np.stack([dataset.train.pixels(tf.constant(index)) for index in range(12)])
+    held = split_in_memory(dataset.train.names, dataset.train.labels, whole)
+    raw, jpeg = (open_dataset(str(tmp_path / encoding)).train for encoding in ("raw", "jpeg"))
+    assert jpeg.stage is Stage.STORED_JPEG
+    files = Split(jpeg.names, jpeg.labels, jpeg.read)  # JPEG files of 256 pixels in a folder
+    decoded = np.stack([jpeg.pixels(tf.constant(index)) for index in range(12)])
+    for one, other in ((dataset.train, held), (raw, held), (jpeg, split_in_memory(jpeg.names, jpeg.labels, decoded)),
+                       (files, jpeg)):  # fmt: skip
+        for (crops, labels), (expected, others) in zip(batches(one), batches(other), strict=True):
+            np.testing.assert_array_equal(crops, expected)
+            np.testing.assert_array_equal(labels, others)
+
+
+def test_every_window_of_a_stored_jpeg_is_that_of_the_whole_image():
+    encoded = tf.io.encode_jpeg(NOISE, quality=95)
+    whole = tf.io.decode_jpeg(encoded, dct_method="INTEGER_ACCURATE").numpy()
+    for top, left, height, width in crop_windows(UNIFORM[:40], 256, 0.05):
+        shape = tf.constant([height, width])
+        crop = image_ops.crop_stored_jpeg(encoded, tf.constant([top, left]), tf.constant(False), 60, shape=shape)
+        np.testing.assert_array_equal(crop, resized(whole[top : top + height, left : left + width], 60))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"min_crop_area": 1.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 1.0"),
+        ({"min_crop_area": 0.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 0.0"),
+        ({"min_crop_area": 0.3, "augment": False}, "`min_crop_area` 0.3 makes random crops, which `augment=no` excl"),
+        (
+            {"min_crop_area": 0.3, "cache_features": True},
+            "`min_crop_area` 0.3 changes the images in each epoch; choose",
+        ),
+    ],
+)
+def test_what_a_configuration_refuses(values, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(QUICK, **values)
+
+
+def test_functions_refuse_a_fraction_of_one(folder):
+    for function in (load_data, figures.augmentation):
+        with pytest.raises(OptionError, match=r"`min_crop_area` must be in \[0.01, 1\) or none, got 1"):
+            function(str(folder), min_crop_area=1)
+    result = cli("benchmark", "input", "--data", folder, "--min-crop-area", 1)
+    assert "'--min-crop-area': it must be in [0.01, 1), got 1.0." in only_error(result)
+
+
+def test_changes_name_the_field():
+    assert changes(dataclasses.replace(QUICK, min_crop_area=0.35))[0] == " with min_crop_area=0.35"
+    assert recipe("fast").min_crop_area == 0.35
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_train_crops_as_the_configuration_says(options, folder, tmp_path, monkeypatch):
+    seen = []
+
+    def train_dataset(split, **keywords):
+        seen.append({name: keywords[name] for name in ("centred", "flips", "min_crop_area")})
+        raise InputError("Enough.")
+
+    monkeypatch.setattr(pipeline, "train_dataset", train_dataset)
+    assert plan.pipeline is retraining.pipeline is pipeline
+    monkeypatch.setattr(plan, "_training_rate", lambda *arguments: 1.0)
+    settings = ("--batch-size", 4, "--set", "min_crop_area=0.35", "--run", tmp_path / "run")
+    assert "Enough." in cli("train", "--data", folder, *settings, *NARROW, *options).err
+    assert seen == [{"centred": False, "flips": True, "min_crop_area": 0.35}]
+
+
+def test_load_data_resizes_crops(folder):
+    crops, _ = next(iter(load_data(str(folder), input_size=67, batch_size=12, min_crop_area=0.5)[0]))
+    fixed, _ = next(iter(load_data(str(folder), input_size=67, batch_size=12)[0]))
+    assert crops.shape == fixed.shape == (12, 67, 67, 3)
+    assert crops.numpy().std() < fixed.numpy().std()  # windows of at least 181 pixels lose fine noise
+
+
+def test_the_figure_shows_the_windows(folder):
+    figure = figures.augmentation(str(folder), min_crop_area=0.3)
+    boxes = [(round(patch.get_height()), round(patch.get_width())) for patch in figure.axes[0].patches[:6]]
+    titles = [axes.get_title() for axes in figure.axes[1:7]]
+    assert [title.removesuffix(" flipped") for title in titles] == [f"{height} x {width}" for height, width in boxes]
+    assert len(set(boxes)) == 6
