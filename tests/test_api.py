@@ -54,7 +54,7 @@ def test_train_resumes_what_agrees(result, folder, monkeypatch):
         ({"depth": 8}, "The configuration has no field 'depth'; choose from data, data_dir"),
         ({"architecture": None}, "The configuration has no field 'architecture'"),
         ({"epochs": 0}, "epochs"),
-        ({"recipe": "fast"}, "`recipe` 'fast' is unknown"),
+        ({"recipe": "slow"}, "`recipe` 'slow' is unknown"),
         ({"network": {"depth": 8}}, "'depth'"),
         ({"resume": True, "overwrite": True}, "`resume` and `overwrite` exclude each other; omit one of them."),
         ({"resume": True}, "`resume=True` needs the folder of the run to continue; name it with `run`."),

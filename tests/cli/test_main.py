@@ -205,7 +205,7 @@ USAGE = [
         "Invalid value for '--batch-size': it must be 1 to 65,536, got 1000000000000000000",
     ),
     (["data", "check", "--data", "shapes", "--jobs", 10**20], "Invalid value for '--jobs': it must be 1 to 1,024, got"),
-    (["train", "--recipe", "fast"], "'fast' is not one of 'quickstart'"),
+    (["train", "--recipe", "slow"], "'slow' is not one of 'quickstart'"),
     (["train", "--data", "no_such_data"], "The data set no_such_data: no such folder"),
     (["train", "--lr", "1"], "No such option"),
     (["flatten"], "No such command 'flatten'"),

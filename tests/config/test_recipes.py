@@ -116,6 +116,6 @@ def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
 
 def test_an_unknown_recipe_is_named():
     with pytest.raises(
-        OptionError, match="`recipe` 'fast' is unknown; choose from quickstart, small, original, paper, caffe"
+        OptionError, match="`recipe` 'slow' is unknown; choose from quickstart, fast, small, original, paper, caffe"
     ):
-        recipe("fast")
+        recipe("slow")

@@ -12,6 +12,7 @@ from alexnet_keras import figures
 from alexnet_keras.benchmark import plan
 from alexnet_keras.compression import retraining
 from alexnet_keras.config.recipes import changes, recipe
+from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import augmentation, image_ops, pipeline
 from alexnet_keras.data.compiled_resize import rescaled_crop, resized
 from alexnet_keras.data.crop_windows import MAX_ASPECT_RATIO, crop_windows
@@ -113,14 +114,16 @@ def test_a_crop_depends_only_on_seed_epoch_and_index():
 
 
 def test_folders_shards_and_memory_have_the_same_pixels(folder, tmp_path):
-    dataset = open_dataset(str(folder))
+    dataset = open_dataset(DataSource(name=str(folder), stored_size=64))
     for encoding in ("jpeg", "raw"):
-        prepare(dataset, tmp_path / encoding, Settings(size=256, encoding=encoding))
+        prepare(dataset, tmp_path / encoding, Settings(size=64, encoding=encoding))
     whole = np.stack([dataset.train.pixels(tf.constant(index)) for index in range(12)])
     held = split_in_memory(dataset.train.names, dataset.train.labels, whole)
-    raw, jpeg = (open_dataset(str(tmp_path / encoding)).train for encoding in ("raw", "jpeg"))
+    raw, jpeg = (
+        open_dataset(DataSource(name=str(tmp_path / encoding), stored_size=64)).train for encoding in ("raw", "jpeg")
+    )
     assert jpeg.stage is Stage.STORED_JPEG
-    files = Split(jpeg.names, jpeg.labels, jpeg.read)  # JPEG files of 256 pixels in a folder
+    files = Split(jpeg.names, jpeg.labels, jpeg.read, stored_size=64)  # JPEG files of that size in a folder
     decoded = np.stack([jpeg.pixels(tf.constant(index)) for index in range(12)])
     for one, other in ((dataset.train, held), (raw, held), (jpeg, split_in_memory(jpeg.names, jpeg.labels, decoded)),
                        (files, jpeg)):  # fmt: skip
@@ -185,10 +188,12 @@ def test_train_crops_as_the_configuration_says(options, folder, tmp_path, monkey
 
 
 def test_load_data_resizes_crops(folder):
-    crops, _ = next(iter(load_data(str(folder), input_size=67, batch_size=12, min_crop_area=0.5)[0]))
-    fixed, _ = next(iter(load_data(str(folder), input_size=67, batch_size=12)[0]))
-    assert crops.shape == fixed.shape == (12, 67, 67, 3)
-    assert crops.numpy().std() < fixed.numpy().std()  # windows of at least 181 pixels lose fine noise
+    options = {"input_size": 20, "stored_size": 64, "batch_size": 12}
+    crops, fixed = (
+        next(iter(load_data(str(folder), min_crop_area=area, **options)[0]))[0].numpy() for area in (0.5, None)
+    )
+    assert crops.shape == fixed.shape == (12, 20, 20, 3)
+    assert crops.std() < fixed.std()  # windows of at least 45 pixels lose fine noise
 
 
 def test_the_figure_shows_the_windows(folder):
