@@ -2,17 +2,23 @@
 
 The list is a file `.files` with one JSON string in each line: a path relative to the folder. Names are appended before
 their files appear, in a single write, so that processes can do it at the same time.
+
+A text that users may edit ends with a seal, which has the checksum of what is above it. A text whose seal is broken is
+theirs.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import JSON_BYTES, read_bytes
 
 LIST = ".files"
+SEAL = "\n<!-- alexnet-keras replaces this file only while the SHA-256 of the text above is {} -->\n"
 
 
 def create(folder: Path, names: Iterable[str] = ()) -> None:
@@ -73,3 +79,19 @@ def remove(folder: Path, name: str) -> None:
     with contextlib.suppress(OSError):  # a subfolder holds other files
         for parent in between:
             parent.rmdir()
+
+
+def seal(text: str) -> str:
+    """Return a text in Markdown with its seal, which a page does not show."""
+    text += "\n"
+    return text + SEAL.format(hashlib.sha256(text.encode()).hexdigest())
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file has a text and its seal, so that no user has changed it."""
+    try:
+        content = b"" if path.is_symlink() else read_bytes(path, JSON_BYTES)
+    except InputError:
+        return False
+    text = content[: -len(SEAL.format("0" * 64))]
+    return content == text + SEAL.format(hashlib.sha256(text).hexdigest()).encode()

@@ -27,6 +27,7 @@ ROOT = Path("saved_models")
 HISTORY = "history.csv"  # one row for each epoch
 MODEL = "model.keras"  # the best epoch, float32
 EVALUATION = "evaluation.json"  # the errors of the model, with their provenance
+CARD = "README.md"  # the model card
 EXAMPLE = "example.png"  # a validation image, to try `predict` with
 TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"  # while the run is unfinished
@@ -255,10 +256,12 @@ def replace_old(path: Path, only_begun: bool = False) -> None:
 def owned(path: Path) -> list[str]:
     """The files that the program has written into a run and that another run may replace.
 
-    They are in the run's list, or have the number of a checkpoint in their name.
+    They are in the run's list, or have the number of a checkpoint in their name. A model card that the user has changed
+    is not among them.
     """
     listed = (path / file_list.LIST).exists()
     names = file_list.read(path) if listed else list(NAMES_BEFORE_LISTS)
+    names = [name for name in names if name != CARD or file_list.is_sealed(path / CARD)]
     return [*(file.relative_to(path).as_posix() for file in numbered(path)), *names]
 
 

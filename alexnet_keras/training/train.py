@@ -26,7 +26,7 @@ from alexnet_keras.system.errors import Interrupted, OptionError, RunError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
-from alexnet_keras.training import run_folder
+from alexnet_keras.training import model_card, run_folder
 from alexnet_keras.training.build import TrainingNetwork, build_network
 from alexnet_keras.training.checkpoints import newest_first, remove_finished
 from alexnet_keras.training.inputs import Inputs, check_unchanged, open_inputs
@@ -40,8 +40,8 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
     """Train a network and write the folder of the run.
 
     The folder gets config.json, history.csv, model.keras (the best epoch, in float32), evaluation.json, TensorBoard
-    logs, and checkpoints until the run is finished. The result depends on `config` and the data. Without
-    `config.deterministic`, rounding may differ from run to run.
+    logs, a model card (README.md), and checkpoints until the run is finished. The result depends on `config` and the
+    data. Without `config.deterministic`, rounding may differ from run to run.
 
     Args:
         config: what to train. To resume a run, pass the configuration that it was started with.
@@ -100,6 +100,7 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
         if known is not None and config.epochs > recorded.epochs:
             # In this order, a process that is killed in between leaves an unfinished run.
             (run / run_folder.EVALUATION).unlink(missing_ok=True)
+            model_card.remove(run)
             run_folder.write_config(run, dataclasses.replace(recorded, epochs=config.epochs), known)
     fit(config, options, inputs, network, signals)
     return _report(config, run, inputs, network)
@@ -139,6 +140,7 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNet
         partial.write_bytes(tf.io.encode_png(example).numpy())
     evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), inputs.validation)
     origins = provenance(describe(replicas.devices), precision=network.measured.policy)
+    model_card.write(run, evaluation, origins)
     values = {**evaluation.to_dict(), "data": config.data, "provenance": origins}
     atomic_files.write_json(run / run_folder.EVALUATION, values, owner=run)
     remove_finished(run, config)

@@ -27,7 +27,7 @@ def test_train_prints_what_to_do_next(folder, tmp_path):
     assert "Epoch 1/1" in result.err
     assert result.out.startswith("Top-1 val error ")
     assert "on 9 images.\n" in result.out  # of three classes; there is no top-5 error
-    files = "config.json, evaluation.json, example.png, history.csv, model.keras, tensorboard"
+    files = "README.md, config.json, evaluation.json, example.png, history.csv, model.keras, tensorboard"
     assert f"Wrote {run}:\n  {files}\nNext:\n  alexnet-keras predict {run} {run / 'example.png'}\n" in result.out
     assert f"  alexnet-keras export {run} --format tflite\n  alexnet-keras report {run}\n" in result.out
     config = run_folder.read_config(run)[0]

@@ -67,7 +67,8 @@ def assert_equal(run: Path, other: Path, epochs: int) -> None:
     for path in (run, other):
         left = {file.name for file in path.iterdir()}
         assert left == {".files", "config.json", "evaluation.json", "example.png", "history.csv", "model.keras"} | {
-            "tensorboard"
+            "README.md",
+            "tensorboard",
         }
 
 

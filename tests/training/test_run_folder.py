@@ -130,6 +130,7 @@ def content(folder):
 
 
 USERS = (
+    "README.md",  # in the list, but changed
     "model_card.md",
     "models/keep.bin",
     "evaluation_by_hand.xlsx",
@@ -149,7 +150,7 @@ def old_run(request, tmp_path):
         (run / name).write_text(f"old {name}")
     shutil.copy(ROOT / "tests" / "fixtures" / "finished_run" / "config.json", run)
     if request.param:
-        file_list.create(run, ["config.json", *OLD])
+        file_list.create(run, ["config.json", "README.md", *OLD])
     return run
 
 

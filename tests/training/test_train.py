@@ -34,6 +34,7 @@ def test_a_run_holds_everything(run, folder):
     names = {path.name for path in run.iterdir()}
     assert names == {
         ".files",
+        "README.md",
         "config.json",
         "history.csv",
         "model.keras",
