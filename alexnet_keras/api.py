@@ -92,6 +92,7 @@ def train(
     checkpoint_minutes: float = 5.0,
     devices: str = "auto",
     layout: str = "replicas",
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
     **changes: Any,
 ) -> TrainResult:
     """Train a network and write a run folder.
@@ -115,6 +116,8 @@ def train(
             ones, as often as saving takes about 5% of the time.
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
         layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
+        callbacks: Keras callbacks that observe the training, such as loggers. They are called after those of this
+            function. They cannot stop the training, and are not stored: pass them again with `resume`.
         **changes: other fields of the configuration (`alexnet_keras.config.training.TrainConfig`), such as
             `epochs=14`, `batch_size=64`, `validation_split=0.1`, `fold="2/5"` or `deterministic=True`.
 
@@ -133,6 +136,7 @@ def train(
         recipe, run, variant=variant, network=network, resume=resume, overwrite=overwrite, **changes
     )
     options = {"resume": resume, "overwrite": overwrite, "devices": devices, "layout": layout}
+    options["callbacks"] = tuple(callbacks) if isinstance(callbacks, list | tuple) else (callbacks,)
     return run_training(config, given, checkpoint_minutes=checkpoint_minutes, **options)
 
 

@@ -38,7 +38,8 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     - `Position` updates the state that all others read.
     - `LossMonitor` raises an error before anything of a loss that is not finite is written.
     - A checkpoint holds everything that makes an epoch count, so the best model, the history and the learning rate come
-      before `CheckpointWriter`. What comes after it only shows what the checkpoint holds.
+      before `CheckpointWriter`. What comes after it only shows what the checkpoint holds. So do the callbacks of the
+      user, whose errors stop the training.
 
     Only the chief of several workers writes and prints.
 
@@ -67,6 +68,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
             writer,
             TensorBoardLog(checkpoints, state, network.model),
             progress,
+            *options.callbacks,
         ]
         publish(checkpoints, state)  # again, in case the process was killed before it could
     with (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.distribution import devices
@@ -25,6 +26,8 @@ class RunOptions:
             distributed over the devices. Without dropout, a step is the same as on one device; with dropout, each
             device draws its own random numbers.
         layout: `replicas` for a whole network on each device, or `two-tower` for one tower on each of two devices.
+        callbacks: Keras callbacks that observe the training, such as loggers. Of several workers, only the first one
+            calls them.
 
     Raises:
         OptionError: `checkpoint_minutes` is negative or not a number.
@@ -35,6 +38,7 @@ class RunOptions:
     checkpoint_minutes: float = CHECKPOINT_MINUTES
     devices: str = "auto"
     layout: str = "replicas"
+    callbacks: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         # NaN compares false with everything.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from alexnet_keras.config.architecture import Architecture
@@ -22,10 +23,11 @@ from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.errors import Interrupted, OptionError, RunError
+from alexnet_keras.system.errors import Interrupted, OptionError, RunError, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
+from alexnet_keras.system.terminal_text import brief
 from alexnet_keras.training import model_card, run_folder
 from alexnet_keras.training.build import TrainingNetwork, build_network
 from alexnet_keras.training.checkpoints import newest_first, remove_finished
@@ -53,8 +55,8 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
         The errors of the best model on the validation images, as in evaluation.json.
 
     Raises:
-        OptionError: the devices or workers do not exist, the layout does not suit them, or `freeze` is set without
-            `weights`.
+        OptionError: the devices or workers do not exist, the layout does not suit them, `freeze` is set without
+            `weights`, or `callbacks` has something else.
         InputError: the folder or the data cannot be used. After an error, the files of a new run that
             has no checkpoint are removed, and a run that it would have replaced is as it was.
         RunError: the training cannot continue: its loss is not finite, the disk is full, or a worker is lost.
@@ -62,6 +64,9 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
     """
     options = dataclasses.replace(options or RunOptions(), **changes)
     cluster = options.check(config)
+    for callback in options.callbacks:
+        known = isinstance(callback, keras.callbacks.Callback)
+        check(known, f"`callbacks` must be instances of keras.callbacks.Callback, got {brief(callback)}.")
     devices = claim(options.devices)  # before TensorFlow computes anything
     check_batch(config.architecture, devices, cluster is not None, options.layout)
     if options.layout == "two-tower":

@@ -8,6 +8,7 @@ import re
 import shutil
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +16,8 @@ from support import draw_folder, largest_file
 from support.train_tiny import NETWORK
 from tensorflow.python.util import _pywrap_determinism
 
+import alexnet_keras
+from alexnet_keras.api import run_training
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import reading
 from alexnet_keras.data.shards.convert import Settings
@@ -227,4 +230,30 @@ def test_an_existing_run_is_left_alone(config, run):
 def test_minutes_that_are_not_a_number(config, tmp_path):
     with pytest.raises(OptionError, match="`checkpoint_minutes` must be 0 or more, got nan."):
         train(config, tmp_path / "run", checkpoint_minutes=math.nan)
+    assert not (tmp_path / "run").exists()
+
+
+class Recorder(keras.callbacks.Callback):
+    """Record the epochs, and the names of what was measured."""
+
+    def __init__(self):
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, sorted(logs)))
+        self.model.stop_training = True
+
+
+def test_callbacks_of_the_user_see_every_epoch(config, tmp_path):
+    recorder = Recorder()
+    config = dataclasses.replace(config, steps_per_epoch=1)
+    run_training(config, tmp_path / "run", callbacks=(recorder,))
+    names = ["accuracy", "loss", "top5_accuracy", "val_accuracy", "val_loss", "val_top5_accuracy"]
+    assert recorder.epochs == [(0, names), (1, names)]
+
+
+def test_a_callback_that_is_none_is_refused(folder, tmp_path):
+    message = r"`callbacks` must be instances of keras.callbacks.Callback, got <class '.*Recorder'>."
+    with pytest.raises(OptionError, match=message):
+        alexnet_keras.train(folder, run=tmp_path / "run", callbacks=[Recorder])
     assert not (tmp_path / "run").exists()
