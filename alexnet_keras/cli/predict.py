@@ -81,13 +81,14 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     images = [image for word in words for image in images_of_word(word, ignored)]
     if path.suffix not in api.LIGHT_SUFFIXES:
         load_tensorflow()
-    from alexnet_keras.inference.classify import classify
-    from alexnet_keras.inference.predictor import load_predictor
-    from alexnet_keras.inference.report import write_predictions
-
     if ignored:
         click.echo(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.", err=True)
+    from alexnet_keras.inference.predictor import load_predictor
+
     predictor = load_predictor(path, allow_all_operations)
+    from alexnet_keras.inference.classify import classify  # imports Pillow, while another process prepares the model
+    from alexnet_keras.inference.report import write_predictions
+
     model = api.model_facts(path, predictor)
     errors: list[str] = []
     rows = _noting(classify(predictor, images, top, "Classifying" if output or as_json else None), errors)

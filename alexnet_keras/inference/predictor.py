@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config.ranges import wanted
 from alexnet_keras.config.serialization import BEFORE, CONFIG
@@ -14,6 +12,9 @@ from alexnet_keras.config.training import STORED_SIZE, StoredSize
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular, read_json
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SUFFIXES = (".keras", ".alexnet", ".tflite", ".onnx")
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
@@ -36,7 +37,7 @@ class Predictor:
         stored_size: side in pixels to which image files are resized before they are cropped, as in the model's run.
     """
 
-    function: Callable[[np.ndarray], np.ndarray]
+    function: Callable[["np.ndarray"], "np.ndarray"]
     input_size: int
     class_names: tuple[str, ...]
     name: str = "in memory"
@@ -45,12 +46,14 @@ class Predictor:
     upright: bool = True
     stored_size: int = STORED_SIZE
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: "np.ndarray") -> "np.ndarray":
         """Call `function`, and check that its results are probabilities.
 
         Raises:
             RunError: they are not, because the model is damaged or its training diverged.
         """
+        import numpy as np  # takes a tenth of a second, in which another process can open the model
+
         probabilities = self.function(images)
         tolerance = TOLERANCE + (STEP / 2 * len(self.class_names) if self.rounded else 0)
         outside = np.abs(probabilities - 0.5).max(initial=0) - 0.5
@@ -112,7 +115,7 @@ def _load(path: Path, allow_all_operations: bool) -> Predictor:
         raise InputError(f"{path} is no model; use a run, the folder of a SavedModel, or {', '.join(SUFFIXES)}.")
     check_regular(path)
     if path.suffix == ".tflite":
-        from alexnet_keras.inference import tflite  # loads a native library that other formats do without
+        from alexnet_keras.inference import tflite
 
         return tflite.load(path)
     if path.suffix == ".onnx":

@@ -1,14 +1,17 @@
 """TFLite files that are damaged or that other programs wrote are refused in one line."""
 
+import json
 import zipfile
 
+import numpy as np
+import psutil
 import pytest
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from alexnet_keras.export import tflite as exports
-from alexnet_keras.inference import label_files
+from alexnet_keras.inference import label_files, tflite
 from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError
@@ -59,7 +62,40 @@ def test_a_file_that_would_fill_the_memory_or_crash_the_process_is_refused(damag
     damage(model)
     path = written(tmp_path / "m.tflite", bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
     with pytest.raises(InputError, match=r"m.tflite is not a TFLite file that .* wrote, or it is damaged"):
-        load_predictor(path)
+        load_predictor(path).predict(np.zeros((1, 67, 67, 3), np.uint8))
+
+
+HEADER = json.dumps(
+    [[{"shape": shape, "dtype": "float32", "quantization": [0, 0]}] for shape in ([1, 67, 67, 3], [1, 3])]
+)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "pass",
+        "print('[[', end='')",
+        f"print({HEADER!r}, flush=True)",
+        f"import sys; print({HEADER!r}, flush=True); sys.stdin.buffer.read(9); print('short')",
+    ],
+    ids=["no line", "half a line", "no outputs", "half of the outputs"],
+)
+def test_a_process_that_ends_early_is_one_message(program, exported, tmp_path, monkeypatch):
+    runner = tmp_path / "runner.py"
+    runner.write_text(program)
+    monkeypatch.setattr(tflite, "PROGRAM", runner)
+    path = written(tmp_path / "m.tflite", b"")
+    with pytest.raises(InputError, match=r"m.tflite is not a TFLite file that .* wrote, or it is damaged"):
+        load_predictor(path).predict(np.zeros((3, 67, 67, 3), np.uint8))
+
+
+def test_the_process_ends_with_the_predictor(exported):
+    before = psutil.Process().children()
+    predictor = load_predictor(exported)
+    (process,) = set(psutil.Process().children()) - set(before)
+    predictor.predict(np.zeros((2, 67, 67, 3), np.uint8))
+    del predictor
+    assert not process.is_running()
 
 
 def converted(function, *specs):
