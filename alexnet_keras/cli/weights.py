@@ -40,7 +40,8 @@ def weights() -> None:
 def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json: bool) -> None:
     """Convert a file of trained weights to a .keras file.
 
-    PATH is a file of Caffe, PyTorch, NumPy, safetensors or Keras with any suffix.
+    PATH is a file of Caffe, PyTorch, NumPy, safetensors, Keras or an .alexnet, with any suffix. The new model gets the
+    number of classes, the class names and the width of its network.
     """
     from alexnet_keras.weights.trained_weights import check_exists, missing_layers
 
@@ -52,11 +53,10 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     from alexnet_keras.model.loading import read_weights
 
     trained = read_weights(path)
-    classes = len(trained.layers.get("fc8", {}).get("bias", range(1000)))
-    # Weights for 1,000 classes have the order of ILSVRC2012; the model then gets its class names.
-    candidates = (trained.class_names, imagenet.synsets())
-    names = next((each for each in candidates if each and len(each) == classes), None)
-    model = AlexNet(variant, classes=classes, class_names=names, weights=trained, allow_missing=allow_missing)
+    synsets = imagenet.synsets()  # weights for as many classes have the order of ILSVRC2012
+    nameless = trained.classes is None or trained.class_names is None
+    names = synsets if nameless and trained.classes in (None, len(synsets)) else None  # `None`: those of the weights
+    model = AlexNet(variant, class_names=names, weights=trained, allow_missing=allow_missing)
     missing = missing_layers(trained, model.layers)
     with atomic_files.appear_whole(output) as partial:
         model.save(partial)

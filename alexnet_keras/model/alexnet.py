@@ -32,7 +32,7 @@ POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.Glob
 def AlexNet(
     variant: str | Architecture = "paper",
     *,
-    classes: int = 1000,
+    classes: int | None = None,
     include_top: bool = True,
     weights: str | Path | Weights | None = None,
     allow_missing: bool = False,
@@ -51,11 +51,12 @@ def AlexNet(
     Args:
         variant: `"original"`, `"paper"`, `"caffe"`, `"caffenet"`, `"one_tower"`, `"owt"`, `"batchnorm"`, or an
             `Architecture`. The command `alexnet-keras info --variants` compares them.
-        classes: number of classes.
+        classes: number of classes; `None` for those of `weights`, or otherwise 1,000.
         include_top: whether to include the three fully connected layers.
         weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras, see `read_weights`), the
             `Weights` that `read_weights` returns, or `None` for random initial weights. If the weights contain the mean
-            color of their training data, it replaces `mean`. `"imagenet"` is an error that says where weights are.
+            color of their training data, it replaces `mean`; their class names and their width are used unless you
+            pass others. `"imagenet"` is an error that says where weights are.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
         input_tensor: the output of Keras layers that the network takes as images, such as `keras.Input((227, 227, 3))`,
@@ -91,9 +92,16 @@ def AlexNet(
         model.fit(images, labels)  # (N, 227, 227, 3) uint8 and (N,) integers
     """
     spec = architecture(variant, **changes)
+    trained = read_weights(weights) if isinstance(weights, str | Path) else weights
+    if trained is not None:
+        if isinstance(variant, str) and not changes.keys() & {"width", "filters", "hidden_units"}:
+            spec = trained.with_width(spec)
+        classes = trained.classes if classes is None else classes
+        if class_names is None and classes == trained.classes == len(trained.class_names or ()):
+            class_names = trained.class_names
+    classes = 1000 if classes is None else classes
     shape = _image_shape(spec, input_shape, input_tensor)
     _check_arguments(spec, classes, include_top, shape, class_names, pooling)
-    trained = read_weights(weights) if isinstance(weights, str | Path) else weights
     stddev = pixel_stddev(spec)
     if trained is not None:  # pixels must be as in the training of the weights
         mean, stddev = trained.mean or mean, trained.stddev or stddev

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from alexnet_keras.model import archive
 from alexnet_keras.model.checked_config import build_network
 from alexnet_keras.model.layers import Predictions
 from alexnet_keras.system.atomic_files import appear_whole, check_output, unwritable
@@ -109,16 +110,22 @@ def _assign(model: keras.Model, datasets: Mapping[str, h5py.Dataset], groups: Ma
             variable.assign(values(datasets[f"{group_of[layer.name]}/{index}"]))
 
 
+MODEL_READERS = {"keras": _load, "alexnet": archive.read}
+
+
 def read_weights(path: str | Path) -> Weights:
-    """Read trained weights from a `.keras` file, or from any file that `trained_weights.read` accepts.
+    """Read trained weights from a `.keras` or `.alexnet` file, or from any file that `trained_weights.read` accepts.
 
     Raises:
         OptionError: there is no such file.
         InputError: the file has another format, is damaged, or holds no layer of an AlexNet.
     """
     path = Path(path)
-    is_model = path.suffix == ".keras" or (path.exists() and kind_of(path) == "keras")
-    return weights_of(_load(path), str(path)) if path.exists() and is_model else read(path)
+    if path.exists():
+        kind = "keras" if path.suffix == SUFFIX else kind_of(path)
+        if kind in MODEL_READERS:
+            return weights_of(MODEL_READERS[kind](path), str(path))
+    return read(path)
 
 
 def weights_of(model: keras.Model, source: str = "the model") -> Weights:

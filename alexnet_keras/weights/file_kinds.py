@@ -11,6 +11,7 @@ HEADS = {
     b"PK\x03\x04": "zip",
     b"\x89HDF\r\n\x1a\n": "h5",
     b"\x93NUMPY": "npy",
+    b"ALEXNET": "alexnet",
     b"\x80": "pytorch",  # the first instruction of a pickle
     # Tags of caffe.proto's NetParameter: name, layers, input, input_dim, force_backward, state, debug_info,
     # input_shape, layer.
@@ -25,11 +26,11 @@ PROBLEMS = {
     b"<": "is a web page instead of a file of weights; download the file itself",
 }
 TAR, TAR_POSITION = b"ustar", 257
-FORMATS = ".keras, .caffemodel, .pth, .safetensors, .npz, .npy and .h5"
+FORMATS = ".keras, .alexnet, .caffemodel, .pth, .safetensors, .npz, .npy and .h5"
 
 
 def kind_of(path: Path) -> str:
-    """Return the format of a file of weights: caffe, pytorch, safetensors, npz, npy, h5 or keras.
+    """Return the format of a file of weights: caffe, pytorch, safetensors, npz, npy, h5, alexnet or keras.
 
     Raises:
         InputError: the file cannot be read, or has none of these formats.

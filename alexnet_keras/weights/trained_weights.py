@@ -1,5 +1,6 @@
 """Read trained weights from files of Caffe, PyTorch, NumPy and Keras, assign them to a model, and write them."""
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
@@ -83,6 +85,28 @@ class Weights(Expectations):
     source: str
     layers: Layers
     unknown: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> int | None:
+        """The number of classes; `None` without the last layer."""
+        return self._outputs("fc8")
+
+    def with_width(self, spec: Architecture) -> Architecture:
+        """Return an architecture with the width that these weights have; unchanged if they have no width of it."""
+        layers = (*CONVOLUTIONS[: len(spec.filters)], *LAYERS[5 : 5 + len(spec.hidden_units)])
+        numbers = dict(zip(layers, (*spec.filters, *spec.hidden_units), strict=True))
+        given = {name: found for name in layers if (found := self._outputs(name)) is not None}
+        for name in sorted(given, key=lambda layer: -numbers[layer]):  # of the largest, rounding changes least
+            with contextlib.suppress(OptionError):  # such a width is out of range
+                scaled = dataclasses.replace(spec, width=given[name] / numbers[name])
+                sizes = dict(zip(layers, (*scaled.channels, *scaled.units), strict=True))
+                if given.items() <= sizes.items():
+                    return scaled
+        return spec
+
+    def _outputs(self, layer: str) -> int | None:
+        kernel = self.layers.get(layer, {}).get("kernel")
+        return None if kernel is None else kernel.shape[-1]
 
 
 def read(path: Path) -> Weights:
@@ -284,7 +308,7 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
             key = next(key for key in (*shapes, *given) if given.get(key) != shapes.get(key))
             raise InputError(
                 f"{weights.source} has {name}/{key} of shape {given.get(key)}, the model needs {shapes.get(key)}; "
-                "choose the variant, classes and input size that the file was written for."
+                "choose the variant, width, classes and input size that the file was written for."
             )
     into_model(weights.layers, targets)
 

@@ -10,9 +10,14 @@ import keras
 import numpy as np
 import pytest
 
+from alexnet_keras.config.layer_names import LAYERS
+from alexnet_keras.config.variants import ARCHITECTURES, CIFAR
+from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model, read_weights, save_model, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.weights import trained_weights
+from alexnet_keras.weights.trained_weights import Weights
 
 
 def optimizer_variables(path):
@@ -79,6 +84,38 @@ def test_weights_of_other_shapes_are_refused(tiny, tmp_path):
         InputError, match=r"model.keras has conv2/kernel of shape \(5, 5, 4, 8\), the model needs \(5, 5, 8, 8\)"
     ):
         AlexNet(dataclasses.replace(tiny, towers=1), classes=3, input_shape=(67, 67, 3), weights=path)
+
+
+def test_a_file_of_weights_decides_the_width_and_the_classes(tmp_path):
+    model = AlexNet(width=0.05, classes=3, class_names=("a", "b", "c"), initializer="he_normal")
+    model.save(tmp_path / "model.keras")
+    archive.write(model, tmp_path / "model.alexnet")
+    trained_weights.export(tmp_path / "model.npz", weights_of(model))
+    for suffix in ("keras", "alexnet", "npz"):
+        again = AlexNet(weights=tmp_path / f"model.{suffix}")
+        assert again.get_layer("predictions").class_names == ("a", "b", "c")
+        for before, after in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_array_equal(after, before)
+    other = AlexNet(weights=tmp_path / "model.keras", class_names=("x", "y", "z"))
+    assert other.get_layer("predictions").class_names == ("x", "y", "z")
+    with pytest.raises(InputError, match=r"of shape \(11, 11, 3, 8\), .* choose the variant, width, classes"):
+        AlexNet(weights=tmp_path / "model.keras", width=1)
+    with pytest.raises(OptionError, match="`class_names` has 2 names for 3 classes; pass one for each class"):
+        AlexNet(weights=tmp_path / "model.keras", class_names=("x", "y"))
+
+
+@pytest.mark.parametrize("width", [0.05, 0.25, 0.3, 1, 1.25])
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "cifar"])
+def test_weights_tell_the_width_of_every_variant(name, width):
+    spec = {**ARCHITECTURES, "cifar": CIFAR}[name]
+    scaled = dataclasses.replace(spec, width=width)
+    layers = (*LAYERS[: len(spec.filters)], *("fc6", "fc7")[: len(spec.hidden_units)])
+    sizes = dict(zip(layers, (*scaled.channels, *scaled.units), strict=True))
+    kernels = {layer: {"kernel": np.empty((0, size), np.float32)} for layer, size in sizes.items()}
+    found = Weights(source="m", layers=kernels).with_width(spec)
+    assert (found.channels, found.units) == (scaled.channels, scaled.units)
+    kernels["conv1"] = {"kernel": np.empty((0, 9), np.float32)}
+    assert Weights(source="m", layers=kernels).with_width(spec) == spec
 
 
 def test_files_without_an_alexnet_are_refused(tmp_path):

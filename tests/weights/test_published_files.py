@@ -262,7 +262,10 @@ def test_other_npy_files(value, message, tmp_path, monkeypatch):
             "is a pointer of Git LFS instead of the file; fetch the file",
         ),
         (bytes(257) + b"ustar\x0000", "is a tar archive; unpack it and name the file of weights in it"),
-        (b"Once upon a time, there was no network.", "has none of the formats .keras, .caffemodel, .pth, .safetensors"),
+        (
+            b"Once upon a time, there was no network.",
+            "has none of the formats .keras, .alexnet, .caffemodel, .pth, .safetensors",
+        ),
     ],
 )
 def test_other_files_are_named_by_their_content(content, message, tmp_path):
