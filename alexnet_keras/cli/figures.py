@@ -132,10 +132,9 @@ def _network(model: Path | None) -> Any:
 def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
     """Load a classifier of any format."""
     path = _model_path(model)
-    from alexnet_keras.inference.keras_model import from_keras
-    from alexnet_keras.inference.predictor import load_predictor
+    from alexnet_keras.figures.networks import predictor_of
 
-    return from_keras(_network(path)) if _is_weights(path) else load_predictor(path, allow_all_operations)
+    return predictor_of(path, allow_all_operations)
 
 
 def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
@@ -228,13 +227,7 @@ def curves(runs: tuple[Path, ...], by: str) -> Any:
 
     Without RUNS, the command uses the newest run in saved_models/.
     """
-    from alexnet_keras.training.run_folder import read_config, read_history
-
-    histories = {}
-    for run in runs or (api.newest_run(),):
-        read_config(run)  # fails if the folder is no run
-        histories[run.resolve().name if run.resolve().name not in histories else str(run)] = read_history(run)
-    return drawing.curves(histories, by)
+    return drawing.curves(runs or (api.newest_run(),), by)
 
 
 @figure_command("alexnet-keras figures predictions saved_models/RUN --wrong")

@@ -1,9 +1,9 @@
 """Figures that show what a network learned, as matplotlib figures for slides and notebooks (extra `figures`).
 
 ```python
-from alexnet_keras import figures, load_model
+from alexnet_keras import figures
 
-figure = figures.filters(load_model("saved_models/RUN/model.keras"))
+figure = figures.filters("saved_models/RUN")  # or a model file, a file of trained weights, or a Keras model
 figures.save(figure, "filters.svg")
 ```
 

@@ -25,7 +25,7 @@ MEANINGS = {
 
 
 def augmentation(
-    source: Source, index: int = 0, seed: int = 0, input_size: int = 227, min_crop_area: float | None = None
+    data: Source, index: int = 0, seed: int = 0, input_size: int = 227, min_crop_area: float | None = None
 ) -> Figure:
     """Draw random crops, flips and PCA colour augmentations of one training image.
 
@@ -33,7 +33,7 @@ def augmentation(
     rounded and clipped to 0..255, and the next row the difference that the noise makes.
 
     Args:
-        source: the data set.
+        data: the data set.
         index: index of the training image.
         seed: random seed of the augmentation.
         input_size: side of the crops in pixels.
@@ -44,7 +44,7 @@ def augmentation(
         InputError: the image cannot be read.
     """
     check_value("`min_crop_area`", CropArea | None, min_crop_area)
-    dataset = open_dataset(source)
+    dataset = open_dataset(data)
     split = dataset.train
     if not 0 <= index < len(split):
         raise OptionError(f"`index` must be 0 to {len(split) - 1}, got {index}; choose one of the training images.")

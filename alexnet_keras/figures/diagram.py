@@ -3,13 +3,13 @@
 import math
 from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.figures import style
+from alexnet_keras.figures.networks import network_of
 from alexnet_keras.figures.stages import Stage, stages
 
 PITCH = 14.5  # from column to column, in units of which the axes have 132 x 60
@@ -20,12 +20,13 @@ CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))  # of a face, whose sides are 1
 SMALLEST_WINDOW = 0.16  # fraction of a face; an 11 x 11 window would vanish on 227 x 227 pixels
 
 
-def architecture(model: keras.Model) -> Figure:
+def architecture(model: Any) -> Figure:
     """Draw the towers of a network with their shapes and kernels, and where the towers are connected.
 
     Args:
-        model: a network of this package.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
     """
+    model = network_of(model)
     found = stages(model)
     towers = sorted({stage.tower for stage in found if stage.tower is not None})
     caption = "Boxes: feature maps (height x width x channels). Bars: fully connected layers. Not to scale. "

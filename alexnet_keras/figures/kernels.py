@@ -1,5 +1,7 @@
 """The figure of the first layer's kernels (Figure 3 of the paper)."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,18 +9,20 @@ from matplotlib.figure import Figure
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.figures import style
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.figures.networks import network_of
 from alexnet_keras.model.mosaic import as_images, mosaic
 
 COLUMNS = 16
 NOISE = 0.25  # smoothness of kernels that look like noise; see `smoothness`
 
 
-def filters(model: keras.Model) -> Figure:
+def filters(model: Any) -> Figure:
     """Draw the kernels of conv1 as images, one block for each tower.
 
     Args:
-        model: a network of this package.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
     """
+    model = network_of(model)
     towers = first_kernels(model)
     title, caption = described(towers)
     rows = sum(-(-tower.shape[-1] // COLUMNS) for tower in towers)

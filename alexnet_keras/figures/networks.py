@@ -1,4 +1,4 @@
-"""Load the network of a run, of a model file or of a file of trained weights for figures of its layers."""
+"""What figures take as a model: a run, a model file, a file of trained weights, a Keras model or a `Predictor`."""
 
 import dataclasses
 from pathlib import Path
@@ -8,10 +8,33 @@ import keras
 
 from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
 from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.predictor import SUFFIXES, Predictor, load_predictor
+from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model, read_weights
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.training.run_folder import MODEL
+
+
+def network_of(model: Any) -> keras.Model:
+    """Return a model whose layers can be drawn: a Keras model, or that of the path of a run, a model or weights."""
+    return load_network(_file_of(Path(model))) if isinstance(model, str | Path) else model
+
+
+def predictor_of(model: Any, allow_all_operations: bool = False) -> Predictor:
+    """Return a classifier: a `Predictor`, or that of a Keras model or of the path of a run, a model or weights."""
+    if isinstance(model, str | Path):
+        path = _file_of(Path(model))
+        if path.suffix in SUFFIXES or not path.is_file():
+            return load_predictor(path, allow_all_operations)
+        model = load_network(path)
+    return model if isinstance(model, Predictor) else from_keras(model)
+
+
+def _file_of(path: Path) -> Path:
+    return path / MODEL if path.is_dir() and find_saved_model(path) is None else path
 
 
 def load_network(path: Path) -> keras.Model:

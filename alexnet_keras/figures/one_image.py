@@ -13,6 +13,7 @@ from alexnet_keras.data.dataset import evenly_spaced
 from alexnet_keras.figures import style
 from alexnet_keras.figures.evidence import grad_cam, occlusion_map
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.figures.networks import network_of, predictor_of
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import Predictor
@@ -24,13 +25,14 @@ MAPS = 64  # feature maps of a layer that are drawn
 SHOWN = ("conv", "norm", "spatialnorm", "relu", "tanh")  # layers of feature maps, by the beginning of their names
 
 
-def activations(model: keras.Model, image: np.ndarray) -> Figure:
+def activations(model: Any, image: np.ndarray) -> Figure:
     """Draw the feature maps of each layer for one image, before and after response normalization.
 
     Args:
-        model: a network of this package.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
         image: `(side, side, 3)` uint8, 0..255, as large as the model's input.
     """
+    model = network_of(model)
     features = feature_maps(model, image)
     caption = (
         f"Up to {MAPS} feature maps of each layer, evenly spaced over its channels. Black is zero or less; each layer "
@@ -65,13 +67,11 @@ def feature_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]
     return {name: np.concatenate(values, axis=-1)[0].astype(np.float32) for name, values in outputs.items()}
 
 
-def occlusion(
-    predictor: Predictor, image: np.ndarray, label: str | None = None, size: int = 40, stride: int = 12
-) -> Figure:
+def occlusion(model: Any, image: np.ndarray, label: str | None = None, size: int = 40, stride: int = 12) -> Figure:
     """Draw how the probability of a class falls when a grey square covers a part of the image.
 
     Args:
-        predictor: a classifier of any format.
+        model: a run, a model file of any format, a file of trained weights, or a Keras model of this package.
         image: `(side, side, 3)` uint8, 0..255, as large as the model's input.
         label: name of the class; `None` for the most probable one.
         size: side of the square in pixels.
@@ -81,6 +81,7 @@ def occlusion(
         OptionError: there is no such class, or `size` or `stride` is out of range.
         InputError: the model has a single class.
     """
+    predictor = predictor_of(model)
     index, probability = _class_of(predictor, image, label)
     fall = occlusion_map(predictor.predict, image, index, size, stride)
     name = readable(predictor.class_names[index])
@@ -94,11 +95,11 @@ def occlusion(
     return _evidence(title, caption, image, -fall, meaning, evidence, cmap="PuOr", vmin=-limit, vmax=limit)
 
 
-def gradcam(model: keras.Model, image: np.ndarray, label: str | None = None) -> Figure:
+def gradcam(model: Any, image: np.ndarray, label: str | None = None) -> Figure:
     """Draw Grad-CAM: the feature maps before the last pooling, weighted by their gradients.
 
     Args:
-        model: a classifier of this package.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
         image: `(side, side, 3)` uint8, 0..255, as large as the model's input.
         label: name of the class; `None` for the most probable one.
 
@@ -106,6 +107,7 @@ def gradcam(model: keras.Model, image: np.ndarray, label: str | None = None) -> 
         OptionError: there is no such class.
         InputError: the model has no fc8, or a single class.
     """
+    model = network_of(model)
     predictor = from_keras(model)
     index, probability = _class_of(predictor, image, label)
     heat = grad_cam(model, image, index)

@@ -210,7 +210,7 @@ class _Report:
 
     def curves(self) -> Markup:
         """Return the figure of the errors by epoch."""
-        figure = results.curves({self.name: self.history})
+        figure = results.curves(self.run)
         first, last = (self.history[index]["validation_top1_error"] for index in (0, -1))
         alt = f"Training and validation error of {style.in_words(len(self.history), 'epochs')} as lines. "
         alt += f"The validation error is {first:.1%} after the first epoch and {last:.1%} after the last one."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures.networks import predictor_of
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.evaluation import LISTED, Answers
-from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError, check
+from alexnet_keras.training.run_folder import read_config, read_history
 
 IMAGES = 8  # of the figure of predictions
 MOST_CLASSES = 25  # of the confusion matrix: more cannot be read on a slide
@@ -24,26 +26,27 @@ CURVES_BY = ("epoch", "minutes")
 LOGARITHMIC = 8.0  # ratio of the largest to the smallest error from which the scale is logarithmic
 
 
-def curves(runs: Mapping[str, Sequence[Mapping[str, float]]], by: str = "epoch") -> Figure:
+def curves(runs: Any, by: str = "epoch") -> Figure:
     """Draw the training and validation error of one or several runs by epoch or by time.
 
     Args:
-        runs: name of a run -> its history, as `TrainResult.history` and history.csv have it.
+        runs: the folder of a run, a list of them, or name -> the folder of a run, or its history as
+            `TrainResult.history` has it.
         by: the horizontal axis: `"epoch"`, or `"minutes"` of training and validation since the run began.
 
     Raises:
         OptionError: `by` is neither.
-        InputError: a run has no finished epoch.
+        InputError: a folder is no run, or a run has no finished epoch.
     """
     check(by in CURVES_BY, f"`by` must be one of {', '.join(CURVES_BY)}, got {by!r}.")
-    for name, history in runs.items():
-        if not history:
-            raise InputError(f"The run {name} has no finished epoch; train it further before drawing its curves.")
+    runs, dropped = _histories(runs)
     errors = np.array([row[key] for rows in runs.values() for row in rows for key in ("top1_error",
                        "validation_top1_error")])  # fmt: skip
     logarithmic = errors.min() > 0 and errors.max() / errors.min() > LOGARITHMIC
-    caption = "Solid: error on the validation images. Dashed: error on the augmented training images, with dropout."
-    figure = style.new(f"Top-1 error by {by}", caption + (" The scale is logarithmic." if logarithmic else ""))
+    caption = "Solid: error on the validation images. Dashed: error on the augmented training images"
+    if dropped:
+        caption += ", with dropout" + (f" in {' and '.join(dropped)}" if len(dropped) < len(runs) else "")
+    figure = style.new(f"Top-1 error by {by}", caption + (". The scale is logarithmic." if logarithmic else "."))
     axes = figure.subplots()
     style.plain(axes)
     for index, (name, history) in enumerate(runs.items()):
@@ -76,12 +79,35 @@ def curves(runs: Mapping[str, Sequence[Mapping[str, float]]], by: str = "epoch")
     return figure
 
 
-def predictions(predictor: Predictor, source: Source, wrong: bool = False, best: bool = False) -> Figure:
+def _histories(runs: Any) -> tuple[dict[str, Sequence[Mapping[str, float]]], list[str]]:
+    """Return the history of each run by its name, and the names of the runs that are known to drop outputs."""
+    if isinstance(runs, str | Path):
+        runs = [runs]
+    if not isinstance(runs, Mapping):
+        named: dict[str, Path] = {}
+        for run in map(Path, runs):
+            name = run.resolve().name
+            named[str(run) if name in named else name] = run
+        runs = named
+    histories, dropped = {}, []
+    for name, run in runs.items():
+        history = run
+        if isinstance(run, str | Path):
+            architecture = read_config(Path(run))[0].architecture
+            dropped += [name] if architecture.dropout and architecture.dropout_layers else []
+            history = read_history(Path(run))
+        if not history:
+            raise InputError(f"The run {name} has no finished epoch; train it further before drawing its curves.")
+        histories[name] = history
+    return histories, dropped
+
+
+def predictions(model: Any, data: Source, wrong: bool = False, best: bool = False) -> Figure:
     """Draw validation images with their five most probable classes as bars (Figure 4 of the paper, left).
 
     Args:
-        predictor: a classifier of any format.
-        source: the data set, with the classes of the model.
+        model: a run, a model file of any format, a file of trained weights, or a Keras model of this package.
+        data: the data set, with the classes of the model.
         wrong: whether to show the worst mistakes: the images whose wrong class got the highest probability.
         best: whether to show the surest right answers, those of as many classes as possible.
 
@@ -91,7 +117,7 @@ def predictions(predictor: Predictor, source: Source, wrong: bool = False, best:
     """
     if wrong and best:
         raise OptionError("`wrong` and `best` exclude each other; omit one of them.")
-    dataset = open_dataset(source)
+    dataset, predictor = open_dataset(data), predictor_of(model)
     check_classes(predictor, dataset)
     split = dataset.validation if wrong or best else sample(dataset.validation, IMAGES)
     answers = evaluate(predictor, split).answers
@@ -188,17 +214,17 @@ def check_several(dataset: DataSet) -> None:
         raise InputError("The data set has a single class, which cannot be taken for another; use more classes.")
 
 
-def confusion(predictor: Predictor, source: Source) -> Figure:
+def confusion(model: Any, data: Source) -> Figure:
     """Draw which classes of the validation images are taken for which.
 
     Args:
-        predictor: a classifier of any format.
-        source: the data set, with the classes of the model.
+        model: a run, a model file of any format, a file of trained weights, or a Keras model of this package.
+        data: the data set, with the classes of the model.
 
     Raises:
         InputError: the data set has other classes or cannot be read, or there is a single class.
     """
-    dataset = open_dataset(source)
+    dataset, predictor = open_dataset(data), predictor_of(model)
     check_classes(predictor, dataset)
     check_several(dataset)
     evaluation = evaluate(predictor, dataset.validation)

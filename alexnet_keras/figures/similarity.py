@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures.networks import network_of
 from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.features import until
 from alexnet_keras.inference.keras_model import input_size
@@ -67,12 +69,12 @@ def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> 
     return Neighbours(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
 
 
-def retrieval(model: keras.Model, source: Source, layer: str = "fc7", limit: int = 2000) -> Figure:
+def retrieval(model: Any, data: Source, layer: str = "fc7", limit: int = 2000) -> Figure:
     """Draw validation images and their nearest training images by a layer and by pixels (Figure 4, right).
 
     Args:
-        model: a network of this package.
-        source: the data set.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
+        data: the data set.
         layer: the layer whose outputs are compared.
         limit: number of training images that are searched, equally many of each class.
 
@@ -80,7 +82,8 @@ def retrieval(model: keras.Model, source: Source, layer: str = "fc7", limit: int
         OptionError: there is no such layer.
         InputError: the data set cannot be read.
     """
-    found = neighbours(model, open_dataset(source), layer, limit)
+    model = network_of(model)
+    found = neighbours(model, open_dataset(data), layer, limit)
     caption = (
         f"Left: validation images. Right of them the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
         "Orange frames: another class."
@@ -112,12 +115,12 @@ def _one_of_each_class(split: Split, count: int) -> Split:
     return sample(split, count) if len(first) < count else take(split, chosen)
 
 
-def embedding(model: keras.Model, source: Source, layer: str = "fc7", limit: int = 300) -> Figure:
+def embedding(model: Any, data: Source, layer: str = "fc7", limit: int = 300) -> Figure:
     """Draw a map of validation images on which images with similar features lie together (t-SNE).
 
     Args:
-        model: a network of this package.
-        source: the data set.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
+        data: the data set.
         layer: the layer whose outputs are mapped.
         limit: number of validation images, equally many of each class.
 
@@ -125,6 +128,7 @@ def embedding(model: keras.Model, source: Source, layer: str = "fc7", limit: int
         OptionError: there is no such layer.
         InputError: the data set cannot be read, has too few images, or scikit-learn is not installed.
     """
+    model = network_of(model)
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
@@ -132,7 +136,7 @@ def embedding(model: keras.Model, source: Source, layer: str = "fc7", limit: int
             "The map needs scikit-learn; install it with `pip install 'alexnet-keras[embedding]'`."
         ) from error
     size, network = input_size(model), until(model, layer)
-    dataset = open_dataset(source)
+    dataset = open_dataset(data)
     split = sample(dataset.validation, limit)
     if len(split) < 4:
         raise InputError(

@@ -1,8 +1,8 @@
 """The figure of the image patches that excite a unit most."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -10,6 +10,7 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures.networks import network_of
 from alexnet_keras.figures.receptive_field import receptive_field
 from alexnet_keras.inference.features import until
 from alexnet_keras.inference.keras_model import input_size
@@ -35,12 +36,12 @@ class Excitation:
     column: int
 
 
-def patches(model: keras.Model, source: Source, layer: str, unit: int, limit: int = 2000) -> Figure:
+def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) -> Figure:
     """Draw the patches of validation images that excite a unit most, cut at the unit's receptive field.
 
     Args:
-        model: a network of this package.
-        source: the data set.
+        model: a run, a model file, a file of trained weights, or a Keras model of this package.
+        data: the data set.
         layer: the layer of the unit.
         unit: the channel of the unit, from 0; the channels of tower b follow those of tower a.
         limit: number of validation images that are searched, equally many of each class.
@@ -49,11 +50,12 @@ def patches(model: keras.Model, source: Source, layer: str, unit: int, limit: in
         OptionError: there is no such layer or unit.
         InputError: the data set cannot be read.
     """
+    model = network_of(model)
     network, size = until(model, layer), input_size(model)
     units = network.output_shape[-1]
     if not 0 <= unit < units:
         raise OptionError(f"`unit` must be 0 to {units - 1}, because {layer} has {units} channels, got {unit}.")
-    dataset = open_dataset(source)
+    dataset = open_dataset(data)
     split = sample(dataset.validation, limit)
     call = one_pass.compiled(network)
     found: list[Excitation] = []

@@ -3,6 +3,7 @@
 import builtins
 import dataclasses
 import io
+import json
 import shutil
 import sys
 import types
@@ -18,6 +19,7 @@ from support import CLASS_NAMES, cli, only_error
 from alexnet_keras import figures
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_image, one_pass, results, units
+from alexnet_keras.figures.networks import predictor_of
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.alexnet import AlexNet
@@ -159,6 +161,32 @@ def test_curves_are_logarithmic_where_errors_differ_much():
     assert figure.axes[0].get_yscale() == "log"
     assert_well_set(figure)
     assert figures.curves({"perfect": history(0.9, 0.0)}).axes[0].get_yscale() == "linear"
+
+
+def test_the_caption_of_curves_says_which_runs_had_dropout(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text())
+    config["architecture"]["dropout"] = 0.0
+    (copy / "config.json").write_text(json.dumps(config))
+
+    def caption(runs):
+        return next(text for text in words(figures.curves(runs)) if "Dashed" in text).replace("\n", " ")
+
+    assert "the augmented training images, with dropout." in caption(str(run))
+    assert "the augmented training images." in caption(copy)
+    assert "the augmented training images." in caption({"one": history(0.8, 0.7)})
+    assert f"the augmented training images, with dropout in {run.name}." in caption([run, copy])
+
+
+def test_figures_take_runs_files_and_keras_models(run, network, folder, crops):
+    for model in (network, from_keras(network), str(run), run / "model.keras"):
+        assert predictor_of(model).predict(crops[:1]).shape == (1, 3)
+    drawn = [images(figures.predictions(model, data=str(folder)))[0] for model in (run, network)]
+    np.testing.assert_array_equal(*drawn)
+    for model in (str(run), run / "model.keras"):
+        np.testing.assert_array_equal(images(figures.filters(model))[0], images(figures.filters(network))[0])
+    with pytest.raises(OptionError, match=r"There is no model .*model.keras; check its name"):
+        figures.confusion(folder, folder)
 
 
 def test_curves_of_a_run_without_an_epoch():
