@@ -88,6 +88,7 @@ class Program(click.Group):
         except MemoryError as error:
             _fail(f"The memory does not suffice ({error}); use smaller batches, images or networks.", 1)
         except Interrupted as error:
+            sys.unraisablehook = lambda ignored: None  # objects whose constructors were stopped fail when they end
             _fail(self._in_options(error), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
 

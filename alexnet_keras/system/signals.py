@@ -23,7 +23,8 @@ class Signals:
     A library may turn `Interrupted` into an error of its own (h5py does so in the middle of a file). Therefore the
     context raises `Interrupted` at its end if a signal was received. Python ignores and prints what is raised in
     `__del__` or a callback of the garbage collector, and Cython (h5py) prints it once more by `sys.excepthook`. If this
-    happens to `Interrupted`, nothing is printed, and the signal is sent again later.
+    happens to `Interrupted`, nothing is printed, and the signal is sent again later. After a signal, `__del__` may also
+    fail because the constructor did not finish (llvmlite does so); nothing is printed then.
 
     Attributes:
         received: the number of the signal that was received, or `None`.
@@ -45,7 +46,8 @@ class Signals:
 
     def _send_again(self, ignored: Any) -> None:
         if not isinstance(ignored.exc_value, Interrupted):
-            self._hooks[0](ignored)
+            if self.received is None:
+                self._hooks[0](ignored)
             return
         self._again = threading.Timer(LATER_SECONDS, os.kill, (os.getpid(), self.received))
         self._again.start()

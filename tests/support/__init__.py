@@ -3,6 +3,7 @@
 import contextlib
 import json
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +36,9 @@ def draw_folder(root: Path, train: int = 4, val: int = 3, size: tuple[int, int] 
 
 def cli(*arguments: object) -> SimpleNamespace:
     """Run the command line in this process; return its exit code, both outputs and the JSON of standard output."""
+    hook = sys.unraisablehook
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    sys.unraisablehook = hook  # a stopped command leaves another one
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     try:

@@ -68,6 +68,16 @@ def test_a_signal_in_a_destructor_is_sent_again(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_destructor_that_fails_after_a_signal_prints_nothing(capsys):
+    """A signal in the constructor leaves an object without its attributes."""
+    with pytest.raises(Interrupted, match="SIGTERM"), Signals():  # noqa: PT012
+        unfinished = Finalized(lambda: 1 / 0)
+        with contextlib.suppress(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+        del unfinished
+    assert capsys.readouterr().err == ""
+
+
 def test_other_errors_in_a_destructor_are_printed_as_before(monkeypatch):
     printed = []
     monkeypatch.setattr(sys, "unraisablehook", printed.append)
