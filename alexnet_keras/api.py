@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
@@ -588,6 +589,15 @@ def newest_run(root: Path | None = None) -> Path:
     if not models:
         raise OptionError(f"There is no run in {root}; name a model, or make one with 'alexnet-keras train'.")
     return max(models, key=lambda path: (path.stat().st_mtime_ns, path)).parent
+
+
+def run_or_pretrained() -> Path:
+    """Return the model file of the newest run, or of the trained network in the package if there is no run."""
+    try:
+        run = newest_run()
+    except OptionError:
+        return pretrained.FILE
+    return find_model(run)
 
 
 def find_model(path: Path | None) -> Path:

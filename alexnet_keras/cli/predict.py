@@ -21,7 +21,9 @@ from alexnet_keras.cli.options import (
     print_pairs,
 )
 from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count
+from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, images_of_word
 from alexnet_keras.system.tables import check_table
 from alexnet_keras.system.terminal_text import counted, printable
@@ -55,7 +57,8 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     """Print or write the most probable classes of each IMAGE.
 
     MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
-    Without MODEL, the command uses the newest run in saved_models/.
+    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses the trained network in
+    this package, which knows the ten classes of Imagenette.
 
     \b
     IMAGE is one of these:
@@ -68,7 +71,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     An image that cannot be used gets a row with the error. The others are answered, and the exit code is 1.
     """
     named = api.is_model(Path(words[0]))
-    path = api.find_model(Path(words[0]) if named else None)
+    path = api.find_model(Path(words[0])) if named else api.run_or_pretrained()
     words = words[1:] if named else words
     if not words:
         raise click.UsageError(f"The command line names the model {path} but no image; name an image after it.")
@@ -86,6 +89,9 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     from alexnet_keras.inference.predictor import load_predictor
 
     predictor = load_predictor(path, allow_all_operations)
+    if path == pretrained.FILE and not named:
+        labels = ", ".join(map(readable, predictor.class_names))
+        click.echo(f"There is no run, so the network in this package answers. It knows only {labels}.", err=True)
     from alexnet_keras.inference.classify import classify  # imports Pillow, while another process prepares the model
     from alexnet_keras.inference.report import write_predictions
 

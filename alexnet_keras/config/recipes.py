@@ -179,8 +179,9 @@ def small() -> TrainConfig:
 
     For ten classes the network has 3.57 million parameters instead of 56.9 million, and 65 million multiply-adds
     instead of 720 million. `compress` keeps 12% of the 3.41 million weights of fc6 and fc7 in about 9 bits each, and
-    37% of the 0.15 million weights of the convolutions in about 11 bits. Measured here: with random weights, the file
-    has 0.53 MB; with half of the channels and units it has 1.98 MB.
+    37% of the 0.15 million weights of the convolutions in about 11 bits: with random weights, the file has 0.53 MB, and
+    1.98 MB with half of the channels and units. Measured here on Imagenette, top-1 error: 20.6% after 36 epochs, and
+    20.5% after `compress --kept 0.2`, whose file of 0.83 MB is in the package (see the page Results).
     """
     return dataclasses.replace(
         quickstart(),

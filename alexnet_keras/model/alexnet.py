@@ -12,13 +12,15 @@ from typing import Any
 
 import keras
 
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.layer_names import in_tower
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import architecture
+from alexnet_keras.model import archive
 from alexnet_keras.model.initializers import initializers, pixel_stddev
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
-from alexnet_keras.model.loading import read_weights
+from alexnet_keras.model.loading import read_weights, weights_of
 from alexnet_keras.model.pixel_check import watch_pixels
 from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
 from alexnet_keras.model.space_to_depth import SpaceToDepthConv2D
@@ -56,7 +58,8 @@ def AlexNet(
         weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras, see `read_weights`), the
             `Weights` that `read_weights` returns, or `None` for random initial weights. If the weights contain the mean
             color of their training data, it replaces `mean`; their class names and their width are used unless you
-            pass others. `"imagenet"` is an error that says where weights are.
+            pass others. `"imagenette"` is the trained network in the package, of the recipe `small`. `"imagenet"` is an
+            error that says where weights are.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
         input_tensor: the output of Keras layers that the network takes as images, such as `keras.Input((227, 227, 3))`,
@@ -91,6 +94,9 @@ def AlexNet(
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(images, labels)  # (N, 227, 227, 3) uint8 and (N,) integers
     """
+    if isinstance(weights, str) and weights == pretrained.NAME:
+        variant = pretrained.ARCHITECTURE if variant == pretrained.ARCHITECTURE.name else variant
+        weights = weights_of(archive.read(pretrained.FILE), pretrained.NAME)
     spec = architecture(variant, **changes)
     trained = read_weights(weights) if isinstance(weights, str | Path) else weights
     if trained is not None:

@@ -213,7 +213,7 @@ USAGE = [
     (["evaluate"], "There is no run in saved_models; name a model, or make one with 'alexnet-keras train'"),
     (["evaluate", "--crops", 5], "'5' is not one of '1', '10'"),
     (["predict"], "Missing argument"),
-    (["predict", "photo.jpg"], "There is no run in saved_models"),
+    (["predict", "photo.jpg"], "The image photo.jpg does not exist; check its name."),
     (["predict", "absent.keras", "photo.jpg"], "There is no model absent.keras"),
     (["predict", "absent.pth", "photo.jpg"], "There is no model absent.pth"),
     (["export", "--format", "pdf"], "'pdf' is not one of 'saved_model', 'tflite', 'onnx', 'keras'"),
