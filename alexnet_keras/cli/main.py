@@ -68,6 +68,7 @@ class Program(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal in Latin-1 has no letters of other scripts
+        words = sys.argv[1:] if args is None else args
         try:
             with Signals(), warnings.catch_warnings():
                 warnings.showwarning = functools.partial(_warn, set())  # type: ignore[assignment]
@@ -80,22 +81,22 @@ class Program(click.Group):
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except OptionError as error:
-            _fail(self._in_options(error), 2)
+            _fail(self._in_options(error, words), 2)
         except (InputError, RunError) as error:
-            _fail(self._in_options(error), 1)
+            _fail(self._in_options(error, words), 1)
         except OSError as error:
             _fail(_explain(error), 1)
         except MemoryError as error:
             _fail(f"The memory does not suffice ({error}); use smaller batches, images or networks.", 1)
         except Interrupted as error:
             sys.unraisablehook = lambda ignored: None  # objects whose constructors were stopped fail when they end
-            _fail(self._in_options(error), 128 + error.signal, "")
+            _fail(self._in_options(error, words), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
 
-    def _in_options(self, error: BaseException) -> str:
+    def _in_options(self, error: BaseException, words: Sequence[str]) -> str:
         from alexnet_keras.cli.messages import in_options
 
-        return in_options(str(error), self)
+        return in_options(str(error), self, words)
 
 
 def _load(name: str) -> click.Command:

@@ -6,7 +6,7 @@ command line has options instead, so the command line prints "--batch-size 500 i
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -16,19 +16,26 @@ from alexnet_keras.config.training import TrainConfig
 _ARGUMENT = re.compile(r"`(\w+)(?:=([^`]+))?`")
 
 
-def in_options(message: str, program: click.Group) -> str:
+def in_options(message: str, program: click.Group, arguments: Sequence[str] = ()) -> str:
     """Replace each argument in backticks by its option.
 
     Args:
         message: a message of the library.
         program: the command line, whose commands define the options.
+        arguments: those of the call. If the command has `--set`, a field that is an option only of other commands
+            becomes `--set NAME` or `--change NAME`.
 
     Returns:
         The message, where `` `batch_size` `` is `--batch-size`, `` `devices="cpu:2"` `` is `--devices cpu:2`,
         `` `resume=True` `` is `--resume` and `` `upright=False` `` is `--no-upright`. A field of `TrainConfig` without
         an option becomes `--set NAME`, one of `Architecture` becomes `--change NAME`. Other words in backticks stay.
     """
-    options = dict(_options(program))
+    command: click.Command = program
+    for word in arguments:
+        if isinstance(command, click.Group) and word in command.commands:
+            command = command.commands[word]
+    own = dict(_options(command))
+    options = {**dict(_options(program)), **own}
     fields = {
         **{field.name: "--change" for field in dataclasses.fields(Architecture) if field.name != "name"},
         **{field.name: "--set" for field in dataclasses.fields(TrainConfig)},
@@ -38,7 +45,7 @@ def in_options(message: str, program: click.Group) -> str:
         name, value = found[1], (found[2] or "").strip("\"'")
         if value == "False" and f"no_{name}" in options:
             return options[f"no_{name}"]
-        if name in options:
+        if name in options and not (name in fields and name not in own and "set" in own):
             return f"{options[name]} {value}" if value and value != "True" else options[name]
         if name in fields:
             return f"{fields[name]} {name}={value}" if value else f"{fields[name]} {name}"

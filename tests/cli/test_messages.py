@@ -27,6 +27,18 @@ def test_arguments_become_options(message, expected):
     assert in_options(message, main) == expected
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["train"], "--set min_crop_area must be less than 1; --batch-size too."),
+        (["benchmark", "input"], "--min-crop-area must be less than 1; --batch-size too."),
+        (["predict"], "--min-crop-area must be less than 1; --batch-size too."),
+    ],
+)
+def test_an_option_of_another_command_is_not_named_where_a_field_can_be_set(command, expected):
+    assert in_options("`min_crop_area` must be less than 1; `batch_size` too.", main, command) == expected
+
+
 def test_an_argument_is_known_by_the_name_of_its_option_and_of_its_parameter():
     @click.group()
     def program():
