@@ -142,11 +142,7 @@ def train(
 
 
 def run_training(config: TrainConfig, run: Path | None, **options: Any) -> TrainResult:
-    """Train a configuration in the folder `run`, or in a new one if it is `None`; `options` are those of `RunOptions`.
-
-    Raises:
-        OptionError, InputError, RunError: as `train`.
-    """
+    """Train a configuration in the folder `run`, or in a new one for `None`; `options` are those of `RunOptions`."""
     from alexnet_keras.training.run_folder import reserve
     from alexnet_keras.training.train import train as train_network
 
@@ -164,12 +160,7 @@ def configure_run(
     overwrite: bool = False,
     **changes: Any,
 ) -> tuple[TrainConfig, Path | None]:
-    """Return the configuration and the folder that `train` uses for its arguments; `None` is a new folder.
-
-    Raises:
-        OptionError: an argument is unknown, out of range, or contradicts the resumed run.
-        InputError: the run to resume cannot be read.
-    """
+    """Return the configuration and the folder that `train` uses for its arguments; `None` is a new folder."""
     from alexnet_keras.training import run_folder
 
     network = network or {}
@@ -196,11 +187,7 @@ def configure_run(
 
 
 def _lengthened(run: Path, config: TrainConfig, epochs: int) -> TrainConfig:
-    """Return the configuration of a run with more epochs, or as it is if these are not more.
-
-    Raises:
-        OptionError: the schedule of the run leaves nothing to learn after its epochs.
-    """
+    """Return the configuration of a run with more epochs, or as it is if these are not more."""
     from alexnet_keras.training.run_folder import MODEL
 
     longer = dataclasses.replace(config, epochs=epochs)
@@ -283,11 +270,7 @@ def measure(
     report: Path | None = None,
     allow_all_operations: bool = False,
 ) -> "tuple[Evaluation, dict[str, Any]]":
-    """Do what `evaluate` does; return the evaluation and the values of its report.
-
-    Raises:
-        OptionError, InputError, RunError: as `evaluate`.
-    """
+    """Do what `evaluate` does; return the evaluation and the values of its report."""
     from alexnet_keras.inference import report as reporting
     from alexnet_keras.inference.evaluate import evaluate_on
     from alexnet_keras.system.hardware import describe
@@ -445,9 +428,6 @@ def export_all(
     Yields:
         For each format what `export` returns. An export that fails the parity check and is not kept has `error`, the
         message, instead of the results.
-
-    Raises:
-        OptionError, InputError: as `export`; the outputs are checked before the first is written.
     """
     from alexnet_keras.export import export as exporting
 
@@ -555,12 +535,7 @@ def reproduce(
 
 
 def finished_run(path: Path | None) -> Path:
-    """Return the folder of a finished run; `None` is the newest run.
-
-    Raises:
-        OptionError: there is no run.
-        InputError: `path` is no run, is damaged, or is not finished.
-    """
+    """Return the folder of a finished run; `None` is the newest run."""
     from alexnet_keras.training.run_folder import CONFIG, EVALUATION, READY, read_config
 
     run = newest_run() if path is None else path
@@ -577,11 +552,7 @@ def finished_run(path: Path | None) -> Path:
 
 
 def newest_run(root: Path | None = None) -> Path:
-    """Return the folder of the run whose model is the newest in saved_models/, or in `root`.
-
-    Raises:
-        OptionError: there is no run.
-    """
+    """Return the folder of the run whose model is the newest in saved_models/, or in `root`."""
     from alexnet_keras.training.run_folder import MODEL, ROOT
 
     root = root or ROOT
@@ -601,12 +572,7 @@ def run_or_pretrained() -> Path:
 
 
 def find_model(path: Path | None) -> Path:
-    """Return the model file that a run's folder or the path of a model stands for; `None` is the newest run.
-
-    Raises:
-        OptionError: there is nothing at `path`.
-        InputError: `path` is a folder without a model, a run that is being replaced, or a file of another kind.
-    """
+    """Return the model file that a run's folder or the path of a model stands for; `None` is the newest run."""
     from alexnet_keras.training.run_folder import MODEL, READY
 
     path = newest_run() if path is None else path
@@ -651,12 +617,7 @@ def in_run(model: Path) -> bool:
 
 
 def data_of(model: Path) -> DataSource:
-    """Return the data set of the run to which a model file belongs.
-
-    Raises:
-        OptionError: the model is not in the folder of a run.
-        InputError: the configuration of the run is damaged.
-    """
+    """Return the data set of the run to which a model file belongs."""
     from alexnet_keras.training.run_folder import CONFIG
 
     values = read_json(model.parent / CONFIG) if in_run(model) else {}
@@ -672,12 +633,7 @@ def data_of(model: Path) -> DataSource:
 
 
 def data_of_all(models: Sequence[Path]) -> DataSource:
-    """Return the data set of the runs to which model files belong.
-
-    Raises:
-        OptionError: a model is not in the folder of a run, or the runs have different data sets.
-        InputError: the configuration of a run is damaged.
-    """
+    """Return the data set of the runs to which model files belong."""
     sources = list(dict.fromkeys(map(data_of, models)))
     if len(sources) > 1:
         names = [

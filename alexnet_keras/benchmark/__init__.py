@@ -37,11 +37,6 @@ def alternate(subjects: Mapping[str, Work], rounds: int, label: str) -> dict[str
 
     Args:
         subjects: name -> work. The work is warmed up and returns when it is finished.
-        rounds: number of measurements of each subject.
-        label: label of the progress line.
-
-    Returns:
-        Name -> rate.
     """
     rates: dict[str, list[float]] = {name: [] for name in subjects}
     with Progress(label, rounds * len(subjects), unit="measurements") as progress:

@@ -40,8 +40,6 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
 
     Args:
         spec: the architecture. Its towers must meet; its normalization spans both towers, as in Caffe.
-        classes: number of classes.
-        input_size: side of the images in pixels.
 
     Returns:
         A float32 model from images `(B, input_size, input_size, 3)`, 0 to 255, to logits `(B, classes)`.

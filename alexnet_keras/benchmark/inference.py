@@ -78,17 +78,7 @@ class InferenceBenchmark:
 
 
 def measure(models: Sequence[Path], rounds: int = 7, allow_all_operations: bool = False) -> InferenceBenchmark:
-    """Measure models in turn, with 1 and with 32 images in a call, on random images in memory.
-
-    Args:
-        models: model files or folders of any format.
-        rounds: number of measurements of each subject.
-        allow_all_operations: whether to load SavedModels whose operations may read and write files or run code.
-
-    Raises:
-        OptionError: there is no such file.
-        InputError: a file does not hold a model of this package.
-    """
+    """Measure models in turn, with 1 and with 32 images in a call, on random images in memory."""
     predictors = {path: load_predictor(path, allow_all_operations) for path in models}
     subjects = {
         f"{path} {count}": _calls(predictor, count) for path, predictor in predictors.items() for count in CALLS

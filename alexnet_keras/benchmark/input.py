@@ -100,17 +100,8 @@ def measure(
     """Measure the training pipeline of a data set, without the cache in memory that training has for small data sets.
 
     Args:
-        source: the data set.
-        batch_size: images in a batch.
-        pca_noise: `"paper"`, `"original"` or `None`.
-        rounds: number of measurements of each subject.
         count: images in a measurement of the pipeline and of its ceiling; `None` for a few seconds.
-        input_size: side of the crops in pixels.
-        min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it.
         variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
-
-    Raises:
-        OptionError: a batch does not fit into memory.
     """
     check_batch(batch_size, input_size)
     start = time.perf_counter()

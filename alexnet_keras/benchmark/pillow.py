@@ -16,12 +16,6 @@ def loader(pool: ProcessPoolExecutor, images: Sequence[bytes], size: int, stored
     """Return work that decodes, resizes, crops and flips each image once.
 
     The pixels stay in the processes, so that no pipe between processes slows the loader.
-
-    Args:
-        pool: the processes.
-        images: encoded images.
-        size: side of the crops in pixels.
-        stored_size: side in pixels to which images are resized before they are cropped.
     """
     chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
 

@@ -80,12 +80,7 @@ class Plan:
 
 
 def plan(config: TrainConfig) -> Plan:
-    """Estimate a run from a few measured steps and images. Nothing is written.
-
-    Raises:
-        OptionError: there is no such data set, or a batch does not fit into memory.
-        InputError: the data set cannot be used. ImageNet may be absent.
-    """
+    """Estimate a run from a few measured steps and images. Nothing is written."""
     check_batch(config.batch_size, config.input_size)
     found = _find(config)
     classes = len(found.class_names) if found else 1000

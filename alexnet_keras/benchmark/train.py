@@ -69,14 +69,7 @@ def measure(
     """Measure the training step of a variant (forward, backward and update, as in `fit`) on a batch in memory.
 
     Args:
-        variant: name of the network.
-        batch_size: images in a step.
         precision: `auto` or a Keras dtype policy; the baseline is always float32.
-        rounds: number of measurements of each subject.
-        input_size: side of the images in pixels; `None` for the variant's own.
-
-    Raises:
-        OptionError: a batch does not fit into memory.
     """
     spec = architecture(variant)
     input_size = input_size or spec.input_size
@@ -119,9 +112,6 @@ def check_batch(batch_size: int, input_size: int) -> None:
     """Check that a batch fits into memory, before anything allocates it.
 
     On a CPU, the feature maps of a batch and their gradients take ten times as much as its float32 pixels.
-
-    Raises:
-        OptionError: it does not.
     """
     copies = 1 if tf.config.get_visible_devices("GPU") else 10
     check(
@@ -142,9 +132,7 @@ def training_steps(model: keras.Model, batches: Iterator[Any], count: int) -> Wo
     """Return work that is `count` steps of `fit` and returns the number of images.
 
     Args:
-        model: a compiled model.
         batches: iterator over a `tf.data.Dataset` of batches of one size.
-        count: number of steps.
     """
     model.make_train_function()
     batch_size = len(next(batches)[1])

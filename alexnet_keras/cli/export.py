@@ -128,11 +128,7 @@ def export(
 
 
 def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
-    """Print a row for each format.
-
-    Raises:
-        RunError: an export failed the parity check.
-    """
+    """Print a row for each format."""
     errors = [result["error"] for result in results if "error" in result]
     kept = [result for result in results if "error" not in result]
     if as_json:

@@ -20,8 +20,6 @@ def in_options(message: str, program: click.Group, arguments: Sequence[str] = ()
     """Replace each argument in backticks by its option.
 
     Args:
-        message: a message of the library.
-        program: the command line, whose commands define the options.
         arguments: those of the call. If the command has `--set`, a field that is an option only of other commands
             becomes `--set NAME` or `--change NAME`.
 

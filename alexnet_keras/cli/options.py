@@ -110,11 +110,7 @@ def data_options(
 
 
 def data_source(recorded: Callable[[], DataSource], data: str | None, **where: Any) -> DataSource:
-    """Return the data set that the options name, or otherwise the one that `recorded` returns.
-
-    Raises:
-        OptionError, InputError: it is of TFDS and unknown, or cannot be downloaded. This is found without TensorFlow.
-    """
+    """Return the data set that the options name, or otherwise the one that `recorded` returns."""
     from alexnet_keras.data.sources.tfds_library import check_available
 
     source = named_source(data, recorded) if data else recorded()

@@ -12,11 +12,7 @@ from alexnet_keras.system.terminal_text import brief
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]  # only generic since click 8.5
-    """A number with a range.
-
-    Args:
-        annotated: the type and the range, such as `config.ranges.Count`.
-    """
+    """A number with a range."""
 
     def __init__(self, annotated: Any) -> None:
         self.kind, self.allowed = annotated.__origin__, annotated.__metadata__[0]
@@ -33,12 +29,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # only generic since c
 
 
 class PathName(click.Path):
-    """A path that every file system and library can take; it need not exist.
-
-    Args:
-        of: the type of the result, `Path` or `str`.
-        **options: arguments of `click.Path`, such as `dir_okay=False`.
-    """
+    """A path that every file system and library can take; it need not exist."""
 
     def __init__(self, of: Any = Path, **options: Any) -> None:
         super().__init__(path_type=of, **options)

@@ -65,9 +65,6 @@ class Settings:
             fractions of Han et al.
         epochs: epochs of retraining, 0 or more.
         source: the data to retrain and measure on.
-
-    Raises:
-        OptionError: a value is out of range.
     """
 
     kept: float
@@ -103,11 +100,7 @@ class Record:
 
     @classmethod
     def open(cls, run: Path, settings: Settings) -> Self:
-        """Read the record of an unfinished compression, or begin one.
-
-        Raises:
-            InputError: the compression is finished, or has other settings.
-        """
+        """Read the record of an unfinished compression, or begin one."""
         begun = cls(settings=settings.to_dict())
         if not (run / REPORT).exists():
             return begun
@@ -132,11 +125,7 @@ class Record:
         return record
 
     def check(self, epochs: int) -> None:
-        """Check that the record has the results of its steps.
-
-        Raises:
-            OptionError: it has not.
-        """
+        """Check that the record has the results of its steps."""
         check(self.done == list(STAGES)[: len(self.done)], f"the steps {self.done} are not the first ones.")
         check(0 <= self.epoch <= epochs, f"`epoch` {self.epoch} is not between 0 and {epochs}.")
         stages = {stage for step in self.done for stage in STAGES[step]}
@@ -153,19 +142,11 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
     stopped.
 
     Args:
-        run: the folder of a run.
-        settings: how to compress.
         overwrite: whether to replace an existing compression, finished or not.
 
     Returns:
         The content of compression.json: `settings`; `stages` (dense, pruned, clustered, coded, tflite) with bytes and
         errors; `layers` with the weights that were kept; `provenance`.
-
-    Raises:
-        InputError: the run or its data cannot be used, the run is compressed already, or an unfinished compression has
-            other settings.
-        RunError: the loss of the retraining is NaN or infinite.
-        Interrupted: a signal stopped the compression.
     """
     if not (run / run_folder.CONFIG).is_file() or not (run / run_folder.MODEL).is_file():
         raise InputError(

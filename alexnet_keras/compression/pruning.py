@@ -32,7 +32,6 @@ def prune(model: keras.Model, kept: Mapping[str, float]) -> None:
     """Set all but the largest weights of each kernel to zero, by magnitude.
 
     Args:
-        model: an AlexNet; its weights are changed in place.
         kept: the layer's name in the paper -> the fraction of its weights to keep, as in `PAPER_KEPT`.
     """
     for name, kernel in kernels(model).values():

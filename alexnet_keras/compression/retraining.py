@@ -40,17 +40,8 @@ def retrain(
 
     Args:
         model: the pruned model, float32; it gets the weights after each epoch.
-        weights: the file of the pruned model.
-        config: the configuration of the run.
-        training: the training images.
-        kept: fraction of the weights of fc6 and fc7 that pruning has kept.
-        epochs: epochs of retraining in all.
         first_epoch: epochs that are done already.
         on_epoch: called after each epoch with the number of epochs that are done.
-
-    Raises:
-        InputError: an image cannot be read.
-        RunError: the loss is NaN or infinite.
     """
     # Fewer connections overfit less (Han, Pool, Tran and Dally 2015, section 3.2).
     dropout = config.architecture.dropout * math.sqrt(kept)

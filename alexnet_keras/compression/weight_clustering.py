@@ -11,13 +11,6 @@ def cluster(weights: np.ndarray, count: int) -> np.ndarray:
     This is k-means in one dimension. The centroids start evenly spaced from the smallest to the largest weight: of the
     three initializations of section 3.2, this one keeps the large weights, which matter most. Clusters of sorted
     numbers are intervals, so a round costs `count` binary searches instead of a pass over the weights.
-
-    Args:
-        weights: float32 of any shape; zeros stay zeros.
-        count: number of clusters, at least 1.
-
-    Returns:
-        float32 of the same shape, with at most `count` different values besides zero.
     """
     kept = weights[weights != 0]
     if len(kept) == 0:

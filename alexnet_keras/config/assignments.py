@@ -18,9 +18,6 @@ def parse_changes(words: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         Field -> value; `config.variants.architecture` applies them and checks their ranges.
-
-    Raises:
-        OptionError: a word is not an assignment, the field is unknown, or the value does not have the field's type.
     """
     return _parse_fields(Architecture, words, excluded=("name",))
 
@@ -33,9 +30,6 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         Field -> value; `dataclasses.replace` applies them and checks their ranges.
-
-    Raises:
-        OptionError: a word is not an assignment, the field is unknown, or the value does not have the field's type.
     """
     return _parse_fields(TrainConfig, words, excluded=("recipe", "architecture"))
 

@@ -97,11 +97,7 @@ def check_fields(instance: Any, owner: str = "") -> None:
     """Check that every field of a dataclass has a value of its annotated type, within the range of that type.
 
     Args:
-        instance: the dataclass.
         owner: the argument of which it is the value, if its fields are not arguments themselves.
-
-    Raises:
-        OptionError: a field has another value.
     """
     for name, kind in annotated_fields(type(instance)).items():
         check_value(f"`{owner}` {name}" if owner else f"`{name}`", kind, getattr(instance, name))

@@ -228,11 +228,7 @@ def recipe(name: str, epochs: int | None = None) -> TrainConfig:
     """Look up a recipe by its name.
 
     Args:
-        name: a name in `RECIPES`.
         epochs: another number of epochs; everything that happens at a given epoch moves in proportion.
-
-    Raises:
-        OptionError: there is no such recipe.
     """
     check(name in RECIPES, f"`recipe` {name!r} is unknown; choose from {', '.join(RECIPES)}.")
     config = RECIPES[name]()
@@ -258,14 +254,9 @@ def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> Tr
     """Change the network of a configuration, and the image size to the one that the network was designed for.
 
     Args:
-        config: the configuration, for example of a recipe.
         variant: a name in `ARCHITECTURES`, or `None` to keep the variant. An initializer and a width that the
             configuration chose instead of those of its variant are kept: small data sets need the initializer, and
             small devices the width, in every variant.
-        **changes: fields of `Architecture` with other values.
-
-    Raises:
-        OptionError: there is no such variant or field, or a value is out of its range.
     """
     network = config.architecture
     if variant is not None:
@@ -277,12 +268,7 @@ def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> Tr
 
 
 def changes(config: TrainConfig, but: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the differences from the recipe, and those from the network of the recipe or variant, as text.
-
-    Args:
-        config: the configuration.
-        but: fields that are left out, besides those of the data.
-    """
+    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
     base = recipe(config.recipe) if config.recipe in RECIPES else None
     network = base.architecture if base else None
     if network is None or network.name != config.architecture.name:

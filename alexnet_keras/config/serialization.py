@@ -25,11 +25,7 @@ def to_dict(config: TrainConfig) -> dict[str, Any]:
 
 
 def from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """Read a configuration that `to_dict` of this or an earlier version wrote; fields that it lacks get their defaults.
-
-    Raises:
-        OptionError: a key is unknown or missing, or a value is of the wrong type or out of its range.
-    """
+    """Read a configuration that `to_dict` of this or an earlier version wrote; missing fields get their defaults."""
     values = {key: value for key, value in {**BEFORE, **values}.items() if key not in REMOVED}
     config: TrainConfig = build(TrainConfig, values, "config")
     return config
@@ -41,12 +37,7 @@ def build(kind: Any, values: Any, where: str) -> Any:
     The types are scalars, tuples and lists, dictionaries, dataclasses, and unions of named dataclasses.
 
     Args:
-        kind: the type.
-        values: the JSON value.
         where: the name of the value in errors.
-
-    Raises:
-        OptionError: the value does not have the type, or the dataclass rejects it.
     """
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
         members = [member for member in typing.get_args(kind) if member is not type(None)]

@@ -64,11 +64,7 @@ ARCHITECTURES = {
 
 
 def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
-    """Look up a variant by its name and change fields of it.
-
-    Raises:
-        OptionError: there is no such variant or field, or a value is out of its range.
-    """
+    """Look up a variant by its name and change fields of it."""
     if not isinstance(variant, Architecture):
         check(variant in ARCHITECTURES, f"`variant` {variant!r} is unknown; choose from {', '.join(ARCHITECTURES)}.")
         variant = ARCHITECTURES[variant]

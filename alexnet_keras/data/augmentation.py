@@ -52,9 +52,6 @@ def pca_noise(convention: str, statistics: ColorStatistics) -> PCANoise:
     Args:
         convention: `"paper"`, or `"original"` for the code of 2012 (its data provider's `color_noise`).
         statistics: colour statistics of the training set, 0..255.
-
-    Raises:
-        OptionError: `convention` is unknown.
     """
     eigenvalues, eigenvectors = np.array(statistics.eigenvalues), np.array(statistics.eigenvectors)
     if convention == "paper":
@@ -102,15 +99,11 @@ def draw(
     """Draw an epoch from the arguments alone, so that any worker can enter the epoch at any step.
 
     Args:
-        count: number of images.
         size: side of the crops in pixels, at most `stored_size`.
-        seed: any integer.
         epoch: scalar int64, number of the epoch.
         centred: whether all crops are centre crops; all other draws stay the same.
-        flips: whether half of the crops are flipped, or none.
         min_crop_area: the smallest area of random resized crops, as `crop_windows` takes it; `None` for crops that are
             not resized.
-        stored_size: side of the images in pixels.
     """
     fold_in = tf.random.experimental.stateless_fold_in
     epoch_seed = fold_in(tf.constant([seed, 0], tf.int64), epoch)

@@ -87,13 +87,6 @@ def check(dataset: DataSet, jobs: int) -> Report:
     """Read every image once and report what is wrong with a data set.
 
     Two images are duplicates if they have the same size and the same decoded pixels.
-
-    Args:
-        dataset: any data set.
-        jobs: number of images to read at the same time.
-
-    Raises:
-        InputError: a split cannot be opened, a label is outside 0..classes - 1, or a split has no readable image.
     """
     streams = {split: dataset.stream(split) for split in SPLITS}
     reports, images = {}, {}

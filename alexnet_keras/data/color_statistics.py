@@ -71,9 +71,6 @@ class Moments:
 def color_sums(image: np.ndarray) -> np.ndarray:
     """Sum `v v^T` with `v = (red, green, blue, 1)` over the pixels of one image.
 
-    Args:
-        image: `(H, W, 3)` uint8, 0..255.
-
     Returns:
         `(4, 4)` float64. The values are integers below 2 ** 53, so they are exact.
     """

@@ -32,7 +32,6 @@ def rescaled_crop(
         size: the shorter side after resizing, in pixels.
         offset: `(2,)` integers, top and left edge of the crop in the central `size` x `size` pixels.
         side: side of the crop in pixels, or its height and width.
-        flipped: whether to reverse left and right.
         compiled: whether to use the compiled loops, if there are any, instead of NumPy, which computes the same bits.
 
     Returns:

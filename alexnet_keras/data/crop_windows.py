@@ -14,7 +14,6 @@ def crop_windows(uniform: np.ndarray, stored_size: int, min_area: float) -> np.n
 
     Args:
         uniform: `(N, 4)` random numbers in [0, 1), for the area, the aspect ratio, and the top and left edge.
-        stored_size: side of the images in pixels.
         min_area: the smallest fraction of the area of the image, in (0, 1).
 
     Returns:

@@ -72,11 +72,7 @@ class Split:
         return tf.ensure_shape(image, (size, size, 3))
 
     def check_crop(self, size: int) -> None:
-        """Check that the images are not smaller than crops of `size` pixels.
-
-        Raises:
-            InputError: they are.
-        """
+        """Check that the images are not smaller than crops of `size` pixels."""
         if size > self.stored_size:
             raise InputError(
                 f"The images are stored at {self.stored_size} pixels, and crops have {size}; "
@@ -177,9 +173,6 @@ class DataSet:
         ignored: how many files of which suffix are not used; complete when both splits have been opened.
         division: how the validation images were chosen, unless the data set has its own.
         run_images: as in `DataSource`. A warning says so if the numbers of images are others now.
-
-    Raises:
-        InputError: the name of a class has a control character or a line break, or is not UTF-8.
     """
 
     name: str

@@ -80,7 +80,6 @@ def decode(encoded: tf.Tensor, upright: bool = True) -> tf.Tensor:
     torchvision and Caffe use. An image that exceeds a bound is refused by its headers, before memory is allocated.
 
     Args:
-        encoded: scalar string, the file's bytes.
         upright: whether to turn the image as its EXIF orientation says, or to leave it as the camera stored it.
 
     Returns:

@@ -41,13 +41,6 @@ def decode_array(encoded: bytes, upright: bool = True) -> np.ndarray:
     Pillow is less strict with damaged files than TensorFlow, so it gets only files whose structure is right. Of the
     others, TensorFlow decides what is decoded and what is refused.
 
-    Args:
-        encoded: the bytes of the file.
-        upright: as in `decode`.
-
-    Returns:
-        `(H, W, 3)` uint8 RGB, 0..255.
-
     Raises:
         ValueError: the image is refused; the message is that of `why_refused`.
     """

@@ -28,13 +28,6 @@ def resize_and_crop(image: tf.Tensor, size: int = STORED_SIZE) -> tf.Tensor:
     Resizing is bilinear, with a filter that widens when it shrinks the image, so that fine detail does not alias. Only
     the pixels of the crop are computed, so an image of 1 x 5000 pixels needs no more memory than any other. Exports
     contain this function, so it consists of TensorFlow's own operators; pipelines use `crop_encoded`, which is faster.
-
-    Args:
-        image: `(H, W, 3)` uint8, 0..255.
-        size: side of the result in pixels.
-
-    Returns:
-        `(size, size, 3)` uint8, 0..255.
     """
     sides = tf.cast(tf.shape(image)[:2], tf.float32)
     resized = tf.round(sides * (size / tf.reduce_min(sides)))  # the shorter side is exactly `size`
@@ -69,25 +62,13 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
 
 
 def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Crop the centre of an image.
-
-    Args:
-        image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
-        size: side of the crop in pixels.
-
-    Returns:
-        `(size, size, 3)`, the dtype of `image`.
-    """
+    """Crop the centre of an image."""
     offset = (tf.shape(image)[:2] - size) // 2
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
 
 def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     """Crop the four corners and the centre of an image, and flip each of these crops (section 4.1).
-
-    Args:
-        image: `(H, W, 3)`, any dtype, with `min(H, W) >= size`.
-        size: side of the crops in pixels.
 
     Returns:
         `(10, size, size, 3)`, the dtype of `image`: five crops, then the same five flipped.
@@ -113,12 +94,9 @@ def crop_encoded(
     would be faster, but it changes pixels by 2 grey levels on average and by up to 77.
 
     Args:
-        encoded: scalar string, the bytes of a JPEG, PNG, GIF, BMP or WebP.
         offset: `(2,)` int32, top and left edge of the crop in the resized image.
         flipped: scalar bool, whether to reverse left and right.
         size: side of the crop in pixels, at most `stored_size`.
-        upright: as in `decode`.
-        stored_size: side of the resized image in pixels.
         shape: `(2,)` int32, height and width of the crop in the resized image, before it is resized to `size` x `size`;
             `None` for a crop that is not.
 
@@ -198,15 +176,9 @@ def crop_and_flip(
     """Crop and flip a batch of decoded images by NumPy, in a fifth of the time of TensorFlow's operators.
 
     Args:
-        images: `(B, H, W, 3)` uint8.
         offsets: `(B, 2)` int32, top and left edge of each crop, which must lie within the image.
-        flipped: `(B,)` bool, whether to reverse left and right.
-        size: side of the crops in pixels.
         shapes: `(B, 2)` int32, height and width of each crop before it is resized to `size` x `size`; `None` for crops
             that are not.
-
-    Returns:
-        `(B, size, size, 3)` uint8.
     """
     compute = functools.partial(crop_and_flip_arrays, size=size)
     return _by_numpy(compute, [images, offsets, flipped, shapes], (None, size, size, 3))
@@ -239,9 +211,7 @@ def shift_colors(images: tf.Tensor, shifts: tf.Tensor, mean: Sequence[float], di
     therefore lie outside 0..255.
 
     Args:
-        images: `(B, H, W, 3)`, any dtype, 0..255.
         shifts: `(B, 3)` float32, red, green and blue in units of 0..255.
-        mean: red, green and blue, 0..255.
         divisor: divides the distance from the mean; 1 leaves the distance as it is.
 
     Returns:

@@ -19,7 +19,6 @@ def upright_by_exif(image: tf.Tensor, exif: tf.Tensor, in_graph: bool) -> tf.Ten
     """Turn an image, `(H, W, 3)`, as its EXIF data say; other data turn nothing.
 
     Args:
-        image, exif: the image and its EXIF data.
         in_graph: whether to use operators alone; otherwise one node calls them from Python, see `decode`.
     """
 

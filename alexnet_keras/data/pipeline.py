@@ -47,8 +47,6 @@ def train_dataset(
     are therefore the same for any number of threads and workers, and for any `first_step`.
 
     Args:
-        split: the training images.
-        input_size: side of the crops in pixels.
         batch_size: images in a global batch, a multiple of `num_workers`; the last batch of an epoch may be smaller.
         epochs: data set of the int64 numbers of the epochs to run.
         seed: random seed for the order and the augmentation; any integer.
@@ -57,21 +55,12 @@ def train_dataset(
         worker_index: index of this worker, 0 to `num_workers - 1`.
         num_workers: number of workers that divide each batch. All workers get equally many batches, so that they stay
             in step; the last batch of an epoch may be empty.
-        noise: PCA colour augmentation, or `None` for none.
-        centred: whether all crops are centre crops.
-        flips: whether crops are flipped at random.
-        min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it; `None` for crops that are not
-            resized.
 
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
         `noise`, images are float32 and can be slightly below 0 or above 255. Rounding to uint8 would lose a component
         whose standard deviation is a tenth of a grey level, and clipping would prevent bright images from becoming
         brighter.
-
-    Raises:
-        OptionError: `batch_size` is not a multiple of `num_workers`.
-        InputError: the images are stored at fewer pixels than `input_size`.
     """
     split.check_crop(input_size)
     if batch_size % num_workers:
@@ -118,12 +107,6 @@ def train_dataset(
 def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int) -> tf.data.Dataset:
     """Read, decode, crop and flip the images of an epoch.
 
-    Args:
-        indices: scalar int64 indices in the order of the epoch.
-        split: the images.
-        draws: the random order, crop and flip of each index.
-        batch_size: images in a batch.
-
     Returns:
         Batches of crops, `(B, size, size, 3)` uint8, with their indices, `(B,)` int64.
     """
@@ -168,20 +151,8 @@ def eval_dataset(
 ) -> tf.data.Dataset:
     """Build batches of every image exactly once in the order of the split; the last batch may be smaller.
 
-    Args:
-        split: the images.
-        input_size: side of a crop in pixels.
-        batch_size: images in a global batch, a multiple of `num_workers`.
-        crop: `image_ops.centre_crop`, or `image_ops.ten_crops`, which adds a dimension after the first.
-        worker_index: index of this worker, 0 to `num_workers - 1`.
-        num_workers: number of workers that divide each batch. All workers get equally many batches; the last may be
-            empty.
-
     Returns:
         `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels.
-
-    Raises:
-        InputError: the images are stored at fewer pixels than `input_size`.
     """
     split.check_crop(input_size)
     labels = tf.constant(split.labels)

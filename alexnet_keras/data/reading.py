@@ -37,13 +37,6 @@ def in_memory(split: Split, label: str) -> Split:
 
     Decoding 224-pixel JPEGs takes about a tenth of the time of a training step, in every epoch. Decoding all images
     first also finds an unreadable one before training and not an hour into it.
-
-    Args:
-        split: any split.
-        label: name of the split in the progress line.
-
-    Raises:
-        InputError: an image cannot be read; the message names it.
     """
     if split.stage is Stage.DECODED or not fits_in_memory(split):
         return split
@@ -74,11 +67,7 @@ def unreadable(split: Split, index: int) -> InputError:
 
 @contextlib.contextmanager
 def naming_unreadable(*splits: Split) -> Iterator[None]:
-    """Turn an error of tf.data inside the block into one that names the image, since tf.data does not name it.
-
-    Raises:
-        InputError: an image of `splits` cannot be read.
-    """
+    """Turn an error of tf.data inside the block into one that names the image, since tf.data does not name it."""
     try:
         yield
     except tf.errors.ResourceExhaustedError:

@@ -38,9 +38,6 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
 
     Returns:
         The workers, or `None` if this process is the only one.
-
-    Raises:
-        OptionError: the environment contradicts itself or cannot be read.
     """
     if environment.get("TF_CONFIG"):
         cluster = from_tf_config(environment["TF_CONFIG"])
@@ -55,9 +52,6 @@ def from_tf_config(text: str) -> Cluster:
     """Read `{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}`.
 
     A job `chief` is one more worker, before the others.
-
-    Raises:
-        OptionError: the text has another form.
     """
     try:
         values = parse_json(text, "TF_CONFIG")
@@ -87,9 +81,6 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
 
     `tf.distribute.cluster_resolver.SlurmClusterResolver` needs nvidia-smi, sorts node10 before node2, so that its ranks
     are not Slurm's, and gives every job the same port.
-
-    Raises:
-        OptionError: a variable is missing or cannot be read, or a node has several tasks.
     """
     names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE", "SLURM_PROCID", "SLURM_JOB_ID")
     missing = [name for name in names if name not in environment]
@@ -112,11 +103,7 @@ def from_slurm(environment: Mapping[str, str]) -> Cluster:
 
 
 def expand_nodes(nodes: str) -> list[str]:
-    """Expand `a[1-2,05],b` to `a1, a2, a05, b`, in Slurm's order.
-
-    Raises:
-        OptionError: the text cannot be read, or stands for more than `MOST_WORKERS` nodes.
-    """
+    """Expand `a[1-2,05],b` to `a1, a2, a05, b`, in Slurm's order."""
     unreadable = OptionError(f"SLURM_STEP_NODELIST {brief(nodes)} cannot be read; set TF_CONFIG instead.")
     found: list[str] = []
     piece = "[0-9]{1,9}(?:-[0-9]{1,9})?"
@@ -141,11 +128,7 @@ def expand_nodes(nodes: str) -> list[str]:
 
 
 def check_cluster(cluster: Cluster, batch_size: int, devices: str, layout: str) -> None:
-    """Refuse what several workers cannot do.
-
-    Raises:
-        OptionError: the batch, the devices or the layout do not suit the workers.
-    """
+    """Refuse what several workers cannot do."""
     count = len(cluster.addresses)
     if batch_size % count:
         raise OptionError(

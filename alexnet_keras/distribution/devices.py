@@ -20,11 +20,7 @@ class Request:
 
 
 def parse(devices: str) -> Request:
-    """Read `auto`, `gpu:2`, `gpu:0,1` or `cpu:2`. A single number is a count; numbers with a comma are names.
-
-    Raises:
-        OptionError: the text has another form.
-    """
+    """Read `auto`, `gpu:2`, `gpu:0,1` or `cpu:2`. A single number is a count; numbers with a comma are names."""
     if devices == "auto":
         return Request("auto")
     match = re.fullmatch(r"(gpu|cpu):([0-9]{1,3}(?:,[0-9]{1,3})*)", devices)
@@ -52,14 +48,8 @@ def claim(devices: str) -> tuple[str, ...]:
 
     Call it before TensorFlow computes anything, because the first computation settles the devices.
 
-    Args:
-        devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs.
-
     Returns:
         TensorFlow's names of the devices, such as `("GPU:0", "GPU:1")`.
-
-    Raises:
-        OptionError: the text cannot be read, this machine lacks the devices, or TensorFlow has already computed.
     """
     import tensorflow as tf  # here, so that `parse` answers at once
 

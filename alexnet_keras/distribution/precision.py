@@ -62,7 +62,6 @@ def choose_jit(num_devices: int = 1, deterministic: bool = False) -> Jit:
     """Choose what is faster here: XLA for one GPU, TensorFlow's own kernels for everything else.
 
     Args:
-        num_devices: the number of devices that the step is computed on.
         deterministic: whether TensorFlow must repeat every bit, which it does not promise for XLA.
     """
     if num_devices > 1:

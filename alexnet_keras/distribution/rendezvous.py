@@ -21,10 +21,6 @@ def gather(cluster: Cluster, seconds: float = WAIT_SECONDS) -> None:
     """Wait until all workers have started: the others report to the chief, which lets all of them start together.
 
     TensorFlow waits as well, but without a limit, and signals do not stop it.
-
-    Raises:
-        InputError: the port of the chief is in use.
-        RunError: a worker did not start in time.
     """
     count = len(cluster.addresses)
     print(
@@ -92,10 +88,6 @@ def connect(cluster: Cluster) -> Any:
     """The `tf.distribute` strategy of a cluster, as soon as all workers have started.
 
     Call it before TensorFlow computes anything.
-
-    Raises:
-        InputError: the port of the chief is in use.
-        RunError: a worker did not start in time.
     """
     import tensorflow as tf  # the rest of this module is used before TensorFlow is imported
 
@@ -113,11 +105,7 @@ def connect(cluster: Cluster) -> Any:
 
 @contextlib.contextmanager
 def noticing_loss(cluster: Cluster | None) -> Iterator[None]:
-    """Turn the errors of TensorFlow that mean the loss of a worker into one message.
-
-    Raises:
-        RunError: a collective operation of the workers failed.
-    """
+    """Turn the errors of TensorFlow that mean the loss of a worker into one message."""
     if cluster is None:
         yield
         return

@@ -23,7 +23,6 @@ class Replicas:
 
     Args:
         devices: TensorFlow's names of the devices of this worker; a single device needs no copies.
-        cluster: the workers, if there are several.
         layout: `replicas`, or `two-tower` for one copy with each tower on one of two devices.
 
     Attributes:
@@ -108,15 +107,7 @@ class Replicas:
         return "" if self.cluster is None else f"; {self.num_workers} workers, {self.count} devices in all"
 
     def synchronize(self, due: bool, stop: int) -> tuple[bool, int]:
-        """Synchronize whether a checkpoint is due, which the chief decides, and whether a signal stops all workers.
-
-        Args:
-            due: whether a checkpoint is due by the clock of this worker.
-            stop: the number of the signal that this worker has received, or 0.
-
-        Returns:
-            `due` of the chief, and the number of a signal that any worker has received, or 0.
-        """
+        """Synchronize whether a checkpoint is due, which the chief decides, and whether a signal stops all workers."""
         if self.cluster is None:
             return due, stop
         known = np.zeros(signal.NSIG, np.int32)  # no signal has the number 0

@@ -12,11 +12,7 @@ from alexnet_keras.system.errors import OptionError
 
 
 def check(devices: Sequence[str], towers: int, policy: str) -> None:
-    """Refuse a network that cannot be divided between the devices.
-
-    Raises:
-        OptionError: there are not two devices or not two towers, or the policy is mixed_float16.
-    """
+    """Refuse a network that cannot be divided between the devices."""
     if len(devices) != 2:
         raise OptionError(
             f"`layout` two-tower needs two devices and has {len(devices)} ({', '.join(devices)}); "
@@ -68,10 +64,6 @@ def place(model: keras.Model, devices: Sequence[str]) -> TwoTowerModel:
 
     Layers without weights that both towers need (mean subtraction, concatenation) are computed on both devices, so a
     device sends only the feature maps of its own tower. fc8 and the loss are computed on the first device.
-
-    Args:
-        model: a functional AlexNet of two towers.
-        devices: two devices, as TensorFlow names them.
     """
     copies: dict[str, list[Any]] = {}  # name of a layer -> its output on each device
     for layer in model.layers:

@@ -15,11 +15,7 @@ FEWEST = 20  # fewer images do not show the range of the activations
 
 
 def calibration_images(dataset: DataSet) -> Split:
-    """Up to 200 training images of a data set.
-
-    Raises:
-        InputError: the data set has fewer than 20 training images.
-    """
+    """Up to 200 training images of a data set."""
     if len(dataset.train) < FEWEST:
         raise InputError(
             f"{dataset.name} has {len(dataset.train)} training images, but calibration needs at least {FEWEST}; "

@@ -40,10 +40,6 @@ class Target:
         format: `saved_model`, `tflite`, `onnx`, `keras` or `web`.
         quantize: one of the quantizations of the format in `FORMATS`, the first one by default.
         batch_size: images in one call of a TFLite file, 1 to 64, 1 if `None`; other formats take any number.
-
-    Raises:
-        OptionError: there is no such format, it has no such quantization or batch size, or it needs a package that is
-            not installed.
     """
 
     format: str
@@ -151,17 +147,7 @@ def every_target() -> list[Target]:
 
 
 def check_export(model: Path, target: Target, output: Path, calibration: str | None) -> None:
-    """Check what can be checked before the data is read and the model converted.
-
-    Args:
-        model, target, output: as in `export`.
-        calibration: the name of the calibration data, if it was given.
-
-    Raises:
-        OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
-        InputError: `model` is not a `.keras` file, `output` exists or cannot be written, or the export.json beside it
-            is damaged.
-    """
+    """Check what can be checked before the data is read and the model converted."""
     if model.suffix != ".keras":
         raise InputError(f"{model} is no Keras model; export a run or a .keras file.")
     if calibration is not None and not target.calibrated:
@@ -185,24 +171,13 @@ def export(
     """Write a model in another format, and compare it with the Keras model on validation images.
 
     Args:
-        model: a `.keras` file.
-        target: the format and its options.
         output: the file or folder to write. Its results are added to export.json in the same folder, under its name. A
             SavedModel is version 1 in this folder, unless the name of the folder is the number of a version.
         dataset: data with the model's classes; the predictions for up to 500 of its validation images are compared.
         calibration: data whose training images calibrate the target if it needs them; `dataset` by default.
-        force: whether to keep an export that fails the parity check.
 
     Returns:
         A dictionary with the values of the entry of export.json, and `path`.
-
-    Raises:
-        OptionError: `output` has the wrong suffix, or `calibration` is given for a format that is not calibrated.
-        InputError: `model` is not a `.keras` file, cannot be read or has other classes than `dataset`; `output` exists
-            or cannot be written; the export.json beside it is damaged; there are too few calibration images; an image
-            cannot be read; or the disk is full.
-        RunError: the export fails the parity check, or a model returns numbers that are no probabilities; the file is
-            removed.
     """
     check_export(model, target, output, None if calibration is None else calibration.name)
     source = load_model(model)
@@ -246,11 +221,7 @@ def export(
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """Return the entries of export.json whose exports still exist.
-
-    Raises:
-        InputError: export.json is damaged.
-    """
+    """Return the entries of export.json whose exports still exist."""
     report = folder / REPORT
     try:
         entries = read_json(report) if report.exists() else {}

@@ -20,9 +20,6 @@ class IntegerNormalization(keras.layers.Layer):
     a band matrix or, for a spatial window, a depthwise convolution with ones; k is its bias. TFLite computes logarithm
     and exponential by tables of 256 entries. TFLite's own normalization and square need float32, and its reciprocal
     square root takes 200 times as long as a table.
-
-    Args:
-        formula: the constants of the normalization.
     """
 
     def __init__(self, formula: Formula, **kwargs: Any) -> None:

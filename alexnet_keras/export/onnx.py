@@ -33,14 +33,8 @@ def write(model: keras.Model, path: Path, quantize: str = "none", images: Split 
     float32.
 
     Args:
-        model: a classifier of this package.
-        path: the file to write.
         quantize: `none`: float32; `int8`: 8-bit weights and activations, as quantize and dequantize operators around
             the others, which onnxruntime fuses into integer kernels.
-        images: calibration images for `int8`.
-
-    Raises:
-        InputError: the network has a layer that has no ONNX form here.
     """
     network = Graph(model).build()
     properties = {"class_names": json.dumps(class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
@@ -76,11 +70,7 @@ def write(model: keras.Model, path: Path, quantize: str = "none", images: Split 
 
 
 class Graph:
-    """The layers of a network as ONNX operators on `(B, channels, height, width)`.
-
-    Args:
-        model: a classifier of this package.
-    """
+    """The layers of a network as ONNX operators on `(B, channels, height, width)`."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
@@ -88,11 +78,7 @@ class Graph:
         self.constants: list[Any] = []
 
     def build(self) -> Any:
-        """Return the `ModelProto`.
-
-        Raises:
-            InputError: a layer has no form in `FORMS`.
-        """
+        """Return the `ModelProto`."""
         names = {id(self.model.inputs[0]): self.add("Transpose", ["images"], "channels_first", perm=[0, 3, 1, 2])}
         for layer in self.model.layers[1:]:
             form = next((form for kind, form in FORMS.items() if isinstance(layer, kind)), None)
@@ -119,13 +105,7 @@ class Graph:
         """Add an operator.
 
         Args:
-            operator: an operator of ONNX.
             inputs: names of tensors, or values that become constants: integers as int64, others as float32.
-            name: the name of the operator and of its output.
-            **attributes: attributes of the operator.
-
-        Returns:
-            `name`.
         """
         names = []
         for index, value in enumerate(inputs):

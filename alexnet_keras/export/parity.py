@@ -97,11 +97,7 @@ class Parity:
 
 
 def check_parity(keras: Predictor, exported: Predictor, split: Split) -> Parity:
-    """Compare two predictors on up to 500 images, evenly spaced over a split.
-
-    Raises:
-        InputError: an image cannot be read.
-    """
+    """Compare two predictors on up to 500 images, evenly spaced over a split."""
     sampled = sample(split, NUM_IMAGES)
     batches = pipeline.eval_dataset(sampled, input_size=keras.input_size, batch_size=32)
     pairs = []

@@ -40,15 +40,6 @@ def write(model: keras.Model, path: Path, upright: bool = True, stored_size: int
       does, and returns the five most probable `classes` (B, 5) strings with their `probabilities` (B, 5) float32.
 
     The class names are an asset, and TensorFlow Serving finds a warm-up request for each signature.
-
-    Args:
-        model: a classifier of this package.
-        path: the folder to write.
-        upright: whether `serve_jpeg` turns images as their EXIF orientation says.
-        stored_size: side in pixels to which `serve_jpeg` resizes images before it crops them.
-
-    Raises:
-        InputError: the model is no classifier, or images cannot be cropped to its input.
     """
     size, names = input_size(model), class_names(model)
     classes = tf.constant([name.encode("utf-8", "surrogatepass") for name in names])

@@ -35,16 +35,10 @@ def write(
     The file takes `(batch_size, H, W, 3)` RGB, 0..255, and returns `(batch_size, classes)` probabilities.
 
     Args:
-        model: a classifier of this package.
-        path: the file to write.
         quantize: `none`: float32; `float16`: float16 weights; `dynamic`: 8-bit weights in the large layers; `int8`:
             8-bit weights and activations, float32 input and output; `int8-only`: the same with uint8 input and output.
         batch_size: images in one call, fixed.
-        images: calibration images for `int8` and `int8-only`.
         optimizations: more optimizations of the converter, such as `tf.lite.Optimize.EXPERIMENTAL_SPARSITY`.
-
-    Raises:
-        InputError: the model is no classifier, or images cannot be cropped to its input.
     """
     names = class_names(model)
     converted = _convert(model, quantize, batch_size, images, optimizations)
@@ -66,10 +60,6 @@ def write_conv1(model: keras.Model, path: Path) -> None:
 
     The file takes `(1, H, W, 3)` RGB, 0..255, and returns the feature maps of conv1, those of tower b after those of
     tower a.
-
-    Args:
-        model: a classifier of this package.
-        path: the file to write.
     """
     network = folded(model)
     conv1 = keras.Model(network.inputs[0], network.get_layer("conv1").output)

@@ -26,12 +26,6 @@ def described(model: bytes, name: str, classes: int, labels: str) -> bytes:
 
     They say that the input is an RGB image of raw pixels, 0..255, which must not be scaled (mean 0 and standard
     deviation 1), and that each output is the probability of the class on the same line of a file of labels.
-
-    Args:
-        model: the bytes of a TFLite file with one input and one output.
-        name: the name of the model.
-        classes: the number of classes.
-        labels: name of the file of labels, which is appended to the model as a ZIP archive.
     """
     content = flatbuffer_utils.convert_bytearray_to_object(bytearray(model))
     entry, buffer = schema.MetadataT(), schema.BufferT()

@@ -47,11 +47,7 @@ def install_command() -> str:
 
 
 def find_runtime() -> Path:
-    """Return the folder of the packages of the runtime.
-
-    Raises:
-        OptionError: the runtime is not installed, incomplete, or of another version.
-    """
+    """Return the folder of the packages of the runtime."""
     packages = runtime_folder() / "node_modules"
     with contextlib.suppress(InputError):
         versions = {read_json(packages / name / "package.json").get("version") for name in PACKAGES}
@@ -64,19 +60,7 @@ def find_runtime() -> Path:
 
 
 def write(model: keras.Model, path: Path, quantize: str, images: Split | None, upright: bool, stored_size: int) -> None:
-    """Write the folder of a web page. Any web server can serve it, and it loads nothing from elsewhere.
-
-    Args:
-        model: a classifier of this package.
-        path: the folder to write.
-        quantize, images: as in `tflite.write`.
-        upright: whether the page turns images as their EXIF orientation says.
-        stored_size: side in pixels to which the page resizes images before it crops them.
-
-    Raises:
-        OptionError: the runtime is not installed.
-        InputError: the model is no classifier, or images cannot be cropped to its input.
-    """
+    """Write the folder of a web page. Any web server can serve it, and it loads nothing from elsewhere."""
     packages = find_runtime()
     shutil.copytree(PAGE, path, copy_function=shutil.copyfile)
     for name, target in RUNTIME_FILES.items():

@@ -36,14 +36,6 @@ class PageServer(ThreadingHTTPServer):
     """Serves the files that a folder has at the start, and nothing else.
 
     A request selects a file by its name in a table, so no request leads out of the folder.
-
-    Args:
-        folder: what `export --format web` wrote.
-        port: the port on 127.0.0.1; 0 for any free port.
-
-    Raises:
-        InputError: the folder holds no such page.
-        OptionError: the port is in use, or only an administrator may use it.
     """
 
     daemon_threads = True

@@ -22,16 +22,12 @@ def occlusion_map(
     Args:
         predict: `(B, side, side, 3)` uint8 -> `(B, classes)` probabilities.
         image: `(side, side, 3)` uint8.
-        label: the class.
         size: side of the square in pixels.
         stride: the largest distance between two places of the square; the last one touches the border.
 
     Returns:
         `(side, side)`: for each pixel the mean fall over all squares that cover it; negative where the square makes the
         class more probable.
-
-    Raises:
-        OptionError: `size` or `stride` is out of range.
     """
     side = len(image)
     if not 1 <= size < side:
@@ -58,16 +54,8 @@ def occlusion_map(
 def grad_cam(model: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
     """Weight the feature maps before the last pooling by their gradients (Grad-CAM, Selvaraju et al. 2017).
 
-    Args:
-        model: a classifier of this package.
-        image: `(side, side, 3)`, 0..255.
-        label: the class, whose logit is differentiated.
-
     Returns:
         `(rows, columns)`: the sum over channels of the mean gradient times the feature map, or 0 if that is negative.
-
-    Raises:
-        InputError: the model has no fc8.
     """
     graph = Graph(model)
     if not any(layer.name == "fc8" for layer in graph.layers):

@@ -10,11 +10,7 @@ from alexnet_keras.system.terminal_text import brief
 
 
 class Graph:
-    """Which layers feed which in a functional model.
-
-    Args:
-        model: a model of this package, in which every layer is used once.
-    """
+    """Which layers feed which in a functional model."""
 
     def __init__(self, model: keras.Model) -> None:
         self.layers = list(model.layers)
@@ -27,11 +23,7 @@ class Graph:
         return [self._producers[id(tensor)] for tensor in keras.tree.flatten(layer.input)]
 
     def named(self, name: str) -> list[keras.layers.Layer]:
-        """Return the layer of a name, or the two of its towers: `conv5` is `conv5a` and `conv5b`.
-
-        Raises:
-            OptionError: there is no such layer.
-        """
+        """Return the layer of a name, or the two of its towers: `conv5` is `conv5a` and `conv5b`."""
         found = [layer for layer in self.layers if name in (layer.name, split_tower(layer.name)[0])]
         if not found:
             known = dict.fromkeys(split_tower(layer.name)[0] for layer in self.layers)

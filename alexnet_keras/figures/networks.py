@@ -41,10 +41,6 @@ def load_network(path: Path) -> keras.Model:
     """Load a Keras model from `.keras`, `.alexnet`, or any file that `read_weights` reads.
 
     A file of weights without fully connected layers gives a network that ends in the last pooling layer.
-
-    Raises:
-        OptionError: there is no such file, or its format has no layers.
-        InputError: the file is damaged, or lacks a convolution.
     """
     if path.suffix == ".keras":
         return load_model(path)

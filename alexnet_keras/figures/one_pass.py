@@ -16,17 +16,7 @@ Batches = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def outputs(split: Split, size: int, call: Callable[[np.ndarray], np.ndarray], label: str) -> Batches:
-    """Yield batches of centre crops, `(B, size, size, 3)` uint8, with the outputs of `call` for them.
-
-    Args:
-        split: the images, in whose order the batches come.
-        size: side of the crops in pixels.
-        call: the network.
-        label: what is done, for the progress line.
-
-    Raises:
-        InputError: an image cannot be read.
-    """
+    """Yield batches of centre crops, `(B, size, size, 3)` uint8, with the outputs of `call` for them."""
     dataset = pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE)
     with Progress(label, len(split)) as progress, reading.naming_unreadable(split):
         for images, _ in dataset.as_numpy_iterator():
@@ -41,10 +31,6 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def crops(split: Split, indices: Sequence[int] | np.ndarray, size: int) -> list[np.ndarray]:
-    """Read the centre crops of a few images, `(size, size, 3)` uint8.
-
-    Raises:
-        InputError: an image cannot be read.
-    """
+    """Read the centre crops of a few images, `(size, size, 3)` uint8."""
     with reading.naming_unreadable(split):
         return [image_ops.centre_crop(split.pixels(tf.constant(index, tf.int64)), size).numpy() for index in indices]

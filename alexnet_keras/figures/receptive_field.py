@@ -13,16 +13,9 @@ Field = Callable[[int], tuple[int, int]]  # a position along one side of a featu
 def receptive_field(model: keras.Model, layer: str) -> Field:
     """Return the receptive field of a layer's units along one side of the image; both sides are equal.
 
-    Args:
-        model: a network of this package for square images.
-        layer: the name of a layer; both towers have the same receptive field.
-
     Returns:
         A function from the position of a unit to the first and the last pixel that it sees. They lie outside the image
         where the unit sees zeros beside it. The position of a unit of a fully connected layer is 0.
-
-    Raises:
-        OptionError: there is no such layer.
     """
     graph = Graph(model)
     end = graph.named(layer)[0]

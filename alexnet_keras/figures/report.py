@@ -59,18 +59,7 @@ DARK = {
 
 
 def write(run: Path, source: DataSource, output: Path) -> None:
-    """Write the report of a finished run.
-
-    Args:
-        run: the folder of the run.
-        source: the data set on whose validation images the network is measured.
-        output: the .html file, which appears whole or not at all.
-
-    Raises:
-        OptionError: there is no such data set.
-        InputError: the run, the data or `output` cannot be used, or the data set has other classes or a single one.
-        RunError: the model returns numbers that are no probabilities.
-    """
+    """Write the report of a finished run."""
     content = _Report(run, source).html().encode("utf-8", "backslashreplace")
     try:
         with atomic_files.appear_whole(output, owner=run if output.parent == run else None) as partial:
@@ -391,11 +380,7 @@ class _File:
 
 
 def _files(run: Path, exports: dict[str, Any], top1_error: float) -> dict[str, _File]:
-    """Return the model of a run, its exports and its compressed models, by the names of their files.
-
-    Raises:
-        InputError: export.json or compression.json is damaged.
-    """
+    """Return the model of a run, its exports and its compressed models, by the names of their files."""
     path = run / compress.REPORT
     stages = read_json(path).get("stages", {}) if path.is_file() else {}
     try:
@@ -438,7 +423,6 @@ def _table(caption: str, heads: dict[str, str], rows: Iterable[Sequence[Any]]) -
     """Return a table.
 
     Args:
-        caption: the text above it; may be empty.
         heads: the heading of each column -> the kind of the column, as in the template.
         rows: the cells, first the name of the row.
     """

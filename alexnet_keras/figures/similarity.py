@@ -47,12 +47,7 @@ class Neighbours:
 
 
 def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbours:
-    """Find what `retrieval` draws.
-
-    Raises:
-        OptionError: there is no such layer.
-        InputError: an image cannot be read.
-    """
+    """Find what `retrieval` draws."""
     size, call = input_size(model), one_pass.compiled(until(model, layer))
     queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
     images = np.stack(one_pass.crops(queries, range(len(queries)), size))

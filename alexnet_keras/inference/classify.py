@@ -29,20 +29,7 @@ Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` u
 
 
 def read_image(image: Image, input_size: int, upright: bool = True, stored_size: int = STORED_SIZE) -> np.ndarray:
-    """Read the centre crop of an image, as evaluation crops it.
-
-    Args:
-        image: a file or the bytes of a file that `decode` reads, or decoded pixels.
-        input_size: side of the crop in pixels.
-        upright: as in `decode`.
-        stored_size: side in pixels to which the image is resized before it is cropped.
-
-    Returns:
-        `(input_size, input_size, 3)` uint8 RGB, 0..255.
-
-    Raises:
-        InputError: the file cannot be read, is no regular file, is too large, is no image, or is truncated.
-    """
+    """Read the centre crop of an image, as evaluation crops it."""
     with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
         return _read(image, input_size, upright, stored_size)
 
@@ -73,18 +60,12 @@ def classify(
     """Predict the most probable classes of each image, in batches, while the next images are read.
 
     Args:
-        predictor: a model of any format.
-        images: the images, in memory only if they are bytes or arrays.
-        top: number of classes for each image; all classes if there are fewer.
         label: text of the progress line; `None` for no such line.
 
     Yields:
         A dictionary for each image, in order: `file`, its path, `-` for bytes, `None` for an array; `model`, the name
         of the predictor; `predictions`, as `evaluation.predictions` returns them. An image that cannot be used has no
         predictions, but `error`, a message that names it.
-
-    Raises:
-        RunError: the model returns numbers that are no probabilities.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(native_stderr.silenced())

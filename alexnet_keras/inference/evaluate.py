@@ -23,17 +23,8 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
 
     Args:
         predictors: a model of any format; of several models, the probabilities are averaged.
-        split: the images and their labels.
         crops: 1 for the centre crop; 10 for ten-crop evaluation (section 4.1): the probabilities of four corners and
             the centre, each with its horizontal flip, are averaged.
-
-    Returns:
-        The top-1 and top-5 errors, with those of each model if there are several.
-
-    Raises:
-        OptionError: `crops` is neither 1 nor 10.
-        InputError: an image cannot be read.
-        RunError: a model returns numbers that are no probabilities.
     """
     if crops not in CROPS:
         raise OptionError(f"`crops` must be {' or '.join(map(str, CROPS))}, got {crops}.")
@@ -76,11 +67,6 @@ def evaluate_on(predictors: Predictor | Sequence[Predictor], source: Source, cro
 
     Returns:
         The top-1 and top-5 errors.
-
-    Raises:
-        OptionError: `crops` is neither 1 nor 10, or there is no such data set.
-        InputError: the data set cannot be read, or it has other classes than a model.
-        RunError: a model returns numbers that are no probabilities.
     """
     dataset = open_dataset(source)
     for predictor in [predictors] if isinstance(predictors, Predictor) else predictors:
@@ -92,9 +78,6 @@ def check_classes(predictor: Predictor, dataset: DataSet) -> None:
     """Refuse a data set whose classes differ from the model's.
 
     A model whose class names are indices matches every data set with as many classes.
-
-    Raises:
-        InputError: the data set has other classes than the model.
     """
     known, given = predictor.class_names, dataset.class_names
     if known != given and known != tuple(map(str, range(len(given)))):

@@ -74,9 +74,6 @@ class Evaluation:
         """Restore what `to_dict` returned, also from an evaluation.json, which has more keys.
 
         Version 0.1.0 called the crops `views`.
-
-        Raises:
-            OptionError: a value is missing or of another type.
         """
         if "views" in values:
             values = {"crops": values["views"], **values}
@@ -149,13 +146,6 @@ def most_probable(probabilities: np.ndarray, top: int) -> tuple[np.ndarray, np.n
     """Return the `top` most probable classes of each image, most probable first, and their probabilities.
 
     Of equal probabilities the lower index comes first. If there are fewer classes, all are returned.
-
-    Args:
-        probabilities: `(B, classes)`.
-        top: how many classes to return.
-
-    Returns:
-        Two arrays `(B, top)`.
     """
     classes = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return classes, np.take_along_axis(probabilities, classes, axis=1)
@@ -178,10 +168,6 @@ def rank(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Count the classes that are predicted before the true one.
 
     Of equal probabilities the lower index comes first. NaN comes before everything, so a broken model is always wrong.
-
-    Args:
-        probabilities: `(B, classes)`.
-        labels: `(B,)` integers, the true classes.
 
     Returns:
         `(B,)` integers; 0 if the true class is the most probable one.

@@ -33,20 +33,11 @@ def write(
     `(classes,)` unicode. The images are in the order of the data set.
 
     Args:
-        path: the .npz file; it appears whole or not at all.
-        model: a network of this package.
         layer: the name of a layer. With two towers `fc7` is `fc7a` and `fc7b`, concatenated along the last axis.
-        dataset: the images.
-        parts: the splits to write: `train`, `validation` or both.
         root: a folder; the names of images in it become relative to it.
 
     Returns:
         The shape of `features`.
-
-    Raises:
-        OptionError: the model has no such layer.
-        InputError: an image cannot be read, or the model takes no square images of at most 256 pixels.
-        RunError: an output is not finite.
     """
     network = until(model, layer)
     size = input_size(model)
@@ -80,11 +71,7 @@ def write(
 
 
 def until(model: keras.Model, layer: str) -> keras.Model:
-    """Cut a model after a layer; a name without its tower cuts both towers and concatenates their outputs.
-
-    Raises:
-        OptionError: the model has no such layer.
-    """
+    """Cut a model after a layer; a name without its tower cuts both towers and concatenates their outputs."""
     layers = {each.name: each for each in model.layers}
     found = [layers[layer]] if layer in layers else [layers[name] for name in sorted(layers) if _stem(name) == layer]
     if not found:

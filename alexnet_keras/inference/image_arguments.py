@@ -25,10 +25,6 @@ def images_of_word(word: str, ignored: Counter[str]) -> Sequence[Path | bytes]:
 
     Returns:
         Paths, in order, or the bytes of the image on standard input. A path need not be that of an image.
-
-    Raises:
-        OptionError, InputError: as `find_images`.
-        InputError: a list cannot be read, or has no image.
     """
     if word == STANDARD_INPUT:
         return [_standard_input(IMAGE_BYTES)]
@@ -45,10 +41,6 @@ def find_images(word: str | Path, ignored: Counter[str]) -> list[Path]:
 
     Returns:
         Paths, in order. A path need not be that of an image.
-
-    Raises:
-        OptionError: nothing matches a pattern.
-        InputError: a folder cannot be read, or has no image.
     """
     path = Path(word)
     if path.is_dir():

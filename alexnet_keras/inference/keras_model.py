@@ -12,11 +12,7 @@ from alexnet_keras.system.errors import InputError
 
 
 def input_size(model: keras.Model) -> int:
-    """The side in pixels of the images that a model takes.
-
-    Raises:
-        InputError: the model does not take one batch of RGB images, or images cannot be cropped to their size.
-    """
+    """The side in pixels of the images that a model takes."""
     return image_side(repr(model.name), [Port(tensor.shape) for tensor in model.inputs])
 
 
@@ -31,9 +27,6 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return a function from images to probabilities for a classifier that ends in softmax or in logits.
 
     The function takes `(B, H, W, 3)` float32 RGB, 0..255, and returns `(B, classes)` float32.
-
-    Raises:
-        InputError: the model has no classifier, one with another activation, or an input of unsupported size.
     """
     last = model.layers[-1]
     activation = (
@@ -61,15 +54,7 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
-    """A predictor that reads the weights of a Keras model anew in each call.
-
-    Args:
-        model: a classifier of this package.
-        name: the model in messages; its own name if `None`.
-
-    Raises:
-        InputError: as `serving_function`.
-    """
+    """A predictor that reads the weights of a Keras model anew in each call."""
     serve = serving_function(model)
     signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     call = tf.function(serve, input_signature=[signature], autograph=False)

@@ -26,9 +26,6 @@ def decode(files: Mapping[str, bytes], source: str) -> tuple[str, ...]:
     Args:
         files: name -> content of the files beside the model. Exports of version 0.1.0 have only labels.txt.
         source: the model, for the message.
-
-    Raises:
-        InputError: there are no class names, or the file is damaged.
     """
     try:
         if NAMES not in files:

@@ -13,13 +13,7 @@ from alexnet_keras.system.protobuf import messages
 
 
 def load(path: Path) -> Predictor:
-    """Load a file that `export` wrote.
-
-    Raises:
-        OptionError: a package of the extra `onnx` is not installed.
-        InputError: the file is damaged, refers to other files, declares arrays that are too large, or holds no
-            classifier of images.
-    """
+    """Load a file that `export` wrote."""
     try:
         import onnx
         import onnxruntime

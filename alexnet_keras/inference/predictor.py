@@ -47,11 +47,7 @@ class Predictor:
     stored_size: int = STORED_SIZE
 
     def predict(self, images: "np.ndarray") -> "np.ndarray":
-        """Call `function`, and check that its results are probabilities.
-
-        Raises:
-            RunError: they are not, because the model is damaged or its training diverged.
-        """
+        """Call `function`, and check that its results are probabilities."""
         import numpy as np  # takes a tenth of a second, in which another process can open the model
 
         probabilities = self.function(images)
@@ -67,16 +63,7 @@ class Predictor:
 
 
 def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
-    """Load a model file: `.keras`, `.tflite`, `.onnx`, `.alexnet`, or the folder of a SavedModel.
-
-    Args:
-        path: the file or folder.
-        allow_all_operations: whether to load a SavedModel whose operations may read and write files or run code.
-
-    Raises:
-        OptionError: there is no such file, or it is an ONNX file and onnxruntime is not installed.
-        InputError: the file holds no model of this package.
-    """
+    """Load a model file: `.keras`, `.tflite`, `.onnx`, `.alexnet`, or the folder of a SavedModel."""
     if not path.exists():
         raise OptionError(f"There is no model {path}; check its name.")
     loaded = _load(path, allow_all_operations)

@@ -19,12 +19,6 @@ def report(
 ) -> dict[str, Any]:
     """Collect everything that a reader needs to judge or repeat an evaluation.
 
-    Args:
-        evaluation: the errors; of several models, those of their average.
-        models: for each model its path and what its run says about it.
-        source: the data set.
-        provenance: versions, hardware and commit.
-
     Returns:
         JSON values: the keys of `Evaluation.to_dict`, with `data`, `models`, `per_class` and `provenance`.
     """

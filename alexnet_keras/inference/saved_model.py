@@ -56,15 +56,7 @@ SAVER = frozenset({"MergeV2Checkpoints", "Restore", "Save", "ShardedFilename"})
 
 
 def load(path: Path, allow_all_operations: bool = False) -> Predictor:
-    """Load a folder that `export` wrote.
-
-    Args:
-        path: the folder.
-        allow_all_operations: whether to skip the check of its operations.
-
-    Raises:
-        InputError: the folder is damaged, has operations that are not allowed, or holds no classifier of images.
-    """
+    """Load a folder that `export` wrote."""
     for entry in path.rglob("*"):
         if not entry.is_dir():
             check_regular(entry)
@@ -105,11 +97,7 @@ def _port(spec: tf.TensorSpec) -> Port:
 
 
 def check_operations(path: Path, graph: MetaGraphDef) -> None:
-    """Refuse a graph with operations that are not allowed, anywhere in it or in its functions.
-
-    Raises:
-        InputError: the graph has such operations, or is of TensorFlow 1.
-    """
+    """Refuse a graph with operations that are not allowed, anywhere in it or in its functions."""
     if not graph.HasField("object_graph_def"):
         raise unreadable(path, "a SavedModel")
     functions = graph.graph_def.library.function

@@ -27,15 +27,7 @@ class Port(NamedTuple):
 
 
 def image_side(model: str, inputs: Sequence[Port]) -> int:
-    """The side in pixels of the images that a model takes.
-
-    Args:
-        model: the name or path of the model, for the message.
-        inputs: all inputs of the model.
-
-    Raises:
-        InputError: the model does not take one batch of RGB images, or images cannot be cropped to their size.
-    """
+    """The side in pixels of the images that a model takes."""
     if len(inputs) == 1 and len(inputs[0].shape) == 4:
         batch, height, width, channels = inputs[0].shape
         fixed = isinstance(height, int) and isinstance(width, int) and min(height, width) > 0
@@ -53,11 +45,7 @@ def image_side(model: str, inputs: Sequence[Port]) -> int:
 
 
 def check_classes(model: str, outputs: Sequence[Port], class_names: Sequence[str]) -> None:
-    """Check that a model returns one batch of probabilities, and that each of its classes has a name.
-
-    Raises:
-        InputError: it does not.
-    """
+    """Check that a model returns one batch of probabilities, and that each of its classes has a name."""
     if len(outputs) != 1 or len(outputs[0].shape) != 2 or outputs[0].dtype not in ("float32", "uint8"):
         raise InputError(
             f"The model {model} returns {' and '.join(map(str, outputs)) or 'nothing'}, but a classifier returns one "
@@ -73,11 +61,7 @@ def check_elements(model: str, shapes: Iterable[Sequence[int]]) -> None:
     """Check the declared sizes of arrays, before memory is allocated for them.
 
     Args:
-        model: the path of the model, for the message.
         shapes: a shape for each array; a free side is 0 or -1.
-
-    Raises:
-        InputError: an array is larger than any of an AlexNet.
     """
     for shape in shapes:
         if math.prod(max(side, 1) for side in shape) > MOST_ELEMENTS:

@@ -49,11 +49,7 @@ class Runner:
         return json.loads(line)
 
     def outputs(self, batch: bytes, size: int) -> bytes:
-        """Return the `size` bytes of the outputs for a batch.
-
-        Raises:
-            InputError: the process has crashed, or has used too much memory or time.
-        """
+        """Return the `size` bytes of the outputs for a batch."""
         found = b""
         try:
             with contextlib.suppress(BrokenPipeError, ValueError):  # ValueError: a batch before has failed
@@ -81,9 +77,6 @@ def load(path: Path) -> Predictor:
     """Load a file that `export` wrote; it takes as many images in one call as it was written for.
 
     The predictor raises `InputError` if the file makes the process crash, or use too much memory or time.
-
-    Raises:
-        InputError: the file is damaged, or holds no classifier of images.
     """
     runner = Runner(path)
     import numpy as np  # meanwhile the process imports it, too

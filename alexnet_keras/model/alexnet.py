@@ -192,10 +192,6 @@ class _Towers:
     The argument `x` of the methods is a list with one tensor for each tower. The tensor has the channels of that tower,
     or the channels of both towers after `join_towers`. The argument `number` is the number of a layer in the paper,
     from conv1 to fc8. If the variant does not have a layer, its method returns `x` unchanged.
-
-    Args:
-        spec: the architecture.
-        dtype: the dtype policy of the layers.
     """
 
     def __init__(self, spec: Architecture, dtype: Any) -> None:

@@ -62,10 +62,6 @@ def write(model: keras.Model, path: Path) -> Sizes:
     """Write a model, and read it back to compare every bit.
 
     The file is small if kernels have many zeros and few different values; any model is stored exactly.
-
-    Raises:
-        InputError: the model has more weights than `read` accepts.
-        RunError: a weight that is read back differs from the model's; no file is left.
     """
     if 4 * model.count_params() > UNPACKED_BYTES:
         raise InputError(
@@ -102,11 +98,7 @@ def write(model: keras.Model, path: Path) -> Sizes:
 
 
 def read(path: Path) -> keras.Model:
-    """Read a model that `write` wrote, in safe mode.
-
-    Raises:
-        InputError: the file is not an archive, is damaged, or holds another network.
-    """
+    """Read a model that `write` wrote, in safe mode."""
     content = read_bytes(path, UNPACKED_BYTES)
     start = len(MAGIC) + hashlib.sha256().digest_size
     if not content.startswith(MAGIC):

@@ -56,12 +56,9 @@ def build_network(config: Mapping[str, Any], path: Path, largest: int) -> keras.
     computes the same function, and everything that needs the layers of an AlexNet finds them.
 
     Args:
-        config: the JSON that Keras writes for a functional or a sequential model.
-        path: the file, for messages.
         largest: the bytes of all weights in the file.
 
     Raises:
-        InputError: the configuration has something that no AlexNet has, or more than one can have.
         Exception: it is damaged.
     """
     network = config["config"]
@@ -102,7 +99,6 @@ class _Builder:
     """Makes the layers of a file and calls them.
 
     Args:
-        path: the file, for messages.
         largest: the bytes of all weights in the file, from which those of each layer are subtracted.
     """
 

@@ -23,8 +23,6 @@ def initializers(spec: Architecture, layer: str, inputs: int) -> dict[str, Any]:
     """Create the initializers of a layer, each with a seed of its own.
 
     Args:
-        spec: the architecture; its `initializer` names the rule.
-        layer: `conv1` to `conv5`, `fc6` to `fc8`.
         inputs: number of values that each unit of the layer sees.
 
     Returns:

@@ -16,7 +16,6 @@ class MeanSubtraction(keras.layers.Layer):
         mean: red, green and blue, 0 to 255. It is a part of the configuration instead of a weight, because it is
             measured before training and never changes.
         stddev: number that the difference is divided by; 1 in the paper.
-        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input: `(B, H, W, 3)`, any dtype, 0 to 255. Output: the same shape in the compute dtype. The difference is computed
     in float32, because half precision rounds small numbers less than large ones.
@@ -51,7 +50,6 @@ class TowerChannels(keras.layers.Layer):
 
     Args:
         tower: 0 for the first half of the channels, 1 for the second half.
-        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input: `(..., channels)` with an even number of channels. Output: `(..., channels / 2)`.
     """
@@ -77,7 +75,6 @@ class Predictions(keras.layers.Layer):
     Args:
         activation: a Keras activation: `"softmax"` for probabilities, `None` for logits.
         class_names: one name for each output, in order, or `None`.
-        **kwargs: arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Input: `(B, classes)`. Output: `(B, classes)` float32.
     """

@@ -178,10 +178,6 @@ class SpatialResponseNormalization(_ResponseNormalization):
 def window_weights(formula: Formula, channels: int) -> np.ndarray:
     """The weights with which a linear operator computes `scale * sum` over the window of squares.
 
-    Args:
-        formula: the constants.
-        channels: number of channels of the squares.
-
     Returns:
         Across channels, a band matrix `(channels, channels)` float32 that multiplies the squares: `scale` where one
         channel is in the window of the other. If `spatial`, the kernel `(size, size, channels, 1)` float32 of a

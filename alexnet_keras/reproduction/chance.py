@@ -14,9 +14,6 @@ TEST = (
 def differences(groups: Sequence[Sequence[float]]) -> list[tuple[float, float | None]]:
     """Compare the mean of each group but the first with that of the first.
 
-    Args:
-        groups: the measurements of each row, one for each seed.
-
     Returns:
         The difference, and its p-value times the number of comparisons, at most 1; `None` if no row has two seeds.
     """

@@ -121,16 +121,9 @@ class Reproducer:
     """Trains the runs of an experiment, each in its own folder, and measures them.
 
     Args:
-        name: the name of the experiment.
-        experiment: the experiment.
-        output: the folder of its runs, its results and its picture.
         data: another data set; `None` for that of the experiment.
         seeds, epochs: other numbers; `None` for those of the experiment.
         picture: another file for the picture, which must not exist; `None` for one in `output`.
-
-    Raises:
-        OptionError: `epochs` or `seeds` is out of its range, or `picture` has another suffix.
-        InputError: `output` holds runs with other settings or foreign files, `picture` exists, or a run is damaged.
     """
 
     def __init__(
@@ -157,12 +150,7 @@ class Reproducer:
         self.finished = {job.run for row in experiment.rows for job in self._jobs(row, self.seeds) if self._check(job)}
 
     def reproduce(self) -> Reproduction:
-        """Train what is missing, and measure all runs.
-
-        Raises:
-            OptionError, InputError, RunError: as `train`.
-            Interrupted: a signal stopped a run; the next call continues it.
-        """
+        """Train what is missing, and measure all runs."""
         self._print_plan()
         rows = [self._measured(row) for row in self.experiment.rows]
         result = self._compared(rows)
@@ -184,11 +172,7 @@ class Reproducer:
         return jobs
 
     def _check(self, job: _Job) -> bool:
-        """Return whether a run is finished.
-
-        Raises:
-            InputError: the folder holds a run with other settings, or a damaged one.
-        """
+        """Return whether a run is finished."""
         if not (job.run / run_folder.CONFIG).is_file():
             return False
         recorded, _ = run_folder.read_config(job.run)

@@ -15,11 +15,7 @@ LINES = ("solid", "dashed", "dotted")  # of the rows, as in Figure 1
 
 
 def write(result: Reproduction, path: Path) -> None:
-    """Draw the picture of an experiment and write it as PNG or SVG, also over an earlier one.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
+    """Draw the picture of an experiment and write it as PNG or SVG, also over an earlier one."""
     content = style.encode(draw(result), path.suffix)
     try:
         with atomic_files.appear_whole(path) as partial:

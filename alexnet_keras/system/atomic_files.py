@@ -27,7 +27,6 @@ def appear_whole(path: Path, *, owner: Path | None = None) -> Iterator[Path]:
     `path` are made, and removed again after an error.
 
     Args:
-        path: the file or folder to write.
         owner: a folder whose list of files names the new file or files before they appear; see `file_list`.
 
     Raises:
@@ -149,13 +148,7 @@ def check_output(output: Path, suffixes: Sequence[str] = (), argument: str = "ou
     """Check that an output can be written, before the long work that produces it.
 
     Args:
-        output: the file or folder to write.
-        suffixes: the allowed suffixes; `()` allows any.
         argument: what messages call the output.
-
-    Raises:
-        OptionError: the output has another suffix.
-        InputError: the output exists, or its folder cannot be written to.
     """
     if suffixes and output.suffix not in suffixes:
         raise OptionError(

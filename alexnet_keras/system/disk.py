@@ -28,12 +28,7 @@ def check_free(path: Path, needed: float, work: str) -> None:
     """Check that `needed` bytes fit on the disk of `path`.
 
     Args:
-        path: the file or folder that will be written.
-        needed: the bytes that the work writes at most.
         work: the subject of the message, such as "The run saved_models/a".
-
-    Raises:
-        InputError: fewer bytes are free.
     """
     free = free_bytes(path)
     if needed > free:

@@ -53,11 +53,7 @@ def _append(folder: Path, names: Iterable[str]) -> None:
 
 
 def read(folder: Path) -> list[str]:
-    """Return the names in the list of a folder, without those that lead out of it.
-
-    Raises:
-        InputError: the list cannot be read.
-    """
+    """Return the names in the list of a folder, without those that lead out of it."""
     names = []
     for line in read_bytes(folder / LIST, JSON_BYTES).splitlines():
         with contextlib.suppress(ValueError, RecursionError):  # a line that a kill has cut

@@ -16,11 +16,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def describe(devices: Sequence[str] = ("CPU:0",)) -> str:
-    """Describe the hardware in one line, for reports.
-
-    Args:
-        devices: those that compute, as `claim` names them.
-    """
+    """Describe the hardware in one line, for reports."""
     gpus = tf.config.get_visible_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     processor = _cpuinfo("model name") or platform.processor() or platform.machine()

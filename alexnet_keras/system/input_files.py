@@ -28,9 +28,6 @@ def check_regular(path: Path, limit: float = math.inf) -> int:
 
     Returns:
         The size of the file in bytes.
-
-    Raises:
-        InputError: there is no such file, or it is of another kind, or is larger.
     """
     try:
         found = path.stat()
@@ -47,11 +44,7 @@ def check_regular(path: Path, limit: float = math.inf) -> int:
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most `limit` bytes.
-
-    Raises:
-        InputError: the file cannot be read, is of another kind, or is larger.
-    """
+    """Read a regular file of at most `limit` bytes."""
     check_regular(path, limit)
     try:
         return path.read_bytes()
@@ -60,15 +53,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def parse_json(text: str | bytes, source: str) -> Any:
-    """Parse JSON that a file holds.
-
-    Args:
-        text: the JSON text, in UTF-8 if it is `bytes`.
-        source: the name of the file, for the message.
-
-    Raises:
-        InputError: the text is not JSON, or is nested too deeply.
-    """
+    """Parse JSON that a file holds."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -77,11 +62,7 @@ def parse_json(text: str | bytes, source: str) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a file that holds a JSON object.
-
-    Raises:
-        InputError: the file cannot be read, is not JSON, or holds no object.
-    """
+    """Read a file that holds a JSON object."""
     values = parse_json(read_bytes(path, JSON_BYTES), str(path))
     if not isinstance(values, dict):
         raise InputError(f"{path} is damaged: it holds no JSON object; restore it from a copy.")

@@ -18,10 +18,6 @@ LOCK = ".lock"
 def acquire(path: Path, flags: int = os.O_RDONLY) -> int | None:
     """Lock a file or folder until the returned descriptor is closed or the process ends.
 
-    Args:
-        path: the file or folder.
-        flags: how to open it.
-
     Returns:
         The descriptor, or `None` on Windows and on file systems without such locks.
 
@@ -54,12 +50,7 @@ def lock_folder(folder: Path, busy: str) -> Iterator[None]:
     The lock is an advisory lock on a file `.lock` in the folder. The file is removed at the end. On Windows and on file
     systems without such locks, the folder is not protected.
 
-    Args:
-        folder: the folder.
-        busy: the error message if another process has locked the folder.
-
     Raises:
-        InputError: another process has locked the folder.
         OSError: the folder cannot be written to.
     """
     path = folder / LOCK

@@ -43,8 +43,6 @@ class Progress:
 
     Args:
         label: what is being done, such as `"Reading imagenette"`; may change during the job.
-        total: the number of items.
-        unit: the items, in the plural.
     """
 
     def __init__(self, label: str, total: int, unit: str = "images") -> None:

@@ -11,12 +11,7 @@ PACKAGES = ("alexnet-keras", "tensorflow", "keras", "numpy", "ai-edge-litert", "
 
 
 def provenance(hardware: str, **more: str) -> dict[str, Any]:
-    """Collect versions, hardware, commit and time, without which a measurement means little.
-
-    Args:
-        hardware: the line of `system.hardware.describe`.
-        **more: other conditions of the measurement, such as `precision`.
-    """
+    """Collect versions, hardware, commit and time, without which a measurement means little."""
     return {
         "hardware": hardware,
         **more,

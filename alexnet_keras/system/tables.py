@@ -19,12 +19,7 @@ Row = Mapping[str, Any]
 
 
 def check_table(output: Path) -> None:
-    """Check that a table can be written, before the long work that produces its rows.
-
-    Raises:
-        OptionError: the output has a suffix of no table, or Parquet files need a package that is not installed.
-        InputError: the output exists, or its folder cannot be written to.
-    """
+    """Check that a table can be written, before the long work that produces its rows."""
     atomic_files.check_output(output, SUFFIXES)
     if output.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
         raise OptionError(
@@ -36,8 +31,6 @@ def write_table(output: Path, rows: Iterable[Row], columns: Mapping[str, type], 
     """Write rows as they come; the file appears whole or not at all.
 
     Args:
-        output: a .csv, a .json with a list of the rows, or a .parquet.
-        rows: the rows, which may be nested.
         columns: column -> type of its values, which may also be `None`; for CSV and Parquet.
         flatten: a nested row -> its values by column.
     """

@@ -13,11 +13,7 @@ DIRECTORY_ENTRY = b"PK\x01\x02"
 
 
 def open_zip(path: Path, largest: int) -> zipfile.ZipFile:
-    """Open a ZIP file with at most `MOST_MEMBERS` files, which have at most `largest` bytes together when unpacked.
-
-    Raises:
-        InputError: the file cannot be read, is no ZIP file, is larger, or is compressed by another method than deflate.
-    """
+    """Open a ZIP file with at most `MOST_MEMBERS` files, which have at most `largest` bytes together when unpacked."""
     size = check_regular(path)
     if not size or not zipfile.is_zipfile(path):
         raise InputError(f"{path} is damaged: it is not a complete ZIP archive; copy it again.")

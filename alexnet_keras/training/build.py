@@ -48,11 +48,7 @@ class TrainingNetwork:
 def build_network(
     config: TrainConfig, run: Path, inputs: Inputs, measured: Measured, replicas: Replicas
 ) -> TrainingNetwork:
-    """Build and compile the network, and restore the newest checkpoint if there is one.
-
-    Raises:
-        InputError: a checkpoint cannot be used, or is missing.
-    """
+    """Build and compile the network, and restore the newest checkpoint if there is one."""
     keras.utils.set_random_seed(config.seed)
     with replicas.strategy.scope():
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))

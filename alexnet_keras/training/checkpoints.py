@@ -59,9 +59,6 @@ class State:
         best_epoch: the number of the best epoch, from 1.
         plateau: the state of the plateau schedule.
         over: whether the plateau schedule has ended the run.
-
-    Raises:
-        OptionError: the position does not exist.
     """
 
     epoch: int = 0
@@ -104,11 +101,7 @@ class DamageError(Exception):
 
 @contextlib.contextmanager
 def writing_epoch(epoch: int, run: Path) -> Iterator[None]:
-    """Explain what to do if the files of an epoch cannot be written.
-
-    Raises:
-        RunError: a file cannot be written.
-    """
+    """Explain what to do if the files of an epoch cannot be written."""
     try:
         yield
     except OSError as error:
@@ -130,10 +123,6 @@ class Checkpoints:
     container has a CRC-32 of every member. A resumed run reads only its checkpoints, and writes
     history.csv and model.keras again from them. Therefore the model of a new best epoch is written into the folder of
     the checkpoints first, and model.keras is then linked to it.
-
-    Args:
-        folder: the folder of the run.
-        variables: all variables of the training, by names that are the same in every process.
     """
 
     def __init__(self, folder: Path, variables: Mapping[str, keras.Variable]) -> None:
@@ -154,7 +143,6 @@ class Checkpoints:
         """Write a checkpoint, and remove the files that are no longer needed.
 
         Raises:
-            RunError: a variable is no longer finite; nothing was written.
             OSError: the disk is full; the earlier checkpoints are unchanged.
         """
         name = NAME.format(state.epoch * state.steps + state.step)
@@ -179,9 +167,6 @@ class Checkpoints:
 
         Returns:
             The state, and the values of the variables for `assign`; `None` if there is no checkpoint.
-
-        Raises:
-            InputError: there are checkpoints, and none can be used.
         """
         found = newest_first(self.run)
         reasons = []
@@ -230,11 +215,7 @@ class Checkpoints:
         return self.folder / BEST.format(epoch)
 
     def publish(self, state: State) -> None:
-        """Make model.keras the model of the best epoch, or remove it if no epoch is finished.
-
-        Raises:
-            InputError: the model of the best epoch is missing.
-        """
+        """Make model.keras the model of the best epoch, or remove it if no epoch is finished."""
         model = self.run / run_folder.MODEL
         if state.best_epoch is None:
             model.unlink(missing_ok=True)

@@ -22,9 +22,6 @@ def compile_for_training(
 
     Args:
         model: a network `(B, H, W, 3)` -> `(B, classes)` whose last activation is linear, or the last part of one.
-        optimizer: the update rule.
-        jit_compile: whether XLA compiles the whole step.
-        label_smoothing: the fraction of the target that is spread over all classes.
         metrics: the metrics to use; `None` for new ones, as `accuracies` makes them.
     """
     metrics = list(metrics or accuracies())
@@ -40,13 +37,7 @@ def accuracies() -> tuple[keras.metrics.Metric, ...]:
 
 
 def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a run.
-
-    Args:
-        config: the configuration of the run.
-        policy: the Keras dtype policy of the network; `mixed_float16` needs a scaled loss.
-        steps: the number of steps of an epoch, which converts the epochs of the schedule into steps.
-    """
+    """The optimizer of a run."""
     optimizer = KrizhevskySGD(
         learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         momentum=config.momentum,

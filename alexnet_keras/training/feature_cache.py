@@ -21,12 +21,7 @@ CROPS = 2  # of a training image: the central crop and its horizontal flip
 
 
 def freeze(model: keras.Model, last: str) -> None:
-    """Freeze the convolutions of a network up to and including one; all other layers are trainable.
-
-    Args:
-        model: an AlexNet of this package.
-        last: `conv1` to `conv5`, or `none`.
-    """
+    """Freeze the convolutions of a network up to and including one; all other layers are trainable."""
     number = 0 if last == "none" else int(last[-1])
     for layer in model.layers:
         kind, _ = split_tower(layer.name)
@@ -40,9 +35,6 @@ def fitted_part(
 
     Returns:
         The whole network and `None` if the features do not fit into memory.
-
-    Raises:
-        InputError: an image cannot be read.
     """
     trunk, head = cut(model)
     bytes_per_crop = sum(math.prod(value.shape[1:]) * tf.as_dtype(value.dtype).size for value in trunk.outputs)
@@ -128,11 +120,7 @@ def _gather(features: tuple[tf.Tensor, ...], rows: tf.Tensor) -> Any:
 
 
 def compute(trunk: keras.Model, training: Split, validation: Split, input_size: int) -> Features:
-    """Compute the outputs of the frozen layers for every image.
-
-    Raises:
-        InputError: an image cannot be read.
-    """
+    """Compute the outputs of the frozen layers for every image."""
     signature = tf.TensorSpec((None, input_size, input_size, 3), tf.uint8)
     # Training mode, because there local response normalization is compiled. The trunk has no dropout, and its batch
     # normalization is frozen.

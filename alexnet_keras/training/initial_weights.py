@@ -19,18 +19,7 @@ from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, m
 def begin(
     config: TrainConfig, run: Path, measured: Measured | None, classes: int
 ) -> tuple[Weights | None, Origin | None]:
-    """Read the weights that a run starts from; if a checkpoint has them already, return only their origin.
-
-    Args:
-        config: the configuration of the run.
-        run: the folder of the run.
-        measured: what the run measured when it began, if it is resumed.
-        classes: the number of classes of the data.
-
-    Raises:
-        OptionError: the file does not exist, or is of an unknown kind.
-        InputError: the file cannot be used, or has changed since the run began.
-    """
+    """Read the weights that a run starts from; if a checkpoint has them already, return only their origin."""
     if config.weights is None:
         return None, None
     if measured is not None and newest_first(run):
@@ -54,14 +43,6 @@ def read(config: TrainConfig, classes: int) -> tuple[Weights, Origin]:
     """Read all layers that a run takes from its file of weights.
 
     fc8 is always new. fc6 and fc7 are taken if the file has them in the size of the network.
-
-    Args:
-        config: the configuration of the run, with `weights`.
-        classes: the number of classes of the data.
-
-    Raises:
-        OptionError: the file does not exist, or is of an unknown kind.
-        InputError: the file is damaged, is for another network, or lacks a layer that is to be frozen.
     """
     path = Path(str(config.weights))
     given = read_weights(path)

@@ -38,11 +38,7 @@ class Inputs:
     origin: Origin | None
 
     def color_statistics(self) -> ColorStatistics:
-        """The mean and the covariance of the colors of the training images.
-
-        Raises:
-            InputError: an image cannot be read.
-        """
+        """The mean and the covariance of the colors of the training images."""
         with reading.naming_unreadable(self.training):
             return self.dataset.statistics or reading.color_statistics(self.training)
 
@@ -51,14 +47,8 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     """Open the data set and the weights, after all checks that need no image.
 
     Args:
-        config: the configuration of the run.
-        run: the folder of the run.
         known: what the run measured when it began, if it is resumed.
         may_prepare: whether shards may be prepared first. This takes hours, and other workers would not wait for them.
-
-    Raises:
-        OptionError: the data set or the weights do not exist.
-        InputError: they cannot be used, or have changed since the run began.
     """
     dataset = _open(config, may_prepare)
     training, validation = dataset.train, dataset.validation
@@ -102,11 +92,7 @@ def _open(config: TrainConfig, may_prepare: bool) -> DataSet:
 
 
 def check_unchanged(known: Measured, dataset: DataSet, run: Path) -> None:
-    """Refuse to resume a run with other data than it began with.
-
-    Raises:
-        InputError: the classes or the numbers of images differ.
-    """
+    """Refuse to resume a run with other data than it began with."""
     remedy = "restore the data, or start another run."
     if known.class_names != dataset.class_names:
         raise InputError(

@@ -13,12 +13,6 @@ LearningRate = Any  # a number, or a keras.optimizers.schedules.LearningRateSche
 def learning_rate(schedule: Schedule, highest: float, epochs: int, steps: int) -> LearningRate:
     """The learning rate of a schedule, for an optimizer.
 
-    Args:
-        schedule: the schedule.
-        highest: the highest learning rate.
-        epochs: the epochs of the run.
-        steps: the steps of an epoch.
-
     Returns:
         A function of the number of finished steps. For `plateau`, which depends on the validation error, the learning
         rate at the beginning, which `callbacks.plateau` divides.

@@ -42,11 +42,6 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
       user, whose errors stop the training.
 
     Only the chief of several workers writes and prints.
-
-    Raises:
-        InputError: an image cannot be read, or the batch does not fit into memory.
-        RunError: the training cannot continue.
-        Interrupted: a signal stopped it.
     """
     state, checkpoints, replicas = network.state, network.checkpoints, network.replicas
     images = min(state.steps * config.batch_size, len(inputs.training))

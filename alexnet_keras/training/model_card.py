@@ -107,13 +107,7 @@ alexnet-keras train {}
 
 
 def write(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> None:
-    """Write the model card of a run, unless the folder has a README.md that the user has written or changed.
-
-    Args:
-        run: the folder of the run.
-        evaluation: the errors of its model.
-        origins: versions and hardware, as `provenance` returns them.
-    """
+    """Write the model card of a run, unless the folder has a README.md that the user has written or changed."""
     path = run / run_folder.CARD
     if not os.path.lexists(path) or run_folder.CARD in run_folder.owned(run):
         with atomic_files.appear_whole(path, owner=run) as partial:

@@ -28,9 +28,6 @@ class RunOptions:
         layout: `replicas` for a whole network on each device, or `two-tower` for one tower on each of two devices.
         callbacks: Keras callbacks that observe the training, such as loggers. Of several workers, only the first one
             calls them.
-
-    Raises:
-        OptionError: `checkpoint_minutes` is negative or not a number.
     """
 
     resume: bool = False
@@ -49,10 +46,6 @@ class RunOptions:
 
         Returns:
             The workers that the environment describes, or `None` if this process is the only one.
-
-        Raises:
-            OptionError: the devices or the workers cannot be read or do not suit the batch; the recipe needs trained
-                weights, or layers are frozen, and no weights are given; or the file of weights does not exist.
         """
         weights = config.weights
         if not self.resume and weights is None and config.recipe == "transfer":

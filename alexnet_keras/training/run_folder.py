@@ -65,9 +65,6 @@ def reserve(run: str | Path | None, config: TrainConfig) -> Iterator[Path]:
     """Yield the folder of a run: `run`, or a new folder in saved_models/ that no other process gets.
 
     Its name has time, recipe and data, so that names sort by age. It is removed at the end if it is empty.
-
-    Raises:
-        InputError: saved_models/ cannot be written to.
     """
     if run is not None:
         yield Path(run)
@@ -119,9 +116,6 @@ class Measured:
         colors: the mean and the covariance of the colors of the training images.
         policy: the Keras dtype policy; the configuration may say `auto`.
         weights: where trained weights come from; `None` if the run starts from the initializer.
-
-    Raises:
-        OptionError: a value is impossible.
     """
 
     class_names: tuple[str, ...]
@@ -158,11 +152,6 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
     Args:
         path: the folder, which is created if it does not exist. It must be empty unless it is a run and `resume` or
             `overwrite` is set.
-        resume: whether the folder must be a run.
-        overwrite: whether the folder may be a run.
-
-    Raises:
-        InputError: the folder cannot be used, or another process has locked it.
     """
     replaces = overwrite and (path / CONFIG).exists()
     _check_claim(path, resume, replaces)
@@ -199,11 +188,7 @@ def _check_claim(path: Path, resume: bool, replaces: bool) -> None:
 
 
 def begin_list(path: Path, replaces: bool = False) -> None:
-    """Make the folder of a run that will replace another one, and the list of the files of a run that has none.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
+    """Make the folder of a run that will replace another one, and the list of the files of a run that has none."""
     try:
         if replaces:
             (path / NEW).mkdir()
@@ -235,7 +220,6 @@ def replace_old(path: Path, only_begun: bool = False) -> None:
     process was killed.
 
     Args:
-        path: the folder of the run.
         only_begun: whether to do so only if a process was killed in this function.
     """
     new, ready = path / NEW, path / READY
@@ -291,11 +275,7 @@ def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
 
 
 def read_config(run: Path) -> tuple[TrainConfig, Measured]:
-    """The configuration of a run, and what the run has measured.
-
-    Raises:
-        InputError: the folder is no run, or its configuration is damaged or of another version.
-    """
+    """The configuration of a run, and what the run has measured."""
     path = (run / READY if (run / READY / CONFIG).is_file() else run) / CONFIG
     if not path.is_file():
         raise InputError(f"{run} is no run: it has no {CONFIG}. To start a run there, train without `resume=True`.")
@@ -316,11 +296,7 @@ def write_history(run: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def read_history(run: Path) -> list[dict[str, float]]:
-    """The rows of history.csv, one for each epoch.
-
-    Raises:
-        InputError: the file cannot be read, or is damaged.
-    """
+    """The rows of history.csv, one for each epoch."""
     path = run / HISTORY
     try:
         return parse_history(csv.DictReader(read_bytes(path, JSON_BYTES).decode().splitlines()))
@@ -331,11 +307,7 @@ def read_history(run: Path) -> list[dict[str, float]]:
 
 
 def read_evaluation(run: Path) -> Evaluation:
-    """Read evaluation.json.
-
-    Raises:
-        InputError: the file cannot be read, or is damaged.
-    """
+    """Read evaluation.json."""
     path = run / EVALUATION
     try:
         return Evaluation.from_dict(read_json(path))

@@ -71,12 +71,7 @@ class SeedSummary:
 
 
 def find_runs(folders: Iterable[Path]) -> list[Path]:
-    """Return the runs among folders and in them, by name.
-
-    Raises:
-        OptionError: there is no run.
-        InputError: a folder cannot be read.
-    """
+    """Return the runs among folders and in them, by name."""
     found: list[Path] = []
     for folder in folders:
         if not folder.is_dir() and folder != run_folder.ROOT:
@@ -94,9 +89,6 @@ def summarize(run: Path) -> tuple[RunSummary, str]:
 
     Returns:
         The summary, and a text that is equal for runs that differ in nothing but their seeds.
-
-    Raises:
-        InputError: a file of the run is damaged.
     """
     config, measured = run_folder.read_config(run)
     history = run_folder.read_history(run) if (run / run_folder.HISTORY).exists() else []

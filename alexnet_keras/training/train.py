@@ -48,19 +48,9 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
     Args:
         config: what to train. To resume a run, pass the configuration that it was started with.
         run: a folder that does not exist or is empty; with `resume` or `overwrite`, the folder of a run.
-        options: how to execute the run; `None` for the defaults of `RunOptions`.
-        **changes: fields of `options` with other values, such as `resume=True`.
 
     Returns:
         The errors of the best model on the validation images, as in evaluation.json.
-
-    Raises:
-        OptionError: the devices or workers do not exist, the layout does not suit them, `freeze` is set without
-            `weights`, or `callbacks` has something else.
-        InputError: the folder or the data cannot be used. After an error, the files of a new run that
-            has no checkpoint are removed, and a run that it would have replaced is as it was.
-        RunError: the training cannot continue: its loss is not finite, the disk is full, or a worker is lost.
-        Interrupted: a signal stopped the run after a checkpoint was written.
     """
     options = dataclasses.replace(options or RunOptions(), **changes)
     cluster = options.check(config)
@@ -158,9 +148,6 @@ def check_batch(network: Architecture, devices: Sequence[str], many_workers: boo
 
     With `BatchNormalization(synchronized=True)` of Keras 3.15, two logical CPUs gave other losses than one CPU (by a
     thousandth after an epoch) and did not always finish an epoch.
-
-    Raises:
-        OptionError: the network normalizes batches, and every batch would be divided among several devices.
     """
     if network.batch_normalization and (many_workers or len(devices) > 1) and layout == "replicas":
         raise OptionError(

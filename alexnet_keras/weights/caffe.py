@@ -74,7 +74,6 @@ def read(path: Path) -> tuple[dict[str, list[np.ndarray]], list[str]]:
         Layer -> its blobs, float32 in the layout of Caffe; and the names of all layers, from input to output.
 
     Raises:
-        InputError: the file cannot be read, or is larger than `UNPACKED_BYTES`.
         ValueError: the file is not a .caffemodel or is damaged.
     """
     messages = _Messages()

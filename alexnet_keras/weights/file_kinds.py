@@ -30,11 +30,7 @@ FORMATS = ".keras, .alexnet, .caffemodel, .pth, .safetensors, .npz, .npy and .h5
 
 
 def kind_of(path: Path) -> str:
-    """Return the format of a file of weights: caffe, pytorch, safetensors, npz, npy, h5, alexnet or keras.
-
-    Raises:
-        InputError: the file cannot be read, or has none of these formats.
-    """
+    """Return the format of a file of weights: caffe, pytorch, safetensors, npz, npy, h5, alexnet or keras."""
     check_regular(path)
     with path.open("rb") as file:
         head = file.read(TAR_POSITION + len(TAR))

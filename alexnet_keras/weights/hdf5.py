@@ -30,9 +30,6 @@ def read_h5(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
     Returns:
         Name -> array, such as `conv1/kernel`, or `conv1_w` in the layout of Caffe; and the metadata, JSON text.
-
-    Raises:
-        InputError: the file refers to other files, or declares more than an AlexNet can have.
     """
     with h5py.File(path, "r") as file:
         datasets, layers = check_h5(file, Budget(path))
@@ -90,9 +87,6 @@ def check_h5(file: h5py.File, budget: Budget) -> tuple[dict[str, h5py.Dataset], 
 
     Returns:
         Name -> data set; and name of a group `vars` of Keras -> name of its layer.
-
-    Raises:
-        InputError: an object is no plain array in this file, or there are too many or too large ones.
     """
     datasets: dict[str, h5py.Dataset] = {}
     layers: dict[str, str] = {}

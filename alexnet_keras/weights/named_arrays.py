@@ -25,7 +25,6 @@ def read_npz(path: Path) -> tuple[Arrays, str]:
     """Read the arrays of an .npz file and its metadata, without unpickling.
 
     Raises:
-        InputError: the file is not a ZIP archive, or declares more than an AlexNet can have.
         ValueError: an array is damaged, or contains Python objects.
     """
     budget = Budget(path)
@@ -45,7 +44,6 @@ def read_npy(path: Path) -> dict[str, list[np.ndarray]]:
         Layer -> its weights and biases.
 
     Raises:
-        InputError: the file is larger than an AlexNet, or its pickle has something other than arrays.
         ValueError: it has another structure.
     """
     budget = Budget(path)
@@ -90,7 +88,6 @@ def read_safetensors(path: Path) -> tuple[Arrays, str]:
     The library checks that the tensors have the size of the file.
 
     Raises:
-        InputError: the file declares more than an AlexNet can have.
         ValueError, SafetensorError: the file is damaged.
     """
     from safetensors import safe_open
@@ -106,11 +103,7 @@ def read_safetensors(path: Path) -> tuple[Arrays, str]:
 
 
 def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    """Write an .npz or a .safetensors file.
-
-    Raises:
-        OptionError: the path has another suffix.
-    """
+    """Write an .npz or a .safetensors file."""
     text = json.dumps(metadata)
     if path.suffix == ".npz":
         np.savez(path, allow_pickle=False, **arrays, **{METADATA: np.array(text)})

@@ -68,7 +68,6 @@ def read(path: Path) -> dict[str, np.ndarray]:
         Name -> array, in the order and with the types of the file.
 
     Raises:
-        InputError: the file is neither of these, declares more than an AlexNet can have, or has no tensors.
         Exception: the file is damaged.
     """
     budget = Budget(path)

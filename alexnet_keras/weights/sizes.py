@@ -22,9 +22,6 @@ class Budget:
     Attributes:
         path: the file, for the message.
         limit: the largest number of bytes.
-
-    Raises:
-        InputError: the file cannot be read, or is not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,11 +30,7 @@ class Budget:
         self._bytes = self._arrays = 0
 
     def take(self, size: int) -> None:
-        """Count an array of `size` bytes.
-
-        Raises:
-            InputError: the arrays are too many or too large.
-        """
+        """Count an array of `size` bytes."""
         self._bytes += size
         self._arrays += 1
         if size < 0 or self._bytes > self.limit or self._arrays > MOST_ARRAYS:

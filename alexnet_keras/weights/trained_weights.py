@@ -118,10 +118,6 @@ def read(path: Path) -> Weights:
             `.safetensors` file; `.npz`, `.safetensors` or `.h5` with `conv1/kernel`, `conv1/bias`, ... as `export`
             writes them; `.h5` and `.weights.h5` of Keras; `.npz` with `conv1_w`, `conv1_b`, ... in the layout of Caffe;
             or the `.npy` dictionary of caffe-tensorflow. conv1 of Caffe reads blue, green and red.
-
-    Raises:
-        OptionError: the file does not exist.
-        InputError: the file has another format, is damaged, or has no layers of an AlexNet.
     """
     check_exists(path)
     reader, convert, kind = READERS[kind_of(path)]
@@ -281,13 +277,7 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
     """Assign weights to a model; if they do not fit, the model is left unchanged.
 
     Args:
-        weights: the weights.
         variant: the variant of the model. Only names in `ARCHITECTURES` are compared.
-        targets: the layers of the model.
-        allow_missing: whether layers that the weights lack keep their values.
-
-    Raises:
-        InputError: the weights are for another variant, lack layers, have others, or differ in shape.
     """
     if variant in ARCHITECTURES and variant not in weights.variants and {*weights.variants} & {*ARCHITECTURES}:
         raise InputError(f"{weights.source} is for `variant` {' or '.join(weights.variants)}, got {variant}.")
@@ -315,11 +305,7 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
 
 
 def export(path: Path, weights: Weights) -> None:
-    """Write weights as `conv1/kernel`, `conv1/bias`, ... and their `Expectations` to an .npz or .safetensors file.
-
-    Raises:
-        OptionError: the path has another suffix.
-    """
+    """Write weights as `conv1/kernel`, `conv1/bias`, ... and their `Expectations` to an .npz or .safetensors file."""
     arrays = {f"{name}/{key}": value for name, values in weights.layers.items() for key, value in values.items()}
     named_arrays.write(
         path, arrays, {field.name: getattr(weights, field.name) for field in dataclasses.fields(Expectations)}

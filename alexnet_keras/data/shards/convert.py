@@ -82,11 +82,7 @@ def conversion(stream: Stream, settings: Settings) -> Callable[..., tuple[tf.Ten
 def store(
     stream: Stream, convert: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, settings: Settings
 ) -> Iterator[Stored]:
-    """Convert the images at `start` to `stop - 1` by `conversion`, in order, `settings.jobs` at once.
-
-    Raises:
-        InputError: the stream ends before `stop`.
-    """
+    """Convert the images at `start` to `stop - 1` by `conversion`, in order, `settings.jobs` at once."""
     for index, parts in enumerate(in_threads(stream, convert, start, stop, settings.jobs), start):
         if parts is None:
             yield Stored(stream.name(index), reason=why_unreadable(stream, index))
@@ -107,9 +103,6 @@ def in_threads(
     """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read.
 
     Up to `ready` results are computed ahead.
-
-    Raises:
-        InputError: the stream ends before `stop`.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = jobs

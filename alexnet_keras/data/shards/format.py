@@ -127,11 +127,7 @@ class Manifest:
 
 
 def manifest(folder: Path) -> Manifest:
-    """Read dataset.json.
-
-    Raises:
-        InputError: it is missing, damaged, or of a later version.
-    """
+    """Read dataset.json."""
     values = read_json(folder / MANIFEST)
     found = values.get("format")
     if type(found) is int and found != FORMAT:
@@ -162,9 +158,6 @@ def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarr
 
     Returns:
         `(N,)` of the dtype `INDEX`.
-
-    Raises:
-        InputError: a file is missing, damaged, or of another size, or an image lies outside the file.
     """
     path, images = folder / index_file(shard.name), folder / images_file(shard.name)
     content = read_bytes(path, MAX_LIST_BYTES)
@@ -187,11 +180,7 @@ def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarr
 
 
 def parse_index(content: bytes, path: Path) -> np.ndarray:
-    """Parse the bytes of an index, without allocating what its header declares.
-
-    Raises:
-        InputError: it is no array of the dtype `INDEX`.
-    """
+    """Parse the bytes of an index, without allocating what its header declares."""
     buffer = io.BytesIO(content)
     try:
         np.lib.format.read_magic(buffer)

@@ -88,16 +88,11 @@ class Prepared:
 def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
     """Write the images of a data set into shards, or resume an earlier call that was stopped.
 
+    Images that cannot be used are printed on standard error, all of a shard before it is given up.
+
     Args:
-        dataset: any data set.
         output: a folder that does not exist, is empty, or holds the shards of an earlier call with the same data and
             settings.
-        settings: how to store the images.
-
-    Raises:
-        InputError: `output` holds something else or cannot be written; the disk is full; a shard is damaged; or an
-            image cannot be used and `settings.on_error` is `"stop"`. All such images of a shard are printed on standard
-            error first.
     """
     start = time.monotonic()
     streams = {split: dataset.stream(split) for split in SPLITS}
@@ -159,11 +154,7 @@ def _prepare(
 
 
 def verify(folder: Path, values: Manifest) -> None:
-    """Compare counts and checksums of everything in a prepared folder with what was written.
-
-    Raises:
-        InputError: a file is missing or damaged; the message names it.
-    """
+    """Compare counts and checksums of everything in a prepared folder with what was written."""
     with Progress(
         "Verifying shards", sum(shard.images for split in SPLITS for shard in values.shards(split))
     ) as progress:
@@ -272,11 +263,7 @@ def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
 
 
 def _read_notes(output: Path, job: _Job) -> tuple[np.ndarray, tuple[BadImage, ...]]:
-    """Read the notes of a shard: the sums of its colors, `(4, 4)` int64, and its images that could not be used.
-
-    Raises:
-        InputError: they are missing or damaged.
-    """
+    """Read the notes of a shard: the sums of its colors, `(4, 4)` int64, and its images that could not be used."""
     path = _notes(output, job)
     content = io.BytesIO(read_bytes(path, MAX_LIST_BYTES))
     try:

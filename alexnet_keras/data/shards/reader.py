@@ -32,11 +32,7 @@ ALIGNMENT = 64  # bytes; TensorFlow copies arrays that start elsewhere
 
 
 def load(folder: Path, size: int) -> DataSet:
-    """Open a folder that `prepare` wrote; images of another `size` are resized when they are read.
-
-    Raises:
-        InputError: dataset.json is damaged; a shard is missing, truncated, or has a damaged index (when it is opened).
-    """
+    """Open a folder that `prepare` wrote; images of another `size` are resized when they are read."""
     values = manifest(folder)
     return DataSet(
         values.name,
@@ -68,16 +64,7 @@ def open_split(folder: Path, values: Manifest, name: str, stored_size: int) -> S
 
 
 class Reader:
-    """Reads the images of a split by their index.
-
-    Args:
-        folder: of the prepared data set.
-        values: its dataset.json.
-        split: `"train"` or `"validation"`.
-
-    Raises:
-        InputError: a shard is missing, truncated, or has a damaged index.
-    """
+    """Reads the images of a split by their index."""
 
     def __init__(self, folder: Path, values: Manifest, split: str) -> None:
         self.folder, self.size, self.shards = folder, values.size, values.shards(split)
@@ -151,11 +138,7 @@ class Reader:
         )
 
     def verify(self, number: int) -> Iterator[None]:
-        """Compare every image of a shard with its checksum, and yield after each.
-
-        Raises:
-            InputError: one is not what was written.
-        """
+        """Compare every image of a shard with its checksum, and yield after each."""
         for place in range(self.starts[number], self.starts[number + 1]):
             self._fill(bytearray(int(self.index[place]["length"])), place)
             yield

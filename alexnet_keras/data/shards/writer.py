@@ -14,14 +14,7 @@ from alexnet_keras.system import atomic_files
 
 
 class ShardWriter:
-    """Writes one shard. Its files get their names at the end, the index last.
-
-    Args:
-        folder: where to write.
-        shard: its name, such as `train-00000`.
-        size: side of the images in pixels.
-        encoding: `"jpeg"` or `"raw"`.
-    """
+    """Writes one shard. Its files get their names at the end, the index last."""
 
     def __init__(self, folder: Path, shard: str, size: int, encoding: str) -> None:
         self.folder, self.shard, self.size, self.encoding = folder, shard, size, encoding

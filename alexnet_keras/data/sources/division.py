@@ -14,11 +14,7 @@ from alexnet_keras.system.terminal_text import listed
 
 
 def check_not_asked(source: DataSource, owner: str, remedy: str = "") -> None:
-    """Refuse to divide a data set that has a split of its own.
-
-    Raises:
-        OptionError: `validation_split` or `fold` is given.
-    """
+    """Refuse to divide a data set that has a split of its own."""
     name = "fold" if source.fold else "validation_split"
     value = getattr(source, name)
     check(value is None, f"`{name}` {value}: {owner} has its own validation images; omit `{name}`{remedy}.")
@@ -28,11 +24,7 @@ def check_classes(training: Sequence[str], validation: Sequence[str], where: tup
     """Check that both splits have the same classes, at least two.
 
     Args:
-        training, validation: names of the classes.
         where: what to call the two splits in the message.
-
-    Raises:
-        InputError: they have not.
     """
     check_count(training, where[0])
     lacking = zip(where, (set(validation) - set(training), set(training) - set(validation)), strict=True)
@@ -65,16 +57,10 @@ def divide(
     the order of the files on the disk nor on where the folder is.
 
     Args:
-        parts: all images.
         root: a folder above them.
-        class_names: names of the classes in the order of the labels.
-        source: the fraction or the fold, and the seed.
 
     Returns:
         The parts of the splits `"train"` and `"validation"`.
-
-    Raises:
-        InputError: a class has fewer images than the division needs.
     """
     parts = list(parts)
     labels = np.concatenate([part.labels for part in parts])

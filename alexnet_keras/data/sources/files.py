@@ -71,11 +71,7 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
 
 
 def entries(folder: Path) -> list[os.DirEntry[bytes]]:
-    """List a folder.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """List a folder."""
     try:
         with os.scandir(os.fsencode(folder)) as found:
             return list(found)
@@ -87,13 +83,7 @@ def of_class(folder: Path, label: int, ignored: Counter[str], *, checked: bool =
     """Find the images in a folder and in the folders below it, of which each is read once, although links lead there.
 
     Args:
-        folder: the folder of a class.
-        label: of all its images.
         ignored: gets the number of the other files by suffix.
-        checked: whether to call `check_image` for each image.
-
-    Raises:
-        InputError: a folder cannot be read, or as `check_image`.
     """
     seen, pending = set(), [folder]
     while pending:
@@ -112,9 +102,6 @@ def images(folder: Path, ignored: Counter[str], *, checked: bool = True) -> tupl
     """List the names of the images in a folder, `(N,)` bytes, sorted, and of its subfolders.
 
     File names need not be UTF-8. A link that leads nowhere is listed, since it is one unreadable image of many.
-
-    Raises:
-        InputError: as `of_class`.
     """
     names, inner = [], []
     for entry in entries(folder):
@@ -146,11 +133,7 @@ def _is_image(entry: os.DirEntry[bytes]) -> bool:
 
 
 def check_image(entry: os.DirEntry[bytes]) -> None:
-    """Check that an image may be opened and read; a link that leads nowhere is one unreadable image of many.
-
-    Raises:
-        InputError: it is a named pipe or a device, or has more than `IMAGE_BYTES`.
-    """
+    """Check that an image may be opened and read; a link that leads nowhere is one unreadable image of many."""
     with contextlib.suppress(OSError):
         found = entry.stat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > IMAGE_BYTES:

@@ -19,12 +19,7 @@ VALIDATION = ("val", "valid", "validation", "test", "testing")  # of several, th
 
 
 def load(root: Path, source: DataSource) -> DataSet:
-    """Open a folder `<root>/{train,val}/<class>/...`, or `<root>/<class>/...`, whose images are divided.
-
-    Raises:
-        InputError: the folder has no classes; or, when a split is opened, a class has no image.
-        OptionError: the images are to be divided and have a split of their own.
-    """
+    """Open a folder `<root>/{train,val}/<class>/...`, or `<root>/<class>/...`, whose images are divided."""
     ignored: Counter[str] = Counter()
     train, validation = find_splits(root)
     if validation is not None:
@@ -68,9 +63,6 @@ def find_splits(root: Path) -> tuple[Path, Path | None]:
     """Find the folders of the training and of the validation images; without the second, the first is to be divided.
 
     Folders are splits by their names if they have class folders, or if there are no others.
-
-    Raises:
-        InputError: two folders are named alike; or there are validation images but no training images.
     """
     children = subfolders(root)
     train, validation = ([name for name in children if name.lower() in names] for names in (TRAIN, VALIDATION))
@@ -89,11 +81,7 @@ def find_splits(root: Path) -> tuple[Path, Path | None]:
 
 
 def _complete(folder: Path, class_names: Sequence[str], ignored: Counter[str]) -> Iterator[Files]:
-    """Find the images of every class, and count those that are in no class.
-
-    Raises:
-        InputError: a class has no image.
-    """
+    """Find the images of every class, and count those that are in no class."""
     loose, _ = images(folder, Counter(), checked=False)
     if len(loose):
         ignored["outside of class folders"] += len(loose)

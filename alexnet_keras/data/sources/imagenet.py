@@ -35,13 +35,10 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     """The first form that is there: shards, a built TFDS data set, the two tars, a tree of folders.
 
     Args:
-        source: where to look.
         build: whether TFDS may build its data set from the tars, which takes hours.
 
     Raises:
         AbsentError: there is none, or only tars where nothing is to be built.
-        OptionError: there are only shards or a tree, and they are to be split.
-        InputError: the one that is there is incomplete.
     """
     library = tfds(source)
     data_dir = data_folder(source)
@@ -124,10 +121,6 @@ def from_tree(root: Path) -> DataSet:
     """`train/<synset>/*.JPEG`, and `val/<synset>/*.JPEG` or the flat `val/ILSVRC2012_val_*.JPEG`.
 
     The labels of a flat `val` are those of Kaggle's table if it is there, or otherwise those that TFDS ships.
-
-    Raises:
-        InputError: a folder or a label is no class of ImageNet's, or a validation image has no label (when it is
-            opened).
     """
     names = synsets()
 
@@ -179,11 +172,7 @@ def _flat(root: Path, names: tuple[str, ...], ignored: Counter[str]) -> Files:
 
 
 def check_size(tar: Path) -> None:
-    """Refuse an archive of another size than ImageNet's, before TFDS spends hours on it.
-
-    Raises:
-        InputError: the archive is truncated or is another file.
-    """
+    """Refuse an archive of another size than ImageNet's, before TFDS spends hours on it."""
     size, expected = tar.stat().st_size, SIZES[tar.name]
     if size != expected:
         raise InputError(f"{tar} has {size:,} bytes and not the {expected:,} of ImageNet's archive; download it again.")

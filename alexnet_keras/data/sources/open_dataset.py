@@ -24,9 +24,7 @@ def open_dataset(source: Source, *, build: bool = True) -> DataSet:
         build: whether TFDS may download and build a data set that is not built yet.
 
     Raises:
-        OptionError: `source` is none of these.
         AbsentError: the data set is not on this machine, and `build` is false or its archives are missing.
-        InputError: the data set cannot be used for training.
     """
     if isinstance(source, str | Path):
         source = DataSource(name=str(source))

@@ -52,12 +52,7 @@ class _Row(NamedTuple):
 
 
 def load(path: Path, source: DataSource) -> DataSet:
-    """Open a table. Its paths are relative to its folder, and the images must be in that folder or below it.
-
-    Raises:
-        OptionError: `columns` does not suit the table; or the images are to be divided and the table has splits.
-        InputError: the table cannot be read, or names what is no image file.
-    """
+    """Open a table. Its paths are relative to its folder, and the images must be in that folder or below it."""
     reader = _reader(path)
     try:
         indices = _indices(path, next(reader, []), source.columns)
@@ -89,11 +84,7 @@ def load(path: Path, source: DataSource) -> DataSet:
 
 
 def _reader(path: Path, delimiter: str = "") -> Any:
-    """Read the lines of a table in UTF-8 or UTF-16, as spreadsheets write it.
-
-    Raises:
-        InputError: the file cannot be read, or is in another encoding.
-    """
+    """Read the lines of a table in UTF-8 or UTF-16, as spreadsheets write it."""
     content = read_bytes(path, TABLE_BYTES)
     utf16 = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
@@ -132,20 +123,12 @@ def _indices(path: Path, header: Sequence[str], columns: str | None) -> dict[str
 
 
 def files_and_labels(path: Path, delimiter: str, root: Path) -> Iterable[_Row]:
-    """Read a table of a file and a label in each line; `root` is the folder to which its paths are relative.
-
-    Raises:
-        InputError: the table cannot be read, or a row is incomplete.
-    """
+    """Read a table of a file and a label in each line; `root` is the folder to which its paths are relative."""
     return _rows(path, _reader(path, delimiter), {"file": 0, "label": 1, "split": None}, root)
 
 
 def _rows(path: Path, reader: Any, indices: dict[str, int | None], root: Path) -> Iterable[_Row]:
-    """Read the rows; `root` is the folder to which their paths are relative.
-
-    Raises:
-        InputError: a row is incomplete, its file is outside of `root`, or its split is unknown.
-    """
+    """Read the rows; `root` is the folder to which their paths are relative."""
     base, folders = os.path.abspath(root), dict[str, str]()
     try:
         for cells in reader:
@@ -179,11 +162,7 @@ def _rows(path: Path, reader: Any, indices: dict[str, int | None], root: Path) -
 
 
 def _distinct(path: Path, rows: Iterable[_Row]) -> tuple[list[_Row], int]:
-    """Return the rows without repetitions, and the number of these.
-
-    Raises:
-        InputError: two rows give a file different labels or splits.
-    """
+    """Return the rows without repetitions, and the number of these."""
     found: dict[tuple[str, str], _Row] = {}
     repeated = 0
     for row in rows:
@@ -205,11 +184,7 @@ def _classes(rows: Iterable[_Row]) -> tuple[str, ...]:
 
 
 def _locate(path: Path, rows: Iterable[_Row], class_names: Sequence[str]) -> list[Files]:
-    """Find the files of rows; a name may lack the suffix of an image.
-
-    Raises:
-        InputError: a file does not exist, or as `check_image`.
-    """
+    """Find the files of rows; a name may lack the suffix of an image."""
     labels = {name: label for label, name in enumerate(class_names)}
     folders: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
@@ -245,11 +220,7 @@ def is_tiny_imagenet(root: Path) -> bool:
 
 
 def tiny_imagenet(root: Path) -> DataSet:
-    """Open `train/<synset>/images/` and `val/images/`, whose labels `val/val_annotations.txt` has.
-
-    Raises:
-        InputError: the annotations cannot be read, or name another class or no file (when they are used).
-    """
+    """Open `train/<synset>/images/` and `val/images/`, whose labels `val/val_annotations.txt` has."""
     class_names, table, ignored = subfolders(root / "train"), root / "val" / ANNOTATIONS, Counter[str]()
     division.check_count(class_names, str(root / "train"))
 

@@ -18,14 +18,8 @@ from alexnet_keras.system.progress import Progress
 def load(source: DataSource, build_it: bool = True) -> DataSet:
     """Open a data set by name.
 
-    Args:
-        source: which.
-        build_it: whether to download and build it where that was not done before.
-
     Raises:
         AbsentError: it is not built, and is not to be.
-        OptionError: TFDS has no such data set, version, configuration or split.
-        InputError: it is no classification of images, or cannot be built.
     """
     prepared = prepared_folder(source)
     if not (source.split or source.validation_split or source.fold) and shards.is_prepared(prepared):
@@ -47,11 +41,7 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
 
 
 def build(builder: Any, source: DataSource) -> None:
-    """Download and prepare, with TFDS's own progress.
-
-    Raises:
-        InputError: whatever the network, the disk or the builder's own code raises.
-    """
+    """Download and prepare, with TFDS's own progress."""
     if not builder.is_prepared():
         check_connection(builder, source)
     config = tfds(source).download.DownloadConfig(manual_dir=source.manual_dir)
@@ -64,11 +54,7 @@ def build(builder: Any, source: DataSource) -> None:
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
-    """A built data set.
-
-    Raises:
-        OptionError: `split` does not fit the data set.
-    """
+    """A built data set."""
     expressions = _expressions(builder, source)
 
     def expression(split: str) -> str:

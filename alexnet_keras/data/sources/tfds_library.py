@@ -15,11 +15,7 @@ MAX_SERVERS = 8  # of a data set, asked at the same time; old configurations may
 
 
 def tfds(source: DataSource) -> Any:
-    """The library, which takes a second to import.
-
-    Raises:
-        InputError: it cannot be imported.
-    """
+    """The library, which takes a second to import."""
     import tensorflow_datasets
 
     if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
@@ -34,11 +30,7 @@ def tfds(source: DataSource) -> Any:
 
 
 def find_builder(source: DataSource) -> Any:
-    """Return the builder of a data set.
-
-    Raises:
-        OptionError: TFDS has no such data set, version or configuration.
-    """
+    """Return the builder of a data set."""
     library = tfds(source)
     try:
         if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
@@ -73,12 +65,7 @@ def prepared_folder(source: DataSource) -> Path:
 
 
 def check_available(source: DataSource) -> None:
-    """Refuse a name of TFDS that is unknown or cannot be downloaded before TensorFlow is imported, for seconds.
-
-    Raises:
-        OptionError: there is no such data set.
-        InputError: it is not on this machine, and its servers cannot be reached.
-    """
+    """Refuse a name of TFDS that is unknown or cannot be downloaded before TensorFlow is imported, for seconds."""
     path = Path(source.name).expanduser()
     if source.name in ("shapes", "imagenet") or path.exists() or path.suffix or prepared_folder(source).exists():
         return
@@ -88,11 +75,7 @@ def check_available(source: DataSource) -> None:
 
 
 def check_connection(builder: Any, source: DataSource) -> None:
-    """Check that one of the servers of a data set answers, because TFDS retries for minutes and ignores Ctrl-C then.
-
-    Raises:
-        InputError: none of them answers, and no file was downloaded before.
-    """
+    """Check that one of the servers of a data set answers, because TFDS retries for minutes and ignores Ctrl-C then."""
     import requests  # TFDS downloads with it
 
     urls = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos or () if url.startswith("http")}

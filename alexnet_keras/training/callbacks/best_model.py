@@ -15,8 +15,6 @@ class BestModel(keras.callbacks.Callback):
     error, since it includes the label smoothing of training.
 
     Args:
-        state: has the best epoch so far; changed in place.
-        checkpoints: names the files.
         network: the whole network, even if only a part of it is fitted.
         blank: a float32 network of the same architecture. It takes the weights and is saved, so that everything that is
             made from the run computes in float32.

@@ -28,9 +28,6 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     Args:
         network: its state is written, and the sums of its metrics with it.
-        signals: asked after every step.
-        minutes: minutes after which a checkpoint is written, whatever it costs.
-        epochs: of the run.
         cause: the likely cause if a weight is no longer finite.
         best: saves the model of the best epoch; `None` on a worker that is not the chief, which writes nothing.
     """

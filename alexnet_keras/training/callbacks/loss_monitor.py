@@ -23,15 +23,6 @@ class LossMonitor(keras.callbacks.Callback):
 
     Keras reports the mean of an epoch's losses so far. A loss that is not finite makes this mean not finite from its
     step on, so the mean tells the step.
-
-    Args:
-        config: the configuration of the training.
-        policy: the Keras dtype policy of the network.
-        classes: the number of classes; random guesses have a loss of ln(classes).
-        position: describes the step that was done last, for messages.
-
-    Raises:
-        RunError: the loss is NaN or infinite.
     """
 
     def __init__(self, config: TrainConfig, policy: str, classes: int, position: Callable[[], str]) -> None:

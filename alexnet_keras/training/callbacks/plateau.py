@@ -10,14 +10,7 @@ from alexnet_keras.training.checkpoints import State
 
 
 class LowerOnPlateau(keras.callbacks.Callback):
-    """Divide the learning rate, or end the training, as the schedule `Plateau` demands.
-
-    Args:
-        state: its `plateau` is changed in place.
-        schedule: the schedule.
-        highest: the learning rate at the beginning of the run.
-        prints: whether this process prints what changes.
-    """
+    """Divide the learning rate, or end the training, as the schedule `Plateau` demands."""
 
     def __init__(self, state: State, schedule: Plateau, highest: float, prints: bool) -> None:
         super().__init__()
