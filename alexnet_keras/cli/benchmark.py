@@ -136,14 +136,7 @@ def input_(
 @benchmark.command(
     epilog=options.example("alexnet-keras benchmark inference saved_models/RUN saved_models/RUN/model.tflite")
 )
-@click.argument(
-    "models",
-    metavar="MODEL...",
-    nargs=-1,
-    required=True,
-    type=PathName(),
-    shell_complete=complete_model,
-)
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=PathName(), shell_complete=complete_model)
 @rounds_option
 @options.operations_option
 @options.json_option

@@ -5,24 +5,9 @@ from click.shell_completion import CompletionItem
 
 # Classification sets that TFDS can download and build by itself. TFDS knows more, but importing it takes seconds.
 TFDS_DATA_SETS = (
-    "beans",
-    "caltech101",
-    "cats_vs_dogs",
-    "cifar10",
-    "cifar100",
-    "dtd",
-    "eurosat",
-    "fashion_mnist",
-    "food101",
-    "imagenette",
-    "mnist",
-    "oxford_flowers102",
-    "oxford_iiit_pet",
-    "rock_paper_scissors",
-    "stanford_dogs",
-    "stl10",
-    "svhn_cropped",
-    "tf_flowers",
+    *("beans", "caltech101", "cats_vs_dogs", "cifar10", "cifar100", "dtd"),
+    *("eurosat", "fashion_mnist", "food101", "imagenette", "mnist", "oxford_flowers102"),
+    *("oxford_iiit_pet", "rock_paper_scissors", "stanford_dogs", "stl10", "svhn_cropped", "tf_flowers"),
 )
 
 

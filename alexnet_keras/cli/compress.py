@@ -9,16 +9,8 @@ from typing import Annotated, Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_run
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    percent,
-    print_table,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Range
 
@@ -31,7 +23,7 @@ CONTENTS = {
 }
 
 
-@click.command(epilog=example("alexnet-keras compress saved_models/RUN"))
+@click.command(epilog=options.example("alexnet-keras compress saved_models/RUN"))
 @click.argument("run", required=False, type=PathName(), shell_complete=complete_run)
 @click.option(
     "--kept",
@@ -48,8 +40,8 @@ CONTENTS = {
     help="Passes over the training images to retrain.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing compression, or start an unfinished one again.")
-@data_options("The data set to retrain and evaluate on.  [default: the data set of the run]")
-@json_option
+@options.data_options("The data set to retrain and evaluate on.  [default: the data set of the run]")
+@options.json_option
 def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_json: bool, **where: Any) -> None:
     """Apply Deep Compression to RUN: prune, retrain, cluster and code its weights.
 
@@ -60,8 +52,8 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     run in saved_models/.
     """
     run = run or api.newest_run()
-    source = data_source(lambda: api.data_of(api.find_model(run)), **where)
-    load_tensorflow()
+    source = options.data_source(lambda: api.data_of(api.find_model(run)), **where)
+    options.load_tensorflow()
     from alexnet_keras.compression.compress import ARCHIVE, Settings
     from alexnet_keras.compression.compress import compress as compress_run
 
@@ -86,11 +78,11 @@ def show_stages(stages: Mapping[str, Mapping[str, Any]]) -> None:
                 f"{name:11}{CONTENTS[name]}",
                 f"{stage['bytes']:,}",
                 f"{stages['dense']['bytes'] / stage['bytes']:.1f}x",
-                percent(stage["top1_error"]),
-                percent(stage["top5_error"]),
+                options.percent(stage["top1_error"]),
+                options.percent(stage["top5_error"]),
                 "" if size is None else f"{PAPER['dense'][0] / size:.0f}x",
-                "" if error is None else percent(error),
+                "" if error is None else options.percent(error),
             )
         )
-    print_table(rows)
+    options.print_table(rows)
     click.echo("The columns 'paper' and 'error' are the results of Han et al. on ImageNet.")

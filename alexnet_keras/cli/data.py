@@ -8,25 +8,17 @@ from typing import Annotated, Any
 
 import click
 
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    print_pairs,
-    print_table,
-    size_of,
-)
+from alexnet_keras.cli import options
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system.columns import WIDTH
+from alexnet_keras.system.disk import size_of
 
 DATA_HELP = "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TFDS data set."
 LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five smallest classes
 
-data_option = data_options(DATA_HELP, required=True, stored=False)  # `prepare` has `--size`
+data_option = options.data_options(DATA_HELP, required=True, stored=False)  # `prepare` has `--size`
 jobs_option = click.option(
     "--jobs",
     type=Number(Annotated[int, Range(1, 1_024)]),
@@ -35,12 +27,12 @@ jobs_option = click.option(
 )
 
 
-@click.group(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+@click.group(epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
 def data() -> None:
     """Prepare a data set for training, or check it."""
 
 
-@data.command(epilog=example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+@data.command(epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
 @data_option
 @click.option("--output", type=PathName(), required=True, help="The folder to write.")
 @click.option(
@@ -65,7 +57,7 @@ def data() -> None:
     show_default=True,
     help="What to do when an image cannot be used.",
 )
-@json_option
+@options.json_option
 def prepare(
     output: Path, size: int, encoding: str, jobs: int, on_error: str, as_json: bool, data: str, **where: Any
 ) -> None:
@@ -73,8 +65,8 @@ def prepare(
 
     If the command is stopped, call it again: it continues after the last finished shard.
     """
-    source = data_source(lambda: DataSource(name=data), data, **where)
-    load_tensorflow()
+    source = options.data_source(lambda: DataSource(name=data), data, **where)
+    options.load_tensorflow()
     from alexnet_keras.data.shards.convert import Settings
     from alexnet_keras.data.shards.prepare import prepare as prepare_shards
     from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -87,7 +79,7 @@ def prepare(
         return
     bytes_per_image = result.bytes / sum(result.images.values())
     speed = f", {result.images_per_second:,.0f} images/s" if result.images_per_second else ""
-    print_pairs(
+    options.print_pairs(
         [
             ("images", ", ".join(f"{count:,} for {split}" for split, count in result.images.items())),
             ("wrote", result.path),
@@ -99,14 +91,14 @@ def prepare(
     )
 
 
-@data.command(epilog=example("alexnet-keras data check --data imagenette"))
+@data.command(epilog=options.example("alexnet-keras data check --data imagenette"))
 @data_option
 @jobs_option
-@json_option
+@options.json_option
 def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     """Count and read every image. The exit code is 1 if training would fail or be wrong."""
-    source = data_source(lambda: DataSource(name=data), data, **where)
-    load_tensorflow()
+    source = options.data_source(lambda: DataSource(name=data), data, **where)
+    options.load_tensorflow()
     from alexnet_keras.data.check import check as check_images
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.class_labels import readable
@@ -121,7 +113,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     counts: list[tuple[Any, ...]] = sorted(classes, key=lambda row: -row[1])
     if len(counts) > LISTED_CLASSES:
         counts = [*counts[:5], ("...", "", ""), *counts[-5:]]
-    print_table(
+    options.print_table(
         [
             ("", "training", "validation"),
             ("images", *(f"{split.images:,}" for split in splits)),

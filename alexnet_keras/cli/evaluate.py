@@ -7,33 +7,22 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    model_line,
-    operations_option,
-    percent,
-    print_pairs,
-    print_table,
-)
 from alexnet_keras.cli.types import PathName
 
 HARDEST = 3  # classes in the text output; the report has all of them
 
 
 @click.command(
-    epilog=example(
+    epilog=options.example(
         "alexnet-keras evaluate saved_models/RUN --crops 10",
         "alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette",
         "alexnet-keras evaluate saved_models/RUN1 saved_models/RUN2 --report paper",
     )
 )
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=PathName(), shell_complete=complete_model)
-@data_options("The data set whose validation images are used.  [default: the data set of the run]")
+@options.data_options("The data set whose validation images are used.  [default: the data set of the run]")
 @click.option(
     "--crops",
     type=click.Choice(["1", "10"]),
@@ -53,8 +42,8 @@ HARDEST = 3  # classes in the text output; the report has all of them
     metavar="FILE",
     help="File to write, with a row for each image: .csv, .json or .parquet.",
 )
-@operations_option
-@json_option
+@options.operations_option
+@options.json_option
 def evaluate(
     models: tuple[Path, ...],
     crops: str,
@@ -71,15 +60,15 @@ def evaluate(
     The probabilities of several models are averaged, and the errors of each are printed, too.
     """
     paths = [api.find_model(model) for model in models or [None]]
-    source = data_source(lambda: api.data_of_all(paths), **where)
-    load_tensorflow()
+    source = options.data_source(lambda: api.data_of_all(paths), **where)
+    options.load_tensorflow()
     result, values = api.measure(
         paths, source, int(crops), output=output, report=report, allow_all_operations=allow_all_operations
     )
     if as_json:
         click.echo(json.dumps(values))
         return
-    rows = [("model", model_line(facts)) for facts in values["models"]]
+    rows = [("model", options.model_line(facts)) for facts in values["models"]]
     rows += [("data", str(source)), ("images", f"{result.num_images:,}"), ("crops", crops)]
     classes = values["per_class"]
     if not result.models:
@@ -87,17 +76,17 @@ def evaluate(
         if len(classes) > 5:  # otherwise the top-5 error is 0
             rows += [("top-5 val error", _error(values, "top5"))]
     hardest = sorted(classes, key=lambda row: -row["top1_error"])[:HARDEST]
-    rows += [("hardest classes", ", ".join(f"{row['label']} {percent(row['top1_error'])}" for row in hardest))]
+    rows += [("hardest classes", ", ".join(f"{row['label']} {options.percent(row['top1_error'])}" for row in hardest))]
     rows += [("wrote", str(path)) for path in (report, output) if path is not None]
-    print_pairs(rows)
+    options.print_pairs(rows)
     if result.models:
         click.echo()
         average = {**values, "path": f"average of {len(paths)} models"}
         kinds = ("top1", "top5") if len(classes) > 5 else ("top1",)
         errors = [(row["path"], *(_error(row, kind) for kind in kinds)) for row in [*values["models"], average]]
-        print_table([("model", "top-1 val error", "top-5 val error")[: 1 + len(kinds)], *errors])
+        options.print_table([("model", "top-1 val error", "top-5 val error")[: 1 + len(kinds)], *errors])
 
 
 def _error(row: dict[str, Any], kind: str) -> str:
     low, high = row[f"{kind}_interval"]
-    return f"{percent(row[f'{kind}_error'])} ({percent(low)} to {percent(high)})"
+    return f"{options.percent(row[f'{kind}_error'])} ({options.percent(low)} to {options.percent(high)})"

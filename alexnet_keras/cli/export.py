@@ -8,18 +8,8 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_data
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    model_argument,
-    percent,
-    print_pairs,
-    print_table,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
@@ -29,14 +19,14 @@ from alexnet_keras.system.errors import OptionError, RunError
 
 
 @click.command(
-    epilog=example(
+    epilog=options.example(
         "alexnet-keras export --format saved_model",
         "alexnet-keras export saved_models/RUN --format tflite --quantize int8",
         "alexnet-keras export saved_models/RUN --format web --output page",
         "alexnet-keras export saved_models/RUN --format all --output exports",
     )
 )
-@model_argument
+@options.model_argument
 @click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web", "all"]), required=True)
 @click.option(
     "--quantize",
@@ -54,18 +44,12 @@ from alexnet_keras.system.errors import OptionError, RunError
 @click.option("--batch-size", type=Number(CallSize), help="Images in one call of a TFLite file.  [default: 1]")
 @click.option("--output", type=PathName(), help="The file or folder to write.  [default: a name beside the model]")
 @click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
-@data_options(
+@options.data_options(
     "The data set on whose validation images the export and the Keras model are compared.  "
     "[default: the data set of the run]"
 )
-@json_option
-def export(
-    model: Path | None,
-    calibration: str | None,
-    as_json: bool,
-    data: str | None,
-    **options: Any,
-) -> None:
+@options.json_option
+def export(model: Path | None, calibration: str | None, as_json: bool, data: str | None, **given: Any) -> None:
     """Write MODEL in another format and compare the export with it on validation images.
 
     The format web is a folder with a web page that classifies images in the browser.
@@ -75,24 +59,22 @@ def export(
     Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)
-    where = {name: options.pop(name) for name in SOURCE_FIELDS}
-    source = data_source(lambda: api.data_of(path), data, **where)
+    where = {name: given.pop(name) for name in SOURCE_FIELDS}
+    source = options.data_source(lambda: api.data_of(path), data, **where)
     folders = {name: where[name] for name in ("data_dir", "manual_dir")}
-    calibrating = data_source(lambda: api.data_of(path), calibration, **folders) if calibration else None
-    if options["format"] == "all":
+    calibrating = options.data_source(lambda: api.data_of(path), calibration, **folders) if calibration else None
+    if given["format"] == "all":
         for name in ("quantize", "batch_size"):
-            if options[name] is not None:
-                raise OptionError(f"`{name}` {options[name]} has no effect on the format all; leave it out.")
-    load_tensorflow()
+            if given[name] is not None:
+                raise OptionError(f"`{name}` {given[name]} has no effect on the format all; leave it out.")
+    options.load_tensorflow()
     from alexnet_keras.export.parity import NUM_IMAGES
 
-    if options["format"] == "all":
-        everything = api.export_all(
-            path, options["output"], data=source, calibration=calibrating, force=options["force"]
-        )
+    if given["format"] == "all":
+        everything = api.export_all(path, given["output"], data=source, calibration=calibrating, force=given["force"])
         _print_all(list(everything), as_json)
         return
-    result = api.export(path, data=source, calibration=calibrating, **options)
+    result = api.export(path, data=source, calibration=calibrating, **given)
     if as_json:
         click.echo(json.dumps(result))
         return
@@ -101,10 +83,10 @@ def export(
         ("wrote", result["path"]),
         ("size", f"{result['bytes'] / 1e6:,.1f} MB"),
         ("largest difference", f"{result['max_abs_difference']:.2g} in probability, from the Keras model"),
-        ("equal top-1", f"{percent(result['top1_agreement'])} of {result['num_images']} validation images"),
+        ("equal top-1", f"{options.percent(result['top1_agreement'])} of {result['num_images']} validation images"),
     ]
     rows += [("", f"These are all images; {NUM_IMAGES} would give a more reliable comparison.")] if few else []
-    print_pairs([*rows, *(("out of bounds", words) for words in result["shortcomings"])])
+    options.print_pairs([*rows, *(("out of bounds", words) for words in result["shortcomings"])])
     click.echo()
     table: list[tuple[str, ...]] = [("", "Keras model", "export")]
     for name, label, form in (
@@ -114,7 +96,7 @@ def export(
         ("images_per_second", "images/s, 32 images in a call", "{:,.0f}"),
     ):
         table.append((label, *(form.format(result[side][name]) for side in ("keras", "exported"))))
-    print_table(table)
+    options.print_table(table)
     click.echo("Next:")
     written = shlex.quote(result["path"])
     if result["format"] == "web":
@@ -138,10 +120,10 @@ def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
         names = ("", "MB", "largest difference", "equal top-1", "top-1, top-5 val error", "ms/image", "images/s")
         rows = [names, ("Keras model", "", "", "", *_measured(original))]
         for result in kept:
-            differences = (f"{result['max_abs_difference']:.2g}", percent(result["top1_agreement"]))
+            differences = (f"{result['max_abs_difference']:.2g}", options.percent(result["top1_agreement"]))
             size = f"{result['bytes'] / 1e6:,.1f}"
             rows.append((Path(result["path"]).name, size, *differences, *_measured(result["exported"])))
-        print_table(rows)
+        options.print_table(rows)
         click.echo(f"These are measured on {kept[0]['num_images']} validation images.")
     if errors:
         raise RunError(" ".join(errors))
@@ -149,5 +131,5 @@ def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
 
 def _measured(values: dict[str, Any]) -> tuple[str, str, str]:
     """The errors and speeds of a model, as cells of a table."""
-    errors = f"{percent(values['top1_error'])}, {percent(values['top5_error'])}"
+    errors = f"{options.percent(values['top1_error'])}, {options.percent(values['top5_error'])}"
     return errors, f"{values['milliseconds']:,.1f}", f"{values['images_per_second']:,.0f}"

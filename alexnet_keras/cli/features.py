@@ -7,22 +7,16 @@ from typing import Any
 import click
 
 from alexnet_keras import api
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    model_argument,
-    print_pairs,
-)
+from alexnet_keras.cli import options
 from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
 
 
-@click.command(epilog=example("alexnet-keras features caffe.keras --data imagenette --layer fc7 --output fc7.npz"))
-@model_argument
-@data_options("The data set whose images the network sees.  [default: the data set of the run]")
+@click.command(
+    epilog=options.example("alexnet-keras features caffe.keras --data imagenette --layer fc7 --output fc7.npz")
+)
+@options.model_argument
+@options.data_options("The data set whose images the network sees.  [default: the data set of the run]")
 @click.option(
     "--layer", default="fc7", show_default=True, help="A layer that 'info MODEL' lists; fc7 means fc7a and fc7b."
 )
@@ -34,7 +28,7 @@ from alexnet_keras.system import atomic_files
     help="The split of the data set.",
 )
 @click.option("--output", type=PathName(), required=True, help="The .npz file to write.")
-@json_option
+@options.json_option
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write the output of one layer for the central crop of each image to a .npz file.
 
@@ -43,8 +37,8 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     """
     path = api.find_model(model)
     atomic_files.check_output(output, (".npz",))
-    source = data_source(lambda: api.data_of(path), **where)
-    load_tensorflow()
+    source = options.data_source(lambda: api.data_of(path), **where)
+    options.load_tensorflow()
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference.features import PARTS, until, write
     from alexnet_keras.model.loading import load_model
@@ -58,7 +52,7 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     if as_json:
         click.echo(json.dumps({"output": str(output), "layer": layer, "shape": shape}))
         return
-    print_pairs(
+    options.print_pairs(
         [
             ("wrote", str(output)),
             ("features", f"{' x '.join(map(str, shape))} float32, of {layer}"),

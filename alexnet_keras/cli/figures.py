@@ -10,18 +10,8 @@ import click
 
 from alexnet_keras import api
 from alexnet_keras import figures as drawing
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model, complete_run
-from alexnet_keras.cli.options import (
-    data_options,
-    data_source,
-    example,
-    json_option,
-    load_tensorflow,
-    min_crop_area_option,
-    model_argument,
-    operations_option,
-    variant_option,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count, Index, Range
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
@@ -29,7 +19,7 @@ from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.system import atomic_files
 
 
-@click.group(epilog=example("alexnet-keras figures filters saved_models/RUN --output filters.svg"))
+@click.group(epilog=options.example("alexnet-keras figures filters saved_models/RUN --output filters.svg"))
 def figures() -> None:
     """Draw what a network learned, for slides (needs the extra 'figures').
 
@@ -48,14 +38,14 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         name = draw.__name__
 
         @functools.wraps(draw)
-        def command(output: Path, width: int, as_json: bool, **options: Any) -> None:
+        def command(output: Path, width: int, as_json: bool, **given: Any) -> None:
             save = drawing.save  # fails at once without matplotlib
             atomic_files.check_output(output, (".png", ".svg"))
-            if "data" in options:
-                where = {field: options.pop(field) for field in ("data", *SOURCE_FIELDS) if field in options}
-                options["source"] = data_source(functools.partial(_recorded, options), **where)
-            load_tensorflow()
-            figure = draw(**options)
+            if "data" in given:
+                where = {field: given.pop(field) for field in ("data", *SOURCE_FIELDS) if field in given}
+                given["source"] = options.data_source(functools.partial(_recorded, given), **where)
+            options.load_tensorflow()
+            figure = draw(**given)
             save(figure, output, width)
             click.echo(json.dumps({"output": str(output)}) if as_json else f"Wrote {output}")
 
@@ -73,13 +63,13 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
             show_default=True,
             help="Width of a .png file in pixels.",
         )
-        return figures.command(name, epilog=example(*examples))(option(width(json_option(command))))
+        return figures.command(name, epilog=options.example(*examples))(option(width(options.json_option(command))))
 
     return decorate
 
 
 label_option = click.option("--label", help="Name of the class.  [default: the most probable class]")
-data_of_run = data_options("The data set.  [default: the data set of the run]")
+data_of_run = options.data_options("The data set.  [default: the data set of the run]")
 
 
 def layer_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -96,37 +86,21 @@ def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
     """Pass the arguments `[MODEL] IMAGE` as `model`, which may be `None`, and `image`."""
 
     @functools.wraps(draw)
-    def command(arguments: tuple[Path, ...], **options: Any) -> Any:
+    def command(arguments: tuple[Path, ...], **given: Any) -> Any:
         if len(arguments) > 2:
             raise click.UsageError(f"The command takes a model and one image, got {len(arguments)} names; omit some.")
-        return draw(model=arguments[0] if len(arguments) == 2 else None, image=arguments[-1], **options)
+        return draw(model=arguments[0] if len(arguments) == 2 else None, image=arguments[-1], **given)
 
     argument = click.argument(
-        "arguments",
-        metavar="[MODEL] IMAGE",
-        nargs=-1,
-        required=True,
-        type=PathName(),
-        shell_complete=complete_model,
+        "arguments", metavar="[MODEL] IMAGE", nargs=-1, required=True, type=PathName(), shell_complete=complete_model
     )
     return argument(command)
 
 
-def _is_weights(model: Path | None) -> bool:
-    return model is not None and model.is_file() and model.suffix not in api.MODEL_SUFFIXES
-
-
 def _model_path(model: Path | None) -> Path:
     """Find a run, a model file or a file of trained weights."""
-    return model if model and _is_weights(model) else api.find_model(model)
-
-
-def _network(model: Path | None) -> Any:
-    """Load a Keras model."""
-    path = _model_path(model)
-    from alexnet_keras.figures.networks import load_network
-
-    return load_network(path)
+    is_weights = model is not None and model.is_file() and model.suffix not in api.MODEL_SUFFIXES
+    return model if model and is_weights else api.find_model(model)
 
 
 def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
@@ -139,25 +113,27 @@ def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
 
 def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
     """Load a Keras model, and read an image as the model sees it."""
+    from alexnet_keras.figures.networks import load_network
     from alexnet_keras.inference.classify import read_image
     from alexnet_keras.inference.keras_model import input_size
     from alexnet_keras.inference.predictor import stored_size_of, upright_of
 
-    network, path = _network(model), _model_path(model)
+    path = _model_path(model)
+    network = load_network(path)
     size = input_size(network)
     return network, read_image(image, size, upright_of(path), stored_size_of(path, size))
 
 
-def _recorded(options: Mapping[str, Any]) -> DataSource:
+def _recorded(given: Mapping[str, Any]) -> DataSource:
     """Return the data set of a command's model, or the default one if the command takes no model."""
-    return api.data_of(_model_path(options["model"])) if "model" in options else DataSource(name="shapes")
+    return api.data_of(_model_path(given["model"])) if "model" in given else DataSource(name="shapes")
 
 
 @figure_command(
     "alexnet-keras figures architecture --variant original", "alexnet-keras figures architecture saved_models/RUN"
 )
-@model_argument
-@variant_option("A named network instead of a model.")
+@options.model_argument
+@options.variant_option("A named network instead of a model.")
 def architecture(model: Path | None, variant: str | None) -> Any:
     """Draw the towers of MODEL or of a variant, as Figure 2 of the paper.
 
@@ -166,17 +142,17 @@ def architecture(model: Path | None, variant: str | None) -> Any:
     if model and variant:
         raise click.UsageError("MODEL and --variant exclude each other; omit one of them.")
     if not variant:
-        return drawing.architecture(_network(model))
+        return drawing.architecture(_model_path(model))
     from alexnet_keras.model.alexnet import AlexNet
 
     return drawing.architecture(AlexNet(look_up(variant)))
 
 
 @figure_command("alexnet-keras figures filters bvlc_alexnet.caffemodel")
-@model_argument
+@options.model_argument
 def filters(model: Path | None) -> Any:
     """Draw the kernels of conv1, as Figure 3 of the paper, one block for each tower."""
-    return drawing.filters(_network(model))
+    return drawing.filters(_model_path(model))
 
 
 @figure_command("alexnet-keras figures activations caffe.keras photo.jpg")
@@ -189,7 +165,7 @@ def activations(model: Path | None, image: Path) -> Any:
 @figure_command("alexnet-keras figures occlusion saved_models/RUN photo.jpg")
 @model_and_image
 @label_option
-@operations_option
+@options.operations_option
 @click.option("--size", type=Number(Count), default=40, show_default=True, help="Side of the square in pixels.")
 @click.option(
     "--stride", type=Number(Count), default=12, show_default=True, help="Pixels between two places of the square."
@@ -231,9 +207,9 @@ def curves(runs: tuple[Path, ...], by: str) -> Any:
 
 
 @figure_command("alexnet-keras figures predictions saved_models/RUN --wrong")
-@model_argument
+@options.model_argument
 @data_of_run
-@operations_option
+@options.operations_option
 @click.option("--wrong", is_flag=True, help="Show the worst mistakes.")
 @click.option("--best", is_flag=True, help="Show the surest right answers.")
 def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, best: bool, source: DataSource) -> Any:
@@ -242,37 +218,37 @@ def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, bes
 
 
 @figure_command("alexnet-keras figures confusion saved_models/RUN")
-@model_argument
+@options.model_argument
 @data_of_run
-@operations_option
+@options.operations_option
 def confusion(model: Path | None, allow_all_operations: bool, source: DataSource) -> Any:
     """Draw which classes of the validation images are taken for which."""
     return drawing.confusion(_predictor(model, allow_all_operations), source)
 
 
 @figure_command("alexnet-keras figures retrieval saved_models/RUN")
-@model_argument
+@options.model_argument
 @data_of_run
 @layer_option("fc7")
 @limit_option(2000, "training images that are searched")
 def retrieval(model: Path | None, layer: str, limit: int, source: DataSource) -> Any:
     """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
-    return drawing.retrieval(_network(model), source, layer, limit)
+    return drawing.retrieval(_model_path(model), source, layer, limit)
 
 
 @figure_command("alexnet-keras figures patches saved_models/RUN --layer conv5 --unit 17")
-@model_argument
+@options.model_argument
 @data_of_run
 @layer_option("conv5")
 @click.option("--unit", type=Number(Index), default=0, show_default=True, help="The channel; tower b follows tower a.")
 @limit_option(2000, "images that are searched")
 def patches(model: Path | None, layer: str, unit: int, limit: int, source: DataSource) -> Any:
     """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
-    return drawing.patches(_network(model), source, layer, unit, limit)
+    return drawing.patches(_model_path(model), source, layer, unit, limit)
 
 
 @figure_command("alexnet-keras figures embedding saved_models/RUN")
-@model_argument
+@options.model_argument
 @data_of_run
 @layer_option("fc7")
 @limit_option(300, "images on the map")
@@ -281,14 +257,14 @@ def embedding(model: Path | None, layer: str, limit: int, source: DataSource) ->
 
     The map is computed by t-SNE (needs the extra 'embedding').
     """
-    return drawing.embedding(_network(model), source, layer, limit)
+    return drawing.embedding(_model_path(model), source, layer, limit)
 
 
 @figure_command("alexnet-keras figures augmentation --data imagenette --image 7")
-@data_options("A data set, as for train.  [default: shapes]")
+@options.data_options("A data set, as for train.  [default: shapes]")
 @click.option("--image", "index", type=Number(Index), default=0, show_default=True, help="Index of the training image.")
 @click.option("--seed", type=Number(Index), default=0, show_default=True, help="Random seed of the augmentation.")
-@min_crop_area_option
+@options.min_crop_area_option
 def augmentation(index: int, seed: int, min_crop_area: float | None, source: DataSource) -> Any:
     """Draw random crops, flips and PCA colour augmentations of one training image."""
     return drawing.augmentation(source, index, seed, min_crop_area=min_crop_area)

@@ -8,27 +8,18 @@ from typing import Any
 import click
 
 from alexnet_keras import api
-from alexnet_keras.cli.options import (
-    change_option,
-    example,
-    json_option,
-    load_tensorflow,
-    model_argument,
-    print_pairs,
-    print_table,
-    variant_option,
-)
+from alexnet_keras.cli import options
 from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.citations import COLUMNS, constants, row
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 
 
-@click.command(epilog=example("alexnet-keras info saved_models/RUN", "alexnet-keras info --variant original"))
-@model_argument
-@variant_option("A named network instead of a model.")
-@change_option
+@click.command(epilog=options.example("alexnet-keras info saved_models/RUN", "alexnet-keras info --variant original"))
+@options.model_argument
+@options.variant_option("A named network instead of a model.")
+@options.change_option
 @click.option("--variants", "all_variants", is_flag=True, help="A summary of all named networks.")
-@json_option
+@options.json_option
 def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
     """Print the layers, output shapes and parameters of MODEL or of a variant.
 
@@ -41,7 +32,7 @@ def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_
     if network and not variant:
         raise click.UsageError("--change needs a variant to change; name it with --variant.")
     spec = architecture(variant, **parse_changes(network)) if variant else None
-    load_tensorflow()
+    options.load_tensorflow()
     if all_variants:
         _show_variants(as_json)
         return
@@ -60,13 +51,13 @@ def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_
         click.echo(json.dumps(values))
         return
     if spec is not None:
-        print_pairs([(name, f"{_text(value)}  ({source})") for name, value, source in constants(spec)])
+        options.print_pairs([(name, f"{_text(value)}  ({source})") for name, value, source in constants(spec)])
         click.echo()
     lines = [("layer", "output shape", "parameters", "multiply-adds")]
     for layer in layers:
         shape = " x ".join(map(str, layer.shape))
         lines.append((layer.name, shape, _count(layer.parameters), _count(layer.multiply_adds)))
-    print_table([*lines, ("total", "", _count(parameters), _count(operations))])
+    options.print_table([*lines, ("total", "", _count(parameters), _count(operations))])
 
 
 def _show_variants(as_json: bool) -> None:
@@ -83,7 +74,7 @@ def _show_variants(as_json: bool) -> None:
     else:
         for name, total in counted.items():
             values = [value.strip("`") for value in row(ARCHITECTURES[name], *total)]
-            print_pairs([*zip(COLUMNS, values, strict=True), ("", "")])
+            options.print_pairs([*zip(COLUMNS, values, strict=True), ("", "")])
 
 
 def _count(number: int) -> str:

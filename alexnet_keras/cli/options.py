@@ -158,11 +158,6 @@ def load_tensorflow() -> None:
         tensorflow.config.list_physical_devices()  # looks for GPUs and warns if there is no driver
 
 
-def size_of(count: int) -> str:
-    """Format a number of bytes, such as `1.50 GB`."""
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
-
-
 def model_line(facts: Mapping[str, Any]) -> str:
     """Name a model as `api.model_facts` describes it, such as `RUN/model.keras (variant paper, best epoch 5 of 6)`."""
     known = [f"variant {facts['variant']}"] if facts.get("variant") else []

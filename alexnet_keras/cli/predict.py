@@ -11,15 +11,8 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
-from alexnet_keras.cli.options import (
-    example,
-    json_option,
-    load_tensorflow,
-    model_line,
-    operations_option,
-    print_pairs,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count
@@ -30,19 +23,14 @@ from alexnet_keras.system.terminal_text import counted, printable
 
 
 @click.command(
-    epilog=example(
+    epilog=options.example(
         "alexnet-keras predict saved_models/RUN photo.jpg",
         "alexnet-keras predict saved_models/RUN photos --output predictions.csv",
         "find . -name 'photo*.jpg' | alexnet-keras predict saved_models/RUN @- --json",
     )
 )
 @click.argument(
-    "words",
-    metavar="[MODEL] IMAGE...",
-    nargs=-1,
-    required=True,
-    type=PathName(str),
-    shell_complete=complete_model,
+    "words", metavar="[MODEL] IMAGE...", nargs=-1, required=True, type=PathName(str), shell_complete=complete_model
 )
 @click.option("--top", type=Number(Count), default=5, show_default=True, help="Classes for each image.")
 @click.option(
@@ -51,8 +39,8 @@ from alexnet_keras.system.terminal_text import counted, printable
     metavar="FILE",
     help="File to write instead of printing, with a row for each image: .csv, .json or .parquet.",
 )
-@operations_option
-@json_option
+@options.operations_option
+@options.json_option
 def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_operations: bool, as_json: bool) -> None:
     """Print or write the most probable classes of each IMAGE.
 
@@ -83,7 +71,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     ignored: Counter[str] = Counter()
     images = [image for word in words for image in images_of_word(word, ignored)]
     if path.suffix not in api.LIGHT_SUFFIXES:
-        load_tensorflow()
+        options.load_tensorflow()
     if ignored:
         click.echo(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.", err=True)
     from alexnet_keras.inference.predictor import load_predictor
@@ -104,16 +92,16 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
             values = {"output": str(output), "images": len(images), "errors": len(errors), "model": model}
             click.echo(json.dumps(values))
         else:
-            pairs = [("model", model_line(model)), ("images", f"{len(images):,}"), ("wrote", str(output))]
+            pairs = [("model", options.model_line(model)), ("images", f"{len(images):,}"), ("wrote", str(output))]
             if errors:
                 pairs.append(("errors", f"{len(errors):,}, in the column `error`; the first is: {errors[0]}"))
-            print_pairs(pairs)
+            options.print_pairs(pairs)
     elif as_json:
         click.echo(json.dumps(list(rows)))
         for error in errors:
             click.echo(f"Error: {printable(error)}", err=True)
     else:
-        _print(rows, model_line(model), len(images))
+        _print(rows, options.model_line(model), len(images))
     sys.exit(1 if errors else 0)
 
 

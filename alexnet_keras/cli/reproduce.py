@@ -59,9 +59,10 @@ def reproduce(name: str, data: str | None, as_json: bool, **options: Any) -> Non
     takes.
     """
     source = data or experiment(name).data
+    from alexnet_keras import figures
     from alexnet_keras.data.sources.tfds_library import check_available
 
-    _check_extra()
+    _ = figures.save  # fails at once without matplotlib
     check_available(DataSource(name=source))
     load_tensorflow()
     result = api.reproduce(name, data, **options)
@@ -69,12 +70,6 @@ def reproduce(name: str, data: str | None, as_json: bool, **options: Any) -> Non
         click.echo(json.dumps(result.to_dict()))
     else:
         show(result)
-
-
-def _check_extra() -> None:
-    from alexnet_keras import figures
-
-    _ = figures.save  # fails at once without matplotlib
 
 
 def show(result: "Reproduction") -> None:

@@ -21,9 +21,7 @@ HEADINGS = ("run", "top-1", "top-5", "epochs", "seed", "time")
 SETTINGS = ("recipe", "variant", "data")
 
 
-@click.command(
-    epilog=example("alexnet-keras runs --markdown", "alexnet-keras runs saved_models/a saved_models/b"),
-)
+@click.command(epilog=example("alexnet-keras runs --markdown", "alexnet-keras runs saved_models/a saved_models/b"))
 @click.argument("folders", metavar="[FOLDER]...", nargs=-1, type=PathName(), shell_complete=complete_run)
 @click.option("--csv", "as_csv", is_flag=True, help="Print one row for each run as CSV, with all digits.")
 @click.option("--markdown", is_flag=True, help="Print Markdown tables.")

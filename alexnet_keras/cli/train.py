@@ -8,25 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alexnet_keras.api import configure_run, run_training
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_run
-from alexnet_keras.cli.options import (
-    GroupedCommand,
-    change_option,
-    data_options,
-    example,
-    json_option,
-    load_tensorflow,
-    percent,
-    print_pairs,
-    size_of,
-    variant_option,
-)
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.architecture import Width
 from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
+from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
 
@@ -44,25 +34,25 @@ GROUPS = {
 
 
 @click.command(
-    cls=GroupedCommand,
+    cls=options.GroupedCommand,
     groups=GROUPS,
-    epilog=example(
+    epilog=options.example(
         "alexnet-keras train --data imagenette --epochs 14",
         "alexnet-keras train --data FOLDER --recipe transfer --weights bvlc_alexnet.caffemodel",
         "alexnet-keras train --set momentum=0.95 --set schedule=cosine:warmup_epochs=2",
     ),
 )
-@data_options(
+@options.data_options(
     "'shapes', 'imagenet', a folder of images, a table of them (.csv), or the name of a TensorFlow Datasets (TFDS) "
     "data set.  [default: the recipe's]"
 )
-@variant_option("The network.  [default: the recipe's]")
+@options.variant_option("The network.  [default: the recipe's]")
 @click.option(
     "--width",
     type=Number(Width),
     help="Factor of the numbers of channels and units, such as 0.25 for a small network.  [default: the recipe's]",
 )
-@change_option
+@options.change_option
 @click.option(
     "--weights",
     type=PathName(str, dir_okay=False, resolve_path=True),
@@ -80,14 +70,10 @@ GROUPS = {
 )
 @click.option("--epochs", type=Number(Count), help="Passes over the training images.  [default: the recipe's]")
 @click.option(
-    "--batch-size",
-    type=Number(BatchSize),
-    help="Images in a step, over all devices together.  [default: the recipe's]",
+    "--batch-size", type=Number(BatchSize), help="Images in a step, over all devices together.  [default: the recipe's]"
 )
 @click.option(
-    "--learning-rate",
-    type=Number(Rate),
-    help="The highest learning rate of the schedule.  [default: the recipe's]",
+    "--learning-rate", type=Number(Rate), help="The highest learning rate of the schedule.  [default: the recipe's]"
 )
 @click.option(
     "--pca-noise",
@@ -109,9 +95,7 @@ GROUPS = {
     help="Folder of the run.  [default: a new folder in saved_models/]",
 )
 @click.option(
-    "--seed",
-    type=Number(Index),
-    help="Random seed for initialization, shuffling and augmentation.  [default: 0]",
+    "--seed", type=Number(Index), help="Random seed for initialization, shuffling and augmentation.  [default: 0]"
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --run from its newest checkpoint.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --run.")
@@ -143,7 +127,7 @@ GROUPS = {
     "--precision", type=click.Choice(PRECISIONS), help="Numeric precision of the training step.  [default: auto]"
 )
 @click.option("--deterministic", is_flag=True, default=None, help="Repeat the run with the same bits; slower.")
-@json_option
+@options.json_option
 def train(
     recipe: str | None,
     variant: str | None,
@@ -158,10 +142,10 @@ def train(
     devices: str,
     layout: str,
     as_json: bool,
-    **options: Any,
+    **chosen: Any,
 ) -> None:
     """Train a network. Without options, train the quickstart recipe on the built-in shapes."""
-    changes = {name: value for name, value in options.items() if value is not None}
+    changes = {name: value for name, value in chosen.items() if value is not None}
     if changes.get("pca_noise") == "none":
         changes["pca_noise"] = None
     for name, value in parse_settings(settings).items():
@@ -187,7 +171,7 @@ def train(
     cluster = run_options.check(config)
     if not (dry_run or resume):  # a finished run is resumed without its data
         check_available(config.source)
-    load_tensorflow()
+    options.load_tensorflow()
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
 
@@ -206,9 +190,9 @@ def show_run(run: Path, evaluation: "Evaluation") -> None:
     """Print the errors of a run, its files and the commands that use it."""
     from alexnet_keras.training import run_folder
 
-    errors = f"Top-1 val error {percent(evaluation.top1_error)}"
+    errors = f"Top-1 val error {options.percent(evaluation.top1_error)}"
     if len(run_folder.read_config(run)[1].class_names) > 5:  # otherwise the top-5 error is 0
-        errors += f", top-5 val error {percent(evaluation.top5_error)}"
+        errors += f", top-5 val error {options.percent(evaluation.top5_error)}"
     click.echo(f"{errors} on {evaluation.num_images:,} images.")
     click.echo(f"Wrote {run}:")
     click.echo("  " + ", ".join(sorted(path.name for path in run.iterdir() if not path.name.startswith("."))))
@@ -234,7 +218,7 @@ def show_plan(plan: "Plan", as_json: bool) -> None:
     time = duration(3600 * plan.hours) + " minutes"
     if plan.hours >= 1:
         time = f"{plan.hours:,.2f} hours, {plan.hours / 24:,.1f} days"
-    print_pairs(
+    options.print_pairs(
         [
             ("recipe", f"{plan.recipe}, variant {plan.variant}, on {plan.data}"),
             ("images", f"{plan.train_images:,} for training, {plan.validation_images:,} for validation{known}"),

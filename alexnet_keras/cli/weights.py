@@ -7,36 +7,30 @@ from pathlib import Path
 import click
 
 from alexnet_keras import api
-from alexnet_keras.cli.options import (
-    example,
-    json_option,
-    load_tensorflow,
-    model_argument,
-    print_pairs,
-    size_of,
-    variant_option,
-)
+from alexnet_keras.cli import options
 from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.disk import size_of
 
 
 @click.group(
-    epilog=example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras")
+    epilog=options.example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras")
 )
 def weights() -> None:
     """Read trained weights of Caffe, PyTorch, NumPy and Keras, or write the weights of a model."""
 
 
 @weights.command(
-    "import", epilog=example("alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras")
+    "import",
+    epilog=options.example("alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras"),
 )
 @click.argument("path", type=PathName())
-@variant_option("The network that the weights belong to.", required=True)
+@options.variant_option("The network that the weights belong to.", required=True)
 @click.option("--output", type=PathName(), required=True, help="The .keras file to write.")
 @click.option(
     "--allow-missing", is_flag=True, help="Initialize the layers that PATH does not hold, and print their names."
 )
-@json_option
+@options.json_option
 def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json: bool) -> None:
     """Convert a file of trained weights to a .keras file.
 
@@ -47,7 +41,7 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 
     atomic_files.check_output(output, (".keras",))
     check_exists(path)
-    load_tensorflow()
+    options.load_tensorflow()
     from alexnet_keras.data.sources import imagenet
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import read_weights
@@ -64,15 +58,15 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
         click.echo(json.dumps({"output": str(output), "parameters": model.count_params(), "missing": missing}))
         return
     rows = [("wrote", str(output)), ("variant", variant), ("parameters", f"{model.count_params():,}")]
-    print_pairs([*rows, *([("initialized", f"{', '.join(missing)}, missing in {path}")] if missing else [])])
+    options.print_pairs([*rows, *([("initialized", f"{', '.join(missing)}, missing in {path}")] if missing else [])])
     click.echo("Next:")
     click.echo(f"  alexnet-keras info {shlex.quote(str(output))}")
 
 
-@weights.command(epilog=example("alexnet-keras weights export saved_models/RUN --output weights.safetensors"))
-@model_argument
+@weights.command(epilog=options.example("alexnet-keras weights export saved_models/RUN --output weights.safetensors"))
+@options.model_argument
 @click.option("--output", type=PathName(), required=True, help="A .npz or .safetensors file to write.")
-@json_option
+@options.json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
     """Write the weights of MODEL, a run or a .keras, with joined towers.
 
@@ -82,7 +76,7 @@ def export(model: Path | None, output: Path, as_json: bool) -> None:
     """
     path = api.find_model(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
-    load_tensorflow()
+    options.load_tensorflow()
     from alexnet_keras.model.loading import load_model, weights_of
     from alexnet_keras.weights import trained_weights
 
@@ -93,4 +87,4 @@ def export(model: Path | None, output: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"output": str(output), "bytes": size, "layers": list(found.layers)}))
         return
-    print_pairs([("wrote", str(output)), ("size", size_of(size)), ("layers", ", ".join(found.layers))])
+    options.print_pairs([("wrote", str(output)), ("size", size_of(size)), ("layers", ", ".join(found.layers))])

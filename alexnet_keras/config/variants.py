@@ -52,13 +52,7 @@ ARCHITECTURES = {
             dropout_layers=("pool5", "fc6"),
             initializer="torchvision",
         ),
-        Architecture(
-            name="batchnorm",
-            lrn_layers=(),
-            batch_normalization=True,
-            dropout=0.0,
-            initializer="he_normal",
-        ),
+        Architecture(name="batchnorm", lrn_layers=(), batch_normalization=True, dropout=0.0, initializer="he_normal"),
     )
 }
 

@@ -161,12 +161,7 @@ def check_export(model: Path, target: Target, output: Path, calibration: str | N
 
 
 def export(
-    model: Path,
-    target: Target,
-    output: Path,
-    dataset: DataSet,
-    calibration: DataSet | None = None,
-    force: bool = False,
+    model: Path, target: Target, output: Path, dataset: DataSet, calibration: DataSet | None = None, force: bool = False
 ) -> dict[str, Any]:
     """Write a model in another format, and compare it with the Keras model on validation images.
 

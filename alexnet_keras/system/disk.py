@@ -17,10 +17,11 @@ def free_bytes(path: Path) -> int:
 def announce(path: Path, needed: float, work: str) -> None:
     """Print what some work writes at most and what is free on the disk of `path`, after `check_free`."""
     check_free(path, needed, work)
-    print(f"{work} needs at most {_size(needed)}; {_size(free_bytes(path))} are free.", file=sys.stderr)
+    print(f"{work} needs at most {size_of(needed)}; {size_of(free_bytes(path))} are free.", file=sys.stderr)
 
 
-def _size(count: float) -> str:
+def size_of(count: float) -> str:
+    """Format a number of bytes, such as `1.50 GB`."""
     return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
 
 
@@ -33,6 +34,6 @@ def check_free(path: Path, needed: float, work: str) -> None:
     free = free_bytes(path)
     if needed > free:
         raise InputError(
-            f"{work} needs {_size(needed)}, but the disk of {path} has {_size(free)} free; "
+            f"{work} needs {size_of(needed)}, but the disk of {path} has {size_of(free)} free; "
             "remove files, or choose a folder on another disk."
         )

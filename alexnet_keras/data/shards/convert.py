@@ -93,12 +93,7 @@ def store(
 
 
 def in_threads(
-    stream: Stream,
-    function: Callable[..., tuple[tf.Tensor, ...]],
-    start: int,
-    stop: int,
-    jobs: int,
-    ready: int = 2,
+    stream: Stream, function: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, jobs: int, ready: int = 2
 ) -> Iterator[tuple[Any, ...] | None]:
     """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read.
 

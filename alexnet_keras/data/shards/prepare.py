@@ -111,12 +111,7 @@ def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
 
 
 def _prepare(
-    dataset: DataSet,
-    streams: dict[str, Stream],
-    plan: dict[str, Any],
-    output: Path,
-    settings: Settings,
-    start: float,
+    dataset: DataSet, streams: dict[str, Stream], plan: dict[str, Any], output: Path, settings: Settings, start: float
 ) -> Prepared:
     finished = is_prepared(output)
     _claim(output, plan)

@@ -76,10 +76,7 @@ def load(path: Path, source: DataSource) -> DataSet:
         division.check_not_asked(source, str(path), ", or pass `columns=split=none`")
         where = (f"The split 'train' of {path}", f"its split {name!r}")
         division.check_classes(class_names, _classes(splits[name]), where)
-        parts = {
-            "train": _locate(path, training, class_names),
-            "validation": _locate(path, splits[name], class_names),
-        }
+        parts = {"train": _locate(path, training, class_names), "validation": _locate(path, splits[name], class_names)}
     return DataSet(path.stem, class_names, lambda split: split_of(parts[split]), division=remark)
 
 
