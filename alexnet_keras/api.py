@@ -271,8 +271,9 @@ def measure(
     allow_all_operations: bool = False,
 ) -> "tuple[Evaluation, dict[str, Any]]":
     """Do what `evaluate` does; return the evaluation and the values of its report."""
+    from alexnet_keras.data.sources.open_dataset import open_dataset
+    from alexnet_keras.inference import evaluate as evaluation_of
     from alexnet_keras.inference import report as reporting
-    from alexnet_keras.inference.evaluate import evaluate_on
     from alexnet_keras.system.hardware import describe
     from alexnet_keras.system.provenance import provenance
 
@@ -281,7 +282,10 @@ def measure(
     if report is not None:
         check_output(report, argument="report")
     predictors = [_predictor(model, allow_all_operations) for model in models]
-    evaluation = evaluate_on(predictors, source, crops)
+    dataset = open_dataset(source)
+    for predictor in predictors:
+        evaluation_of.check_classes(predictor, dataset)
+    evaluation = evaluation_of.evaluate(predictors, dataset.validation, crops)
     facts = [model_facts(model, predictor) for model, predictor in zip(models, predictors, strict=True)]
     values = reporting.report(evaluation, facts, source, provenance(describe()))
     if evaluation.answers is not None:

@@ -23,8 +23,6 @@ class ModelSpeed:
     """Speed of one model.
 
     Attributes:
-        model: path of the model.
-        bytes: size of the file, or of all files in the folder.
         single: images per second with one image in a call.
         batched: images per second with 32 images in a call.
         fraction_of_bandwidth: bytes of the model times calls per second, with one image in a call, in relation to
@@ -59,7 +57,6 @@ class InferenceBenchmark:
     """Result of `measure`.
 
     Attributes:
-        models: speed of each model, in the given order.
         read_bandwidth: bytes per second that all cores together read from memory.
     """
 

@@ -18,7 +18,8 @@ from alexnet_keras.benchmark.train import check_batch, network_to_train, trainin
 from alexnet_keras.config.training import Source
 from alexnet_keras.data import augmentation, image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
-from alexnet_keras.data.decode import DCT, dimensions, is_jpeg
+from alexnet_keras.data.decode import DCT, is_jpeg
+from alexnet_keras.data.image_files import JPEG, size_of
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
@@ -170,8 +171,9 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
         images = [split.read(tf.constant(index)) for index in evenly_spaced(len(split), SAMPLE)]
     if split.stage is Stage.DECODED:
         return images, "raw"
-    sizes = {tuple(dimensions(image).numpy()) for image in images}
-    jpeg = all(image.numpy().startswith(b"\xff\xd8\xff") for image in images)
+    encoded = [image.numpy() for image in images]
+    sizes = {size_of(image) for image in encoded}
+    jpeg = all(image.startswith(JPEG) for image in encoded)
     return images, "stored JPEGs" if jpeg and sizes == {(split.stored_size, split.stored_size)} else "photographs"
 
 

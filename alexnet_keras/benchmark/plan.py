@@ -37,14 +37,10 @@ class Plan:
 
     Attributes:
         data_found: whether the data set is on this machine; otherwise the numbers are those of ImageNet.
-        train_images, validation_images: number of images in an epoch.
         at_most: whether the schedule may end the run before its last epoch.
-        steps, images: training steps and training images of the whole run.
         operations: floating-point operations of training and validation; a multiply-add counts as two.
         bytes_read: bytes read from disk in the whole run; images that fit in memory are read once.
-        images_per_second: measured speed of the training step.
         images_read_per_second: measured speed of reading, decoding and cropping; `None` without data.
-        hours: time of training and validation.
         frozen_once: whether the features of frozen layers are computed only once. `hours` does not count on it.
     """
 

@@ -32,10 +32,8 @@ class TrainBenchmark:
     """Result of `measure`.
 
     Attributes:
-        images_per_second: of the training step of `AlexNet`.
         naive_images_per_second: of the baseline, `baseline_model` in float32 with `keras.optimizers.SGD`.
         matmul_gflops: GFLOP/s of a large matrix multiplication in the step's precision.
-        operations_per_image: floating-point operations of a training step for each image.
     """
 
     variant: str

@@ -1,5 +1,6 @@
 """The commands `data`."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -75,7 +76,7 @@ def prepare(
     settings = Settings(size=size, encoding=encoding, jobs=jobs, on_error=on_error)
     result = prepare_shards(open_dataset(source), output, settings)
     if as_json:
-        click.echo(json.dumps(result.to_dict()))
+        click.echo(json.dumps(dataclasses.asdict(result)))
         return
     bytes_per_image = result.bytes / sum(result.images.values())
     speed = f", {result.images_per_second:,.0f} images/s" if result.images_per_second else ""
@@ -106,7 +107,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     report = check_images(open_dataset(source), jobs)
     code = 1 if report.problems else 0
     if as_json:
-        click.echo(json.dumps(report.to_dict()))
+        click.echo(json.dumps(dataclasses.asdict(report)))
         sys.exit(code)
     splits = (report.train, report.validation)
     classes = zip(map(readable, report.class_names), *(split.per_class for split in splits), strict=True)

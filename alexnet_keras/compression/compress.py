@@ -63,8 +63,6 @@ class Settings:
     Attributes:
         kept: fraction of the weights of fc6 and fc7 to keep, above 0 and at most 1; the other layers keep the
             fractions of Han et al.
-        epochs: epochs of retraining, 0 or more.
-        source: the data to retrain and measure on.
     """
 
     kept: float
@@ -85,8 +83,6 @@ class Record:
     """The state of an unfinished compression, which is stored in compression.json until the last step is done.
 
     Attributes:
-        settings: the settings as a dictionary.
-        done: names of the finished steps, in their order.
         epoch: number of finished epochs of retraining.
         errors: stage -> the `Evaluation` of the network after it, as a dictionary.
         bytes: stage -> the size of the network after it.

@@ -14,11 +14,7 @@ from alexnet_keras.system.terminal_text import brief
 
 
 def parse_changes(words: Sequence[str]) -> dict[str, Any]:
-    """Parse changes to an `Architecture`, such as `activation=tanh`, `lrn_layers=1,2` or `lrn_layers=none`.
-
-    Returns:
-        Field -> value; `config.variants.architecture` applies them and checks their ranges.
-    """
+    """Parse changes to an `Architecture`, such as `activation=tanh`, `lrn_layers=1,2` or `lrn_layers=none`."""
     return _parse_fields(Architecture, words, excluded=("name",))
 
 
@@ -27,9 +23,6 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
 
     A value with fields of its own lists them after colons: `schedule=plateau:patience=3:reductions=2`,
     `layer_rates=layer=conv1:epoch=67:rate=0`.
-
-    Returns:
-        Field -> value; `dataclasses.replace` applies them and checks their ranges.
     """
     return _parse_fields(TrainConfig, words, excluded=("recipe", "architecture"))
 

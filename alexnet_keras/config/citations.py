@@ -158,16 +158,8 @@ def layer_order(spec: Architecture, number: int) -> str:
 
 
 COLUMNS = (
-    "variant",
-    "input",
-    "towers",
-    "filters",
-    "layer 1",
-    "layer 2",
-    "normalization",
-    "initial weights",
-    "parameters",
-    "multiply-adds",
+    *("variant", "input", "towers", "filters", "layer 1"),
+    *("layer 2", "normalization", "initial weights", "parameters", "multiply-adds"),
 )
 
 

@@ -20,7 +20,6 @@ class Row:
     """A line in the table of an experiment: a network that is trained with several seeds.
 
     Attributes:
-        name: what distinguishes it.
         candidates: configurations that differ in their learning rates. The first seed trains all of them, and the other
             seeds the best one.
         published: the published top-1 error, 0 to 1.
@@ -36,11 +35,9 @@ class Experiment:
     """An experiment.
 
     Attributes:
-        title: what it shows.
         protocol: how its networks are trained and measured.
         published: how the published ones were.
         rows: its networks. The others are compared with the first one.
-        seeds: the number of seeds.
         target: the training error, 0 to 1, up to which epochs are counted; `None` to measure the validation error.
         published_ratio: the epochs of the last row divided by those of the first, as published.
     """

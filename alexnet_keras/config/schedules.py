@@ -123,7 +123,6 @@ class LayerRate:
 
     Attributes:
         epoch: number of epochs after which `rate` applies.
-        layer: the name of the layer, without a tower.
         rate: the learning rate of its weights; 0 freezes the layer with its biases.
     """
 

@@ -1,8 +1,6 @@
 """Check a data set before training: count, read and compare all of its images."""
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -27,11 +25,8 @@ class SplitReport:
     """The contents of one split.
 
     Attributes:
-        images: number of images.
-        unreadable: name and reason of each image that cannot be used.
         per_class: number of readable images of each class, in the order of the labels.
         shorter_side, longer_side: smallest, median and largest value in pixels.
-        contradictions: number of images that are in more than one class.
         uniform: number of images of almost one color.
         turned: number of JPEG files that are turned upright, as their EXIF data say.
     """
@@ -51,9 +46,6 @@ class Report:
     """The contents of a data set, and the problems that were found.
 
     Attributes:
-        name: name of the data set.
-        class_names: names of the classes in the order of the labels.
-        train, validation: reports of the splits.
         duplicates: the validation images that are training images too, as pairs of names.
         imbalance: training images of the largest class divided by those of the smallest; `None` if a class is empty.
         division: how the validation images were chosen, unless the data set has its own.
@@ -72,9 +64,6 @@ class Report:
     ignored: dict[str, int]
     problems: list[str]
     warnings: list[str]
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 # A record of each readable image: 36 bytes, so that a million images need 36 MB.

@@ -1,8 +1,6 @@
 """Mean and covariance of the colours of many images, summed in integers so that the order does not change a digit."""
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +12,6 @@ class ColorStatistics:
     """Statistics of red, green and blue over all pixels of the training images, in units of 0..255.
 
     Attributes:
-        mean: `(3,)`.
         covariance: `(3, 3)`, divided by the number of pixels.
         eigenvalues: `(3,)`, of the covariance, the largest first.
         eigenvectors: `(3, 3)`, one a row in the order of the eigenvalues, of unit length, the largest component
@@ -30,9 +27,6 @@ class ColorStatistics:
         vectors, matrices = (self.mean, self.eigenvalues), (self.covariance, self.eigenvectors)
         sides = [len(vector) for vector in vectors] + [len(row) for matrix in matrices for row in (matrix, *matrix)]
         check(set(sides) == {3}, "Color statistics must have three values for each of three colors.")
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 class Moments:
@@ -69,11 +63,7 @@ class Moments:
 
 
 def color_sums(image: np.ndarray) -> np.ndarray:
-    """Sum `v v^T` with `v = (red, green, blue, 1)` over the pixels of one image.
-
-    Returns:
-        `(4, 4)` float64. The values are integers below 2 ** 53, so they are exact.
-    """
+    """Sum `v v^T` with `v = (red, green, blue, 1)` over the pixels of one image."""
     pixels = np.ones((image.shape[0] * image.shape[1], 4))
     pixels[:, :3] = image.reshape(-1, 3)
     return pixels.T @ pixels

@@ -45,9 +45,6 @@ class Split:
         read: scalar int64 index -> the image, as `stage` describes it. Works in tf.data.
         read_batch: `(B,)` int64 indices -> `(B, ...)` images, where a batch costs less than its images one by one.
             Works in tf.data.
-        stage: what `read` and `read_batch` return.
-        upright: as in `decode`.
-        stored_size: as in `DataSource`.
         problems: a failed read leaves its reason here in one line, because tf.data garbles the messages of exceptions.
     """
 
@@ -132,13 +129,10 @@ class Stream:
     """Labelled images for one pass in the order of the split, without holding them in memory.
 
     Attributes:
-        count: number of images.
         name: index -> where that image came from, for messages.
         elements: `(start, stop)` -> one element for each of these indices, in order.
         read: an element -> the image, as `stage` describes it, its label, a scalar int64, and its name, a scalar
             string that may be empty. Works in tf.data, where several elements are read at once.
-        stage: what `read` returns.
-        upright: as in `decode`.
     """
 
     count: int
@@ -163,13 +157,10 @@ class DataSet:
     """Two splits over the same classes. Each is opened when it is first used, since evaluation needs only one.
 
     Attributes:
-        name: name of the data set, for messages and reports.
-        class_names: names of the classes in the order of the labels.
         open_split: `"train"` or `"validation"` -> the split.
         open_stream: the same for a stream, where a split would have to be held in memory.
         statistics: colour statistics of the training images, where they are known.
         upright: whether its images are turned as their EXIF orientation says; `None` if `open_dataset` is to say it.
-        stored_size: as in `DataSource`.
         ignored: how many files of which suffix are not used; complete when both splits have been opened.
         division: how the validation images were chosen, unless the data set has its own.
         run_images: as in `DataSource`. A warning says so if the numbers of images are others now.

@@ -32,38 +32,6 @@ def stored_bytes(size: int) -> int:
     return MAX_SCANNED_PIXELS // size**2 * SHORTEST_SCAN
 
 
-def dimensions(encoded: tf.Tensor) -> tf.Tensor:
-    """Read the height and width of a JPEG, PNG or BMP from its header, without decoding it.
-
-    Args:
-        encoded: scalar string, the file's bytes.
-
-    Returns:
-        `(2,)` int64; zeros if the bytes do not begin like a JPEG, PNG or BMP.
-
-    Raises:
-        tf.errors.InvalidArgumentError: a JPEG has no complete header.
-    """
-
-    def other() -> tf.Tensor:
-        head = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, HEADER_BYTES), tf.uint8), tf.int64)
-        head = tf.pad(head, [[0, HEADER_BYTES - tf.size(head)]])
-
-        def number(*indices: int) -> tf.Tensor:
-            return tf.reduce_sum(tf.gather(head, indices) * [256**power for power in reversed(range(len(indices)))])
-
-        def starts(signature: bytes) -> tf.Tensor:
-            return tf.reduce_all(head[: len(signature)] == tf.constant(list(signature), tf.int64))
-
-        png = tf.stack([number(20, 21, 22, 23), number(16, 17, 18, 19)])
-        bmp = tf.stack([number(25, 24, 23, 22), number(21, 20, 19, 18)])
-        bmp = tf.minimum(bmp, (1 << 32) - bmp)  # a negative height means that rows go from top to bottom
-        sizes = tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp))
-        return tf.where(starts(b"\x89PNG"), png, sizes)
-
-    return tf.cond(is_jpeg(encoded), lambda: jpeg_dimensions(encoded), other)
-
-
 def jpeg_dimensions(encoded: tf.Tensor) -> tf.Tensor:
     return tf.io.extract_jpeg_shape(encoded, tf.int64)[:2]
 
@@ -148,8 +116,25 @@ def _decode_jpeg(encoded: tf.Tensor, upright: bool, in_graph: bool) -> tf.Tensor
     return upright_by_exif(image, _after(parts[0], EXIF), in_graph) if upright else image
 
 
+def _dimensions(encoded: tf.Tensor) -> tf.Tensor:
+    """Read the height and width of a PNG or BMP, `(2,)` int64; zeros if the bytes begin in another way."""
+    head = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 0, HEADER_BYTES), tf.uint8), tf.int64)
+    head = tf.pad(head, [[0, HEADER_BYTES - tf.size(head)]])
+
+    def number(*indices: int) -> tf.Tensor:
+        return tf.reduce_sum(tf.gather(head, indices) * [256**power for power in reversed(range(len(indices)))])
+
+    def starts(signature: bytes) -> tf.Tensor:
+        return tf.reduce_all(head[: len(signature)] == tf.constant(list(signature), tf.int64))
+
+    png = tf.stack([number(20, 21, 22, 23), number(16, 17, 18, 19)])
+    bmp = tf.stack([number(25, 24, 23, 22), number(21, 20, 19, 18)])
+    bmp = tf.minimum(bmp, (1 << 32) - bmp)  # a negative height means that rows go from top to bottom
+    return tf.where(starts(b"\x89PNG"), png, tf.where(starts(b"BM"), bmp, tf.zeros_like(bmp)))
+
+
 def _decode_other(encoded: tf.Tensor) -> tf.Tensor:
-    size = dimensions(encoded)
+    size = _dimensions(encoded)
     pixels = tf.reduce_prod(tf.minimum(size, MAX_PIXELS + 1))  # so that the product of two 32-bit numbers fits
     fits = (pixels <= MAX_PIXELS) & (tf.reduce_min(size) >= MIN_SIDE)
     with tf.control_dependencies([tf.debugging.Assert(fits, [size], summarize=2)]):

@@ -18,18 +18,14 @@ class Still:
     """What `decode` needs of a WebP.
 
     Attributes:
-        height, width: of the image in pixels.
         top, left: where the first frame of an animation lies in the image.
-        frame: height and width of the first frame, which are those of the image if it is no animation.
         encoded: a WebP of the first frame alone, because the decoder would allocate memory for all frames.
-        exif: the EXIF data, or nothing.
     """
 
     height: int
     width: int
     top: int
     left: int
-    frame: tuple[int, int]
     encoded: bytes
     exif: bytes
 
@@ -46,17 +42,16 @@ def first_frame(encoded: bytes) -> Still:
         height, width = _size(*chunks[0])
         exif = b"".join(data.removeprefix(b"Exif\0\0") for name, data in chunks if name == b"EXIF")
         if chunks[0][0] != b"VP8X" or not chunks[0][1][0] & 2:  # no animation
-            return Still(height, width, 0, 0, (height, width), encoded, exif)
+            return Still(height, width, 0, 0, encoded, exif)
         frame = next(data for name, data in chunks if name == b"ANMF")
         left, top, columns, rows = _numbers(frame, 0, 4)
     except (IndexError, StopIteration, struct.error) as error:
         raise ValueError("the first frame is incomplete") from error
-    size = (rows + 1, columns + 1)
-    if 2 * top + size[0] > height or 2 * left + size[1] > width:
+    if 2 * top + rows + 1 > height or 2 * left + columns + 1 > width:
         raise ValueError("the first frame lies outside the image")
     header = b"\x10\0\0\0" + frame[6:12]  # it may have alpha; its width and height
     content = b"WEBPVP8X" + struct.pack("<I", len(header)) + header + frame[FRAME_HEADER:]
-    return Still(height, width, 2 * top, 2 * left, size, b"RIFF" + struct.pack("<I", len(content)) + content, exif)
+    return Still(height, width, 2 * top, 2 * left, b"RIFF" + struct.pack("<I", len(content)) + content, exif)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

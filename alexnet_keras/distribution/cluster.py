@@ -34,11 +34,7 @@ class Cluster:
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """Find the workers that the environment describes: by TF_CONFIG, else by a Slurm step of several tasks.
-
-    Returns:
-        The workers, or `None` if this process is the only one.
-    """
+    """Find the workers that the environment describes: by TF_CONFIG, else by a Slurm step of several tasks."""
     if environment.get("TF_CONFIG"):
         cluster = from_tf_config(environment["TF_CONFIG"])
     elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":

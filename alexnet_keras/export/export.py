@@ -90,11 +90,8 @@ class Format:
     """An export format.
 
     Attributes:
-        suffix: suffix of the file; "" for a folder.
-        quantizations: the quantizations that the format has, the default one first.
         write: writes a model to a path for a target, with calibration images if the target needs them; a format that
             decodes image files turns them upright or not, and resizes them to the stored size.
-        fixed_batch_size: whether a file takes one batch size only.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
         model: the name of the model file in a folder that is no model itself.
@@ -202,7 +199,7 @@ def export(
                 **dataclasses.asdict(target),
                 "batch_size": target.batch_size or (1 if form.fixed_batch_size else None),
                 "bytes": size,
-                **parity.to_dict(),
+                **dataclasses.asdict(parity),
                 "shortcomings": shortcomings,
                 "calibration": None if calibration is None else calibration.name,
                 "provenance": provenance(describe()),

@@ -1,10 +1,8 @@
 """The parity check: an export must give the probabilities and the errors of its Keras model."""
 
-import dataclasses
 import statistics
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +21,6 @@ class Bounds:
     """The largest differences that an export may have from its Keras model.
 
     Attributes:
-        largest_difference: upper bound of the difference of a probability.
         equal_top1: lower bound of the fraction of images with equal top-1, the same most probable class.
         error_increase: upper bound of the increase of the top-1 and of the top-5 error, as fractions.
     """
@@ -47,7 +44,6 @@ class Measurement:
     """Errors and speed of one of the two models.
 
     Attributes:
-        top1_error, top5_error: fractions, 0 to 1.
         milliseconds: median time for one image.
         images_per_second: median for 32 images in one call, which a file with a fixed batch size divides.
     """
@@ -63,11 +59,7 @@ class Parity:
     """The result of a parity check.
 
     Attributes:
-        num_images: images that both models predicted.
-        max_abs_difference: the largest difference of a probability.
         top1_agreement: fraction of images with equal top-1, the same most probable class.
-        keras, exported: measurements of the two models.
-        equal_class_names: whether the names of all classes are equal.
     """
 
     num_images: int
@@ -76,10 +68,6 @@ class Parity:
     keras: Measurement
     exported: Measurement
     equal_class_names: bool = True
-
-    def to_dict(self) -> dict[str, Any]:
-        """The attributes by their names, ready for JSON."""
-        return dataclasses.asdict(self)
 
     def shortcomings(self, bounds: Bounds) -> list[str]:
         """Describe each measurement that is out of bounds; the list is empty if the export passes the check."""

@@ -1,7 +1,5 @@
 """The graph of a model's layers, read from the model itself."""
 
-from collections.abc import Iterator
-
 import keras
 
 from alexnet_keras.config.layer_names import split_tower
@@ -29,10 +27,3 @@ class Graph:
             known = dict.fromkeys(split_tower(layer.name)[0] for layer in self.layers)
             raise OptionError(f"The network has no `layer` {brief(name)}; choose from {', '.join(known)}.")
         return found
-
-    def above(self, layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-        """Yield the layers between a layer and the nearest layers with a kernel before it, nearest first."""
-        for source in self.inputs(layer):
-            yield source
-            if not hasattr(source, "kernel"):
-                yield from self.above(source)

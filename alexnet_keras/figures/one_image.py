@@ -19,7 +19,7 @@ from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.mosaic import mosaic
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.system.terminal_text import brief
+from alexnet_keras.system.terminal_text import brief, listed
 
 MAPS = 64  # feature maps of a layer that are drawn
 SHOWN = ("conv", "norm", "spatialnorm", "relu", "tanh")  # layers of feature maps, by the beginning of their names
@@ -130,8 +130,7 @@ def _class_of(predictor: Predictor, image: np.ndarray, label: str | None) -> tup
         return int(probabilities.argmax()), float(probabilities.max())
     words = [readable(name) for name in names]
     if label not in (*names, *words):
-        some = ", ".join(words[:20]) + (f" and {len(words) - 20} more" if len(words) > 20 else "")
-        raise OptionError(f"The model has no class {brief(label)} for `label`; choose from {some}.")
+        raise OptionError(f"The model has no class {brief(label)} for `label`; choose from {listed(words, 20)}.")
     index = names.index(label) if label in names else words.index(label)
     return index, float(probabilities[index])
 

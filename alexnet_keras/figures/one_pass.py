@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -22,12 +21,6 @@ def outputs(split: Split, size: int, call: Callable[[np.ndarray], np.ndarray], l
         for images, _ in dataset.as_numpy_iterator():
             yield images, call(images)
             progress.advance(len(images))
-
-
-def compiled(network: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that computes a network's float32 output for a batch of images."""
-    call = tf.function(lambda images: tf.cast(network(images, training=False), tf.float32), reduce_retracing=True)
-    return lambda images: call(images).numpy()
 
 
 def crops(split: Split, indices: Sequence[int] | np.ndarray, size: int) -> list[np.ndarray]:

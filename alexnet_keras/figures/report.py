@@ -61,11 +61,7 @@ DARK = {
 def write(run: Path, source: DataSource, output: Path) -> None:
     """Write the report of a finished run."""
     content = _Report(run, source).html().encode("utf-8", "backslashreplace")
-    try:
-        with atomic_files.appear_whole(output, owner=run if output.parent == run else None) as partial:
-            partial.write_bytes(content)
-    except OSError as error:
-        raise atomic_files.unwritable(output, error) from error
+    atomic_files.write_output(output, content, owner=run if output.parent == run else None)
 
 
 class _Report:
@@ -366,13 +362,7 @@ class _Report:
 
 @dataclass(frozen=True)
 class _File:
-    """A model file of a run.
-
-    Attributes:
-        bytes: its size.
-        top1_error: its top-1 error, 0 to 1.
-        milliseconds: its median time for one image; `None` if it was not measured.
-    """
+    """A model file of a run."""
 
     bytes: int
     top1_error: float

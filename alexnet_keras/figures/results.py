@@ -183,7 +183,6 @@ class Confusions:
     Attributes:
         names: the classes that are shown, those with the most errors if there are too many.
         percents: `(classes, classes)`, a row for each true class: percent of its images by predicted class.
-        caption: what is shown.
     """
 
     names: Sequence[str]

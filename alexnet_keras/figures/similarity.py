@@ -16,7 +16,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.networks import network_of
 from alexnet_keras.inference.class_labels import readable
-from alexnet_keras.inference.features import until
+from alexnet_keras.inference.features import compiled, until
 from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import stage
@@ -33,7 +33,6 @@ class Neighbours:
 
     Attributes:
         queries: the validation images, as the network sees them, in rows of their own.
-        labels: `(Q,)` their classes.
         nearest: what they are compared by -> for each query the nearest training images, nearest first.
         same: what they are compared by -> `(Q, N)`, whether the class is that of the query.
         searched: how many training images they are the nearest of, in words.
@@ -48,7 +47,7 @@ class Neighbours:
 
 def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbours:
     """Find what `retrieval` draws."""
-    size, call = input_size(model), one_pass.compiled(until(model, layer))
+    size, call = input_size(model), compiled(until(model, layer))
     queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
     images = np.stack(one_pass.crops(queries, range(len(queries)), size))
     wanted = {layer: _flat(call(images)), "pixels": _flat(images)}
@@ -139,7 +138,7 @@ def embedding(model: Any, data: Source, layer: str = "fc7", limit: int = 300) ->
         )
     thumbnails, features = [], []
     step = max(1, size // THUMBNAIL)
-    for images, outputs in one_pass.outputs(split, size, one_pass.compiled(network), f"Computing {layer}"):
+    for images, outputs in one_pass.outputs(split, size, compiled(network), f"Computing {layer}"):
         thumbnails.append(images[:, ::step, ::step])
         features.append(_flat(outputs))
     perplexity = min(PERPLEXITY, len(split) / 3)

@@ -20,7 +20,6 @@ class Stage:
     Attributes:
         name: `image`, `conv1`, ..., `fc8`.
         tower: 0 or 1; `None` if the layer belongs to no tower.
-        shape: the shape of the output, without the batch.
         kernel: side and stride of a convolution's kernel; `None` for other stages.
         sources: name and tower of the stages whose outputs the stage takes.
         after: the layers between this stage and the next ones, in words.

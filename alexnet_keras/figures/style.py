@@ -89,11 +89,7 @@ def save(figure: Figure, output: str | Path, width: int = PIXELS) -> None:
     """
     output = Path(output)
     atomic_files.check_output(output, SUFFIXES)
-    try:
-        with atomic_files.appear_whole(output) as partial:
-            partial.write_bytes(encode(figure, output.suffix, width))
-    except OSError as error:
-        raise atomic_files.unwritable(output, error) from error
+    atomic_files.write_output(output, encode(figure, output.suffix, width))
 
 
 def encode(figure: Figure, suffix: str, width: int = PIXELS) -> bytes:

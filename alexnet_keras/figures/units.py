@@ -12,7 +12,7 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.networks import network_of
 from alexnet_keras.figures.receptive_field import receptive_field
-from alexnet_keras.inference.features import until
+from alexnet_keras.inference.features import compiled, until
 from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system.errors import OptionError
 
@@ -25,8 +25,6 @@ class Excitation:
     """The place at which an image excites a unit most.
 
     Attributes:
-        index: the image.
-        value: the output of the unit.
         row, column: the position in the unit's feature map; 0 for a unit of a fully connected layer.
     """
 
@@ -57,7 +55,7 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
         raise OptionError(f"`unit` must be 0 to {units - 1}, because {layer} has {units} channels, got {unit}.")
     dataset = open_dataset(data)
     split = sample(dataset.validation, limit)
-    call = one_pass.compiled(network)
+    call = compiled(network)
     found: list[Excitation] = []
     for _, outputs in one_pass.outputs(split, size, call, f"Computing {layer}"):
         found += [strongest(output[..., unit], index) for index, output in enumerate(outputs, len(found))]

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.inference.evaluation import LISTED, Answers, Evaluation, from_ranks, most_probable, rank
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
@@ -55,23 +53,6 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
     )
     errors = from_ranks(answers.ranks, crops)
     return dataclasses.replace(errors, models=tuple(own) if len(models) > 1 else (), answers=answers)
-
-
-def evaluate_on(predictors: Predictor | Sequence[Predictor], source: Source, crops: int = 1) -> Evaluation:
-    """Measure predictors on the validation images of a data set, as `evaluate` does.
-
-    Args:
-        predictors: a model of any format, or several.
-        source: the name or folder of a data set, or a `DataSource`.
-        crops: 1 or 10.
-
-    Returns:
-        The top-1 and top-5 errors.
-    """
-    dataset = open_dataset(source)
-    for predictor in [predictors] if isinstance(predictors, Predictor) else predictors:
-        check_classes(predictor, dataset)
-    return evaluate(predictors, dataset.validation, crops)
 
 
 def check_classes(predictor: Predictor, dataset: DataSet) -> None:

@@ -88,7 +88,6 @@ class Answers:
 
     Attributes:
         names: where each image came from.
-        class_names: the names of the classes.
         labels: `(N,)` the true classes.
         ranks: `(N,)` the numbers of classes before the true one, as `rank` returns them.
         classes, probabilities: `(N, k)` the most probable classes, most probable first.

@@ -3,8 +3,9 @@
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,9 +36,6 @@ def write(
     Args:
         layer: the name of a layer. With two towers `fc7` is `fc7a` and `fc7b`, concatenated along the last axis.
         root: a folder; the names of images in it become relative to it.
-
-    Returns:
-        The shape of `features`.
     """
     network = until(model, layer)
     size = input_size(model)
@@ -86,9 +84,15 @@ def _stem(name: str) -> str:
     return split_tower(name)[0]
 
 
-def _outputs(network: keras.Model, splits: Sequence[Split], size: int) -> Iterator[np.ndarray]:
+def compiled(network: keras.Model) -> Callable[[Any], np.ndarray]:
+    """Return a function that computes a network's float32 output for a batch of images."""
     call = tf.function(lambda images: tf.cast(network(images, training=False), tf.float32), reduce_retracing=True)
+    return lambda images: call(images).numpy()
+
+
+def _outputs(network: keras.Model, splits: Sequence[Split], size: int) -> Iterator[np.ndarray]:
+    call = compiled(network)
     for split in splits:
         with reading.naming_unreadable(split):
             for images, _ in pipeline.eval_dataset(split, input_size=size, batch_size=BATCH_SIZE):
-                yield call(images).numpy()
+                yield call(images)

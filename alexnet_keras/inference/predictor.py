@@ -28,9 +28,7 @@ class Predictor:
 
     Attributes:
         function: `(B, input_size, input_size, 3)` uint8 RGB, 0..255 -> `(B, classes)` float32 probabilities.
-        input_size: side of the images in pixels.
         class_names: one name for each class, in order; the indices "0", "1", ... if the model has no names.
-        name: the model in messages.
         rounded: whether probabilities are multiples of 1/256.
         variant: the name of the network; `None` if the file does not have it.
         upright: whether image files are turned as their EXIF orientation says, as the model's run did.

@@ -129,7 +129,12 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def weights_of(model: keras.Model, source: str = "the model") -> Weights:
-    """Return the weights of a model of this package, with the two towers of a layer concatenated."""
+    """Return the weights of a model of this package, with the two towers of a layer concatenated.
+
+    Args:
+        model: an AlexNet of this package.
+        source: name of the weights in messages.
+    """
     mean, last = model.get_layer("mean"), model.layers[-1]
     return Weights(
         source=source,

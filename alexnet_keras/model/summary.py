@@ -11,8 +11,6 @@ class LayerSummary:
     """Size and cost of one layer.
 
     Attributes:
-        name: name of the layer.
-        shape: shape of its output, without the batch.
         parameters: number of weights and biases, and of the moving statistics of batch normalization.
         multiply_adds: multiply-adds of convolutions and fully connected layers for one image; 0 for other layers.
     """

@@ -16,12 +16,7 @@ LINES = ("solid", "dashed", "dotted")  # of the rows, as in Figure 1
 
 def write(result: Reproduction, path: Path) -> None:
     """Draw the picture of an experiment and write it as PNG or SVG, also over an earlier one."""
-    content = style.encode(draw(result), path.suffix)
-    try:
-        with atomic_files.appear_whole(path) as partial:
-            partial.write_bytes(content)
-    except OSError as error:
-        raise atomic_files.unwritable(path, error) from error
+    atomic_files.write_output(path, style.encode(draw(result), path.suffix))
 
 
 def draw(result: Reproduction) -> Figure:

@@ -110,6 +110,15 @@ def link(source: Path, target: Path, *, owner: Path | None = None) -> None:
             shutil.copyfile(source, partial)
 
 
+def write_output(output: Path, content: bytes, *, owner: Path | None = None) -> None:
+    """Write a file that `check_output` has checked."""
+    try:
+        with appear_whole(output, owner=owner) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
 def write_json(path: Path, values: Mapping[str, Any], *, owner: Path | None = None) -> None:
     with appear_whole(path, owner=owner) as partial:
         partial.write_text(json.dumps(values, indent=2) + "\n")

@@ -47,9 +47,6 @@ class Interrupted(BaseException):
     """A run that a signal stopped; the command line exits with code 128 + signal.
 
     It is not an `Exception`, so `except Exception` does not catch it.
-
-    Attributes:
-        signal: the number of the signal.
     """
 
     def __init__(self, message: str, signal: int) -> None:

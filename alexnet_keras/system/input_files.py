@@ -25,9 +25,6 @@ def check_regular(path: Path, limit: float = math.inf) -> int:
     """Check that a path leads to a regular file of at most `limit` bytes, before anything opens it.
 
     Opening a named pipe waits for a writer, and a device such as /dev/zero has no end.
-
-    Returns:
-        The size of the file in bytes.
     """
     try:
         found = path.stat()

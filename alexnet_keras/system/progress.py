@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Self
 
 from alexnet_keras.system.columns import WIDTH
@@ -83,9 +82,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

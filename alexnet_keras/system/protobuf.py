@@ -16,9 +16,6 @@ def message_classes(schema: Mapping[str, Mapping[str, tuple[int, Any]]]) -> dict
     Args:
         schema: message -> field -> number and type: `INT64`, `STRING`, `BYTES` or the name of a message of the schema.
             Strings are optional fields. All others are repeated fields, which look the same as single ones on the wire.
-
-    Returns:
-        A class for each message, by its name.
     """
     file = descriptor_pb2.FileDescriptorProto(name="schema.proto", package="schema")
     for name, fields in schema.items():

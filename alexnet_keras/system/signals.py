@@ -25,9 +25,6 @@ class Signals:
     `__del__` or a callback of the garbage collector, and Cython (h5py) prints it once more by `sys.excepthook`. If this
     happens to `Interrupted`, nothing is printed, and the signal is sent again later. After a signal, `__del__` may also
     fail because the constructor did not finish (llvmlite does so); nothing is printed then.
-
-    Attributes:
-        received: the number of the signal that was received, or `None`.
     """
 
     def __init__(self) -> None:
@@ -84,9 +81,7 @@ class Signals:
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if self._before:
             sys.unraisablehook, sys.excepthook = self._hooks
             self._stop_sending()

@@ -27,13 +27,8 @@ class TrainingNetwork:
     """A network that is ready for training.
 
     Attributes:
-        model: the compiled network, on the devices of the run.
         blank: a float32 network of the same architecture, which takes the weights that are saved.
-        metrics: the metrics of the accuracy.
-        checkpoints: the checkpoints of the run.
         state: where the run continues.
-        measured: what the run measured before the first step.
-        replicas: the devices of the network.
     """
 
     model: keras.Model

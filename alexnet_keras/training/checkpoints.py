@@ -36,7 +36,6 @@ class PlateauState:
     Attributes:
         best: the lowest validation error, or `None`.
         waited: the epochs since then.
-        reductions: how often the learning rate was lowered.
     """
 
     best: float | None = None
@@ -49,15 +48,12 @@ class State:
     """The position and the records of a run, as JSON values; its variables are stored beside them.
 
     Attributes:
-        epoch: the number of finished epochs.
         step: the number of finished steps of the current epoch; if it equals `steps`, only the validation is missing.
-        steps: the number of steps of an epoch.
         metrics: the sums of the current epoch: name -> values of the variables of the metric.
         seconds, train_seconds: how long the current epoch has taken so far, with and without validation.
         history: the rows of history.csv, as text.
         best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
         best_epoch: the number of the best epoch, from 1.
-        plateau: the state of the plateau schedule.
         over: whether the plateau schedule has ended the run.
     """
 

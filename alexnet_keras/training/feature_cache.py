@@ -76,7 +76,6 @@ class Features:
         training: one array `(2 N, ...)` for each input of the other part: those of the central crops, then those of
             their horizontal flips.
         validation: the same of the central crops alone, `(M, ...)`.
-        labels, validation_labels: `(N,)` and `(M,)` int64.
     """
 
     training: tuple[tf.Tensor, ...]

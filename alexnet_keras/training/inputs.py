@@ -23,11 +23,8 @@ class Inputs:
     """The data that a run is trained on.
 
     Attributes:
-        dataset: the data set.
         training, validation: its images, decoded in memory if they fit there.
-        steps: the steps of an epoch.
         weights: trained weights to start from, or `None` for the initializer or a checkpoint.
-        origin: where trained weights come from.
     """
 
     dataset: DataSet

@@ -84,7 +84,6 @@ class Stage:
         frozen: the last convolution that keeps its weights, or `none`.
         model: the model that is fitted: the network, or the part that follows its frozen layers.
         features: the outputs of the frozen layers, if the model is fitted to those.
-        validation: validation batches for the model.
     """
 
     frozen: str

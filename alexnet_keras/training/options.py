@@ -18,14 +18,9 @@ class RunOptions:
     """Options that change how a run is executed; a `TrainConfig` determines what it computes.
 
     Attributes:
-        resume: continue from the newest checkpoint of the run.
-        overwrite: replace the run that is in the folder.
-        checkpoint_minutes: minutes after which a checkpoint is written at the latest. The ends of epochs get additional
-            ones, as often as saving takes about 5% of the time.
         devices: `auto` (all GPUs, else the CPU), `gpu:2`, `gpu:0,1`, or `cpu:2` for logical CPUs. Every batch is
             distributed over the devices. Without dropout, a step is the same as on one device; with dropout, each
             device draws its own random numbers.
-        layout: `replicas` for a whole network on each device, or `two-tower` for one tower on each of two devices.
         callbacks: Keras callbacks that observe the training, such as loggers. Of several workers, only the first one
             calls them.
     """

@@ -34,16 +34,8 @@ CHECKPOINTS = "checkpoints"  # while the run is unfinished
 STEPS, BESTS = re.compile(r"step-\d{9,}\.npz"), re.compile(r"best-\d{5,}\.keras")  # in the folder of the checkpoints
 NUMBERED = re.compile(rf"(damaged-)?{STEPS.pattern}|{BESTS.pattern}")
 COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "loss",
-    "top1_error",
-    "top5_error",
-    "validation_loss",
-    "validation_top1_error",
-    "validation_top5_error",
-    "images_per_second",
-    "seconds",
+    *("epoch", "learning_rate", "loss", "top1_error", "top5_error"),
+    *("validation_loss", "validation_top1_error", "validation_top5_error", "images_per_second", "seconds"),
 )
 TOP5_COLUMNS = {"top5_error", "validation_top5_error"}  # the epochs of earlier versions lack them
 NEW = ".new-run"  # the files of a run that will replace the run in the folder, until it has a checkpoint
@@ -93,9 +85,6 @@ class Origin:
     """The origin of the trained weights that a run starts with.
 
     Attributes:
-        sha256: the checksum of their file.
-        layers: the layers that were taken from the file.
-        new_layers: the layers that were not.
         mean, stddev: what the weights expect to be subtracted from pixels, and the difference to be divided by.
     """
 
@@ -111,9 +100,6 @@ class Measured:
     """Properties of the data and the machine, which a new run stores in config.json before the first step.
 
     Attributes:
-        class_names: in the order of the labels.
-        train_images, validation_images: the numbers of images.
-        colors: the mean and the covariance of the colors of the training images.
         policy: the Keras dtype policy; the configuration may say `auto`.
         weights: where trained weights come from; `None` if the run starts from the initializer.
     """

@@ -18,18 +18,11 @@ class RunSummary:
     """The settings and results of a run.
 
     Attributes:
-        run: the folder.
         recipe, variant: their names, with the fields in which the run differs from them.
-        data: the data set.
-        seed: the random seed.
-        precision: the Keras dtype policy.
-        epochs: the epochs of the configuration.
-        epochs_done: the finished epochs.
         best_epoch: the epoch of model.keras; `None` if no epoch is finished.
         finished: whether the run has come to its end; only then it has errors.
         top1_error, top5_error: the errors in evaluation.json, 0 to 1.
         top1_interval: the 95% interval of the top-1 error.
-        images: the number of validation images.
         minutes: the time of all finished epochs.
     """
 
@@ -55,8 +48,6 @@ class SeedSummary:
     """The errors of runs that differ in nothing but their seeds.
 
     Attributes:
-        runs: the folders.
-        recipe, variant, data: as in `RunSummary`.
         seeds: the seeds, ascending. Of several runs with one seed, the mean counts.
         top1, top5: the mean of the errors and their standard deviation, that of a sample (n - 1).
     """

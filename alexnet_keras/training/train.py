@@ -48,9 +48,6 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
     Args:
         config: what to train. To resume a run, pass the configuration that it was started with.
         run: a folder that does not exist or is empty; with `resume` or `overwrite`, the folder of a run.
-
-    Returns:
-        The errors of the best model on the validation images, as in evaluation.json.
     """
     options = dataclasses.replace(options or RunOptions(), **changes)
     cluster = options.check(config)

@@ -33,11 +33,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Opaque:
-    """Something that a pickle would make with a class or function outside the given list; it was not made.
-
-    Attributes:
-        name: the class or function.
-    """
+    """Something that a pickle would make with a class or function outside the given list; it was not made."""
 
     name: str
 

@@ -18,10 +18,6 @@ class Budget:
 
     A small file may unpack to `UNPACKED_BYTES`. A larger file may declare as many bytes as it has itself, up to
     `LARGEST_BYTES`, because weights that are not compressed take the same space in the file and in memory.
-
-    Attributes:
-        path: the file, for the message.
-        limit: the largest number of bytes.
     """
 
     def __init__(self, path: Path) -> None:

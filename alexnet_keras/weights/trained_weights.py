@@ -18,7 +18,7 @@ from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.system.input_files import parse_json
-from alexnet_keras.system.terminal_text import printable, shorten
+from alexnet_keras.system.terminal_text import listed, printable, shorten
 from alexnet_keras.weights import caffe, hdf5, named_arrays, pytorch
 from alexnet_keras.weights.file_kinds import kind_of
 from alexnet_keras.weights.layouts import (
@@ -54,7 +54,6 @@ class Expectations:
     Attributes:
         mean: red, green and blue, 0 to 255, subtracted from the pixels.
         stddev: the divisor of the difference.
-        class_names: the names of the classes in the order of the outputs.
         variants: the variants that such files fit.
     """
 
@@ -77,7 +76,6 @@ class Weights(Expectations):
     """Trained weights in one layout for all file formats.
 
     Attributes:
-        source: the file, for messages.
         layers: layer -> name of a weight -> float32 values. Kernels are `(height, width, in / groups, out)` and `(in,
             out)`; the outputs of the first tower come before those of the second. conv1 reads red, green and blue.
         unknown: other arrays of the file.
@@ -313,8 +311,7 @@ def export(path: Path, weights: Weights) -> None:
 
 
 def _names(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(_line(name, 40) for name in names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return listed([_line(name, 40) for name in names], 8)
 
 
 def _line(text: str, length: int = 200) -> str:

@@ -1,5 +1,7 @@
 """Colour statistics against NumPy's own, and the same whatever the order."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -40,9 +42,9 @@ def test_no_order_and_no_division_into_parts_changes_a_digit():
     parts = moments([5, 1, 2])
     parts.add(moments([0, 6, 3, 4]).sums)
     assert parts.statistics() == whole
-    assert build(ColorStatistics, whole.to_dict(), "statistics") == whole
+    assert build(ColorStatistics, dataclasses.asdict(whole), "statistics") == whole
     with pytest.raises(OptionError, match="Color statistics must have three values for each of three colors"):
-        build(ColorStatistics, {**whole.to_dict(), "eigenvalues": [1.0, 2.0]}, "statistics")
+        build(ColorStatistics, {**dataclasses.asdict(whole), "eigenvalues": [1.0, 2.0]}, "statistics")
 
 
 def test_a_single_color_has_no_negative_variance():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from alexnet_keras.data.dataset import split_in_memory
+from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.inference import evaluate as evaluation
-from alexnet_keras.inference.evaluate import evaluate, evaluate_on
+from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.system.errors import InputError, OptionError
@@ -57,7 +58,7 @@ def test_a_model_of_other_classes_is_refused(folder):
     with pytest.raises(
         InputError, match=r"The model has 4 classes \(a, b, c, ...\), but .* has 3 \(blue, green, red\)"
     ):
-        evaluate_on(predictor, str(folder))
+        check_classes(predictor, open_dataset(str(folder)))
 
 
 def test_several_models_are_averaged_and_measured_one_by_one():

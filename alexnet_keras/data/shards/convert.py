@@ -21,10 +21,7 @@ class Settings:
     """The settings with which images are stored.
 
     Attributes:
-        size: side in pixels, 32 to 1024.
-        encoding: `"jpeg"` or `"raw"`.
         jobs: number of images to convert at the same time.
-        on_error: `"stop"` at an image that cannot be used, or `"skip"` it.
     """
 
     size: int = 256
@@ -48,11 +45,7 @@ class Stored:
     """A converted image, or the reason why it cannot be converted.
 
     Attributes:
-        name: where it came from.
-        label: its class.
         record: the bytes to store.
-        pixels: `(size, size, 3)` uint8, 0..255.
-        color_sums: `(4, 4)` float64, as `color_statistics.color_sums` computes them.
         reason: why the image cannot be used, as a phrase that follows its name in a message.
     """
 

@@ -93,19 +93,7 @@ class BadImage:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of dataset.json.
-
-    Attributes:
-        format: version of the files.
-        name: name of the data set.
-        size: side of the images in pixels.
-        encoding: `"jpeg"` or `"raw"`.
-        class_names: names of the classes in the order of the labels.
-        splits: all shards.
-        statistics: colour statistics of the training images.
-        bad_images: the images that were left out.
-        upright: whether the images were turned as their EXIF orientation says; earlier versions did not.
-    """
+    """The content of dataset.json."""
 
     format: int
     name: str
@@ -115,7 +103,7 @@ class Manifest:
     splits: Splits
     statistics: ColorStatistics
     bad_images: tuple[BadImage, ...]
-    upright: bool = False
+    upright: bool = False  # earlier versions did not turn images
 
     def __post_init__(self) -> None:
         check(MIN_SIZE <= self.size <= MAX_SIZE, f"`size` must be {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}.")
@@ -154,11 +142,7 @@ def is_prepared(folder: Path) -> bool:
 
 
 def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarray:
-    """Read the index of a shard and check that it and the file of the images are what dataset.json says.
-
-    Returns:
-        `(N,)` of the dtype `INDEX`.
-    """
+    """Read the index of a shard and check that it and the file of the images are what dataset.json says."""
     path, images = folder / index_file(shard.name), folder / images_file(shard.name)
     content = read_bytes(path, MAX_LIST_BYTES)
     if xxhash.xxh3_64_hexdigest(content) != shard.index_checksum:

@@ -24,7 +24,7 @@ import xxhash
 from alexnet_keras.config.serialization import BEFORE, build
 from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
-from alexnet_keras.data.shards import Reader, ShardWriter, Sources
+from alexnet_keras.data.shards import Reader, Sources
 from alexnet_keras.data.shards.convert import QUALITY, Settings, Stored, conversion, store
 from alexnet_keras.data.shards.format import (
     FORMAT,
@@ -44,6 +44,7 @@ from alexnet_keras.data.shards.format import (
     renamed,
     sources_file,
 )
+from alexnet_keras.data.shards.writer import writing
 from alexnet_keras.system import atomic_files, native_stderr
 from alexnet_keras.system.disk import check_free
 from alexnet_keras.system.errors import InputError
@@ -62,14 +63,8 @@ class Prepared:
     """The result of `prepare`.
 
     Attributes:
-        path: the folder.
-        images: number of images of each split.
-        shards: number of shards.
         resumed_shards: number of shards that an earlier call had written.
-        bytes: size of all stored images.
-        seconds: duration of this call.
         images_per_second: number of images that this call stored, divided by the time it took; 0 if it stored none.
-        bad: name and reason of each image that was left out.
     """
 
     path: str
@@ -80,9 +75,6 @@ class Prepared:
     seconds: float
     images_per_second: float
     bad: tuple[BadImage, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
 
 
 def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
@@ -279,7 +271,7 @@ def _make_shard(
 ) -> int:
     """Write one shard, and return the number of its images."""
     moments, bad = Moments(), []
-    with ShardWriter(output, job.shard, settings.size, settings.encoding) as writer:
+    with writing(output, job.shard, settings.size, settings.encoding) as writer:
         for stored in images:
             if stored.reason is not None:
                 bad.append(BadImage(job.shard, stored.name, stored.reason))

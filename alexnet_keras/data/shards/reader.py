@@ -3,9 +3,8 @@
 import bisect
 import functools
 import os
-import struct
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import xxhash
 from alexnet_keras.config.serialization import build
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import DataSet, Split, Stage
+from alexnet_keras.data.image_files import jpeg_header
 from alexnet_keras.data.shards.format import (
     INDEX,
     MAX_LIST_BYTES,
@@ -89,20 +89,6 @@ class Reader:
 
     def raw(self, places: np.ndarray) -> np.ndarray:
         """Read the images at `(B,)` indices: `(B, size, size, 3)` uint8."""
-        return self._guarded(self._raw, places)
-
-    def encoded(self, places: np.ndarray) -> np.ndarray:
-        """Read the JPEG files at `(B,)` indices: `(B,)` bytes objects."""
-        return self._guarded(self._encoded, places)
-
-    def _guarded(self, function: Callable[[np.ndarray], np.ndarray], places: np.ndarray) -> np.ndarray:
-        try:
-            return function(places)
-        except InputError as error:
-            self.problems.append(str(error))
-            raise
-
-    def _raw(self, places: np.ndarray) -> np.ndarray:
         length = self.size * self.size * 3
         memory = np.empty(len(places) * length + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
@@ -111,14 +97,19 @@ class Reader:
             self._fill(image, place)
         return images.reshape(len(places), self.size, self.size, 3)
 
-    def _encoded(self, places: np.ndarray) -> np.ndarray:
+    def encoded(self, places: np.ndarray) -> np.ndarray:
+        """Read the JPEG files at `(B,)` indices: `(B,)` bytes objects."""
         records = np.empty(len(places), object)
         for slot, place in enumerate(places.tolist()):
             record = bytearray(int(self.index[place]["length"]))
             self._fill(record, place)
-            if _jpeg_size(record) != (self.size, self.size):
-                raise self._damaged(*self.locate(place), f"is no JPEG of {self.size} x {self.size} pixels")
             records[slot] = bytes(record)
+            try:
+                fits = jpeg_header(records[slot])[:2] == (self.size, self.size)
+            except ValueError:
+                fits = False
+            if not fits:
+                raise self._damaged(*self.locate(place), f"is no JPEG of {self.size} x {self.size} pixels")
         return records
 
     def _fill(self, target: Any, place: int) -> None:
@@ -132,27 +123,18 @@ class Reader:
             raise self._damaged(number, within, "does not match its checksum")
 
     def _damaged(self, number: int, within: int, reason: str) -> InputError:
-        return InputError(
+        problem = (
             f"{self.folder / images_file(self.shards[number].name)} is damaged: image {within} {reason}; "
             "remove the shard and prepare the data set again."
         )
+        self.problems.append(problem)
+        return InputError(problem)
 
     def verify(self, number: int) -> Iterator[None]:
         """Compare every image of a shard with its checksum, and yield after each."""
         for place in range(self.starts[number], self.starts[number + 1]):
             self._fill(bytearray(int(self.index[place]["length"])), place)
             yield
-
-
-def _jpeg_size(record: bytearray) -> tuple[int, int] | None:
-    """Read the height and width of a JPEG; `None` if its header is incomplete. TensorFlow's operator takes longer."""
-    start = 2
-    while record[start : start + 1] == b"\xff" and start + 9 < len(record):
-        if 0xC0 <= record[start + 1] <= 0xCF and record[start + 1] not in (0xC4, 0xC8, 0xCC):  # the header of the frame
-            height, width = struct.unpack_from(">HH", record, start + 5)
-            return height, width
-        start += 2 + int.from_bytes(record[start + 2 : start + 4], "big")
-    return None
 
 
 class Sources(Sequence[str]):

@@ -1,10 +1,11 @@
 """Write one shard, completely or not at all."""
 
+import contextlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import IO
 
 import numpy as np
 import xxhash
@@ -14,45 +15,34 @@ from alexnet_keras.system import atomic_files
 
 
 class ShardWriter:
-    """Writes one shard. Its files get their names at the end, the index last."""
+    """Appends images to a file, and keeps their index and their sources."""
 
-    def __init__(self, folder: Path, shard: str, size: int, encoding: str) -> None:
-        self.folder, self.shard, self.size, self.encoding = folder, shard, size, encoding
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.offset = file, HEADER_BYTES
         self.index: list[tuple[int, int, int, int]] = []
         self.sources: list[str] = []
-        self._offset = HEADER_BYTES
-
-    def __enter__(self) -> Self:
-        self._appearing = atomic_files.appear_whole(self.folder / images_file(self.shard))
-        self._file = self._appearing.__enter__().open("wb")
-        self._file.write(bytes(HEADER_BYTES))
-        return self
 
     def add(self, source: str, label: int, record: bytes) -> None:
         """Append an image: a JPEG, or the bytes of `(size, size, 3)` uint8."""
-        self._file.write(record)
-        self.index.append((self._offset, len(record), label, xxhash.xxh3_64_intdigest(record)))
+        self.file.write(record)
+        self.index.append((self.offset, len(record), label, xxhash.xxh3_64_intdigest(record)))
         self.sources.append(source)
-        self._offset += len(record)
+        self.offset += len(record)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if error is None:
-                count, total = len(self.index), self._offset - HEADER_BYTES
-                self._file.seek(0)
-                self._file.write(_header((total,) if self.encoding == "jpeg" else (count, self.size, self.size, 3)))
-            self._file.close()  # here a full disk shows
-        except BaseException as failure:
-            self._appearing.__exit__(type(failure), failure, failure.__traceback__)
-            raise
-        self._appearing.__exit__(kind, error, trace)
-        if error is None:
-            with atomic_files.appear_whole(self.folder / sources_file(self.shard)) as partial:
-                partial.write_text(json.dumps(self.sources))
-            with atomic_files.appear_whole(self.folder / index_file(self.shard)) as partial:
-                np.save(partial, np.array(self.index, INDEX))
+
+@contextlib.contextmanager
+def writing(folder: Path, shard: str, size: int, encoding: str) -> Iterator[ShardWriter]:
+    """Yield the writer of a shard. Its files get their names at the end, the index last."""
+    with atomic_files.appear_whole(folder / images_file(shard)) as partial, partial.open("wb") as file:
+        file.write(bytes(HEADER_BYTES))
+        yield (writer := ShardWriter(file))
+        file.seek(0)
+        count, total = len(writer.index), writer.offset - HEADER_BYTES
+        file.write(_header((total,) if encoding == "jpeg" else (count, size, size, 3)))
+    with atomic_files.appear_whole(folder / sources_file(shard)) as partial:
+        partial.write_text(json.dumps(writer.sources))
+    with atomic_files.appear_whole(folder / index_file(shard)) as partial:
+        np.save(partial, np.array(writer.index, INDEX))
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

@@ -58,9 +58,6 @@ def divide(
 
     Args:
         root: a folder above them.
-
-    Returns:
-        The parts of the splits `"train"` and `"validation"`.
     """
     parts = list(parts)
     labels = np.concatenate([part.labels for part in parts])
