@@ -10,6 +10,7 @@ prints a table of medians with the lowest and the highest value.
 import argparse
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -48,7 +49,7 @@ def by_fit(options):
     optimizer = alexnet_keras.KrizhevskySGD(learning_rate=0.001, momentum=0.9, weight_decay=5e-4)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     clock = Clock()
-    model.fit(train.repeat(), steps_per_epoch=options.steps, epochs=EPOCHS, callbacks=[clock], verbose=0)
+    model.fit(train.repeat(), steps_per_epoch=options.steps, epochs=EPOCHS, callbacks=[clock], shuffle=False, verbose=0)
     return [options.steps * options.batch_size / seconds for seconds in clock.seconds[1:]]
 
 
@@ -76,7 +77,9 @@ if __name__ == "__main__":
     rates = {name: [] for name in subjects}
     for _ in range(options.rounds):
         for name, measure in subjects.items():
-            rates[name] += measure(options)
+            measured = measure(options)
+            print(f"{name}: {', '.join(f'{value:.1f}' for value in measured)} images/s", file=sys.stderr, flush=True)
+            rates[name] += measured
             keras.utils.clear_session()
     print("| | images/s | of `train` |")
     print("| --- | --- | --- |")

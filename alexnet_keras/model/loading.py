@@ -65,7 +65,7 @@ def save_model(model: keras.Model, path: str | Path, overwrite: bool = False) ->
 
     Example::
 
-        model.fit(train, epochs=10)
+        model.fit(train, epochs=10, shuffle=False)
         save_model(model, "alexnet.keras")
     """
     path = Path(path)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +135,9 @@ def test_a_page_runs_from_top_to_bottom(page, runs):
         if block.mark != "run":
             continue
         if block.language == "python":
-            exec(compile(block.code, named(page), "exec"), names)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # a program to copy is as quiet as the command line
+                exec(compile(block.code, named(page), "exec"), names)
             continue
         for line in block.code.replace("\\\n", " ").splitlines():
             if line.startswith("alexnet-keras "):
