@@ -25,7 +25,7 @@ def load(path: Path) -> Predictor:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except Exception as error:  # each implementation of protobuf raises its own
         raise unreadable(path, "an ONNX file") from error
-    shapes = []
+    shapes, quantized = [], False
     for message in messages(model):
         if isinstance(message, onnx.TensorProto):
             if message.external_data or message.data_location == onnx.TensorProto.EXTERNAL:
@@ -33,6 +33,7 @@ def load(path: Path) -> Predictor:
                     f"{path} reads its array {message.name!r} from another file; write a file that holds all arrays."
                 )
             shapes.append(message.dims)
+            quantized |= message.data_type == onnx.TensorProto.INT8
         elif isinstance(message, onnx.TensorShapeProto):
             shapes.append([side.dim_value for side in message.dim])
     check_elements(str(path), shapes)
@@ -40,6 +41,10 @@ def load(path: Path) -> Predictor:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count()
     options.log_severity_level = 3  # errors only; they are raised as exceptions, too
+    if not quantized:
+        # A copy of 228 MB of weights in another order takes 0.3 s and gains nothing. Without that of int8 weights, an
+        # image takes 217 ms instead of 66.
+        options.add_session_config_entry("session.disable_prepacking", "1")
     try:
         session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"], enable_fallback=False

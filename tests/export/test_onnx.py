@@ -41,6 +41,16 @@ def test_a_file_is_near_its_model_in_batches_of_any_size(quantize, tolerance, fi
         np.testing.assert_allclose(predictor.predict(images), expected, atol=tolerance)
 
 
+@pytest.mark.parametrize(("quantize", "entries"), [("none", {"session.disable_prepacking": "1"}), ("int8", {})])
+def test_only_int8_weights_are_packed_at_the_start(quantize, entries, files, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        onnxruntime.SessionOptions, "add_session_config_entry", lambda self, name, value: seen.update({name: value})
+    )
+    load_predictor(files[quantize])
+    assert seen == entries
+
+
 def random_images(count):
     return list(np.random.RandomState(count).randint(0, 256, (count, 67, 67, 3), dtype=np.uint8))
 
