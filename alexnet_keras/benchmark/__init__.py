@@ -25,7 +25,6 @@ class Rate:
     high: float
 
     def scaled(self, factor: float) -> "Rate":
-        """Return the rate in another unit."""
         return Rate(self.median * factor, self.low * factor, self.high * factor)
 
     def __str__(self) -> str:

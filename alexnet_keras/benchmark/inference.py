@@ -38,7 +38,6 @@ class ModelSpeed:
 
     @property
     def milliseconds(self) -> Rate:
-        """Latency of one image."""
         return Rate(1000 / self.single.median, 1000 / self.single.high, 1000 / self.single.low)
 
     def to_dict(self) -> dict[str, Any]:

@@ -74,7 +74,6 @@ class Settings:
         check(self.epochs >= 0, f"`epochs` must be 0 or more, got {self.epochs}.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as compression.json has them."""
         return {**dataclasses.asdict(self), "source": {"name": self.source.name, **self.source.options()}}
 
 
@@ -121,7 +120,6 @@ class Record:
         return record
 
     def check(self, epochs: int) -> None:
-        """Check that the record has the results of its steps."""
         check(self.done == list(STAGES)[: len(self.done)], f"the steps {self.done} are not the first ones.")
         check(0 <= self.epoch <= epochs, f"`epoch` {self.epoch} is not between 0 and {epochs}.")
         stages = {stage for step in self.done for stage in STAGES[step]}
@@ -209,7 +207,6 @@ class _Compression:
         return report
 
     def measure(self) -> None:
-        """Measure the errors of the dense model."""
         self._evaluate("dense", self.predictor)
 
     def prune(self) -> None:

@@ -163,6 +163,5 @@ EXPERIMENTS = {"figure-1": FIGURE_1, "cifar-18": CIFAR_18, "ablations": ABLATION
 
 
 def experiment(name: str) -> Experiment:
-    """Look up an experiment by its name."""
     check(name in EXPERIMENTS, f"There is no experiment {brief(name)}; choose from {', '.join(EXPERIMENTS)}.")
     return EXPERIMENTS[name]

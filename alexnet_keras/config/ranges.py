@@ -110,7 +110,6 @@ def check_value(argument: str, kind: Any, value: Any) -> None:
 
 
 def annotated_fields(kind: Any) -> dict[str, Any]:
-    """Return the annotated type of each field of a dataclass."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

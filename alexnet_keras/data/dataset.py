@@ -69,7 +69,6 @@ class Split:
         return tf.ensure_shape(image, (size, size, 3))
 
     def check_crop(self, size: int) -> None:
-        """Check that the images are not smaller than crops of `size` pixels."""
         if size > self.stored_size:
             raise InputError(
                 f"The images are stored at {self.stored_size} pixels, and crops have {size}; "
@@ -114,7 +113,6 @@ def balanced(split: Split, count: int) -> np.ndarray:
 
 
 def take(split: Split, indices: np.ndarray) -> Split:
-    """Take the images at `(N,)` int64 indices of a split."""
     return dataclasses.replace(
         split,
         names=[split.names[index] for index in indices],

@@ -4,7 +4,6 @@ import contextlib
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from alexnet_keras.data import webp
 
@@ -71,14 +70,6 @@ def kind_of(head: bytes) -> str | None:
     return next((kind for signature, kind in SIGNATURES if re.match(signature, head, re.DOTALL)), None)
 
 
-class JpegHeader(NamedTuple):
-    """The height and width of a JPEG, and for each component its sampling factors, in four bits each."""
-
-    height: int
-    width: int
-    sampling: tuple[int, ...]
-
-
 def jpeg_segments(encoded: bytes) -> Iterator[tuple[int, int]]:
     """Yield the second byte of the marker of each segment of a JPEG up to its end, and where the segment's length is.
 
@@ -99,8 +90,11 @@ def jpeg_segments(encoded: bytes) -> Iterator[tuple[int, int]]:
     raise ValueError("a segment is damaged")
 
 
-def jpeg_header(encoded: bytes) -> JpegHeader:
+def jpeg_header(encoded: bytes) -> tuple[int, int, tuple[int, ...]]:
     """Read the header of a JPEG with eight bits a sample, sequential or progressive.
+
+    Returns:
+        Height, width, and for each component its sampling factors, in four bits each.
 
     Raises:
         ValueError: there is none.
@@ -110,8 +104,7 @@ def jpeg_header(encoded: bytes) -> JpegHeader:
             with contextlib.suppress(IndexError, struct.error):
                 bits, height, width, components = struct.unpack_from(">BHHB", encoded, start + 2)
                 if bits == 8:
-                    sampling = tuple(encoded[start + 9 + 3 * index] for index in range(components))
-                    return JpegHeader(height, width, sampling)
+                    return height, width, tuple(encoded[start + 9 + 3 * index] for index in range(components))
         if marker == SCAN[1]:
             break
     raise ValueError("the header is incomplete")
@@ -132,8 +125,10 @@ def size_of(encoded: bytes) -> tuple[int, int]:
         except struct.error as error:
             raise ValueError("the header is incomplete") from error
         return abs(height), abs(width)  # a negative height in a BMP means that rows go from top to bottom
-    found = webp.first_frame(encoded) if kind == "WebP" else jpeg_header(encoded)
-    return found.height, found.width
+    if kind == "WebP":
+        still = webp.first_frame(encoded)
+        return still.height, still.width
+    return jpeg_header(encoded)[:2]
 
 
 def check_size(height: int, width: int) -> None:

@@ -62,7 +62,6 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
 
 
 def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Crop the centre of an image."""
     offset = (tf.shape(image)[:2] - size) // 2
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
@@ -187,7 +186,6 @@ def crop_and_flip(
 def crop_and_flip_arrays(
     images: np.ndarray, offsets: np.ndarray, flipped: np.ndarray, shapes: np.ndarray | None = None, *, size: int
 ) -> np.ndarray:
-    """Compute `crop_and_flip` of NumPy arrays."""
     crops = np.empty((len(images), size, size, 3), np.uint8)
     if shapes is not None:
         windows = np.concatenate([offsets, shapes], axis=1)

@@ -65,7 +65,6 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _numbers(data: bytes, start: int, count: int) -> list[int]:
-    """Read numbers of three bytes."""
     return [int.from_bytes(part, "little") for part in struct.unpack_from("3s" * count, data, start)]
 
 

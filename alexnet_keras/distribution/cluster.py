@@ -124,7 +124,6 @@ def expand_nodes(nodes: str) -> list[str]:
 
 
 def check_cluster(cluster: Cluster, batch_size: int, devices: str, layout: str) -> None:
-    """Refuse what several workers cannot do."""
     count = len(cluster.addresses)
     if batch_size % count:
         raise OptionError(

@@ -74,7 +74,6 @@ class Target:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the export needs calibration images."""
         return self.quantize in CALIBRATED
 
     def default_path(self, model: Path) -> Path:

@@ -78,7 +78,6 @@ class Graph:
         self.constants: list[Any] = []
 
     def build(self) -> Any:
-        """Return the `ModelProto`."""
         names = {id(self.model.inputs[0]): self.add("Transpose", ["images"], "channels_first", perm=[0, 3, 1, 2])}
         for layer in self.model.layers[1:]:
             form = next((form for kind, form in FORMS.items() if isinstance(layer, kind)), None)

@@ -4,7 +4,7 @@ The metadata are a FlatBuffer in the buffer `TFLITE_METADATA` of the model. Its 
 1.1.0, of tensorflow/tflite-support. That project wrote such metadata, and ended in 2023.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -15,10 +15,10 @@ BUFFER = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 PARSER = "1.0.0"  # the oldest parser that knows all that is written here
 # Values of the schema's enumerations and unions.
-RGB = 1
-TENSOR_AXIS_LABELS = 2
-IMAGE_PROPERTIES = 2
-NORMALIZATION_OPTIONS = 1
+RGB = b"\x01"
+TENSOR_AXIS_LABELS = b"\x02"
+IMAGE_PROPERTIES = b"\x02"
+NORMALIZATION_OPTIONS = b"\x01"
 
 
 def described(model: bytes, name: str, classes: int, labels: str) -> bytes:
@@ -40,18 +40,18 @@ def metadata(name: str, classes: int, labels: str) -> bytes:
     """Return the FlatBuffer of the metadata; the arguments are those of `described`."""
     builder = _Builder(1024)
     # The numbers are the positions of the fields in the tables of the schema.
-    image = builder.table({0: builder.byte(RGB)})
+    image = builder.table({0: RGB})
     pixels = builder.table({0: builder.floats([0.0]), 1: builder.floats([1.0])})
     images = builder.table(
         {
             0: builder.text("image"),
             1: builder.text("RGB image, 0 to 255. The mean is subtracted inside the model."),
-            3: builder.table({0: builder.byte(IMAGE_PROPERTIES), 1: image}),
-            4: builder.tables([builder.table({0: builder.byte(NORMALIZATION_OPTIONS), 1: pixels})]),
+            3: builder.table({0: IMAGE_PROPERTIES, 1: image}),
+            4: builder.tables([builder.table({0: NORMALIZATION_OPTIONS, 1: pixels})]),
             5: builder.table({0: builder.floats([255.0]), 1: builder.floats([0.0])}),
         }
     )
-    file = builder.table({0: builder.text(labels), 2: builder.byte(TENSOR_AXIS_LABELS)})
+    file = builder.table({0: builder.text(labels), 2: TENSOR_AXIS_LABELS})
     probabilities = builder.table(
         {
             0: builder.text("probability"),
@@ -63,43 +63,33 @@ def metadata(name: str, classes: int, labels: str) -> bytes:
     graph = builder.table({2: builder.tables([images]), 3: builder.tables([probabilities])})
     description = "Classifies an image: AlexNet (Krizhevsky, Sutskever and Hinton 2012)."
     model = {0: builder.text(name), 1: builder.text(description), 3: builder.tables([graph]), 7: builder.text(PARSER)}
-    builder.Finish(builder.table(model).offset, IDENTIFIER)
+    builder.Finish(builder.table(model), IDENTIFIER)
     return bytes(builder.Output())
 
 
-class _Field:
-    """A value of a table: a byte, or the offset of what was written before."""
-
-    def __init__(self, offset: int = 0, byte: int = 0) -> None:
-        self.offset, self.byte = offset, byte
-
-
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Writes the few kinds of values that the metadata have."""
+    """Writes the few kinds of values that the metadata have. The methods return offsets; a byte is `bytes`."""
 
-    def byte(self, value: int) -> _Field:
-        return _Field(byte=value)
+    def text(self, value: str) -> int:
+        return self.CreateString(value)
 
-    def text(self, value: str) -> _Field:
-        return _Field(self.CreateString(value))
-
-    def floats(self, values: Sequence[float]) -> _Field:
+    def floats(self, values: Sequence[float]) -> int:
         return self._vector(values, self.PrependFloat32)
 
-    def tables(self, tables: Sequence[_Field]) -> _Field:
-        return self._vector([table.offset for table in tables], self.PrependUOffsetTRelative)
+    def tables(self, tables: Sequence[int]) -> int:
+        return self._vector(tables, self.PrependUOffsetTRelative)
 
-    def table(self, fields: dict[int, _Field]) -> _Field:
+    def table(self, fields: Mapping[int, int | bytes]) -> int:
         self.StartObject(max(fields) + 1)
         for position, field in fields.items():
-            if field.offset:
-                self.PrependUOffsetTRelativeSlot(position, field.offset, 0)
+            if isinstance(field, bytes):
+                self.PrependUint8Slot(position, field[0], 0)
             else:
-                self.PrependUint8Slot(position, field.byte, 0)
-        return _Field(self.EndObject())
+                self.PrependUOffsetTRelativeSlot(position, field, 0)
+        return self.EndObject()
 
-    def _vector(self, values: Sequence[Any], prepend: Any) -> _Field:
+    def _vector(self, values: Sequence[Any], prepend: Any) -> int:
         self.StartVector(4, len(values), 4)
         for value in reversed(values):
             prepend(value)
-        return _Field(self.EndVector())
+        return self.EndVector()

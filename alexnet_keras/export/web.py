@@ -41,13 +41,11 @@ def runtime_folder() -> Path:
 
 
 def install_command() -> str:
-    """The command that installs the runtime."""
     packages = [f"{name}@{VERSION}" for name in PACKAGES]
     return shlex.join(["npm", "install", "--prefix", str(runtime_folder()), *packages])
 
 
 def find_runtime() -> Path:
-    """Return the folder of the packages of the runtime."""
     packages = runtime_folder() / "node_modules"
     with contextlib.suppress(InputError):
         versions = {read_json(packages / name / "package.json").get("version") for name in PACKAGES}

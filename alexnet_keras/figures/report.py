@@ -59,7 +59,6 @@ DARK = {
 
 
 def write(run: Path, source: DataSource, output: Path) -> None:
-    """Write the report of a finished run."""
     content = _Report(run, source).html().encode("utf-8", "backslashreplace")
     atomic_files.write_output(output, content, owner=run if output.parent == run else None)
 
@@ -91,7 +90,6 @@ class _Report:
         self.names = [readable(name) for name in self.answers.class_names]
 
     def html(self) -> str:
-        """Return the page."""
         sections = {
             "Settings": self.settings(),
             "Learning curves": self.curves(),
@@ -122,7 +120,6 @@ class _Report:
         return _command(line if self.own_data or not data else f"{line} {self.words}")
 
     def header(self) -> Markup:
-        """Return the name of the run and its most important numbers."""
         found, summary = self.evaluation, self.summary
         kinds = ("top1", "top5") if len(self.names) > 5 else ("top1",)  # otherwise the top-5 error is 0
         parameters = self.model.count_params()
@@ -153,7 +150,6 @@ class _Report:
         )
 
     def settings(self) -> Markup:
-        """Return the configuration of the run in words."""
         config, network, measured = self.config, self.config.architecture, self.measured
         start = f"random weights ({initial_weights(network)})"
         if config.weights:
@@ -194,7 +190,6 @@ class _Report:
         return tag("dl", *pairs, class_="settings")
 
     def curves(self) -> Markup:
-        """Return the figure of the errors by epoch."""
         figure = results.curves(self.run)
         first, last = (self.history[index]["validation_top1_error"] for index in (0, -1))
         alt = f"Training and validation error of {style.in_words(len(self.history), 'epochs')} as lines. "
@@ -202,7 +197,6 @@ class _Report:
         return joined(_embedded(figure, alt), self.command("figures curves", data=False))
 
     def classes(self) -> Markup:
-        """Return a table of the errors of each class, or of those with the largest ones."""
         found = sorted(self.answers.per_class(), key=lambda row: -row["top1_error"])
         shown = found[: results.MOST_CLASSES]
         number = f"All {len(found)}" if len(shown) == len(found) else f"{len(shown)} of {len(found):,}"
@@ -228,7 +222,6 @@ class _Report:
         return joined(_table(words, heads, rows), self.command("evaluate", "--report", "report"))
 
     def confusion(self) -> Markup:
-        """Return the confusion matrix as a table."""
         shown = results.confusions(self.answers)
         rows = []
         for name, percents in zip(shown.names, shown.percents.round().astype(int).tolist(), strict=True):
@@ -248,7 +241,6 @@ class _Report:
         return joined(words, box, self.command("figures confusion"))
 
     def predictions(self) -> Markup:
-        """Return the surest right answers and the worst mistakes."""
         note = "Below each image: its class, and the most probable classes. The true class has a tick and a blue bar."
         parts = [tag("p", note, class_="note")]
         best, worst = results.surest(self.answers), results.worst(self.answers)
@@ -334,7 +326,6 @@ class _Report:
         return joined(table, tag("p", "The run has no exports yet. This command writes the first one:"), command)
 
     def commands(self) -> Markup:
-        """Return the commands that repeat the run and the report."""
         words = train_words(self.config)
         repeated = [tag("p", "Train the network again:"), _command(f"alexnet-keras train {words}")]
         example = self.run / run_folder.EXAMPLE  # which runs of version 0.1.0 lack
@@ -349,13 +340,11 @@ class _Report:
         )
 
     def environment(self) -> Markup:
-        """Return the versions and the hardware of the training and of the report."""
         then, now = self.origins
         rows = [(name, then.get(name, ""), now.get(name, "")) for name in dict.fromkeys([*now, *then])]
         return _table("", {"": "", "Training": "", "This report": ""}, rows)
 
     def footer(self) -> Markup:
-        """Return who wrote the page, and when."""
         now = self.origins[1]
         return tag("footer", f"Written by alexnet-keras {now.get('alexnet-keras', '')}, {now['time']}.")
 

@@ -204,7 +204,6 @@ def confusions(answers: Answers) -> Confusions:
 
 
 def check_several(dataset: DataSet) -> None:
-    """Refuse a data set with a single class."""
     if len(dataset.class_names) < 2:
         raise InputError("The data set has a single class, which cannot be taken for another; use more classes.")
 

@@ -1,6 +1,5 @@
 """The figure of the image patches that excite a unit most."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +17,6 @@ from alexnet_keras.system.errors import OptionError
 
 PATCHES = 18
 OUTSIDE = 127  # the grey of pixels outside the image, which the network sees as zeros
-
-
-@dataclass(frozen=True)
-class Excitation:
-    """The place at which an image excites a unit most.
-
-    Attributes:
-        row, column: the position in the unit's feature map; 0 for a unit of a fully connected layer.
-    """
-
-    index: int
-    value: float
-    row: int
-    column: int
 
 
 def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) -> Figure:
@@ -56,11 +41,10 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
     dataset = open_dataset(data)
     split = sample(dataset.validation, limit)
     call = compiled(network)
-    found: list[Excitation] = []
+    found: list[tuple[float, int, int, int]] = []
     for _, outputs in one_pass.outputs(split, size, call, f"Computing {layer}"):
         found += [strongest(output[..., unit], index) for index, output in enumerate(outputs, len(found))]
-    found.sort(key=lambda each: -each.value)
-    best = found[:PATCHES]
+    best = sorted(found, key=lambda each: -each[0])[:PATCHES]
     field = receptive_field(model, layer)
     first, last = field(0)
     caption = (
@@ -71,16 +55,16 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
     grid = figure.subplots(3, 6)
     for axes in grid.flat:
         axes.set_axis_off()
-    images = one_pass.crops(split, [each.index for each in best], size)
-    for axes, image, each in zip(grid.flat, images, best, strict=False):
-        style.show(axes, cut(image, field(each.row), field(each.column)), f"{each.value:.3g}")
+    images = one_pass.crops(split, [index for _, index, _, _ in best], size)
+    for axes, image, (value, _, row, column) in zip(grid.flat, images, best, strict=False):
+        style.show(axes, cut(image, field(row), field(column)), f"{value:.3g}")
     return figure
 
 
-def strongest(output: np.ndarray, index: int) -> Excitation:
-    """Return where a unit's feature map, or its single value, is largest."""
+def strongest(output: np.ndarray, index: int) -> tuple[float, int, int, int]:
+    """Return the largest value of a unit's feature map, or its single value, the index, and its row and column."""
     row, column = np.unravel_index(output.argmax(), output.shape) if output.ndim else (0, 0)
-    return Excitation(index, float(output.max()), int(row), int(column))
+    return float(output.max()), index, int(row), int(column)
 
 
 def cut(image: np.ndarray, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:

@@ -13,7 +13,6 @@ from alexnet_keras.system.protobuf import messages
 
 
 def load(path: Path) -> Predictor:
-    """Load a file that `export` wrote."""
     try:
         import onnx
         import onnxruntime

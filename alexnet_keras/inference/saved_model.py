@@ -56,7 +56,6 @@ SAVER = frozenset({"MergeV2Checkpoints", "Restore", "Save", "ShardedFilename"})
 
 
 def load(path: Path, allow_all_operations: bool = False) -> Predictor:
-    """Load a folder that `export` wrote."""
     for entry in path.rglob("*"):
         if not entry.is_dir():
             check_regular(entry)

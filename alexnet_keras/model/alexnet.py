@@ -284,7 +284,6 @@ class _Towers:
         return [self.concatenate(x, number)] * self.spec.towers if self.spec.towers_meet else x
 
     def concatenate(self, x: Tensors, number: int) -> Any:
-        """Return one tensor with the channels of all towers."""
         return x[0] if _is_joined(x) else keras.layers.Concatenate(name=f"join{number}", dtype=self.dtype)(x)
 
     def flatten(self, x: Tensors) -> Tensors:

@@ -30,7 +30,6 @@ def summarize(model: keras.Model) -> list[LayerSummary]:
 
 
 def totals(layers: list[LayerSummary]) -> tuple[int, int]:
-    """Return the parameters and the multiply-adds of all layers together."""
     return sum(layer.parameters for layer in layers), sum(layer.multiply_adds for layer in layers)
 
 

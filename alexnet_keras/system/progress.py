@@ -76,7 +76,6 @@ class Progress:
         self._bar.update(items)
 
     def close(self) -> None:
-        """Remove the line from the terminal."""
         self._bar.close()
 
     def __enter__(self) -> Self:

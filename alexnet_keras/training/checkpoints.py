@@ -74,7 +74,6 @@ class State:
         check(possible, f"step {self.step} of {self.steps} in epoch {self.epoch} does not exist.")
 
     def end_epoch(self) -> None:
-        """Count the current epoch as finished."""
         self.epoch, self.step, self.metrics, self.seconds, self.train_seconds = self.epoch + 1, 0, {}, 0.0, 0.0
 
     def last_row(self) -> dict[str, float]:
@@ -132,7 +131,6 @@ class Checkpoints:
 
     @property
     def folder(self) -> Path:
-        """The folder of the checkpoints."""
         return self.run / run_folder.CHECKPOINTS
 
     def write(self, state: State) -> Path:

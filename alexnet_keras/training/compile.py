@@ -37,7 +37,6 @@ def accuracies() -> tuple[keras.metrics.Metric, ...]:
 
 
 def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a run."""
     optimizer = KrizhevskySGD(
         learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         momentum=config.momentum,

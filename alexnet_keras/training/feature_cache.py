@@ -119,7 +119,6 @@ def _gather(features: tuple[tf.Tensor, ...], rows: tf.Tensor) -> Any:
 
 
 def compute(trunk: keras.Model, training: Split, validation: Split, input_size: int) -> Features:
-    """Compute the outputs of the frozen layers for every image."""
     signature = tf.TensorSpec((None, input_size, input_size, 3), tf.uint8)
     # Training mode, because there local response normalization is compiled. The trunk has no dropout, and its batch
     # normalization is frozen.
@@ -134,11 +133,8 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
                     progress.advance(len(images))
             return [np.concatenate(values) for values in zip(*batches, strict=True)]
 
-        plain, flipped = features(training, image_ops.centre_crop), features(training, _flipped_crop)
+        plain = features(training, image_ops.centre_crop)
+        flipped = features(training, lambda image, size: tf.reverse(image_ops.centre_crop(image, size), axis=[1]))
         validated = features(validation, image_ops.centre_crop)
     joined = tuple(tf.concat(pair, axis=0) for pair in zip(plain, flipped, strict=True))
     return Features(joined, tuple(map(tf.constant, validated)), training.labels, validation.labels)
-
-
-def _flipped_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    return tf.reverse(image_ops.centre_crop(image, size), axis=[1])

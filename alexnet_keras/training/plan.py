@@ -63,7 +63,6 @@ def bytes_needed(network: TrainingNetwork) -> int:
 
 
 def check_space(network: TrainingNetwork) -> None:
-    """Check that a run fits on its disk."""
     disk.check_free(network.checkpoints.final, bytes_needed(network), f"The run {network.checkpoints.final}")
 
 

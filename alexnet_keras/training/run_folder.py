@@ -256,7 +256,6 @@ def _discard(path: Path) -> None:
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
-    """Write config.json."""
     atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)}, owner=run)
 
 
@@ -274,7 +273,6 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
 
 
 def write_history(run: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write history.csv."""
     with atomic_files.appear_whole(run / HISTORY, owner=run) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -293,7 +291,6 @@ def read_history(run: Path) -> list[dict[str, float]]:
 
 
 def read_evaluation(run: Path) -> Evaluation:
-    """Read evaluation.json."""
     path = run / EVALUATION
     try:
         return Evaluation.from_dict(read_json(path))

@@ -57,7 +57,6 @@ def _short_name(name: str, layers: Mapping[str, str]) -> str:
 
 
 def _expectations(config: Any) -> dict[str, Any]:
-    """The metadata in the configuration of a model."""
     found: dict[str, Any] = {}
     pending = [config]
     for value in pending:

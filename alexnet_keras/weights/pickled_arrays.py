@@ -39,11 +39,9 @@ class PickledArray:
 
     @property
     def size(self) -> int:
-        """The bytes of the array."""
         return len(self.content)
 
     def objects(self) -> list[Any]:
-        """The Python objects in the array."""
         return checked(self.content, list)
 
     def values(self) -> np.ndarray:
@@ -68,10 +66,6 @@ def _make_type(code: Any, *_: Any) -> PickledType | Opaque:
     return PickledType(code[:1] if code[:1] == "O" else code) if is_known else Opaque("numpy.dtype")
 
 
-def _make_array(*_: Any) -> PickledArray:
-    return PickledArray()
-
-
 def _encode(text: Any, encoding: Any) -> bytes:
     """Make the bytes that Python 3 writes as text if a pickle has the format of Python 2."""
     if not isinstance(encoding, str) or encoding != "latin1":
@@ -81,7 +75,7 @@ def _encode(text: Any, encoding: Any) -> bytes:
 
 NUMPY_FUNCTIONS: Functions = {
     "numpy.dtype": _make_type,
-    "numpy.core.multiarray._reconstruct": _make_array,
-    "numpy._core.multiarray._reconstruct": _make_array,
+    "numpy.core.multiarray._reconstruct": lambda *_: PickledArray(),
+    "numpy._core.multiarray._reconstruct": lambda *_: PickledArray(),
     "_codecs.encode": _encode,
 }

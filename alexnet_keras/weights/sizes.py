@@ -26,7 +26,6 @@ class Budget:
         self._bytes = self._arrays = 0
 
     def take(self, size: int) -> None:
-        """Count an array of `size` bytes."""
         self._bytes += size
         self._arrays += 1
         if size < 0 or self._bytes > self.limit or self._arrays > MOST_ARRAYS:

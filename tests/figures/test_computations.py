@@ -141,8 +141,8 @@ def test_squared_distances():
 def test_the_strongest_position_of_a_feature_map():
     output = np.zeros((4, 5))
     output[2, 3] = 7
-    assert units.strongest(output, 9) == units.Excitation(index=9, value=7.0, row=2, column=3)
-    assert units.strongest(np.float32(3), 1) == units.Excitation(index=1, value=3.0, row=0, column=0)
+    assert units.strongest(output, 9) == (7.0, 9, 2, 3)
+    assert units.strongest(np.float32(3), 1) == (3.0, 1, 0, 0)
 
 
 def test_a_patch_is_grey_outside_the_image():

@@ -38,6 +38,7 @@ from alexnet_keras.system.terminal_text import brief
 
 FORMAT = 2
 MANIFEST = "dataset.json"
+IMAGES_FILE, INDEX_FILE, SOURCES_FILE, NOTES_FILE = "{}.npy", "{}.index.npy", "{}.sources.json", "{}.notes.npz"
 PLAN = "plan.json"  # written first: what decides the bytes of all shards
 SPLITS = ("train", "validation")
 ENCODINGS = ("jpeg", "raw")
@@ -45,18 +46,6 @@ INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("chec
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
 MAX_LIST_BYTES = 2**26  # of an index or a list of sources; 4,096 images have 131 kB and about 400 kB
 MIN_SIZE, MAX_SIZE = 32, 1024  # pixels
-
-
-def images_file(shard: str) -> str:
-    return f"{shard}.npy"
-
-
-def index_file(shard: str) -> str:
-    return f"{shard}.index.npy"
-
-
-def sources_file(shard: str) -> str:
-    return f"{shard}.sources.json"
 
 
 @dataclass(frozen=True)
@@ -115,7 +104,6 @@ class Manifest:
 
 
 def manifest(folder: Path) -> Manifest:
-    """Read dataset.json."""
     values = read_json(folder / MANIFEST)
     found = values.get("format")
     if type(found) is int and found != FORMAT:
@@ -143,7 +131,7 @@ def is_prepared(folder: Path) -> bool:
 
 def read_index(folder: Path, shard: Shard, encoding: str, size: int) -> np.ndarray:
     """Read the index of a shard and check that it and the file of the images are what dataset.json says."""
-    path, images = folder / index_file(shard.name), folder / images_file(shard.name)
+    path, images = folder / INDEX_FILE.format(shard.name), folder / IMAGES_FILE.format(shard.name)
     content = read_bytes(path, MAX_LIST_BYTES)
     if xxhash.xxh3_64_hexdigest(content) != shard.index_checksum:
         raise InputError(f"{path} is damaged (checksum); remove it and prepare the data set again.")
@@ -177,12 +165,11 @@ def parse_index(content: bytes, path: Path) -> np.ndarray:
 
 
 def describe(folder: Path, shard: str) -> Shard:
-    """Describe a finished shard for dataset.json."""
-    index, sources = (read_bytes(folder / file(shard), MAX_LIST_BYTES) for file in (index_file, sources_file))
+    index, sources = (read_bytes(folder / file.format(shard), MAX_LIST_BYTES) for file in (INDEX_FILE, SOURCES_FILE))
     return Shard(
         name=shard,
-        images=len(parse_index(index, folder / index_file(shard))),
-        bytes=check_regular(folder / images_file(shard)),
+        images=len(parse_index(index, folder / INDEX_FILE.format(shard))),
+        bytes=check_regular(folder / IMAGES_FILE.format(shard)),
         index_checksum=xxhash.xxh3_64_hexdigest(index),
         sources_checksum=xxhash.xxh3_64_hexdigest(sources),
     )

@@ -28,21 +28,22 @@ from alexnet_keras.data.shards import Reader, Sources
 from alexnet_keras.data.shards.convert import QUALITY, Settings, Stored, conversion, store
 from alexnet_keras.data.shards.format import (
     FORMAT,
+    IMAGES_FILE,
+    INDEX_FILE,
     MANIFEST,
     MAX_LIST_BYTES,
+    NOTES_FILE,
     PLAN,
+    SOURCES_FILE,
     SPLITS,
     BadImage,
     Manifest,
     Shard,
     Splits,
     describe,
-    images_file,
-    index_file,
     is_prepared,
     manifest,
     renamed,
-    sources_file,
 )
 from alexnet_keras.data.shards.writer import writing
 from alexnet_keras.system import atomic_files, native_stderr
@@ -233,14 +234,8 @@ def _jobs(split: str, count: int, size: int) -> list[_Job]:
     ]
 
 
-def _notes(output: Path, job: _Job) -> Path:
-    """Return the file of a shard's notes: the sums of its colors, and the images that could not be used."""
-    return output / f"{job.shard}.notes.npz"
-
-
 def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
-    parts = (images_file, sources_file, index_file)
-    if not all((output / part(job.shard)).is_file() for part in parts):
+    if not all((output / name.format(job.shard)).is_file() for name in (IMAGES_FILE, SOURCES_FILE, INDEX_FILE)):
         return False
     try:
         _, bad = _read_notes(output, job)
@@ -251,7 +246,7 @@ def _is_done(output: Path, job: _Job, skip_bad: bool) -> bool:
 
 def _read_notes(output: Path, job: _Job) -> tuple[np.ndarray, tuple[BadImage, ...]]:
     """Read the notes of a shard: the sums of its colors, `(4, 4)` int64, and its images that could not be used."""
-    path = _notes(output, job)
+    path = output / NOTES_FILE.format(job.shard)
     content = io.BytesIO(read_bytes(path, MAX_LIST_BYTES))
     try:
         with zipfile.ZipFile(content) as archive:
@@ -291,7 +286,7 @@ def _make_shard(
                 f"{bad[0].image}, which {bad[0].reason}; replace or remove them, or leave such images "
                 'out by `on_error="skip"`.'
             )
-        with atomic_files.appear_whole(_notes(output, job)) as partial, partial.open("wb") as file:
+        with atomic_files.appear_whole(output / NOTES_FILE.format(job.shard)) as partial, partial.open("wb") as file:
             np.savez(file, sums=moments.sums, bad=json.dumps([dataclasses.asdict(entry) for entry in bad]))
     return len(writer.index)
 

@@ -17,13 +17,13 @@ from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import DataSet, Split, Stage
 from alexnet_keras.data.image_files import jpeg_header
 from alexnet_keras.data.shards.format import (
+    IMAGES_FILE,
     INDEX,
     MAX_LIST_BYTES,
+    SOURCES_FILE,
     Manifest,
-    images_file,
     manifest,
     read_index,
-    sources_file,
 )
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import parse_json, read_bytes
@@ -77,7 +77,7 @@ class Reader:
     def _file(self, number: int) -> int:
         """Open the images of a shard; the descriptor lives as long as this reader."""
         if number not in self._files:
-            file = os.open(self.folder / images_file(self.shards[number].name), os.O_RDONLY)
+            file = os.open(self.folder / IMAGES_FILE.format(self.shards[number].name), os.O_RDONLY)
             weakref.finalize(self, os.close, file)
             self._files[number] = file
         return self._files[number]
@@ -124,7 +124,7 @@ class Reader:
 
     def _damaged(self, number: int, within: int, reason: str) -> InputError:
         problem = (
-            f"{self.folder / images_file(self.shards[number].name)} is damaged: image {within} {reason}; "
+            f"{self.folder / IMAGES_FILE.format(self.shards[number].name)} is damaged: image {within} {reason}; "
             "remove the shard and prepare the data set again."
         )
         self.problems.append(problem)
@@ -146,7 +146,7 @@ class Sources(Sequence[str]):
 
     def _load(self, number: int) -> tuple[str, ...]:
         shard = self.reader.shards[number]
-        path = self.folder / sources_file(shard.name)
+        path = self.folder / SOURCES_FILE.format(shard.name)
         try:
             content = read_bytes(path, MAX_LIST_BYTES)
             if xxhash.xxh3_64_hexdigest(content) == shard.sources_checksum:

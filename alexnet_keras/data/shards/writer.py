@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 import xxhash
 
-from alexnet_keras.data.shards.format import HEADER_BYTES, INDEX, images_file, index_file, sources_file
+from alexnet_keras.data.shards.format import HEADER_BYTES, IMAGES_FILE, INDEX, INDEX_FILE, SOURCES_FILE
 from alexnet_keras.system import atomic_files
 
 
@@ -33,15 +33,15 @@ class ShardWriter:
 @contextlib.contextmanager
 def writing(folder: Path, shard: str, size: int, encoding: str) -> Iterator[ShardWriter]:
     """Yield the writer of a shard. Its files get their names at the end, the index last."""
-    with atomic_files.appear_whole(folder / images_file(shard)) as partial, partial.open("wb") as file:
+    with atomic_files.appear_whole(folder / IMAGES_FILE.format(shard)) as partial, partial.open("wb") as file:
         file.write(bytes(HEADER_BYTES))
         yield (writer := ShardWriter(file))
         file.seek(0)
         count, total = len(writer.index), writer.offset - HEADER_BYTES
         file.write(_header((total,) if encoding == "jpeg" else (count, size, size, 3)))
-    with atomic_files.appear_whole(folder / sources_file(shard)) as partial:
+    with atomic_files.appear_whole(folder / SOURCES_FILE.format(shard)) as partial:
         partial.write_text(json.dumps(writer.sources))
-    with atomic_files.appear_whole(folder / index_file(shard)) as partial:
+    with atomic_files.appear_whole(folder / INDEX_FILE.format(shard)) as partial:
         np.save(partial, np.array(writer.index, INDEX))
 
 

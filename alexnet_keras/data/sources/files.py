@@ -71,7 +71,6 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
 
 
 def entries(folder: Path) -> list[os.DirEntry[bytes]]:
-    """List a folder."""
     try:
         with os.scandir(os.fsencode(folder)) as found:
             return list(found)

@@ -119,7 +119,6 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
 
 
 def _two_colors(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the RGB colours of the background and of the form, which is brighter."""
     while True:
         ground, form = random.randint(0, 256, size=(2, 3))
         if form.sum() - ground.sum() >= 200:

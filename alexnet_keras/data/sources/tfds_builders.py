@@ -41,7 +41,6 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
 
 
 def build(builder: Any, source: DataSource) -> None:
-    """Download and prepare, with TFDS's own progress."""
     if not builder.is_prepared():
         check_connection(builder, source)
     config = tfds(source).download.DownloadConfig(manual_dir=source.manual_dir)
@@ -54,7 +53,6 @@ def build(builder: Any, source: DataSource) -> None:
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
-    """A built data set."""
     expressions = _expressions(builder, source)
 
     def expression(split: str) -> str:

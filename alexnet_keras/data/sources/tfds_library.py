@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,23 +31,19 @@ def tfds(source: DataSource) -> Any:
 
 
 def find_builder(source: DataSource) -> Any:
-    """Return the builder of a data set."""
     library = tfds(source)
     try:
         if source.name.startswith("huggingface:"):  # which TFDS forwards to other packages
             raise library.core.DatasetNotFoundError
         return library.builder(source.name, data_dir=source.data_dir)
     except Exception as error:  # of every kind: of the name, the version, the configuration, or a missing package
-        if isinstance(error, library.core.DatasetNotFoundError) or not _is_name(library, source.name):
+        names = library.list_builders(with_community_datasets=False)
+        if isinstance(error, library.core.DatasetNotFoundError) or re.split("[/:]", source.name)[0] not in names:
             raise OptionError(
                 f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
                 "give 'shapes', 'imagenet', a folder of images, a table (.csv), or a name of tfds.list_builders()."
             ) from error
         raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {first_line(error)}") from error
-
-
-def _is_name(library: Any, name: str) -> bool:
-    return name.split("/")[0].split(":")[0] in library.list_builders(with_community_datasets=False)
 
 
 def first_line(error: Exception) -> str:

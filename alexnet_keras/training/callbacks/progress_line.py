@@ -45,5 +45,4 @@ class ProgressLine(keras.callbacks.Callback):
         )
 
     def close(self) -> None:
-        """Clear the line of progress on a terminal."""
         self.progress.close()
