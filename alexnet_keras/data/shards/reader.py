@@ -3,6 +3,7 @@
 import bisect
 import functools
 import os
+import struct
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,6 @@ import xxhash
 from alexnet_keras.config.serialization import build
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import DataSet, Split, Stage
-from alexnet_keras.data.image_files import jpeg_header
 from alexnet_keras.data.shards.format import (
     IMAGES_FILE,
     INDEX,
@@ -103,13 +103,9 @@ class Reader:
         for slot, place in enumerate(places.tolist()):
             record = bytearray(int(self.index[place]["length"]))
             self._fill(record, place)
-            records[slot] = bytes(record)
-            try:
-                fits = jpeg_header(records[slot])[:2] == (self.size, self.size)
-            except ValueError:
-                fits = False
-            if not fits:
+            if _jpeg_size(record) != (self.size, self.size):
                 raise self._damaged(*self.locate(place), f"is no JPEG of {self.size} x {self.size} pixels")
+            records[slot] = bytes(record)
         return records
 
     def _fill(self, target: Any, place: int) -> None:
@@ -135,6 +131,17 @@ class Reader:
         for place in range(self.starts[number], self.starts[number + 1]):
             self._fill(bytearray(int(self.index[place]["length"])), place)
             yield
+
+
+def _jpeg_size(record: bytearray) -> tuple[int, int] | None:
+    """Read the height and width of a JPEG in a fifth of the time of `jpeg_header`; `None` if there is no header."""
+    start = 2
+    while record[start : start + 1] == b"\xff" and start + 9 < len(record):
+        if 0xC0 <= record[start + 1] <= 0xCF and record[start + 1] not in (0xC4, 0xC8, 0xCC):  # the header of the frame
+            height, width = struct.unpack_from(">HH", record, start + 5)
+            return height, width
+        start += 2 + int.from_bytes(record[start + 2 : start + 4], "big")
+    return None
 
 
 class Sources(Sequence[str]):
