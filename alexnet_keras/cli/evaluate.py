@@ -36,12 +36,7 @@ HARDEST = 3  # classes in the text output; the report has all of them
     metavar="FOLDER",
     help="Folder to write, with the errors, the models, the classes and the confusion matrix as JSON and CSV.",
 )
-@click.option(
-    "--output",
-    type=PathName(dir_okay=False),
-    metavar="FILE",
-    help="File to write, with a row for each image: .csv, .json or .parquet.",
-)
+@options.output_file_option("File to write, with a row for each image: .csv, .json or .parquet.")
 @options.operations_option
 @options.json_option
 def evaluate(

@@ -46,6 +46,11 @@ def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., An
     return click.option("--variant", type=click.Choice(list(ARCHITECTURES)), help=help_text, **options)
 
 
+def output_file_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make the option `--output` for a file."""
+    return click.option("--output", type=PathName(dir_okay=False), metavar="FILE", help=help_text)
+
+
 def data_options(
     help_text: str, required: bool = False, stored: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -33,12 +33,7 @@ from alexnet_keras.system.terminal_text import counted, printable
     "words", metavar="[MODEL] IMAGE...", nargs=-1, required=True, type=PathName(str), shell_complete=complete_model
 )
 @click.option("--top", type=Number(Count), default=5, show_default=True, help="Classes for each image.")
-@click.option(
-    "--output",
-    type=PathName(dir_okay=False),
-    metavar="FILE",
-    help="File to write instead of printing, with a row for each image: .csv, .json or .parquet.",
-)
+@options.output_file_option("File to write instead of printing, with a row for each image: .csv, .json or .parquet.")
 @options.operations_option
 @options.json_option
 def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_operations: bool, as_json: bool) -> None:

@@ -7,25 +7,20 @@ from typing import Any
 import click
 
 from alexnet_keras import api
+from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_run
-from alexnet_keras.cli.options import data_options, data_source, example, json_option, load_tensorflow
 from alexnet_keras.cli.types import PathName
 
 
 @click.command(
-    epilog=example(
+    epilog=options.example(
         "alexnet-keras report saved_models/RUN", "alexnet-keras report saved_models/RUN --output pages/first.html"
     )
 )
 @click.argument("run", required=False, type=PathName(), shell_complete=complete_run)
-@data_options("The data set on whose images the network is measured.  [default: the data set of the run]")
-@click.option(
-    "--output",
-    type=PathName(dir_okay=False),
-    metavar="FILE",
-    help="The .html file to write.  [default: report.html in RUN]",
-)
-@json_option
+@options.data_options("The data set on whose images the network is measured.  [default: the data set of the run]")
+@options.output_file_option("The .html file to write.  [default: report.html in RUN]")
+@options.json_option
 def report(run: Path | None, output: Path | None, as_json: bool, **where: Any) -> None:
     """Write an HTML file about RUN, with its errors, pictures and commands (needs the extra 'figures').
 
@@ -35,7 +30,7 @@ def report(run: Path | None, output: Path | None, as_json: bool, **where: Any) -
     Without RUN, the command uses the newest run in saved_models/.
     """
     finished = api.finished_run(run)
-    source = data_source(lambda: api.data_of(api.find_model(finished)), **where)
-    load_tensorflow()
+    source = options.data_source(lambda: api.data_of(api.find_model(finished)), **where)
+    options.load_tensorflow()
     path = api.report(finished, source, output)
     click.echo(json.dumps({"output": str(path)}) if as_json else f"Wrote {path}")

@@ -27,19 +27,14 @@ if TYPE_CHECKING:
     from alexnet_keras.figures.units import patches
 
 _MODULES = {
-    "activations": "one_image",
     "architecture": "diagram",
     "augmentation": "augmented",
-    "confusion": "results",
-    "curves": "results",
-    "embedding": "similarity",
     "filters": "kernels",
-    "gradcam": "one_image",
-    "occlusion": "one_image",
     "patches": "units",
-    "predictions": "results",
-    "retrieval": "similarity",
     "save": "style",
+    **dict.fromkeys(("activations", "gradcam", "occlusion"), "one_image"),
+    **dict.fromkeys(("confusion", "curves", "predictions"), "results"),
+    **dict.fromkeys(("embedding", "retrieval"), "similarity"),
 }
 
 __all__ = [

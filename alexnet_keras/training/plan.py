@@ -62,9 +62,5 @@ def bytes_needed(network: TrainingNetwork) -> int:
     return max(0, (KEPT + 1) * (checkpoint + model) - present)
 
 
-def check_space(network: TrainingNetwork) -> None:
-    disk.check_free(network.checkpoints.final, bytes_needed(network), f"The run {network.checkpoints.final}")
-
-
 def _bytes(variable: keras.Variable) -> int:
     return math.prod(variable.shape) * tf.as_dtype(variable.dtype).size

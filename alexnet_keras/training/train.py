@@ -22,7 +22,7 @@ from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.model.loading import load_model
-from alexnet_keras.system import atomic_files
+from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import Interrupted, OptionError, RunError, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.provenance import provenance
@@ -34,7 +34,7 @@ from alexnet_keras.training.checkpoints import newest_first, remove_finished
 from alexnet_keras.training.inputs import Inputs, check_unchanged, open_inputs
 from alexnet_keras.training.loop import fit
 from alexnet_keras.training.options import RunOptions
-from alexnet_keras.training.plan import check_space, print_plan
+from alexnet_keras.training.plan import bytes_needed, print_plan
 from alexnet_keras.training.run_folder import Measured
 
 
@@ -87,7 +87,7 @@ def _train(config: TrainConfig, run: Path, options: RunOptions, replicas: Replic
     network = build_network(config, run, inputs, measured, replicas)
     print_plan(config, inputs, network)
     if replicas.is_chief:
-        check_space(network)
+        disk.check_free(run, bytes_needed(network), f"The run {run}")
         run_folder.begin_list(run)
         if known is not None and config.epochs > recorded.epochs:
             # In this order, a process that is killed in between leaves an unfinished run.
