@@ -26,6 +26,7 @@ from alexnet_keras.system.tables import check_table
 if TYPE_CHECKING:
     import keras
 
+    from alexnet_keras.export.export import Target
     from alexnet_keras.inference.evaluation import Evaluation
     from alexnet_keras.inference.predictor import Predictor
     from alexnet_keras.reproduction.experiment import Reproduction
@@ -164,6 +165,8 @@ def configure_run(
     from alexnet_keras.training import run_folder
 
     network = network or {}
+    if changes.get("weights") == pretrained.NAME:
+        changes["weights"] = str(pretrained.file_of(Path(pretrained.NAME)))
     known = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("recipe", "architecture")]
     for name in changes:
         if name not in known:
@@ -371,33 +374,35 @@ def export(
     ```
 
     Args:
-        model: folder of a run, a `.keras` file, or a Keras model of this package.
+        model: folder of a run, a `.keras` or `.alexnet` file, a Keras model of this package, or `"imagenette"` for the
+            trained network in this package.
         format: `"saved_model"`, `"tflite"`, `"onnx"`, `"keras"`, or `"web"` for a web page.
-        output: the file or folder to write; `None` for a name beside the model. For a Keras model, name `output` and
-            `data`.
-        quantize: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int8-only"`; `None` for `"int8"` in a web page
-            and `"none"` otherwise.
-        data: the data set on whose validation images both are compared; `None` for the run's data set.
+        output: the file or folder to write; `None` for a name beside the model, or in the working directory for
+            `"imagenette"`. For a Keras model, name `output`.
+        quantize: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int8-only"`; `None` for `"none"`, but in a web page
+            for `"int8"`, or for `"dynamic"` if there are no images that calibrate it.
+        data: the data set on whose validation images both are compared; `None` for the run's data set. A model without
+            a run is then compared on the images of `calibration` or, without their classes, on those of `"shapes"`.
         calibration: the data set whose training images calibrate int8; `None` for the run's data set, or otherwise
             `data`.
         batch_size: number of images that a TFLite file takes in one call, 1 to 64; `None` for 1.
         force: keep an export whose errors or probabilities differ too much from those of the Keras model.
 
     Returns:
-        The path, the size in bytes and the results of the comparison, as in export.json.
+        The path, the size in bytes and the results of the comparison, as in export.json. The errors are `None` if the
+        images have other classes.
 
     Raises:
-        OptionError: an argument is unknown or does not fit the format.
+        OptionError: an argument is unknown or does not fit the format, or int8 has no images that calibrate it.
         InputError: the model, the data or `output` cannot be used.
         RunError: the export differs too much from the Keras model and `force` is not set.
     """
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.export import export as exporting
 
-    target = exporting.Target(format=format, quantize=quantize or "", batch_size=batch_size)
     if not isinstance(model, str | Path):
-        if output is None or data is None:
-            raise OptionError("A model in memory does not belong to a run; name `output` and `data`.")
+        if output is None:
+            raise OptionError("A model in memory does not belong to a run; name `output`.")
         import tempfile
 
         with tempfile.TemporaryDirectory() as folder:
@@ -406,16 +411,28 @@ def export(
             options: dict[str, Any] = {"quantize": quantize, "batch_size": batch_size, "force": force}
             return export(path, format, output, data=data, calibration=calibration, **options)
     path = find_model(Path(model))
+    source = None if data is None and not in_run(path) else _source(data, path)
+    images = None if calibration is None else _source(calibration, path)
+    if format == "web" and quantize is None and not (source or images):
+        quantize = "dynamic"  # the best of those that need no images
+    target = exporting.Target(format=format, quantize=quantize or "", batch_size=batch_size)
     output = Path(output) if output is not None else target.default_path(path)
     exporting.check_export(path, target, output, None if calibration is None else str(calibration))
-    source = _source(data, path)
-    dataset = open_dataset(source)
-    calibrating = None
-    if calibration is not None:
-        calibrating = open_dataset(_source(calibration, path))
-    elif target.calibrated and in_run(path) and data_of(path) != source:
-        calibrating = open_dataset(data_of(path))
-    return exporting.export(path, target, output, dataset, calibrating, force)
+    _check_calibration(path, target, source or images)
+    dataset = open_dataset(source or images or "shapes")
+    if images is None and target.calibrated and in_run(path) and data_of(path) != source:
+        images = data_of(path)
+    calibrating = None if images is None else open_dataset(images)
+    return exporting.export(path, target, output, dataset, calibrating, force, any_classes=source is None)
+
+
+def _check_calibration(model: Path, target: "Target", source: DataSource | None) -> None:
+    """Raise `OptionError` if a target needs calibration images and there are none."""
+    if target.calibrated and source is None:
+        raise OptionError(
+            f"`quantize` {target.quantize} needs images that calibrate it, and {model} is not in the folder of a run; "
+            "name a data set with `calibration` or `data`."
+        )
 
 
 def export_all(
@@ -424,7 +441,7 @@ def export_all(
     """Write a model in every format whose packages are installed, except the web page.
 
     Args:
-        model: folder of a run, or a `.keras` file.
+        model: as in `export`.
         output: a folder for all files; `None` for the folder of the model.
         calibration: as in `export`, for the formats that are calibrated.
         **options: `data` and `force`, as in `export`.
@@ -441,6 +458,7 @@ def export_all(
         outputs = {target: output / name.name for target, name in outputs.items()}
     for target, name in outputs.items():
         exporting.check_export(path, target, name, None)
+        _check_calibration(path, target, options.get("data") or calibration or (in_run(path) and data_of(path)) or None)
     for target, name in outputs.items():
         images = calibration if target.calibrated else None
         try:
@@ -576,14 +594,18 @@ def run_or_pretrained() -> Path:
 
 
 def find_model(path: Path | None) -> Path:
-    """Return the model file that a run's folder or the path of a model stands for; `None` is the newest run."""
+    """Return the model file that a run's folder or the path of a model stands for; `None` is the newest run.
+
+    `imagenette` is the trained network in the package, unless there is a file or folder of that name.
+    """
     from alexnet_keras.training.run_folder import MODEL, READY
 
-    path = newest_run() if path is None else path
+    path = newest_run() if path is None else pretrained.file_of(path)
     if not os.path.lexists(path):
         raise OptionError(
             f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
         )
+    hint = f" The network in the package is {pretrained.FILE}." if path == Path(pretrained.NAME) else ""
     if path.is_dir() and find_saved_model(path) is None:
         if (path / READY).exists():  # the folder has files of two runs
             raise InputError(
@@ -591,7 +613,7 @@ def find_model(path: Path | None) -> Path:
             )
         if not (path / MODEL).is_file():
             raise InputError(
-                f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel; name the folder of a run."
+                f"The folder {path} is neither a run with {MODEL!r} nor a SavedModel; name the folder of a run.{hint}"
             )
         return path / MODEL
     if not path.is_dir():
@@ -599,7 +621,7 @@ def find_model(path: Path | None) -> Path:
         if path.suffix not in MODEL_SUFFIXES:
             raise InputError(
                 f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}, or make a "
-                "model of trained weights by 'alexnet-keras weights import'."
+                f"model of trained weights by 'alexnet-keras weights import'.{hint}"
             )
     return path
 
@@ -610,7 +632,7 @@ def is_model(path: Path) -> bool:
 
     if path.is_dir():
         return any(os.path.lexists(path / name) for name in (CONFIG, MODEL)) or find_saved_model(path) is not None
-    return path.suffix in MODEL_SUFFIXES + WEIGHT_SUFFIXES
+    return pretrained.file_of(path).suffix in MODEL_SUFFIXES + WEIGHT_SUFFIXES
 
 
 def in_run(model: Path) -> bool:

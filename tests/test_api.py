@@ -138,7 +138,7 @@ def test_export_writes_beside_the_model_or_elsewhere(result, folder, tmp_path):
     report = alexnet_keras.export(result.model, "tflite", tmp_path / "model.tflite", quantize="float16", data=folder)
     assert report["bytes"] == (tmp_path / "model.tflite").stat().st_size
     assert alexnet_keras.load_model(result.run / "model-export.keras").count_params() == result.model.count_params()
-    with pytest.raises(OptionError, match="A model in memory does not belong to a run; name `output` and `data`."):
+    with pytest.raises(OptionError, match="A model in memory does not belong to a run; name `output`."):
         alexnet_keras.export(result.model, "tflite")
     with pytest.raises(OptionError, match="There is no `format` 'pdf'"):
         alexnet_keras.export(result.run, "pdf")

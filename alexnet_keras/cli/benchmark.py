@@ -143,7 +143,7 @@ def input_(
 def inference(models: tuple[Path, ...], rounds: int, allow_all_operations: bool, as_json: bool) -> None:
     """Measure the latency and throughput of model files against the memory bandwidth.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette, the trained network in this package.
     """
     paths = [api.find_model(model) for model in models]
     options.load_tensorflow()

@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import CompletionItem
 
+from alexnet_keras.config import pretrained
+
 # Classification sets that TFDS can download and build by itself. TFDS knows more, but importing it takes seconds.
 TFDS_DATA_SETS = (
     *("beans", "caltech101", "cats_vs_dogs", "cifar10", "cifar100", "dtd"),
@@ -22,8 +24,8 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a model: a run in saved_models/, or any file."""
-    return [CompletionItem(incomplete, type="file"), *_starting(incomplete, _runs())]
+    """Complete a model: a run in saved_models/, the network in the package, or any file."""
+    return [CompletionItem(incomplete, type="file"), *_starting(incomplete, [*_runs(), pretrained.NAME])]
 
 
 def _runs() -> list[str]:

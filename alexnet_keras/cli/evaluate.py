@@ -50,7 +50,7 @@ def evaluate(
 ) -> None:
     """Measure the top-1 and top-5 error of MODEL on validation images, with 95% intervals.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette, the trained network in this package.
     Without MODEL, the command uses the newest run in saved_models/.
     The probabilities of several models are averaged, and the errors of each are printed, too.
     """

@@ -32,7 +32,7 @@ from alexnet_keras.system.errors import OptionError, RunError
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
     help="Number format of the weights and activations. int8 takes and returns float32; int8-only takes and returns "
-    "uint8 and has no float operator.  [default: int8 for web, otherwise none]",
+    "uint8 and has no float operator.  [default: none; for web int8, or dynamic without images that calibrate int8]",
 )
 @click.option(
     "--calibration",
@@ -46,7 +46,7 @@ from alexnet_keras.system.errors import OptionError, RunError
 @click.option("--force", is_flag=True, help="Keep an export that fails the parity check.")
 @options.data_options(
     "The data set on whose validation images the export and the Keras model are compared.  "
-    "[default: the data set of the run]"
+    "[default: the data set of the run; for a model in no run that of --calibration, or shapes]"
 )
 @options.json_option
 def export(model: Path | None, calibration: str | None, as_json: bool, data: str | None, **given: Any) -> None:
@@ -55,13 +55,16 @@ def export(model: Path | None, calibration: str | None, as_json: bool, data: str
     The format web is a folder with a web page that classifies images in the browser.
     The format all writes every format except web, in every number format, and prints one table.
 
-    MODEL is a run or a .keras.
-    Without MODEL, the command uses the newest run in saved_models/.
+    MODEL is a run, .keras, .alexnet or imagenette.
+    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
+    network in this package.
     """
-    path = api.find_model(model)
+    path = options.model_or_pretrained(model)
     where = {name: given.pop(name) for name in SOURCE_FIELDS}
-    source = options.data_source(lambda: api.data_of(path), data, **where)
     folders = {name: where[name] for name in ("data_dir", "manual_dir")}
+    described = any(value is not None for name, value in where.items() if not (calibration and name in folders))
+    has_data = data or described or api.in_run(path)
+    source = options.data_source(lambda: api.data_of(path), data, **where) if has_data else None
     calibrating = options.data_source(lambda: api.data_of(path), calibration, **folders) if calibration else None
     if given["format"] == "all":
         for name in ("quantize", "batch_size"):
@@ -86,6 +89,9 @@ def export(model: Path | None, calibration: str | None, as_json: bool, data: str
         ("equal top-1", f"{options.percent(result['top1_agreement'])} of {result['num_images']} validation images"),
     ]
     rows += [("", f"These are all images; {NUM_IMAGES} would give a more reliable comparison.")] if few else []
+    measured = result["keras"]["top1_error"] is not None
+    unmeasured = f"not measured, because the images of {calibrating or 'shapes'} have other classes"
+    rows += [] if measured else [("errors", unmeasured)]
     options.print_pairs([*rows, *(("out of bounds", words) for words in result["shortcomings"])])
     click.echo()
     table: list[tuple[str, ...]] = [("", "Keras model", "export")]
@@ -95,12 +101,15 @@ def export(model: Path | None, calibration: str | None, as_json: bool, data: str
         ("milliseconds", "ms/image, one image in a call", "{:,.1f}"),
         ("images_per_second", "images/s, 32 images in a call", "{:,.0f}"),
     ):
-        table.append((label, *(form.format(result[side][name]) for side in ("keras", "exported"))))
+        if result["keras"][name] is not None:
+            table.append((label, *(form.format(result[side][name]) for side in ("keras", "exported"))))
     options.print_table(table)
     click.echo("Next:")
     written = shlex.quote(result["path"])
     if result["format"] == "web":
         click.echo(f"  alexnet-keras web {written}")
+    elif source is None:
+        click.echo(f"  alexnet-keras predict {written} photo.jpg")
     else:
         click.echo(f"  alexnet-keras evaluate {written} {data_words(source)}")
     if result["format"] == "saved_model":
@@ -131,5 +140,6 @@ def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
 
 def _measured(values: dict[str, Any]) -> tuple[str, str, str]:
     """The errors and speeds of a model, as cells of a table."""
-    errors = f"{options.percent(values['top1_error'])}, {options.percent(values['top5_error'])}"
-    return errors, f"{values['milliseconds']:,.1f}", f"{values['images_per_second']:,.0f}"
+    errors = [values["top1_error"], values["top5_error"]]
+    words = ", ".join("-" if error is None else options.percent(error) for error in errors)
+    return words, f"{values['milliseconds']:,.1f}", f"{values['images_per_second']:,.0f}"

@@ -32,7 +32,7 @@ from alexnet_keras.system import atomic_files
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write the output of one layer for the central crop of each image to a .npz file.
 
-    The file also holds the names, splits and labels of the images. MODEL is a run or a .keras.
+    The file also holds the names, splits and labels of the images. MODEL is a run, .keras, .alexnet or imagenette.
     Without MODEL, the command uses the newest run in saved_models/.
     """
     path = api.find_model(model)

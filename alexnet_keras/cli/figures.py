@@ -23,8 +23,9 @@ from alexnet_keras.system import atomic_files
 def figures() -> None:
     """Draw what a network learned, for slides (needs the extra 'figures').
 
-    MODEL is a run, .keras, .alexnet or a file of trained weights. Without MODEL, a command uses the newest run in
-    saved_models/.
+    MODEL is a run, .keras, .alexnet, a file of trained weights, or imagenette. Without MODEL, a command uses the newest
+    run in saved_models/. If there is no run, commands that need no data set use imagenette, the trained network in this
+    package.
     """
 
 
@@ -41,6 +42,8 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         def command(output: Path, width: int, as_json: bool, **given: Any) -> None:
             save = drawing.save  # fails at once without matplotlib
             atomic_files.check_output(output, (".png", ".svg"))
+            if "model" in given and not given.get("variant"):
+                given["model"] = _model_path(given["model"], "data" in given)
             if "data" in given:
                 where = {field: given.pop(field) for field in ("data", *SOURCE_FIELDS) if field in given}
                 given["source"] = options.data_source(functools.partial(_recorded, given), **where)
@@ -83,13 +86,14 @@ def limit_option(default: int, meaning: str) -> Callable[[Callable[..., Any]], C
 
 
 def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the arguments `[MODEL] IMAGE` as `model`, which may be `None`, and `image`."""
+    """Pass the arguments `[MODEL] IMAGE` as `model` and `image`."""
 
     @functools.wraps(draw)
     def command(arguments: tuple[Path, ...], **given: Any) -> Any:
         if len(arguments) > 2:
             raise click.UsageError(f"The command takes a model and one image, got {len(arguments)} names; omit some.")
-        return draw(model=arguments[0] if len(arguments) == 2 else None, image=arguments[-1], **given)
+        model = _model_path(arguments[0] if len(arguments) == 2 else None)
+        return draw(model=model, image=arguments[-1], **given)
 
     argument = click.argument(
         "arguments", metavar="[MODEL] IMAGE", nargs=-1, required=True, type=PathName(), shell_complete=complete_model
@@ -97,36 +101,35 @@ def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
     return argument(command)
 
 
-def _model_path(model: Path | None) -> Path:
+def _model_path(model: Path | None, needs_data: bool = False) -> Path:
     """Find a run, a model file or a file of trained weights."""
-    is_weights = model is not None and model.is_file() and model.suffix not in api.MODEL_SUFFIXES
-    return model if model and is_weights else api.find_model(model)
+    if model and model.is_file() and model.suffix not in api.MODEL_SUFFIXES:
+        return model
+    return api.find_model(model) if needs_data else options.model_or_pretrained(model)
 
 
-def _predictor(model: Path | None, allow_all_operations: bool) -> Any:
+def _predictor(model: Path, allow_all_operations: bool) -> Any:
     """Load a classifier of any format."""
-    path = _model_path(model)
     from alexnet_keras.figures.networks import predictor_of
 
-    return predictor_of(path, allow_all_operations)
+    return predictor_of(model, allow_all_operations)
 
 
-def _network_and_pixels(model: Path | None, image: Path) -> tuple[Any, Any]:
+def _network_and_pixels(model: Path, image: Path) -> tuple[Any, Any]:
     """Load a Keras model, and read an image as the model sees it."""
     from alexnet_keras.figures.networks import load_network
     from alexnet_keras.inference.classify import read_image
     from alexnet_keras.inference.keras_model import input_size
     from alexnet_keras.inference.predictor import stored_size_of, upright_of
 
-    path = _model_path(model)
-    network = load_network(path)
+    network = load_network(model)
     size = input_size(network)
-    return network, read_image(image, size, upright_of(path), stored_size_of(path, size))
+    return network, read_image(image, size, upright_of(model), stored_size_of(model, size))
 
 
 def _recorded(given: Mapping[str, Any]) -> DataSource:
     """Return the data set of a command's model, or the default one if the command takes no model."""
-    return api.data_of(_model_path(given["model"])) if "model" in given else DataSource(name="shapes")
+    return api.data_of(given["model"]) if "model" in given else DataSource(name="shapes")
 
 
 @figure_command(
@@ -141,23 +144,23 @@ def architecture(model: Path | None, variant: str | None) -> Any:
     """
     if model and variant:
         raise click.UsageError("MODEL and --variant exclude each other; omit one of them.")
-    if not variant:
-        return drawing.architecture(_model_path(model))
+    if model:
+        return drawing.architecture(model)
     from alexnet_keras.model.alexnet import AlexNet
 
-    return drawing.architecture(AlexNet(look_up(variant)))
+    return drawing.architecture(AlexNet(look_up(str(variant))))
 
 
 @figure_command("alexnet-keras figures filters bvlc_alexnet.caffemodel")
 @options.model_argument
-def filters(model: Path | None) -> Any:
+def filters(model: Path) -> Any:
     """Draw the kernels of conv1, as Figure 3 of the paper, one block for each tower."""
-    return drawing.filters(_model_path(model))
+    return drawing.filters(model)
 
 
 @figure_command("alexnet-keras figures activations caffe.keras photo.jpg")
 @model_and_image
-def activations(model: Path | None, image: Path) -> Any:
+def activations(model: Path, image: Path) -> Any:
     """Draw the feature maps of each layer for IMAGE, before and after response normalization."""
     return drawing.activations(*_network_and_pixels(model, image))
 
@@ -170,9 +173,7 @@ def activations(model: Path | None, image: Path) -> Any:
 @click.option(
     "--stride", type=Number(Count), default=12, show_default=True, help="Pixels between two places of the square."
 )
-def occlusion(
-    model: Path | None, image: Path, label: str | None, allow_all_operations: bool, size: int, stride: int
-) -> Any:
+def occlusion(model: Path, image: Path, label: str | None, allow_all_operations: bool, size: int, stride: int) -> Any:
     """Draw how the probability of a class falls when a grey square covers a part of IMAGE."""
     from alexnet_keras.inference.classify import read_image
 
@@ -184,7 +185,7 @@ def occlusion(
 @figure_command("alexnet-keras figures gradcam saved_models/RUN photo.jpg --label tench")
 @model_and_image
 @label_option
-def gradcam(model: Path | None, image: Path, label: str | None) -> Any:
+def gradcam(model: Path, image: Path, label: str | None) -> Any:
     """Draw where the evidence for a class lies in IMAGE: feature maps weighted by their gradients (Grad-CAM)."""
     return drawing.gradcam(*_network_and_pixels(model, image), label)
 
@@ -212,7 +213,7 @@ def curves(runs: tuple[Path, ...], by: str) -> Any:
 @options.operations_option
 @click.option("--wrong", is_flag=True, help="Show the worst mistakes.")
 @click.option("--best", is_flag=True, help="Show the surest right answers.")
-def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, best: bool, source: DataSource) -> Any:
+def predictions(model: Path, allow_all_operations: bool, wrong: bool, best: bool, source: DataSource) -> Any:
     """Draw validation images with their five most probable classes, as Figure 4 of the paper (left)."""
     return drawing.predictions(_predictor(model, allow_all_operations), source, wrong, best)
 
@@ -221,7 +222,7 @@ def predictions(model: Path | None, allow_all_operations: bool, wrong: bool, bes
 @options.model_argument
 @data_of_run
 @options.operations_option
-def confusion(model: Path | None, allow_all_operations: bool, source: DataSource) -> Any:
+def confusion(model: Path, allow_all_operations: bool, source: DataSource) -> Any:
     """Draw which classes of the validation images are taken for which."""
     return drawing.confusion(_predictor(model, allow_all_operations), source)
 
@@ -231,9 +232,9 @@ def confusion(model: Path | None, allow_all_operations: bool, source: DataSource
 @data_of_run
 @layer_option("fc7")
 @limit_option(2000, "training images that are searched")
-def retrieval(model: Path | None, layer: str, limit: int, source: DataSource) -> Any:
+def retrieval(model: Path, layer: str, limit: int, source: DataSource) -> Any:
     """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
-    return drawing.retrieval(_model_path(model), source, layer, limit)
+    return drawing.retrieval(model, source, layer, limit)
 
 
 @figure_command("alexnet-keras figures patches saved_models/RUN --layer conv5 --unit 17")
@@ -242,9 +243,9 @@ def retrieval(model: Path | None, layer: str, limit: int, source: DataSource) ->
 @layer_option("conv5")
 @click.option("--unit", type=Number(Index), default=0, show_default=True, help="The channel; tower b follows tower a.")
 @limit_option(2000, "images that are searched")
-def patches(model: Path | None, layer: str, unit: int, limit: int, source: DataSource) -> Any:
+def patches(model: Path, layer: str, unit: int, limit: int, source: DataSource) -> Any:
     """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
-    return drawing.patches(_model_path(model), source, layer, unit, limit)
+    return drawing.patches(model, source, layer, unit, limit)
 
 
 @figure_command("alexnet-keras figures embedding saved_models/RUN")
@@ -252,12 +253,12 @@ def patches(model: Path | None, layer: str, unit: int, limit: int, source: DataS
 @data_of_run
 @layer_option("fc7")
 @limit_option(300, "images on the map")
-def embedding(model: Path | None, layer: str, limit: int, source: DataSource) -> Any:
+def embedding(model: Path, layer: str, limit: int, source: DataSource) -> Any:
     """Draw a map of validation images on which images with similar features lie together.
 
     The map is computed by t-SNE (needs the extra 'embedding').
     """
-    return drawing.embedding(_model_path(model), source, layer, limit)
+    return drawing.embedding(model, source, layer, limit)
 
 
 @figure_command("alexnet-keras figures augmentation --data imagenette --image 7")

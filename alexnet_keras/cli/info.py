@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.citations import COLUMNS, constants, row
@@ -23,8 +22,9 @@ from alexnet_keras.config.variants import ARCHITECTURES, architecture
 def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
     """Print the layers, output shapes and parameters of MODEL or of a variant.
 
-    For a variant, also print each of its constants with its source. MODEL is a run or a .keras.
-    Without MODEL, the command uses the newest run in saved_models/.
+    For a variant, also print each of its constants with its source. MODEL is a run, .keras, .alexnet or imagenette.
+    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
+    network in this package.
     """
     given = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_variants)) if value]
     if len(given) > 1:
@@ -40,7 +40,7 @@ def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_
     from alexnet_keras.model.loading import load_model
     from alexnet_keras.model.summary import summarize, totals
 
-    layers = summarize(AlexNet(spec) if spec else load_model(api.find_model(model)))
+    layers = summarize(AlexNet(spec) if spec else load_model(options.model_or_pretrained(model)))
     parameters, operations = totals(layers)
     if as_json:
         values: dict[str, Any] = {"parameters": parameters, "multiply_adds": operations}

@@ -3,13 +3,15 @@
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
-from alexnet_keras.api import named_source
+from alexnet_keras import api
 from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Index, Part
 from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -118,7 +120,7 @@ def data_source(recorded: Callable[[], DataSource], data: str | None, **where: A
     """Return the data set that the options name, or otherwise the one that `recorded` returns."""
     from alexnet_keras.data.sources.tfds_library import check_available
 
-    source = named_source(data, recorded) if data else recorded()
+    source = api.named_source(data, recorded) if data else recorded()
     given = {name: value for name, value in where.items() if value is not None}
     if given.keys() & {"validation_split", "fold"}:  # either replaces both
         given = {"validation_split": None, "fold": None, **given}
@@ -127,6 +129,22 @@ def data_source(recorded: Callable[[], DataSource], data: str | None, **where: A
     source = dataclasses.replace(source, **given)
     check_available(source)
     return source
+
+
+def model_or_pretrained(model: Path | None) -> Path:
+    """Find a model or, without a name, the newest run; if there is no run, use the network in the package and say so.
+
+    Raises:
+        OptionError, InputError: as `api.find_model`.
+    """
+    path = api.run_or_pretrained() if model is None else api.find_model(model)
+    if model is None and path == pretrained.FILE:
+        click.echo(
+            f"There is no run, so the command uses {pretrained.NAME}, the trained network in this package. "
+            f"It knows only {pretrained.LABELS}.",
+            err=True,
+        )
+    return path
 
 
 class GroupedCommand(click.Command):

@@ -14,9 +14,7 @@ from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.types import Number, PathName
-from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, images_of_word
 from alexnet_keras.system.tables import check_table
 from alexnet_keras.system.terminal_text import counted, printable
@@ -39,9 +37,9 @@ from alexnet_keras.system.terminal_text import counted, printable
 def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_operations: bool, as_json: bool) -> None:
     """Print or write the most probable classes of each IMAGE.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx or .alexnet.
-    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses the trained network in
-    this package, which knows the ten classes of Imagenette.
+    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette.
+    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
+    network in this package, which knows ten classes.
 
     \b
     IMAGE is one of these:
@@ -54,7 +52,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     An image that cannot be used gets a row with the error. The others are answered, and the exit code is 1.
     """
     named = api.is_model(Path(words[0]))
-    path = api.find_model(Path(words[0])) if named else api.run_or_pretrained()
+    path = api.find_model(Path(words[0])) if named else None
     words = words[1:] if named else words
     if not words:
         raise click.UsageError(f"The command line names the model {path} but no image; name an image after it.")
@@ -63,6 +61,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
             raise click.UsageError(f"The image {word} does not exist; check its name.")
     if output is not None:
         check_table(output)
+    path = path or options.model_or_pretrained(None)
     ignored: Counter[str] = Counter()
     images = [image for word in words for image in images_of_word(word, ignored)]
     if path.suffix not in api.LIGHT_SUFFIXES:
@@ -72,9 +71,6 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     from alexnet_keras.inference.predictor import load_predictor
 
     predictor = load_predictor(path, allow_all_operations)
-    if path == pretrained.FILE and not named:
-        labels = ", ".join(map(readable, predictor.class_names))
-        click.echo(f"There is no run, so the network in this package answers. It knows only {labels}.", err=True)
     from alexnet_keras.inference.classify import classify  # imports Pillow, while another process prepares the model
     from alexnet_keras.inference.report import write_predictions
 

@@ -55,8 +55,9 @@ GROUPS = {
 @options.change_option
 @click.option(
     "--weights",
-    type=PathName(str, dir_okay=False, resolve_path=True),
-    help="File of trained weights to start from: .keras, .caffemodel, .pth, .safetensors, .npz or .h5.",
+    type=PathName(str, dir_okay=False),
+    help="File of trained weights to start from: .keras, .alexnet, .caffemodel, .pth, .safetensors, .npz or .h5; or "
+    "imagenette, the trained network in this package.",
 )
 @click.option(
     "--freeze",

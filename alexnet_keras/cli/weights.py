@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
@@ -68,13 +67,15 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 @click.option("--output", type=PathName(), required=True, help="A .npz or .safetensors file to write.")
 @options.json_option
 def export(model: Path | None, output: Path, as_json: bool) -> None:
-    """Write the weights of MODEL, a run or a .keras, with joined towers.
+    """Write the weights of MODEL with joined towers.
 
     The arrays are named conv1/kernel, conv1/bias and so on.
 
-    Without MODEL, the command uses the newest run in saved_models/.
+    MODEL is a run, .keras, .alexnet or imagenette.
+    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
+    network in this package.
     """
-    path = api.find_model(model)
+    path = options.model_or_pretrained(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
     options.load_tensorflow()
     from alexnet_keras.model.loading import load_model, weights_of

@@ -11,16 +11,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import CallSize, wanted
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.export import saved_model, tflite, web
 from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
-from alexnet_keras.inference.evaluate import check_classes
+from alexnet_keras.inference.evaluate import check_classes, same_classes
 from alexnet_keras.inference.keras_model import from_keras, input_size
 from alexnet_keras.inference.predictor import bytes_of, load_predictor, stored_size_of, upright_of
 from alexnet_keras.inference.versions import FIRST, is_version
-from alexnet_keras.model.loading import load_model
+from alexnet_keras.model.loading import MODEL_READERS, load_model
 from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.hardware import describe
@@ -78,6 +79,8 @@ class Target:
 
     def default_path(self, model: Path) -> Path:
         """A path beside the model: `saved_model`, `web`, `model.tflite`, `model-int8.tflite`, `model-export.keras`."""
+        if model == pretrained.FILE:  # whose folder belongs to the package
+            model = Path(model.name)
         if not FORMATS[self.format].suffix:
             return model.parent / self.format
         ending = "export" if self.format == "keras" else self.quantize
@@ -144,8 +147,8 @@ def every_target() -> list[Target]:
 
 def check_export(model: Path, target: Target, output: Path, calibration: str | None) -> None:
     """Check what can be checked before the data is read and the model converted."""
-    if model.suffix != ".keras":
-        raise InputError(f"{model} is no Keras model; export a run or a .keras file.")
+    if model.suffix not in MODEL_READERS:
+        raise InputError(f"{model} is no Keras model; export a run, a .keras or an .alexnet file.")
     if calibration is not None and not target.calibrated:
         raise OptionError(
             f"`calibration` {calibration} has no effect: only `quantize` {' and '.join(CALIBRATED)} are calibrated; "
@@ -157,7 +160,14 @@ def check_export(model: Path, target: Target, output: Path, calibration: str | N
 
 
 def export(
-    model: Path, target: Target, output: Path, dataset: DataSet, calibration: DataSet | None = None, force: bool = False
+    model: Path,
+    target: Target,
+    output: Path,
+    dataset: DataSet,
+    calibration: DataSet | None = None,
+    force: bool = False,
+    *,
+    any_classes: bool = False,
 ) -> dict[str, Any]:
     """Write a model in another format, and compare it with the Keras model on validation images.
 
@@ -166,6 +176,7 @@ def export(
             SavedModel is version 1 in this folder, unless the name of the folder is the number of a version.
         dataset: data with the model's classes; the predictions for up to 500 of its validation images are compared.
         calibration: data whose training images calibrate the target if it needs them; `dataset` by default.
+        any_classes: whether `dataset` may have other classes; then only the probabilities are compared.
 
     Returns:
         A dictionary with the values of the entry of export.json, and `path`.
@@ -173,7 +184,8 @@ def export(
     check_export(model, target, output, None if calibration is None else calibration.name)
     source = load_model(model)
     original = from_keras(source, str(model))
-    check_classes(original, dataset)
+    if not any_classes:
+        check_classes(original, dataset)
     calibration = (calibration or dataset) if target.calibrated else None
     images = None if calibration is None else calibration_images(calibration)
     form = FORMATS[target.format]
@@ -186,7 +198,7 @@ def export(
                 stored_size = stored_size_of(model, input_size(source))
                 form.write(source, partial, target, images, upright_of(model), stored_size)
             exported = dataclasses.replace(load_predictor(partial / form.model), name=str(output))
-            parity = check_parity(original, exported, dataset.validation)
+            parity = check_parity(original, exported, dataset.validation, same_classes(original, dataset))
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])
             if shortcomings and not force:
                 raise RunError(

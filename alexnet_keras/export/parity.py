@@ -44,12 +44,13 @@ class Measurement:
     """Errors and speed of one of the two models.
 
     Attributes:
+        top1_error, top5_error: `None` if the images have other classes than the models.
         milliseconds: median time for one image.
         images_per_second: median for 32 images in one call, which a file with a fixed batch size divides.
     """
 
-    top1_error: float
-    top5_error: float
+    top1_error: float | None
+    top5_error: float | None
     milliseconds: float
     images_per_second: float
 
@@ -78,14 +79,19 @@ class Parity:
             found.append(f"equal top-1 {self.top1_agreement:.2%}, below {bounds.equal_top1:.1%}")
         for name in ("top1_error", "top5_error"):
             exported, keras = getattr(self.exported, name), getattr(self.keras, name)
+            if exported is None or keras is None:
+                continue
             if exported - keras > bounds.error_increase + 1e-9:  # rounding; the errors of whole images differ by more
                 label = name.replace("_", " ").replace("top", "top-")
                 found.append(f"{label} {exported:.2%} instead of {keras:.2%}, over {bounds.error_increase:.0%} more")
         return found
 
 
-def check_parity(keras: Predictor, exported: Predictor, split: Split) -> Parity:
-    """Compare two predictors on up to 500 images, evenly spaced over a split."""
+def check_parity(keras: Predictor, exported: Predictor, split: Split, own_classes: bool = True) -> Parity:
+    """Compare two predictors on up to 500 images, evenly spaced over a split.
+
+    The errors are measured only if the images have the classes of the predictors.
+    """
     sampled = sample(split, NUM_IMAGES)
     batches = pipeline.eval_dataset(sampled, input_size=keras.input_size, batch_size=32)
     pairs = []
@@ -93,19 +99,23 @@ def check_parity(keras: Predictor, exported: Predictor, split: Split) -> Parity:
         for images, _ in batches.as_numpy_iterator():
             pairs.append((keras.predict(images), exported.predict(images)))
             progress.advance(len(images))
+    labels = sampled.labels if own_classes else None
     expected, found = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     return Parity(
         len(sampled),
         float(np.abs(expected - found).max()),
         float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
-        keras=_measure(keras, expected, sampled.labels, images),
-        exported=_measure(exported, found, sampled.labels, images),
+        keras=_measure(keras, expected, labels, images),
+        exported=_measure(exported, found, labels, images),
         equal_class_names=keras.class_names == exported.class_names,
     )
 
 
-def _measure(predictor: Predictor, probabilities: np.ndarray, labels: np.ndarray, images: np.ndarray) -> Measurement:
-    errors = from_ranks(rank(probabilities, labels))
+def _measure(
+    predictor: Predictor, probabilities: np.ndarray, labels: np.ndarray | None, images: np.ndarray
+) -> Measurement:
+    errors = None if labels is None else from_ranks(rank(probabilities, labels))
+    top1, top5 = (None, None) if errors is None else (errors.top1_error, errors.top5_error)
     seconds = {}
     for size, repetitions in REPETITIONS.items():
         batch = np.resize(images, (size, *images.shape[1:]))
@@ -116,4 +126,4 @@ def _measure(predictor: Predictor, probabilities: np.ndarray, labels: np.ndarray
             predictor.predict(batch)
             times.append(time.perf_counter() - start)
         seconds[size] = statistics.median(times)
-    return Measurement(errors.top1_error, errors.top5_error, 1000 * seconds[1], 32 / seconds[32])
+    return Measurement(top1, top5, 1000 * seconds[1], 32 / seconds[32])

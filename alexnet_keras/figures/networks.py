@@ -6,14 +6,14 @@ from typing import Any
 
 import keras
 
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import SUFFIXES, Predictor, load_predictor
 from alexnet_keras.inference.versions import find_saved_model
-from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.loading import load_model, read_weights
+from alexnet_keras.model.loading import MODEL_READERS, load_model, read_weights
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.training.run_folder import MODEL
 
@@ -34,7 +34,7 @@ def predictor_of(model: Any, allow_all_operations: bool = False) -> Predictor:
 
 
 def _file_of(path: Path) -> Path:
-    return path / MODEL if path.is_dir() and find_saved_model(path) is None else path
+    return path / MODEL if path.is_dir() and find_saved_model(path) is None else pretrained.file_of(path)
 
 
 def load_network(path: Path) -> keras.Model:
@@ -42,10 +42,8 @@ def load_network(path: Path) -> keras.Model:
 
     A file of weights without fully connected layers gives a network that ends in the last pooling layer.
     """
-    if path.suffix == ".keras":
+    if path.suffix in MODEL_READERS:
         return load_model(path)
-    if path.suffix == archive.SUFFIX:
-        return archive.read(path)
     if path.is_dir() or path.suffix in (".tflite", ".onnx"):
         raise InputError(f"{path} has no layers that can be drawn; use a run, .keras, .alexnet or trained weights.")
     weights = read_weights(path)

@@ -315,7 +315,8 @@ class _Report:
         rows = []
         for name, file in self.files.items():
             time = "-" if file.milliseconds is None else f"{file.milliseconds:,.1f} ms"
-            rows.append((name, f"{file.bytes / 1e6:,.1f} MB", f"{file.top1_error:.2%}", time))
+            error = "-" if file.top1_error is None else f"{file.top1_error:.2%}"
+            rows.append((name, f"{file.bytes / 1e6:,.1f} MB", error, time))
         words = "The errors of exports are those of their parity check, on at most 500 images. "
         words += f"The times are medians on {' and '.join(sorted(self.hardware))}, one image in a call."
         heads = {"File": "", **dict.fromkeys(("Size", "Top-1 error", "Time for an image"), "number")}
@@ -351,10 +352,10 @@ class _Report:
 
 @dataclass(frozen=True)
 class _File:
-    """A model file of a run."""
+    """A model file of a run; `None` is what was not measured."""
 
     bytes: int
-    top1_error: float
+    top1_error: float | None
     milliseconds: float | None = None
 
 

@@ -55,13 +55,16 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
     return dataclasses.replace(errors, models=tuple(own) if len(models) > 1 else (), answers=answers)
 
 
-def check_classes(predictor: Predictor, dataset: DataSet) -> None:
-    """Refuse a data set whose classes differ from the model's.
-
-    A model whose class names are indices matches every data set with as many classes.
-    """
+def same_classes(predictor: Predictor, dataset: DataSet) -> bool:
+    """Return whether a data set has the classes of a model; one whose class names are indices takes any other names."""
     known, given = predictor.class_names, dataset.class_names
-    if known != given and known != tuple(map(str, range(len(given)))):
+    return known in (given, tuple(map(str, range(len(given)))))
+
+
+def check_classes(predictor: Predictor, dataset: DataSet) -> None:
+    """Raise `InputError` if a data set has other classes than the model."""
+    known, given = predictor.class_names, dataset.class_names
+    if not same_classes(predictor, dataset):
         raise InputError(
             f"The model has {len(known)} classes ({_excerpt(known)}), but {dataset.name} has {len(given)} "
             f"({_excerpt(given)}); use data with the classes that the model was trained on."

@@ -108,10 +108,9 @@ def _load(path: Path, allow_all_operations: bool) -> Predictor:
 
         return onnx.load(path)
     from alexnet_keras.inference.keras_model import from_keras  # imports TensorFlow and Keras, for seconds
-    from alexnet_keras.model import archive
     from alexnet_keras.model.loading import load_model
 
-    return from_keras(load_model(path) if path.suffix == ".keras" else archive.read(path), str(path))
+    return from_keras(load_model(path), str(path))
 
 
 def unreadable(path: Path, kind: str) -> InputError:

@@ -26,17 +26,17 @@ CONFIG_BYTES = 4 * 2**20  # names of 21,841 classes take less than 1 MB
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Load an AlexNet from a `.keras` file, without an optimizer and without executing anything in the file.
+    """Load an AlexNet from a file, without an optimizer and without executing anything in the file.
 
     Args:
-        path: a file that training, `export` or `model.save` of this package wrote.
+        path: a `.keras` file that training, `export` or `model.save` of this package wrote, or an `.alexnet` archive.
 
     Returns:
         The model, not compiled. It takes raw RGB `(B, H, W, 3)`, 0 to 255.
 
     Raises:
         OptionError: there is no such file.
-        InputError: the file is not a `.keras` file, is damaged, or holds another network.
+        InputError: the file is of another kind, is damaged, or holds another network.
 
     Example::
 
@@ -46,9 +46,9 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path)
     if not path.exists():
         raise OptionError(f"There is no model file {path}; check the path.")
-    if path.suffix != SUFFIX or path.is_dir():
-        raise InputError(f"{path} is not a .keras file; pass a .keras file or the folder of a run.")
-    return _load(path)
+    if path.suffix not in MODEL_READERS or path.is_dir():
+        raise InputError(f"{path} is not a .keras or .alexnet file; pass one of these or the folder of a run.")
+    return MODEL_READERS[path.suffix](path)
 
 
 def save_model(model: keras.Model, path: str | Path, overwrite: bool = False) -> None:
@@ -110,7 +110,7 @@ def _assign(model: keras.Model, datasets: Mapping[str, h5py.Dataset], groups: Ma
             variable.assign(values(datasets[f"{group_of[layer.name]}/{index}"]))
 
 
-MODEL_READERS = {"keras": _load, "alexnet": archive.read}
+MODEL_READERS = {SUFFIX: _load, archive.SUFFIX: archive.read}
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -122,9 +122,9 @@ def read_weights(path: str | Path) -> Weights:
     """
     path = Path(path)
     if path.exists():
-        kind = "keras" if path.suffix == SUFFIX else kind_of(path)
-        if kind in MODEL_READERS:
-            return weights_of(MODEL_READERS[kind](path), str(path))
+        suffix = SUFFIX if path.suffix == SUFFIX else f".{kind_of(path)}"
+        if suffix in MODEL_READERS:
+            return weights_of(MODEL_READERS[suffix](path), str(path))
     return read(path)
 
 

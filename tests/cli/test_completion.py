@@ -32,6 +32,7 @@ def complete(*words):
         (["report", "saved_models/1"], ["saved_models/1-first"], ["dir"]),
         (["predict", "saved_models/1"], ["saved_models/1-first"], ["file"]),
         (["evaluate", "saved_models/2-fast", "saved_models/1"], ["saved_models/1-first"], ["file"]),
+        (["figures", "filters", "i"], ["imagenette"], ["file"]),
         (["runs", "saved_models/1"], ["saved_models/1-first"], ["dir"]),
         (["runs", "--m"], ["--markdown"], []),
         (["evaluate", "s"], [f"saved_models/{name}" for name in ("2-paper", "2-fast", "1-first")], ["file"]),

@@ -155,12 +155,15 @@ def test_unusable_calibration_data_is_refused(model, dataset, folder, tmp_path):
         export.export(model, Target(format="tflite", quantize="int8"), tmp_path / "o.tflite", few)
 
 
-def test_other_classes_are_refused(tiny, dataset, tmp_path):
+def test_other_classes_are_refused_unless_only_probabilities_are_compared(tiny, dataset, tmp_path):
     AlexNet(tiny, classes=2, input_shape=(67, 67, 3), class_names=("a", "b")).save(tmp_path / "m.keras")
+    arguments = tmp_path / "m.keras", Target(format="tflite"), tmp_path / "o.tflite", dataset
     with pytest.raises(
         InputError, match=r"The model has 2 classes \(a, b\), but .* has 3 \(blue, green, red\); use data"
     ):
-        export.export(tmp_path / "m.keras", Target(format="tflite"), tmp_path / "o.tflite", dataset)
+        export.export(*arguments)
+    result = export.export(*arguments, any_classes=True)
+    assert (result["top1_agreement"], result["keras"]["top1_error"]) == (1, None)
 
 
 def test_a_full_disk_is_one_line(model, dataset, tmp_path, monkeypatch):
@@ -192,7 +195,7 @@ def test_the_disk_is_checked_before_the_conversion(free, message, model, dataset
 
 
 def test_exports_start_from_a_keras_model(dataset, tmp_path):
-    with pytest.raises(InputError, match=r"model.tflite is no Keras model; export a run or a .keras file"):
+    with pytest.raises(InputError, match=r"model.tflite is no Keras model; export a run, a .keras or an .alexnet"):
         export.export(tmp_path / "model.tflite", Target(format="saved_model"), tmp_path / "out", dataset)
 
 

@@ -22,6 +22,9 @@ def test_the_parity_check_measures_differences(dataset):
     assert result.top1_agreement == 0
     assert result.keras.top1_error == result.exported.top1_error == pytest.approx(2 / 3)
     assert result.equal_class_names
+    unlabelled = check_parity(constant(0.5, 0.3, 0.2), constant(0.4, 0.3, 0.3), dataset.validation, own_classes=False)
+    assert (unlabelled.keras.top1_error, unlabelled.exported.top5_error) == (None, None)
+    assert unlabelled.shortcomings(BOUNDS["int8"]) == []
     renamed = dataclasses.replace(constant(0.5, 0.3, 0.2), class_names=("blue", "green", "\n"))
     assert not check_parity(constant(0.5, 0.3, 0.2), renamed, dataset.validation).equal_class_names
 

@@ -76,10 +76,12 @@ def with_classes(run, root, names):
 def many(run, tmp_path_factory):
     """A run with more classes than a table shows, with hostile names, and with exports."""
     copy = with_classes(run, tmp_path_factory.mktemp("many"), CLASSES)
-    for name in ("model.tflite", "model.alexnet", "model-pruned.tflite"):
+    for name in ("model.tflite", "model-float16.tflite", "model.alexnet", "model-pruned.tflite"):
         (copy / name).write_bytes(bytes(2_000_000))
     entry = {"bytes": 2_000_000, "keras": EXPORT, "exported": {**EXPORT, "milliseconds": 7.7}}
-    (copy / "export.json").write_text(json.dumps({"model.tflite": {**entry, "provenance": {"hardware": "a phone"}}}))
+    entry["provenance"] = {"hardware": "a phone"}
+    other = {**entry, "exported": {**EXPORT, "top1_error": None}}  # its images had other classes
+    (copy / "export.json").write_text(json.dumps({"model.tflite": entry, "model-float16.tflite": other}))
     stages = {name: {"bytes": 3_000_000, "top1_error": 0.25} for name in ("dense", "coded", "tflite")}
     (copy / "compression.json").write_text(json.dumps({"stages": stages}))
     return copy
@@ -169,6 +171,7 @@ def test_many_classes_are_bounded(page):
 def test_exports_have_size_error_and_time(page):
     found = Page(page.read_text()).text
     assert "model.tflite 2.0 MB 50.00% 7.7 ms" in found
+    assert "model-float16.tflite 2.0 MB - 12.3 ms" in found
     assert "model.alexnet 3.0 MB 25.00% -" in found
     assert "model-pruned.tflite 3.0 MB 25.00% -" in found
     assert "The times are medians on a phone, one image in a call." in found

@@ -135,5 +135,7 @@ def test_files_without_an_alexnet_are_refused(tmp_path):
     with pytest.raises(InputError, match="pipe.keras is a named pipe, not a regular file"):
         load_model(tmp_path / "pipe.keras")
     for path in (other, tmp_path):
-        with pytest.raises(InputError, match="is not a .keras file; pass a .keras file or the folder of a run"):
+        with pytest.raises(
+            InputError, match="is not a .keras or .alexnet file; pass one of these or the folder of a run"
+        ):
             load_model(path)
