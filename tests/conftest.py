@@ -8,30 +8,40 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import dataclasses
 import gc
 import shutil
+import sys
 from pathlib import Path
 from unittest import mock
 
-import keras
 import pytest
 from support import CLASS_NAMES, NARROW, SHARED_DATA, cli, draw_folder
 
+from alexnet_keras.config import pretrained  # noqa: F401  # it reads the variants, which some tests make narrow
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.variants import ARCHITECTURES
-from alexnet_keras.data import pipeline
-from alexnet_keras.data.dataset import DataSet
-from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.summary import LayerSummary, summarize
 
-gc.collect()
-gc.freeze()  # a million objects of imported modules, which would take a second of each collection
+# TensorFlow is imported where it is needed: pytest-xdist reads this file also in the process that computes nothing.
+
+gc.disable()  # until all modules are imported: their objects stay
+
+
+def pytest_collection_finish():
+    freeze()
+    gc.enable()
+
+
+def freeze():
+    """Leave a million objects of imported modules out of later collections, each of which would take a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")
 def free_memory():
-    """Release the networks of a test file when it ends."""
+    """Release the networks of a test file when it ends; what survives is a module or a fixture of the session."""
     yield
-    keras.utils.clear_session()  # collects garbage
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.clear_session(free_memory=False)
+    freeze()
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +69,21 @@ def tiny() -> Architecture:
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory) -> DataSet:
+def dataset(tmp_path_factory):
     """A data set of colours with enough training images to calibrate an export."""
+    from alexnet_keras.data.sources.open_dataset import open_dataset
+
     return open_dataset(str(draw_folder(tmp_path_factory.mktemp("dataset") / "colours", train=8)))
 
 
 @pytest.fixture(scope="session")
 def trained(dataset, tmp_path_factory) -> Path:
     """The `.keras` file of a tiny network for 67 pixels that classifies the colours without errors."""
+    import keras
+
+    from alexnet_keras.data import pipeline
+    from alexnet_keras.model.alexnet import AlexNet
+
     keras.utils.set_random_seed(0)
     architecture = dataclasses.replace(tiny_architecture(), dropout=0)
     model = AlexNet(architecture, classes=3, input_shape=(67, 67, 3), class_names=CLASS_NAMES)
@@ -86,8 +103,11 @@ def model(trained, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def summaries() -> dict[str, list[LayerSummary]]:
+def summaries():
     """The layers of every variant at full width, built with zeros because random weights take many seconds."""
+    from alexnet_keras.model.alexnet import AlexNet
+    from alexnet_keras.model.summary import summarize
+
     found = {}
     with mock.patch("alexnet_keras.model.alexnet.initializers", return_value={"kernel_initializer": "zeros"}):
         for name in ARCHITECTURES:

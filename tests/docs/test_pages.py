@@ -149,13 +149,13 @@ def test_a_page_runs_from_top_to_bottom(page, runs):
 
 
 def run_command(line: str, runs: dict[tuple[str, int], Path], folder: Path) -> None:
-    """Run a command, or take the run of the same `train` command on an earlier page."""
-    trains = re.fullmatch(r"alexnet-keras train --data photos --run (saved_models/\w+)", line)
-    key = line, RECIPES["quickstart"]().input_size
-    if trains and key in runs:
-        shutil.copytree(runs[key], trains[1])
+    """Run a command, or take the run that the same `train` command has left on an earlier page."""
+    trains = re.fullmatch(r"(alexnet-keras train(?: --data \w+)?) --run (saved_models/\w+)", line)
+    key = trains and (trains[1], RECIPES["quickstart"]().input_size)
+    if key in runs:
+        shutil.copytree(runs[key], trains[2])
         return
     result = cli(*shlex.split(line, comments=True)[1:])
     assert result.code == 0, f"{line}\n{result.out}\n{result.err}"
     if trains:
-        runs[key] = Path(shutil.copytree(trains[1], folder / str(len(runs))))
+        runs[key] = Path(shutil.copytree(trains[2], folder / str(len(runs))))
