@@ -8,14 +8,12 @@ import json
 import os
 import pickle
 import re
-import subprocess
-import sys
 import zipfile
 
 import h5py
 import numpy as np
 import pytest
-from support import ROOT
+from support.processes import Program
 from support.weight_files import field, name, number, numbers, state_dict, text, varint
 
 from alexnet_keras.weights import pytorch
@@ -226,11 +224,7 @@ def errors(tmp_path_factory):
         with (folder / large).open("wb") as file:
             file.write(head)
             file.truncate(size)
-    result = subprocess.run(
-        [sys.executable, "-c", READ_ALL, str(folder)], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return dict(json.loads(line) for line in result.stdout.splitlines())
+    return dict(json.loads(line) for line in Program("-c", READ_ALL, folder).succeed().out.splitlines())
 
 
 LARGE = (

@@ -7,14 +7,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support import ROOT, cli, draw_folder
+from support import cli, draw_folder
+from support.processes import Program
 
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet
@@ -36,6 +35,22 @@ def colors(tmp_path):
 
 def run(source, output, **options):
     return prepare.prepare(open_dataset(str(source)), output, Settings(**options))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The shards of a drawn data set."""
+    root = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepare, "IMAGES_PER_SHARD", 4)
+        run(draw_folder(root / "colours"), root / "out")
+    return root / "out"
+
+
+@pytest.fixture
+def out(finished, tmp_path):
+    """A copy of these shards, beside an equal data set."""
+    return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
 def contents(folder):
@@ -64,17 +79,14 @@ def test_the_bytes_do_not_depend_on_the_threads(colors, tmp_path, encoding):
     assert contents(tmp_path / "one") == contents(tmp_path / "five")
 
 
-def test_a_second_call_makes_nothing_again(colors, tmp_path):
-    run(colors, tmp_path / "out")
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")}
-    result = run(colors, tmp_path / "out")
+def test_a_second_call_makes_nothing_again(colors, out):
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.npy")}
+    result = run(colors, out)
     assert (result.shards, result.resumed_shards, result.images_per_second) == (6, 6, 0)
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.npy")}
+    assert before == {path: path.stat().st_mtime_ns for path in out.glob("*.npy")}
 
 
-def test_a_shard_that_lacks_a_image_is_named(colors, tmp_path):
-    out = tmp_path / "out"
-    run(colors, out)
+def test_a_shard_that_lacks_a_image_is_named(colors, out):
     (out / "dataset.json").unlink()  # as if it had been killed before its end
     index = out / "train-00001.index.npy"
     np.save(index, np.load(index)[:-1])
@@ -113,8 +125,8 @@ prepare.prepare(open_dataset(sys.argv[1]), Path(sys.argv[2]), Settings())
 )
 def test_a_killed_one_goes_on(colors, tmp_path, moment, finished):
     out = tmp_path / "out"
-    killed = subprocess.run([sys.executable, "-c", KILLED, colors, out, *moment], capture_output=True, cwd=ROOT)
-    assert killed.returncode == -signal.SIGKILL
+    killed = Program("-c", KILLED, colors, out, *moment).end()
+    assert killed.code == -signal.SIGKILL, killed.err
     assert not (out / "dataset.json").exists()
     with pytest.raises(InputError, match=r"out holds shards that are not finished; call the same 'data prepare' again"):
         open_dataset(str(out))
@@ -133,17 +145,15 @@ def test_two_at_once_are_refused(colors, tmp_path):
             run(colors, tmp_path / "out")
 
 
-def test_no_lock_file_stays(colors, tmp_path):
-    run(colors, tmp_path / "out")
-    assert not (tmp_path / "out" / ".lock").exists()
+def test_no_lock_file_stays(finished):
+    assert not (finished / ".lock").exists()
 
 
-def test_other_settings_or_data_do_not_mix(colors, tmp_path):
-    run(colors, tmp_path / "out")
+def test_other_settings_or_data_do_not_mix(colors, out, tmp_path):
     with pytest.raises(InputError, match=r"other data or settings \(encoding 'jpeg', now 'raw'\); choose another"):
-        run(colors, tmp_path / "out", encoding="raw")
+        run(colors, out, encoding="raw")
     with pytest.raises(InputError, match=r"other data or settings \(name 'colours', now 'more'\)"):
-        run(draw_folder(tmp_path / "more", train=5), tmp_path / "out")
+        run(draw_folder(tmp_path / "more", train=5), out)
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "thesis.tex").touch()
     with pytest.raises(InputError, match=r"strange holds 'thesis.tex'; `output` must be a new or empty folder"):
@@ -151,19 +161,17 @@ def test_other_settings_or_data_do_not_mix(colors, tmp_path):
     assert [path.name for path in (tmp_path / "strange").iterdir()] == ["thesis.tex"]
 
 
-def test_other_images_of_the_same_number_do_not_mix(colors, tmp_path):
-    run(colors, tmp_path / "out")
+def test_other_images_of_the_same_number_do_not_mix(colors, out):
     image = sorted((colors / "train").glob("*/*"))[5]
     image.rename(image.with_stem("another"))
     with pytest.raises(InputError, match=r"out holds shards of other data or settings \(checksum of names"):
-        run(colors, tmp_path / "out")
+        run(colors, out)
 
 
-def test_a_data_set_may_be_moved_meanwhile(colors, tmp_path):
-    run(colors, tmp_path / "out")
+def test_a_data_set_may_be_moved_meanwhile(colors, out, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     moved = colors.rename(tmp_path / "elsewhere" / "colours")
-    assert run(moved, tmp_path / "out").resumed_shards == 6
+    assert run(moved, out).resumed_shards == 6
 
 
 @pytest.mark.parametrize("name", ["train-00001.sources.json", "train-00001.notes.npz"])
@@ -322,8 +330,7 @@ def test_a_huge_image_takes_no_memory(tmp_path):
         "        print(image_files.why_refused(open(name, 'rb').read()))\n"
     )
     names = [root / "train" / "red" / name for name in ("d.png", "e.jpg")]
-    result = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert result.stdout.count("has 30,000 x 30,000 pixels") == 2
+    assert Program("-c", code, *names).succeed().out.count("has 30,000 x 30,000 pixels") == 2
 
 
 def test_labels_out_of_range_are_named(colors, tmp_path):
