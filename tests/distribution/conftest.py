@@ -14,7 +14,20 @@ def nine(tmp_path_factory):
     return root
 
 
+EVENTS = {
+    "network": {"lrn_across_towers": True},
+    "biases_follow_schedule": False,
+    "layer_rates": [{"epoch": 0.5, "layer": "conv1", "rate": 0.003}, {"epoch": 1, "layer": "conv1", "rate": 0.0}],
+}
+
+
 @pytest.fixture(scope="session")
-def one(nine, tmp_path_factory):
-    """A run on one device."""
-    return train(nine, tmp_path_factory.mktemp("runs") / "one", "cpu:1")
+def events():
+    """Options of a run in which conv1 slows down and freezes, and biases keep their learning rate."""
+    return EVENTS
+
+
+@pytest.fixture(scope="session")
+def one(nine, events, tmp_path_factory):
+    """A run on one device, with events."""
+    return train(nine, tmp_path_factory.mktemp("runs") / "one", "cpu:1", **events)

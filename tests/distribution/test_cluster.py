@@ -48,12 +48,12 @@ def task(addresses, index):
     ("count", "batch_size"),
     [(2, 4), pytest.param(3, 6, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
 )
-def test_workers_take_the_steps_of_one(count, batch_size, nine, one, tmp_path):
+def test_workers_take_the_steps_of_one(count, batch_size, nine, one, events, tmp_path):
     """Nine images, so that the last batch of four leaves workers without an image; seven in validation."""
     if batch_size != 4:
-        one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size)
+        one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size, **events)
     run = tmp_path / "two"
-    results = [result(worker) for worker in start(nine, run, count, batch_size=batch_size)]
+    results = [result(worker) for worker in start(nine, run, count, batch_size=batch_size, **events)]
     for found in results:
         assert_same_training(one, found)
     assert f"{count} workers, {count} devices in all" in " ".join(results[0]["errors"].split())

@@ -91,8 +91,8 @@ def test_towers_communicate_only_into_conv3_fc6_fc7_and_fc8(look):
         assert {name for name, where in placed.items() if where != device and "/_" not in name} == set()
 
 
-def test_two_towers_take_the_steps_of_one_device(nine, one, tmp_path):
-    two = train(nine, tmp_path / "two", "cpu:2", keywords={"layout": "two-tower"})
+def test_two_towers_take_the_steps_of_one_device(nine, one, events, tmp_path):
+    two = train(nine, tmp_path / "two", "cpu:2", keywords={"layout": "two-tower"}, **events)
     assert_same_training(one, two)
     printed = " ".join(two["errors"].split())
     assert re.search(r"CPU:0: [\d.]+ MB, CPU:1: [\d.]+ MB of weights and velocities", printed)
@@ -102,12 +102,12 @@ def test_two_towers_take_the_steps_of_one_device(nine, one, tmp_path):
     ("first", "second"),
     [("two-tower", "replicas"), pytest.param("replicas", "two-tower", marks=pytest.mark.slow)],
 )
-def test_each_layout_resumes_a_run_of_the_other(first, second, nine, one, tmp_path):
+def test_each_layout_resumes_a_run_of_the_other(first, second, nine, one, events, tmp_path):
     """Their checkpoints are the same files: variables in the same order, under the same names."""
     run = tmp_path / "two"
-    stopped = start_training(nine, run, stop_after=4, keywords={"devices": "cpu:2", "layout": first})
+    stopped = start_training(nine, run, stop_after=4, keywords={"devices": "cpu:2", "layout": first}, **events)
     assert "SIGTERM at epoch 2, step 1" in stopped.end().err
-    two = train(nine, run, "cpu:2", keywords={"layout": second, "resume": True})
+    two = train(nine, run, "cpu:2", keywords={"layout": second, "resume": True}, **events)
     assert "Resuming at epoch 2, step 1." in two["errors"]
     assert_same_training(one, two)
 
