@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from support import cli, only_error
+from support.train_tiny import NETWORK
 
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import load_predictor
@@ -15,9 +16,18 @@ from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, RunError
 
 
+@pytest.fixture(scope="module")
+def network():
+    names = ("blue", "green", "red")
+    return AlexNet(NETWORK, classes=3, input_shape=(67, 67, 3), class_names=names, mean=[1, 2, 3])
+
+
 @pytest.fixture
-def model(tiny):
-    return AlexNet(tiny, classes=3, input_shape=(67, 67, 3), class_names=("blue", "green", "red"), mean=[1, 2, 3])
+def model(network):
+    """A network whose weights a test may change."""
+    before = network.get_weights()
+    yield network
+    network.set_weights(before)
 
 
 def compressed(weights, kept=0.1, values=20):

@@ -22,6 +22,16 @@ from alexnet_keras.config.schedules import LayerRate
 from alexnet_keras.config.variants import architecture
 
 NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
+SMALL = Architecture(  # with every kind of layer and of random state, traced in less time
+    name="tiny",
+    towers=1,
+    filters=(8, 8, 8),
+    hidden_units=(),
+    order="caffenet",
+    lrn_layers=(1,),
+    dropout_layers=("pool5",),
+    initializer="he_normal",
+)
 DEFAULTS = {"input_size": 67, "batch_size": 4, "epochs": 2, "precision": "float32", "label_smoothing": 0.0}
 
 

@@ -20,11 +20,11 @@ PROGRAM = """
 import dataclasses
 import sys
 
-from alexnet_keras.config import recipes
-from alexnet_keras.config.architecture import Architecture
+from support.train_tiny import SMALL
 
-tiny = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
-small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
+from alexnet_keras.config import recipes
+
+small = dataclasses.replace(recipes.quickstart(), architecture=SMALL, input_size=67, batch_size=5)
 recipes.RECIPES["quickstart"] = lambda: small
 
 from alexnet_keras.cli.main import main

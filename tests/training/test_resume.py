@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support import cli, draw_folder, only_error
 from support.processes import history
+from support.train_tiny import NETWORK
 
 import alexnet_keras
 from alexnet_keras.config import recipes
@@ -139,12 +140,23 @@ def test_what_contradicts_the_run_is_refused(options, message, run):
     assert result.code == 2
 
 
+@pytest.fixture(scope="module")
+def in_steps(config):
+    """A run whose learning rate does not depend on the number of epochs."""
+    return dataclasses.replace(config, schedule=Steps(boundaries=(1,), divide_by=10), epochs=1)
+
+
+@pytest.fixture(scope="module")
+def longer(in_steps, tmp_path_factory):
+    """That run, with another epoch from the start."""
+    path = tmp_path_factory.mktemp("runs") / "longer"
+    train(dataclasses.replace(in_steps, epochs=2), path)
+    return path
+
+
 @pytest.mark.parametrize("finished", [True, False])
-def test_more_epochs_continue_a_run_as_if_it_had_them_from_the_start(finished, config, stopped, tmp_path, capsys):
-    config = dataclasses.replace(config, schedule=Steps(boundaries=(1,), divide_by=10), epochs=1)
-    longer = dataclasses.replace(config, epochs=2)
-    run, whole = tmp_path / "run", tmp_path / "whole"
-    train(longer, whole)
+def test_more_epochs_continue_a_run_as_if_it_had_them_from_the_start(finished, in_steps, longer, stopped, tmp_path):
+    config, run, whole = in_steps, tmp_path / "run", longer
     if finished:
         train(config, run)
         assert sorted(path.name for path in (run / run_folder.CHECKPOINTS).iterdir()) == WRITES[:2]
@@ -286,7 +298,10 @@ def test_a_full_disk_at_an_epochs_end_stops_the_run(config, monkeypatch, tmp_pat
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(config, tmp_path):
-    high = dataclasses.replace(config, learning_rate=1000.0, schedule=Steps(boundaries=(2,)), epochs=9)
+    network = dataclasses.replace(NETWORK, towers=1)
+    high = dataclasses.replace(
+        config, learning_rate=1000.0, schedule=Steps(boundaries=(2,)), epochs=9, architecture=network
+    )
     with pytest.raises(RunError, match="There is no checkpoint yet|The last good checkpoint is") as error:
         train(high, tmp_path / "run", checkpoint_minutes=0)
     assert "Probably the learning rate of 1000 is too high" in str(error.value)
@@ -296,6 +311,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(config, tmp_p
 
 
 def test_a_loss_that_is_not_finite_is_exit_code_1(folder, tmp_path, monkeypatch, tiny):
+    tiny = dataclasses.replace(tiny, towers=1)
     small = dataclasses.replace(recipes.quickstart(), architecture=tiny, input_size=67, batch_size=5)
     monkeypatch.setitem(recipes.RECIPES, "quickstart", lambda: small)
     result = cli(
