@@ -12,7 +12,7 @@ from alexnet_keras import InputError, OptionError, figures
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import DataSource, TrainConfig
 
-NARROW = {"filters": (8,) * 5, "hidden_units": (16, 16), "input_size": 67}
+NARROW = {"towers": 1, "filters": (8,) * 5, "hidden_units": (16, 16), "input_size": 67}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 from support import cli, only_error
 
 NARROW = ["--change", "filters=8,8,8,8,8", "--change", "hidden_units=16,16", "--precision", "float32"]
+SMALL = [*NARROW, "--change", "towers=1", "--change", "input_size=67"]
 
 
 def test_imagenet_need_not_be_there(tmp_path):
@@ -32,7 +33,7 @@ def test_imagenet_need_not_be_there(tmp_path):
 def test_data_that_are_there_are_counted_and_read(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stored = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    options = ["--data", folder, "--batch-size", 5, "--epochs", 3, *NARROW, "--dry-run"]
+    options = ["--data", folder, "--batch-size", 5, "--epochs", 3, *SMALL, "--dry-run"]
     plan = cli("train", *options, "--json").json
     assert (plan["data_found"], plan["train_images"], plan["validation_images"]) == (True, 12, 9)
     assert (plan["steps_per_epoch"], plan["steps"], plan["images"]) == (3, 9, 36)
@@ -47,7 +48,7 @@ def test_data_that_are_there_are_counted_and_read(folder, tmp_path, monkeypatch)
 def test_frozen_layers_are_said_to_take_less(folder, tmp_path):
     weights = tmp_path / "weights.npz"
     weights.touch()  # a dry run does not read it
-    options = ["--recipe", "transfer", "--weights", weights, "--data", folder, "--batch-size", 5, *NARROW, "--dry-run"]
+    options = ["--recipe", "transfer", "--weights", weights, "--data", folder, "--batch-size", 5, *SMALL, "--dry-run"]
     assert not cli("train", *options, "--json").json["frozen_once"]
     options += ["--freeze", "conv5"]
     assert cli("train", *options, "--json").json["frozen_once"]

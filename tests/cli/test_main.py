@@ -299,26 +299,28 @@ def test_what_cannot_be_used_is_one_line_and_code_1(damage, run, tmp_path, monke
     assert not (tmp_path / "saved_models").exists() or list((tmp_path / "saved_models").iterdir()) == []
 
 
-def test_a_process_shows_one_line_too(tmp_path):
+def test_a_process_shows_one_line_for_each_mistake_too(run, tmp_path):
     """With TensorFlow's own chatter, which the test runner does not see."""
-    (tmp_path / "model.keras").write_text("no model")
-    command = [sys.executable, ROOT / "cli.py", "info", tmp_path / "model.keras"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    path = tmp_path / "model.keras"
-    assert result.stderr == f"Error: {path} is damaged: it is not a complete ZIP archive; copy it again.\n"
-    assert result.stdout == ""
-
-
-def test_a_truncated_photograph_is_one_line_too(run, tmp_path):
-    whole, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    model, whole, cut = (tmp_path / name for name in ("model.keras", "whole.jpg", "cut.jpg"))
+    model.write_text("no model")
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (300, 300, 3), dtype=np.uint8)).save(whole)
     cut.write_bytes(whole.read_bytes()[:30_000])
+    code = (
+        "import sys; from alexnet_keras.cli.main import main\n"
+        "for arguments in (['info', sys.argv[1]], ['predict', *sys.argv[2:]]):\n"
+        "    try:\n"
+        "        main(arguments)\n"
+        "    except SystemExit as end:\n"
+        "        assert end.code == 1"
+    )
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    command = [sys.executable, ROOT / "cli.py", "predict", run, cut]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert result.returncode == 1
-    assert result.stderr == f"Error: {cut} is not a complete JPEG, PNG, GIF, BMP or WebP image; replace it.\n"
+    command = [sys.executable, "-c", code, model, run, cut]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == (
+        f"Error: {model} is damaged: it is not a complete ZIP archive; copy it again.\n"
+        f"Error: {cut} is not a complete JPEG, PNG, GIF, BMP or WebP image; replace it.\n"
+    )
 
 
 def test_an_interrupt_is_130(monkeypatch):

@@ -232,8 +232,8 @@ def test_the_option_reaches_the_configuration(options, expected, monkeypatch):
 
 
 def test_training_with_pca_noise(folder, tiny, tmp_path):
-    values = {"data": str(folder), "architecture": tiny, "input_size": 67, "batch_size": 5, "epochs": 1}
-    config = dataclasses.replace(recipe("quickstart"), **values, pca_noise="original")
+    values = {"data": str(folder), "input_size": 67, "batch_size": 5, "epochs": 1, "pca_noise": "original"}
+    config = dataclasses.replace(recipe("quickstart"), architecture=dataclasses.replace(tiny, towers=1), **values)
     train(config, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "config.json").read_text())["pca_noise"] == "original"
     with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original or none, got 'caffe'."):

@@ -219,7 +219,7 @@ def test_load_data_feeds_fit(folder, tiny):
     assert int(train.cardinality()) == 3
     orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
     assert len(orders) == 4  # a new order each time
-    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    model = AlexNet(dataclasses.replace(tiny, towers=1), classes=3, input_shape=(67, 67, 3))
     model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(train, validation_data=validation, epochs=2, verbose=0).history
     assert len(history["val_accuracy"]) == 2

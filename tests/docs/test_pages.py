@@ -112,7 +112,7 @@ def small(page, monkeypatch, tmp_path):
         monkeypatch.setitem(ARCHITECTURES, name, narrow)
     short = dataclasses.replace(RECIPES["quickstart"](), batch_size=6, epochs=2, input_size=size)
     monkeypatch.setitem(RECIPES, "quickstart", lambda: short)
-    monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 60, "validation": 20})
+    monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 30, "validation": 10})
     monkeypatch.chdir(tmp_path)
     draw_folder(tmp_path / "photos", train=8)  # calibration needs 20
     shutil.copy(tmp_path / "photos" / "val" / "red" / "0.jpg", tmp_path / "photo.jpg")

@@ -1,6 +1,7 @@
 """A SavedModel answers the requests of TensorFlow Serving in a process that cannot import this package."""
 
 import base64
+import dataclasses
 import hashlib
 import io
 import json
@@ -103,7 +104,8 @@ def test_images_stay_as_they_are_stored_if_the_run_left_them_so(trained, tmp_pat
 
 def test_no_more_than_five_classes(tiny, tmp_path):
     names = tuple("abcdefg")
-    saved_model.write(AlexNet(tiny, classes=7, input_shape=(67, 67, 3), class_names=names), tmp_path / "model")
+    model = AlexNet(dataclasses.replace(tiny, towers=1), classes=7, input_shape=(67, 67, 3), class_names=names)
+    saved_model.write(model, tmp_path / "model")
     serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_jpeg"]
     result = serve(encoded=tf.constant([image()]))
     assert result["classes"].shape == (1, 5)
@@ -150,7 +152,8 @@ def test_class_names_are_assets(served):
 
 def test_hard_class_names_survive_every_format(tiny, tmp_path):
     names = ("red\ngreen", "\u2028", "", " a ", "\x1b[2J", "b\r", "\\n", "\x85", "日本")
-    model = AlexNet(tiny, classes=len(names), input_shape=(67, 67, 3), class_names=names)
+    network = dataclasses.replace(tiny, towers=1)
+    model = AlexNet(network, classes=len(names), input_shape=(67, 67, 3), class_names=names)
     for write, name in (
         (saved_model.write, "saved_model"),
         (tflite.write, "m.tflite"),

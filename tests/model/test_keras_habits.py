@@ -130,14 +130,14 @@ def test_it_predicts_evaluates_and_exports(transfer, tmp_path):
     model, path = transfer
     data = draw_folder(tmp_path / "data", train=1, val=1)
     image = data / "val" / "red" / "0.jpg"
-    result = cli("predict", path, image, "--json")
-    assert result.code == 0, result.err
+    predicted = cli("predict", path, image, "--json")
+    assert predicted.code == 0, predicted.err
     assert cli("evaluate", path, "--data", data, "--json").json["num_images"] == 3
     result = cli("export", path, "--format", "tflite", "--data", data, "--output", tmp_path / "a.tflite", "--json")
     assert result.code == 0, result.err
     assert result.json["max_abs_difference"] < 1e-4
     ours = alexnet_keras.predict(model, image, top=1)[0]["predictions"][0]
-    assert ours["class"] == cli("predict", path, image, "--json").json[0]["predictions"][0]["class"]
+    assert ours["class"] == predicted.json[0]["predictions"][0]["class"]
 
 
 def test_models_that_are_not_loaded(tmp_path):

@@ -22,7 +22,7 @@ from alexnet_keras.config.schedules import LayerRate
 from alexnet_keras.config.variants import architecture
 
 NETWORK = Architecture(name="tiny", towers=2, filters=(8,) * 5, hidden_units=(16, 16), initializer="he_normal")
-SMALL = Architecture(  # with every kind of layer and of random state, traced in less time
+SMALL = Architecture(  # has convolutions, normalization, pooling, dropout and a classifier, and is traced sooner
     name="tiny",
     towers=1,
     filters=(8, 8, 8),

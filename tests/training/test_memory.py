@@ -19,16 +19,15 @@ from pathlib import Path
 
 import psutil
 
-from alexnet_keras.config.architecture import Architecture
+from support.train_tiny import SMALL
+
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.training.callbacks.position import Position
 from alexnet_keras.training.train import train
 
 run, values = Path(sys.argv[1]), json.loads(sys.argv[2])
-if "filters" in values:
-    values["architecture"] = Architecture(
-        name="tiny", towers=2, filters=tuple(values.pop("filters")), hidden_units=(16, 16), initializer="he_normal"
-    )
+if values.pop("small", False):
+    values["architecture"] = SMALL
 resident, process, step = [], psutil.Process(), Position.on_train_batch_end
 
 def watch(self, batch, logs=None):
@@ -57,7 +56,7 @@ def growth(resident: np.ndarray) -> float:
 
 def test_memory_does_not_grow(folder, tmp_path):
     resident, _ = measure(
-        tmp_path / "run", data=str(folder), filters=[8] * 5, input_size=67, batch_size=1, epochs=20, steps_per_epoch=12
+        tmp_path / "run", data=str(folder), small=True, input_size=67, batch_size=1, epochs=20, steps_per_epoch=12
     )
     assert growth(resident) < 40  # a batch, its activations or its weights kept by each step would be hundreds
 

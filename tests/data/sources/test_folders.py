@@ -314,7 +314,7 @@ def test_tiny_imagenet_as_it_is_unzipped(tmp_path):
 
 def test_a_run_says_and_keeps_its_division(pets, tmp_path):
     run = tmp_path / "run"
-    options = ("--epochs", 1, "--batch-size", 7, "--run", run, *NARROW)
+    options = ("--epochs", 1, "--batch-size", 7, "--run", run, *NARROW, "--change", "towers=1")
     result = cli("train", "--data", pets, "--validation-split", 0.3, *options)
     assert result.code == 0, result.err
     said = " ".join(result.err.split())

@@ -283,15 +283,14 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
     assert len(asked) == 1
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.keras").touch()
+    load = "alexnet_keras.cli.options.load_tensorflow"
+    monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"))
     for command in (
         *("data check", "data prepare --output d", "train", "evaluate m.keras", "export m.keras --format tflite"),
         *("compress run", "features m.keras --output f.npz", "figures confusion m.keras", "figures augmentation"),
         *("benchmark input", "export m.keras --format tflite --data shapes --calibration mnist"),
     ):
         words = command.split() if "--data" in command.split() else [*command.split(), "--data", "mnist"]
-        for module in (words[0], "options"):
-            load = f"alexnet_keras.cli.{module}.load_tensorflow"
-            monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"), raising=False)
         result = cli(*words, "--data-dir", tmp_path)
         assert "mnist is not in " in only_error(result), command
     asked.clear()
@@ -442,7 +441,12 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
     # Neither the encoded nor the decoded images fit.
     monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=10, total=10))
     whole = dataclasses.replace(
-        recipe("quickstart"), architecture=tiny, data="tiny_colors", input_size=67, batch_size=3, epochs=1
+        recipe("quickstart"),
+        architecture=dataclasses.replace(tiny, towers=1),
+        data="tiny_colors",
+        input_size=67,
+        batch_size=3,
+        epochs=1,
     )
     assert train(whole, tmp_path / "run").num_images == 4
     shards = tfds_library.prepared_folder(whole.source)
