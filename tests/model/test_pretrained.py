@@ -1,12 +1,13 @@
 """The trained network in the package: its file, its name for functions and commands, and its use without a run."""
 
 import hashlib
+import runpy
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import cli, only_error
+from support import ROOT, cli, only_error
 
 import alexnet_keras
 from alexnet_keras import api
@@ -159,6 +160,14 @@ def test_a_training_can_start_from_it(tmp_path, monkeypatch):
     assert config.weights == str(pretrained.FILE)
     origin = initial_weights.read(config, classes=3)[1]
     assert (origin.new_layers, origin.sha256) == (("fc8",), SHA256)
+
+
+def test_it_recognizes_the_drawing_of_the_documentation(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(ROOT / "examples" / "parachute.py"))
+    (answer,) = alexnet_keras.predict(model, "parachute.png", top=1)
+    assert answer["predictions"][0]["label"] == "parachute"
+    assert answer["predictions"][0]["probability"] > 0.9
 
 
 def test_its_error_on_validation_images(model, shared_data):
