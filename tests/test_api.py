@@ -155,7 +155,8 @@ def test_export_is_a_function_after_its_folder_is_imported():
 
 def test_a_keras_user_needs_five_lines(folder):
     train, validation = alexnet_keras.load_data(str(folder), batch_size=6, input_size=67)
-    model = alexnet_keras.AlexNet(classes=3, class_names=train.class_names, input_shape=(67, 67, 3), filters=(8,) * 5)
+    narrow = {name: value for name, value in NARROW.items() if name != "input_size"}
+    model = alexnet_keras.AlexNet(classes=3, class_names=train.class_names, input_shape=(67, 67, 3), **narrow)
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(train, validation_data=validation, epochs=1, verbose=0)
     assert np.isfinite(history.history["val_loss"][0])
