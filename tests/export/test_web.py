@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from PIL import Image
 from support import ROOT, cli, only_error
 from support.browser import chromium, lowest_contrast, overflowing, requests, show
 
+from alexnet_keras.data.sources import shapes
 from alexnet_keras.export import export, web, web_server
 from alexnet_keras.export.export import Target
 from alexnet_keras.figures.evidence import occlusion_map
@@ -463,3 +465,14 @@ def test_a_missing_model_is_explained(driver, server, monkeypatch):
         assert driver.find_element("id", "problem").text == (
             f"The classification failed: {name[1:]} cannot be loaded (404 Not Found). Load the page again."
         )
+
+
+def test_the_network_in_the_package_answers_without_a_run_and_without_data(runtime, driver, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 20, "validation": 20})
+    result = cli("export", "--format", "web")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "  alexnet-keras web web"), result.err
+    runpy.run_path(str(ROOT / "examples" / "parachute.py"))
+    for server in serve(tmp_path / "web"):
+        found = Page(driver, server.url).choose(tmp_path / "parachute.png")
+    assert max(found, key=found.get) == "parachute"
