@@ -182,6 +182,8 @@ def _checked(entry: Mapping[str, Any], kinds: Kinds, path: Path) -> dict[str, An
         config[key] = _checked(value, VALUES, path) if is_object else value
         if not (is_object or _is_plain(value)) or key == "lora_rank":  # Keras would allocate matrices of this rank
             raise InputError(f"{path} has a layer with the option {brief(key)}, which no AlexNet has; check the file.")
+    if kinds is VALUES:  # None is a default; initializers of Keras 3.15 have such options that those of 3.13 lack
+        config = {key: value for key, value in config.items() if value is not None}
     return {"module": module, "class_name": kind, "registered_name": registered, "config": config}
 
 

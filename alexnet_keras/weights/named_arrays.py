@@ -106,7 +106,7 @@ def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
     """Write an .npz or a .safetensors file."""
     text = json.dumps(metadata)
     if path.suffix == ".npz":
-        np.savez(path, allow_pickle=False, **arrays, **{METADATA: np.array(text)})
+        np.savez(path, **arrays, **{METADATA: np.array(text)})
     elif path.suffix == ".safetensors":
         from safetensors.numpy import save_file
 

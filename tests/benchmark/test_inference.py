@@ -30,7 +30,8 @@ def test_benchmark_inference_as_json(models, monkeypatch):
             low, high = values["spread"][name]
             assert 0 < low <= values[name] <= high
         read = values["bytes"] / values["milliseconds"] / 1e6 / bandwidth
-        expected = None if path.suffix == ".alexnet" else pytest.approx(read, rel=0.02, abs=1e-3)
+        rounding = 0.005 / bandwidth  # it has two decimals
+        expected = None if path.suffix == ".alexnet" else pytest.approx(read, rel=0.01 + 2 * rounding, abs=1e-3)
         assert values["fraction_of_bandwidth"] == expected
 
 

@@ -85,7 +85,9 @@ def test_options_that_cannot_be_used_are_refused(options, message, tmp_path, mon
 def test_bad_options_are_refused_before_tensorflow_is_imported(environment, arguments, message, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("alexnet_keras.cli.train.load_tensorflow", lambda: pytest.fail("TensorFlow is imported first"))
+    monkeypatch.setattr(
+        "alexnet_keras.cli.options.load_tensorflow", lambda: pytest.fail("TensorFlow is imported first")
+    )
     result = cli("train", *arguments)
     assert result.code == 2
     assert message in only_error(result)

@@ -65,6 +65,6 @@ def test_what_the_commands_refuse(arguments, code, message, tmp_path, monkeypatc
 
 
 def test_a_missing_file_is_reported_before_tensorflow_is_imported(monkeypatch):
-    monkeypatch.setattr("alexnet_keras.cli.weights.load_tensorflow", lambda: pytest.fail("TensorFlow is imported"))
+    monkeypatch.setattr("alexnet_keras.cli.options.load_tensorflow", lambda: pytest.fail("TensorFlow is imported"))
     result = cli("weights", "import", "absent.npz", "--variant", "paper", "--output", "b.keras")
     assert "The weights file absent.npz does not exist; check the path." in only_error(result)

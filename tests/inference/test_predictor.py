@@ -113,7 +113,8 @@ def test_every_command_refuses_a_model_that_predicts_nan(trained, folder, tmp_pa
 def test_a_keras_model_of_another_form_is_refused(tiny):
     model = AlexNet(tiny, classes=2, input_shape=(67, 67, 3))
     two = keras.Input((67, 67, 3))
-    joined = keras.Model([model.inputs[0], two], model.outputs[0])
+    both = keras.layers.Concatenate()([model.outputs[0], keras.layers.GlobalAveragePooling2D()(two)])
+    joined = keras.Model([model.inputs[0], two], keras.layers.Dense(2, activation="softmax")(both))
     with pytest.raises(InputError, match=r"takes float32 \(any, 67, 67, 3\) and float32 \(any, 67, 67, 3\), but a"):
         from_keras(joined)
     model.layers[-1].class_names = ("a", "b", "c")

@@ -125,6 +125,14 @@ def wide(channels):
     return keras.Model(images, LocalResponseNormalization(name="norm")(x))
 
 
+def test_an_option_of_a_later_keras_that_is_none_is_left_out(saved, tmp_path):
+    config = json.loads(saved["config.json"])
+    initializer = entry(config["config"], "conv1a")["config"]["kernel_initializer"]["config"]
+    initializer.update(input_axes=None, option_of_tomorrow=None)
+    model = load_model(write(tmp_path / "a.keras", {**saved, "config.json": json.dumps(config)}))
+    assert model.get_layer("conv1a").kernel_initializer.get_config()["seed"] is None
+
+
 def test_the_matrix_of_response_normalization_is_bounded(monkeypatch, tmp_path):
     wide(300).save(tmp_path / "a.keras")
     assert load_model(tmp_path / "a.keras").output_shape == (None, 300)

@@ -29,7 +29,9 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path):
                 input_files.read_bytes(tmp_path / name, 1)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("absent", "No such file or directory"), ("a\0b", "embedded null byte")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("absent", "No such file or directory"), ("a\0b", "(stat: )?embedded null .*")]
+)
 def test_a_path_that_leads_nowhere_is_named(name, reason, tmp_path):
     with pytest.raises(InputError, match=rf"cannot be read \({reason}\); check the path"):
         input_files.check_regular(tmp_path / name)
