@@ -106,7 +106,8 @@ def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
     """Write an .npz or a .safetensors file."""
     text = json.dumps(metadata)
     if path.suffix == ".npz":
-        np.savez(path, **arrays, **{METADATA: np.array(text)})
+        # Without `allow_pickle=False`, which NumPy 2.1 would store as an array; no array has objects.
+        np.savez(path, **arrays, **{METADATA: np.array(text)})  # type: ignore[arg-type]
     elif path.suffix == ".safetensors":
         from safetensors.numpy import save_file
 
