@@ -102,6 +102,7 @@ class TrainConfig:
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
+        target_error: the training error, 0 to 1, with which the run ends before its last epoch; `None` to train them all.
         learning_rate: the highest learning rate of the schedule.
         schedule: how the learning rate changes during the run.
         momentum, weight_decay, classifier_weight_decay, bias_learning_rate_multiplier: arguments of
@@ -143,6 +144,7 @@ class TrainConfig:
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
+    target_error: Part | None = None
     learning_rate: Rate = 0.01
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
     momentum: Fraction = 0.9

@@ -35,7 +35,7 @@ class RowResult:
     Attributes:
         name: the row.
         learning_rate: that of the runs, the best one if there were several.
-        epochs: the epochs of each run.
+        epochs: the epochs of each run at most; a run that reaches the target ends.
         seeds: the seeds, ascending.
         runs: the folder of each seed.
         values: for each seed the validation error after the last epoch or, with a target, the epochs until the training
@@ -168,7 +168,8 @@ class Reproducer:
             for seed in seeds:
                 title = f"{row.name}{rate}, seed {seed}"
                 run = self.output / title.lower().replace(", ", "-").replace(" ", "-").replace("'", "")
-                jobs.append(_Job(title, dataclasses.replace(config, data=self.data, seed=seed), run))
+                changes = {"data": self.data, "seed": seed, "target_error": self.experiment.target}
+                jobs.append(_Job(title, dataclasses.replace(config, **changes), run))
         return jobs
 
     def _check(self, job: _Job) -> bool:

@@ -54,7 +54,7 @@ class State:
         history: the rows of history.csv, as text.
         best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
         best_epoch: the number of the best epoch, from 1.
-        over: whether the plateau schedule has ended the run.
+        over: whether the plateau schedule or `target_error` has ended the run.
     """
 
     epoch: int = 0

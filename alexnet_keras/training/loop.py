@@ -23,6 +23,7 @@ from alexnet_keras.training.callbacks.loss_monitor import LossMonitor
 from alexnet_keras.training.callbacks.plateau import LowerOnPlateau
 from alexnet_keras.training.callbacks.position import Position
 from alexnet_keras.training.callbacks.progress_line import ProgressLine
+from alexnet_keras.training.callbacks.target_error import EndAtTarget
 from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog
 from alexnet_keras.training.compile import compile_for_training
 from alexnet_keras.training.feature_cache import Features
@@ -46,12 +47,14 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     state, checkpoints, replicas = network.state, network.checkpoints, network.replicas
     images = min(state.steps * config.batch_size, len(inputs.training))
     monitor = LossMonitor(config, network.measured.policy, len(network.measured.class_names), state.position)
-    plateau: list[keras.callbacks.Callback] = []
+    ends: list[keras.callbacks.Callback] = []
     if isinstance(config.schedule, Plateau):
-        plateau = [LowerOnPlateau(state, config.schedule, config.learning_rate, prints=replicas.is_chief)]
+        ends.append(LowerOnPlateau(state, config.schedule, config.learning_rate, prints=replicas.is_chief))
+    if config.target_error is not None:
+        ends.append(EndAtTarget(state, config.target_error, prints=replicas.is_chief))
     best = BestModel(state, checkpoints, network.model, network.blank) if replicas.is_chief else None
     writer = CheckpointWriter(network, signals, options.checkpoint_minutes, config.epochs, monitor.cause, best)
-    callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *plateau, writer]
+    callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *ends, writer]
     progress = ProgressLine(state, config.epochs, images)
     if best is not None:
         callbacks = [
@@ -59,7 +62,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
             monitor,
             best,
             EpochLog(state, config, images),
-            *plateau,
+            *ends,
             writer,
             TensorBoardLog(checkpoints, state, network.model),
             progress,

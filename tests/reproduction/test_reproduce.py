@@ -18,7 +18,7 @@ from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.reproduction.experiment import Reproducer, epochs_until
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
-from alexnet_keras.training.run_folder import COLUMNS, read_history, write_history
+from alexnet_keras.training.run_folder import COLUMNS, read_config, read_history, write_history
 
 NETWORK = dataclasses.replace(
     experiments.FIGURE_1_NETWORK, filters=(4, 4, 4), initializer="he_normal", pixel_stddev=None
@@ -80,6 +80,7 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert re.search(r"^Ratio: .*; published: 6 times\.$", lines[-2])
     stored = json.loads((tmp_path / "out" / "figure-1.json").read_text())
     runs = [f"relu-learning-rate-{rate}-seed-0" for rate in (SLOW, FAST)]
+    assert {read_config(tmp_path / "out" / run)[0].target_error for run in runs} == {0.5}
     errors = [[row["top1_error"] for row in read_history(tmp_path / "out" / run)] for run in runs]
     best = min((0, 1), key=lambda index: (epochs_until(0.5, errors[index]) or math.inf, errors[index][-1]))
     assert stored["rows"][0]["learning_rate"] == (SLOW, FAST)[best]
