@@ -41,13 +41,16 @@ __all__ = [
     "train",
 ]
 
-_MODULES = {
+_WITH_KERAS = {
     "AlexNet": "model.alexnet",
     "KrizhevskySGD": "training.optimizer",
     "LocalResponseNormalization": "model.response_normalization",
     "load_data": "data.load_data",
     **dict.fromkeys(("load_model", "save_model"), "model.loading"),
     "recommended_dtype_policy": "distribution.precision",
+}
+_MODULES = {
+    **_WITH_KERAS,
     **dict.fromkeys(("evaluate", "export", "predict", "recipes", "report", "reproduce", "train"), "api"),
     **dict.fromkeys(("InputError", "OptionError", "RunError"), "system.errors"),
 }
@@ -71,6 +74,10 @@ def __getattr__(name: str) -> Any:
         return metadata.version("alexnet-keras")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _WITH_KERAS:
+        from alexnet_keras.system.native_stderr import import_keras
+
+        import_keras()
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 

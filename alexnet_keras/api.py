@@ -21,6 +21,7 @@ from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular, read_json
+from alexnet_keras.system.native_stderr import import_keras
 from alexnet_keras.system.tables import check_table
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def train(
 
 def run_training(config: TrainConfig, run: Path | None, **options: Any) -> TrainResult:
     """Train a configuration in the folder `run`, or in a new one for `None`; `options` are those of `RunOptions`."""
+    import_keras()
     from alexnet_keras.training.run_folder import reserve
     from alexnet_keras.training.train import train as train_network
 
@@ -274,6 +276,7 @@ def measure(
     allow_all_operations: bool = False,
 ) -> "tuple[Evaluation, dict[str, Any]]":
     """Do what `evaluate` does; return the evaluation and the values of its report."""
+    import_keras()
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.inference import evaluate as evaluation_of
     from alexnet_keras.inference import report as reporting
@@ -397,6 +400,7 @@ def export(
         InputError: the model, the data or `output` cannot be used.
         RunError: the export differs too much from the Keras model and `force` is not set.
     """
+    import_keras()
     from alexnet_keras.data.sources.open_dataset import open_dataset
     from alexnet_keras.export import export as exporting
 
@@ -450,6 +454,7 @@ def export_all(
         For each format what `export` returns. An export that fails the parity check and is not kept has `error`, the
         message, instead of the results.
     """
+    import_keras()
     from alexnet_keras.export import export as exporting
 
     path = find_model(model)
@@ -497,6 +502,7 @@ def report(run: str | Path | None = None, data: Source | None = None, output: st
     run = finished_run(None if run is None else Path(run))
     output = run / "report.html" if output is None else Path(output)
     check_output(output, (".html",))
+    import_keras()
     from alexnet_keras.figures.report import write
 
     write(run, _source(data, run), output)
@@ -545,6 +551,7 @@ def reproduce(
 
     chosen = experiment(name)
     _ = figures.curves  # fails at once without matplotlib
+    import_keras()
     from alexnet_keras.reproduction.experiment import Reproducer
     from alexnet_keras.reproduction.picture import write
 

@@ -173,9 +173,8 @@ def example(*commands: str) -> str:
 
 def load_tensorflow() -> None:
     """Import TensorFlow without the messages that its C++ libraries write while it is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors also come as exceptions
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the pipeline, training and exports need TensorFlow
-    with stage("Loading TensorFlow"), native_stderr.silenced():  # for 3 to 10 seconds
+    with stage("Loading TensorFlow"), native_stderr.loading():  # for 3 to 10 seconds
         import tensorflow
 
         tensorflow.config.list_physical_devices()  # looks for GPUs and warns if there is no driver

@@ -102,7 +102,7 @@ class TrainConfig:
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
-        target_error: the training error, 0 to 1, with which the run ends before its last epoch; `None` to train them all.
+        target_error: the training error, 0 to 1, that ends the run early; `None` to train all epochs.
         learning_rate: the highest learning rate of the schedule.
         schedule: how the learning rate changes during the run.
         momentum, weight_decay, classifier_weight_decay, bias_learning_rate_multiplier: arguments of

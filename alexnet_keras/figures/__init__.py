@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.native_stderr import import_keras
 
 if TYPE_CHECKING:
     from alexnet_keras.figures.augmented import augmentation
@@ -61,6 +62,8 @@ def __getattr__(name: str) -> Any:
         import matplotlib  # noqa: F401 - an optional dependency
     except ImportError as error:
         raise InputError("Figures need matplotlib; install it with `pip install 'alexnet-keras[figures]'`.") from error
+    if name not in ("curves", "save"):  # which need no network
+        import_keras()
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 

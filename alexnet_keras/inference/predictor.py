@@ -10,6 +10,7 @@ from alexnet_keras.config.ranges import wanted
 from alexnet_keras.config.serialization import BEFORE, CONFIG
 from alexnet_keras.config.training import STORED_SIZE, StoredSize
 from alexnet_keras.inference.versions import find_saved_model
+from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError, OptionError, RunError
 from alexnet_keras.system.input_files import check_regular, read_json
 
@@ -93,7 +94,8 @@ def _run_values(model: Path) -> dict[str, Any]:
 def _load(path: Path, allow_all_operations: bool) -> Predictor:
     served = find_saved_model(path)
     if served is not None:
-        from alexnet_keras.inference import saved_model
+        with native_stderr.loading():
+            from alexnet_keras.inference import saved_model
 
         return dataclasses.replace(saved_model.load(served, allow_all_operations), name=str(path))
     if path.suffix not in SUFFIXES:
@@ -107,6 +109,7 @@ def _load(path: Path, allow_all_operations: bool) -> Predictor:
         from alexnet_keras.inference import onnx  # imports an optional package
 
         return onnx.load(path)
+    native_stderr.import_keras()
     from alexnet_keras.inference.keras_model import from_keras  # imports TensorFlow and Keras, for seconds
     from alexnet_keras.model.loading import load_model
 

@@ -1,11 +1,30 @@
-"""Silence the lines that C++ libraries write directly to standard error."""
+"""Silence the lines that the C++ libraries of TensorFlow write directly to standard error."""
 
 import contextlib
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from typing import TextIO
+
+
+def import_keras() -> None:
+    """Import Keras and its backend quietly, unless the program has imported Keras before."""
+    if "keras" not in sys.modules:
+        with loading():
+            importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Import TensorFlow inside, so that its libraries write neither then nor later; exceptions still name every error.
+
+    While they are loaded, they write a few lines before they read the variable. A user's own value of it is kept.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        yield
 
 
 @contextlib.contextmanager

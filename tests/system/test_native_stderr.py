@@ -1,7 +1,10 @@
 """C++ libraries are silenced, Python is not, and what was set up meanwhile still works afterwards."""
 
+import os
 import subprocess
 import sys
+
+from support import ROOT
 
 
 def test_only_python_is_heard():
@@ -19,3 +22,51 @@ def test_only_python_is_heard():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr == "from Python\nfrom Python\nWARNING:root:from a logger\nafterwards\n"
+
+
+def process(code, *arguments):
+    """What a program writes to standard error, with TensorFlow's own level of messages."""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, cwd=ROOT).stderr
+
+
+def test_a_model_is_built_and_fitted_without_a_line_of_tensorflow():
+    code = (
+        "from alexnet_keras import AlexNet, load_data\n"
+        "import keras\n"
+        "train, _ = load_data('shapes', batch_size=4, input_size=67)\n"
+        "model = AlexNet(classes=10, width=0.25, input_shape=(67, 67, 3))\n"
+        "model.compile(keras.optimizers.SGD(0.01), 'sparse_categorical_crossentropy')\n"
+        "model.fit(train.take(1), shuffle=False, verbose=0)\n"
+    )
+    assert process(code) == ""
+
+
+def test_every_function_loads_keras_quietly(run):
+    code = (
+        "import sys, pytest\n"
+        "import alexnet_keras\n"
+        "from alexnet_keras import api, figures\n"
+        "from alexnet_keras.system import native_stderr\n"
+        "class Noticed(Exception): pass\n"
+        "def noticed(): raise Noticed\n"
+        "api.import_keras = figures.import_keras = native_stderr.import_keras = noticed\n"
+        "run = sys.argv[1]\n"
+        "model = run + '/model.keras'\n"
+        "calls = [lambda name=name: getattr(alexnet_keras, name) for name in alexnet_keras._WITH_KERAS] + [\n"
+        "    lambda: alexnet_keras.train('shapes', run=run + '-new'),\n"
+        "    lambda: alexnet_keras.evaluate(run),\n"
+        "    lambda: alexnet_keras.predict(model, run),\n"
+        "    lambda: alexnet_keras.export(run, 'tflite'),\n"
+        "    lambda: next(api.export_all(run)),\n"
+        "    lambda: alexnet_keras.report(run),\n"
+        "    lambda: alexnet_keras.reproduce('figure-1'),\n"
+        "    lambda: figures.filters,\n"
+        "]\n"
+        "for call in calls:\n"
+        "    with pytest.raises(Noticed):\n"
+        "        call()\n"
+        "    assert not {'keras', 'tensorflow'} & sys.modules.keys()\n"
+    )
+    assert process(code, run) == ""
