@@ -498,7 +498,7 @@ def report(run: str | Path | None = None, data: Source | None = None, output: st
     """
     from alexnet_keras import figures
 
-    _ = figures.curves  # fails at once without matplotlib
+    _ = figures.save  # fails at once without matplotlib
     run = finished_run(None if run is None else Path(run))
     output = run / "report.html" if output is None else Path(output)
     check_output(output, (".html",))
@@ -550,7 +550,7 @@ def reproduce(
     from alexnet_keras.training.run_folder import ROOT
 
     chosen = experiment(name)
-    _ = figures.curves  # fails at once without matplotlib
+    _ = figures.save  # fails at once without matplotlib
     import_keras()
     from alexnet_keras.reproduction.experiment import Reproducer
     from alexnet_keras.reproduction.picture import write

@@ -62,7 +62,7 @@ def __getattr__(name: str) -> Any:
         import matplotlib  # noqa: F401 - an optional dependency
     except ImportError as error:
         raise InputError("Figures need matplotlib; install it with `pip install 'alexnet-keras[figures]'`.") from error
-    if name not in ("curves", "save"):  # which need no network
+    if name != "save":  # which needs no network
         import_keras()
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 

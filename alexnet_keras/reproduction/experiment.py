@@ -168,7 +168,7 @@ class Reproducer:
             for seed in seeds:
                 title = f"{row.name}{rate}, seed {seed}"
                 run = self.output / title.lower().replace(", ", "-").replace(" ", "-").replace("'", "")
-                changes = {"data": self.data, "seed": seed, "target_error": self.experiment.target}
+                changes: dict[str, Any] = {"data": self.data, "seed": seed, "target_error": self.experiment.target}
                 jobs.append(_Job(title, dataclasses.replace(config, **changes), run))
         return jobs
 

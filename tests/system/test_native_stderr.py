@@ -67,6 +67,7 @@ def test_every_function_loads_keras_quietly(run):
         "for call in calls:\n"
         "    with pytest.raises(Noticed):\n"
         "        call()\n"
-        "    assert not {'keras', 'tensorflow'} & sys.modules.keys()\n"
+        "    assert not {'keras', 'tensorflow'} & sys.modules.keys(), call\n"
     )
-    assert process(code, run) == ""
+    error = process(code, run)
+    assert error == "", error
