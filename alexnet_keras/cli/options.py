@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from alexnet_keras.config.ranges import Index, Part
 from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
-from alexnet_keras.system.columns import pair_lines
+from alexnet_keras.system.columns import WIDTH, pair_lines
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.terminal_text import printable
 
@@ -139,11 +140,11 @@ def model_or_pretrained(model: Path | None) -> Path:
     """
     path = api.run_or_pretrained() if model is None else api.find_model(model)
     if model is None and path == pretrained.FILE:
-        click.echo(
+        notice = (
             f"There is no run, so the command uses {pretrained.NAME}, the trained network in this package. "
-            f"It knows only {pretrained.LABELS}.",
-            err=True,
+            f"It knows only {pretrained.LABELS}."
         )
+        click.echo(textwrap.fill(notice, WIDTH), err=True)
     return path
 
 
