@@ -1,7 +1,6 @@
 """Train what an experiment lacks, and compare its networks."""
 
 import dataclasses
-import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -147,7 +146,8 @@ class Reproducer:
         for path in (self.results, self.picture):
             if path.exists() and not ours:
                 raise InputError(f"{path} is not of an earlier call of this experiment; choose another `output`.")
-        self.finished = {job.run for row in experiment.rows for job in self._jobs(row, self.seeds) if self._check(job)}
+        jobs = [job for row in experiment.rows for job in (*self._trials(row), *self._jobs(row, row.candidates))]
+        self.finished = {job.run for job in jobs if self._check(job)}
 
     def reproduce(self) -> Reproduction:
         """Train what is missing, and measure all runs."""
@@ -157,20 +157,27 @@ class Reproducer:
         atomic_files.write_json(self.results, result.to_dict())
         return result
 
-    def _jobs(self, row: Row, seeds: Sequence[int], only: TrainConfig | None = None) -> list[_Job]:
-        """The runs of a row, of all candidates or only of one."""
-        jobs = []
-        for candidate in row.candidates:
-            if only is not None and candidate.learning_rate != only.learning_rate:
-                continue
-            config = candidate if self.epochs is None else stretched(candidate, self.epochs)
-            rate = f", learning rate {config.learning_rate:g}" if len(row.candidates) > 1 else ""
-            for seed in seeds:
-                title = f"{row.name}{rate}, seed {seed}"
-                run = self.output / title.lower().replace(", ", "-").replace(" ", "-").replace("'", "")
-                changes: dict[str, Any] = {"data": self.data, "seed": seed, "target_error": self.experiment.target}
-                jobs.append(_Job(title, dataclasses.replace(config, **changes), run))
-        return jobs
+    def _trials(self, row: Row) -> list[_Job]:
+        """The short runs that choose one of several candidates."""
+        if len(row.candidates) == 1:
+            return []
+        epochs = min(self.experiment.trial_epochs, self.epochs or self.experiment.trial_epochs)
+        return [self._job(row, candidate, "trial", epochs=epochs) for candidate in row.candidates]
+
+    def _jobs(self, row: Row, candidates: Sequence[TrainConfig]) -> list[_Job]:
+        """The runs of a row with some of its candidates, for each seed."""
+        return [
+            self._job(row, candidate, f"seed {seed}", self.epochs, seed=seed, target_error=self.experiment.target)
+            for candidate in candidates
+            for seed in self.seeds
+        ]
+
+    def _job(self, row: Row, candidate: TrainConfig, name: str, epochs: int | None, **changes: Any) -> _Job:
+        rate = f", learning rate {candidate.learning_rate:g}" if len(row.candidates) > 1 else ""
+        title = f"{row.name}{rate}, {name}"
+        config = candidate if epochs is None else stretched(candidate, epochs)
+        run = self.output / title.lower().replace(", ", "-").replace(" ", "-").replace("'", "")
+        return _Job(title, dataclasses.replace(config, data=self.data, **changes), run)
 
     def _check(self, job: _Job) -> bool:
         """Return whether a run is finished."""
@@ -193,11 +200,10 @@ class Reproducer:
         """Print what will be trained, and an estimate of the time, on standard error."""
         missing = []
         for row in self.experiment.rows:
-            first = self._jobs(row, self.seeds[:1])
-            others = self._jobs(row, self.seeds[1:])
-            done = [job for job in others if job.run in self.finished]
-            wanted = max(0, len(self.seeds) - 1 - len(done))  # of the best candidate, which is not known yet
-            missing += [job for job in first if job.run not in self.finished] + others[:wanted]
+            missing += [job for job in self._trials(row) if job.run not in self.finished]
+            done = sum(job.run in self.finished for job in self._jobs(row, row.candidates))
+            first = [job for job in self._jobs(row, row.candidates[:1]) if job.run not in self.finished]
+            missing += first[: max(0, len(self.seeds) - done)]  # the best candidate is not known yet
         counts = f"{len(missing):,} to train in {self.output}, {len(self.finished):,} finished before"
         rows = {"experiment": self.experiment.title, "data": self.data, "runs": counts}
         if missing:
@@ -223,30 +229,18 @@ class Reproducer:
 
     def _measured(self, row: Row) -> RowResult:
         """Train what a row lacks, and measure its runs."""
-        jobs = self._jobs(row, self.seeds[:1])
-        failures, trained = [], []
-        for job in jobs:
-            try:
-                self._train(job)
-                trained.append(job)
-            except RunError as error:  # the learning rate may be too high
-                if len(jobs) == 1:
-                    raise
-                failures.append(error)
-                print(f"{job.title} is left out: {error}", file=sys.stderr, flush=True)
-        if not trained:
-            raise failures[-1]
-        best = min(trained, key=self._quality)
-        chosen = [best, *self._jobs(row, self.seeds[1:], only=best.config)]
-        for job in chosen[1:]:
+        candidates = {candidate.learning_rate: candidate for candidate in row.candidates}
+        best = candidates[self._best_rate(self._trials(row))] if len(candidates) > 1 else row.candidates[0]
+        chosen = self._jobs(row, [best])
+        for job in chosen:
             self._train(job)
         values = tuple(self._value(job.run) for job in chosen)
         known = [value for value in values if value is not None]
         complete = len(known) == len(values)
         return RowResult(
             name=row.name,
-            learning_rate=best.config.learning_rate,
-            epochs=best.config.epochs,
+            learning_rate=best.learning_rate,
+            epochs=chosen[0].config.epochs,
             seeds=self.seeds,
             runs=tuple(str(job.run) for job in chosen),
             values=values,
@@ -254,6 +248,21 @@ class Reproducer:
             deviation=statistics.stdev(known) if complete and len(known) > 1 else None,
             published=row.published,
         )
+
+    def _best_rate(self, trials: Sequence[_Job]) -> float:
+        """The learning rate whose trial ends with the smallest training error."""
+        errors: dict[float, float] = {}
+        for job in trials:
+            try:
+                self._train(job)
+            except RunError as error:  # the learning rate may be too high
+                print(f"{job.title} is left out: {error}", file=sys.stderr, flush=True)
+                failure = error
+            else:
+                errors[job.config.learning_rate] = run_folder.read_history(job.run)[-1]["top1_error"]
+        if not errors:
+            raise failure
+        return min(errors, key=lambda rate: errors[rate])
 
     def _train(self, job: _Job) -> None:
         """Train a run, or continue it, unless it is finished."""
@@ -267,11 +276,6 @@ class Reproducer:
             message = f"The run {job.run} was stopped. To continue, call the same command again."
             raise Interrupted(message, error.signal) from error
         self.finished.add(job.run)
-
-    def _quality(self, job: _Job) -> tuple[float, float]:
-        """What the best learning rate makes small."""
-        value = self._value(job.run)
-        return math.inf if value is None else value, run_folder.read_history(job.run)[-1]["top1_error"]
 
     def _value(self, run: Path) -> float | None:
         history = run_folder.read_history(run)

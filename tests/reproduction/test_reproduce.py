@@ -38,7 +38,7 @@ def figure(**changes) -> Experiment:
         Row(name="tanh", candidates=(config(architecture=tanh, learning_rate=SLOW),)),
     )
     texts = {"title": "A figure", "protocol": "tiny", "published": "six times"}
-    return Experiment(**texts, rows=rows, seeds=2, target=0.5, published_ratio=6.0, **changes)
+    return Experiment(**texts, rows=rows, seeds=2, trial_epochs=1, target=0.5, published_ratio=6.0, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def photos(tmp_path_factory):
 def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "figure-1", figure())
     command = ("reproduce", "figure-1", "--data", photos, "--output", tmp_path / "out", "--epochs", 3)
-    left, batch_end = [4], CheckpointWriter.on_train_batch_end  # two batches an epoch
+    left, batch_end = [1], CheckpointWriter.on_train_batch_end
 
     def stopping(self, batch, logs=None):
         left[0] -= 1
@@ -62,9 +62,9 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert stopped.code == 143
     words = " ".join(stopped.err.split())
     assert re.search(
-        r"runs 5 to train in \S+, 0 finished before time about \S+, estimated from a few measured steps", words
+        r"runs 6 to train in \S+, 0 finished before time about \S+, estimated from a few measured steps", words
     )
-    first = tmp_path / "out" / "relu-learning-rate-0.0001-seed-0"
+    first = tmp_path / "out" / "relu-learning-rate-0.0001-trial"
     assert stopped.err.splitlines()[-1] == (f"The run {first} was stopped. To continue, call the same command again.")
     assert not (tmp_path / "out" / "figure-1.json").exists()
 
@@ -79,25 +79,30 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert re.search(rf"^tanh +{number} +0\.0001 +3 +2$", finished.out, re.MULTILINE), finished.out
     assert re.search(r"^Ratio: .*; published: 6 times\.$", lines[-2])
     stored = json.loads((tmp_path / "out" / "figure-1.json").read_text())
-    runs = [f"relu-learning-rate-{rate}-seed-0" for rate in (SLOW, FAST)]
-    assert {read_config(tmp_path / "out" / run)[0].target_error for run in runs} == {0.5}
-    errors = [[row["top1_error"] for row in read_history(tmp_path / "out" / run)] for run in runs]
-    best = min((0, 1), key=lambda index: (epochs_until(0.5, errors[index]) or math.inf, errors[index][-1]))
-    assert stored["rows"][0]["learning_rate"] == (SLOW, FAST)[best]
-    expected = {*runs, runs[best].replace("seed-0", "seed-1"), "tanh-seed-0", "tanh-seed-1"}
+    trials = {rate: f"relu-learning-rate-{rate}-trial" for rate in (SLOW, FAST)}
+    errors = {rate: read_history(tmp_path / "out" / run)[0]["top1_error"] for rate, run in trials.items()}
+    best = min(errors, key=lambda rate: errors[rate])
+    assert stored["rows"][0]["learning_rate"] == best
+    runs = [f"{name}-seed-{seed}" for name in (f"relu-learning-rate-{best}", "tanh") for seed in (0, 1)]
+    configs = [read_config(tmp_path / "out" / run)[0] for run in runs]
+    assert [(config.epochs, config.target_error, config.seed) for config in configs] == [(3, 0.5, 0), (3, 0.5, 1)] * 2
+    expected = {*trials.values(), *runs}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"figure-1.json", "figure-1.png", *expected}
     assert (tmp_path / "out" / "figure-1.png").read_bytes().startswith(b"\x89PNG")
 
     monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", None)
     again = cli(*command, "--picture", tmp_path / "again.svg", "--json")
     assert again.code == 0, again.err
-    assert re.search(r"runs 0 to train in \S+, 5 finished before$", " ".join(again.err.split()))
+    assert re.search(r"runs 0 to train in \S+, 6 finished before$", " ".join(again.err.split()))
     changed = dict.fromkeys(("provenance", "picture"))
     assert {**again.json, **changed} == {**stored, **changed}
     assert "<svg" in (tmp_path / "again.svg").read_text()
 
     longer = only_error(cli(*command[:-1], 4))
-    assert f"{first} was trained with epochs 3 instead of 4; choose another --output, or remove the folder." in longer
+    assert (
+        f"{tmp_path / 'out' / runs[0]} was trained with epochs 3 instead of 4; choose another --output, or remove the folder."
+        in longer
+    )
     assert "again.svg exists" in only_error(cli(*command, "--picture", tmp_path / "again.svg"))
 
 
@@ -148,16 +153,17 @@ def test_a_learning_rate_that_diverges_is_left_out(photos, tmp_path, monkeypatch
         if config.learning_rate == FAST:
             failing(config, run, resume)
         trained.append(run.name)
+        run.mkdir()
+        write_history(run, [dict.fromkeys(COLUMNS, "1")])
 
     with pytest.raises(RunError, match="The loss is not finite"):
         reproducer.reproduce()
     monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", half_failing)
     monkeypatch.setattr(Reproducer, "_value", lambda self, run: 2.0)
-    monkeypatch.setattr(Reproducer, "_quality", lambda self, job: (0.0, 0.0))
     result = reproducer.reproduce()
     assert result.rows[0].learning_rate == SLOW
     assert result.ratio == 1
-    assert trained[:2] == ["relu-learning-rate-0.0001-seed-0", "relu-learning-rate-0.0001-seed-1"]
+    assert trained[:3] == [f"relu-learning-rate-0.0001-{name}" for name in ("trial", "seed-0", "seed-1")]
 
 
 def test_epochs_are_counted_between_two_epochs():
