@@ -99,10 +99,8 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert "<svg" in (tmp_path / "again.svg").read_text()
 
     longer = only_error(cli(*command[:-1], 4))
-    assert (
-        f"{tmp_path / 'out' / runs[0]} was trained with epochs 3 instead of 4; choose another --output, or remove the folder."
-        in longer
-    )
+    run = tmp_path / "out" / runs[0]
+    assert f"{run} was trained with epochs 3 instead of 4; choose another --output, or remove the folder." in longer
     assert "again.svg exists" in only_error(cli(*command, "--picture", tmp_path / "again.svg"))
 
 
