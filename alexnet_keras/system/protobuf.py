@@ -43,9 +43,7 @@ def messages(message: Message) -> Iterator[Message]:
             continue
         value = getattr(message, field.name)
         if isinstance(value, Message):
-            children = [value] if message.HasField(field.name) else []
-        else:
-            children = value.values() if isinstance(value, Mapping) else value
-        for child in children:
+            value = [value] if message.HasField(field.name) else []
+        for child in value.values() if isinstance(value, Mapping) else value:
             if isinstance(child, Message):  # the values of a map may be numbers or text, too
                 yield from messages(child)
