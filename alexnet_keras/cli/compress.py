@@ -51,7 +51,7 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     compression was stopped, the same command continues it. Without RUN, the command uses the newest
     run in saved_models/.
     """
-    run = run or api.newest_run()
+    run = api.finished_run(run)
     source = options.data_source(lambda: api.data_of(api.find_model(run)), **where)
     options.load_tensorflow()
     from alexnet_keras.compression.compress import ARCHIVE, Settings

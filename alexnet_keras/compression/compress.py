@@ -136,16 +136,13 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
     stopped.
 
     Args:
+        run: a finished run.
         overwrite: whether to replace an existing compression, finished or not.
 
     Returns:
         The content of compression.json: `settings`; `stages` (dense, pruned, clustered, coded, tflite) with bytes and
         errors; `layers` with the weights that were kept; `provenance`.
     """
-    if not (run / run_folder.CONFIG).is_file() or not (run / run_folder.MODEL).is_file():
-        raise InputError(
-            f"{run} is no run with {run_folder.CONFIG} and {run_folder.MODEL}; compress the folder of a trained run."
-        )
     with run_folder.claim(run, resume=True):
         for name in (REPORT, PRUNED, ARCHIVE, TFLITE):
             if (run / name).exists() and name not in run_folder.owned(run):

@@ -15,7 +15,7 @@ from alexnet_keras.model.summary import training_operations
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    narrow = {"filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "input_size": 67}
+    narrow = {"towers": 1, "filters": (8, 8, 8, 8, 8), "hidden_units": (16, 16), "input_size": 67}
     monkeypatch.setitem(ARCHITECTURES, "paper", dataclasses.replace(ARCHITECTURES["paper"], **narrow))
     monkeypatch.setattr(train, "MATRIX", 64)
 
@@ -23,7 +23,7 @@ def small(monkeypatch):
 def test_operations_of_a_step_by_hand():
     # Millions of multiply-adds of conv1 to conv5 and of the fully connected layers, from the paper's shapes.
     conv1, others = 105_415_200, 223_948_800 + 149_520_384 + 112_140_288 + 74_760_192 + 58_621_952
-    network = AlexNet("paper", filters=(96, 256, 384, 384, 256), hidden_units=(4096, 4096), input_size=227)
+    network = AlexNet("paper", towers=2, filters=(96, 256, 384, 384, 256), hidden_units=(4096, 4096), input_size=227)
     assert training_operations(network) == 2 * (2 * conv1 + 3 * others)
 
 

@@ -10,7 +10,8 @@ from alexnet_keras.training import run_folder
 
 
 def begin(folder, run, *options):
-    return cli("train", "--data", folder, "--epochs", 1, "--batch-size", 6, "--run", run, *NARROW, *options)
+    narrow = (*NARROW, "--change", "towers=1")
+    return cli("train", "--data", folder, "--epochs", 1, "--batch-size", 6, "--run", run, *narrow, *options)
 
 
 def test_every_option_is_in_a_group():
