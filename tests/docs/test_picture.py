@@ -20,6 +20,7 @@ def test_a_page_shows_every_picture_after_its_command():
         (page,) = (page for page in PAGES if shown in page)
         before, _, after = page.partition(shown)
         section = before.rsplit("## ", 1)[-1]
-        commands = (f"alexnet-keras {name} " for name in (f"figures {picture.stem.partition('_')[0]}", picture.stem))
+        names = (f"figures {picture.stem.partition('_')[0]}", f"reproduce {picture.stem}", picture.stem)
+        commands = (f"alexnet-keras {name} " for name in names)
         assert any(command in section for command in (*commands, f"--screenshot={picture.name} ")), picture
         assert re.match(r":alt: \w.{40}", after), picture
