@@ -67,7 +67,7 @@ def _small(**changes: Any) -> TrainConfig:
 
 
 # Figure 1: all that decides how many epochs tanh and ReLU take.
-FIGURE_1_EPOCHS = 40  # the axis of the figure
+FIGURE_1_EPOCHS = 60  # the axis of the figure ends at 40, which is not enough for tanh here
 FIGURE_1_RATES = {"relu": (0.001, 0.003, 0.01), "tanh": (0.003, 0.01, 0.03)}  # the best is not at an end
 FIGURE_1_NETWORK = dataclasses.replace(CIFAR, lrn_layers=(), initializer="cifar", pixel_stddev=1.0)
 FIGURE_1_TARGET = 0.25  # section 3.1: "a 25% training error rate"

@@ -26,7 +26,9 @@ def draw(result: Reproduction) -> Figure:
 
 def _curves(result: Reproduction, target: float) -> Figure:
     name = Path(result.data).name
-    caption = f"{name}. Thin lines: the training error of each seed. Published ratio: {result.published_ratio:g}."
+    several = any(len(row.runs) > 1 for row in result.rows)
+    seeds = "Thin lines: the training error of each seed. " if several else ""
+    caption = f"{name}. {seeds}Published ratio: {result.published_ratio:g}."
     figure = style.new(result.title, f"{caption} Ours: {result.ratio_in_words}.")
     axes = figure.subplots()
     style.plain(axes)
@@ -34,7 +36,7 @@ def _curves(result: Reproduction, target: float) -> Figure:
         histories = [run_folder.read_history(Path(run)) for run in row.runs]
         curves = [[each["top1_error"] for each in history] for history in histories]
         color, line = style.color(index), LINES[index % len(LINES)]
-        for curve in curves:
+        for curve in curves if several else ():
             axes.plot(range(1, len(curve) + 1), curve, color=color, linestyle=line, linewidth=0.8, alpha=0.6)
         mean = np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0)
         label = f"{row.name}, learning rate {row.learning_rate:g}"
@@ -45,6 +47,7 @@ def _curves(result: Reproduction, target: float) -> Figure:
                           fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
     axes.axhline(target, color=style.GREY, linewidth=1, linestyle=(0, (2, 4)))
     axes.set_ylim(0, None)
+    axes.set_xlim(0, None)
     axes.set_xlabel("epoch", fontsize=style.LABEL, color=style.INK)
     axes.set_ylabel("training error", fontsize=style.LABEL, color=style.INK)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
