@@ -298,7 +298,7 @@ def test_every_model_suffix_has_a_loader():
     assert set(MODEL_SUFFIXES) == set(SUFFIXES)
 
 
-@pytest.mark.parametrize("command", ["info", "evaluate", "compress", "export --format tflite", "features --layer fc7"])
+@pytest.mark.parametrize("command", ["info", "evaluate", "export --format tflite", "features --layer fc7"])
 def test_a_folder_that_is_no_run_is_named(command, tmp_path):
     name, *options = command.split()
     output = ["--output", tmp_path / "f.npz"] if name == "features" else []

@@ -285,6 +285,7 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
     (tmp_path / "m.keras").touch()
     load = "alexnet_keras.cli.options.load_tensorflow"
     monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"))
+    monkeypatch.setattr("alexnet_keras.api.finished_run", lambda run: run)
     for command in (
         *("data check", "data prepare --output d", "train", "evaluate m.keras", "export m.keras --format tflite"),
         *("compress run", "features m.keras --output f.npz", "figures confusion m.keras", "figures augmentation"),
