@@ -43,8 +43,8 @@ def _curves(result: Reproduction, target: float) -> Figure:
         axes.plot(range(1, len(mean) + 1), mean, color=color, linestyle=line, linewidth=3, label=label)
         if row.mean is not None:
             axes.plot(row.mean, target, "o", color=color, markersize=9)
-            axes.annotate(f"{row.mean:.1f} epochs", (row.mean, target), (6, 8), textcoords="offset points",
-                          fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
+            axes.annotate(f"{row.mean:.1f} epochs", (row.mean, target), (0, -24), textcoords="offset points",
+                          ha="center", fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
     axes.axhline(target, color=style.GREY, linewidth=1, linestyle=(0, (2, 4)))
     axes.set_ylim(0, None)
     axes.set_xlim(0, None)
