@@ -565,18 +565,26 @@ def reproduce(
 
 def finished_run(path: Path | None) -> Path:
     """Return the folder of a finished run; `None` is the newest run."""
-    from alexnet_keras.training.run_folder import CONFIG, EVALUATION, READY, read_config
+    from alexnet_keras.training.run_folder import EVALUATION
 
-    run = newest_run() if path is None else path
-    if not (run / CONFIG).is_file() and not (run / READY).exists():
-        raise InputError(f"{run} is no run: it has no {CONFIG}; name a folder that 'alexnet-keras train' wrote.")
-    read_config(run)
+    run = existing_run(path)
     if not (run / EVALUATION).is_file():
         raise InputError(
             f"The run {run} is not finished, so it has no results; wait until its training ends, or continue it with "
             f"`run={run}` and `resume=True`."
         )
     find_model(run)
+    return run
+
+
+def existing_run(path: Path | None) -> Path:
+    """Return the folder of a run, finished or not; `None` is the newest run that has a model."""
+    from alexnet_keras.training.run_folder import CONFIG, READY, read_config
+
+    run = newest_run() if path is None else path
+    if not (run / CONFIG).is_file() and not (run / READY).exists():
+        raise InputError(f"{run} is no run: it has no {CONFIG}; name a folder that 'alexnet-keras train' wrote.")
+    read_config(run)
     return run
 
 

@@ -51,8 +51,9 @@ def compress(run: Path | None, kept: float, epochs: int, overwrite: bool, as_jso
     compression was stopped, the same command continues it. Without RUN, the command uses the newest
     run in saved_models/.
     """
-    run = api.finished_run(run)
-    source = options.data_source(lambda: api.data_of(api.find_model(run)), **where)
+    run = api.existing_run(run)
+    model = api.find_model(run)
+    source = options.data_source(lambda: api.data_of(model), **where)
     options.load_tensorflow()
     from alexnet_keras.compression.compress import ARCHIVE, Settings
     from alexnet_keras.compression.compress import compress as compress_run

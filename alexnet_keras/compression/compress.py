@@ -136,7 +136,7 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
     stopped.
 
     Args:
-        run: a finished run.
+        run: the folder of a run that has a model.
         overwrite: whether to replace an existing compression, finished or not.
 
     Returns:

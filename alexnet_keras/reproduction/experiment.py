@@ -225,7 +225,8 @@ class Reproducer:
                 return "not known before the data set is on this machine"
             each = 3600 * first.hours / first.epochs
             reason = "estimated from a few measured steps of the first run, as if all rows took the same time"
-        return f"about {duration(each * sum(job.config.epochs for job in missing))}, {reason}"
+        about = "about" if self.experiment.target is None else "at most about"  # a run that reaches the target ends
+        return f"{about} {duration(each * sum(job.config.epochs for job in missing))}, {reason}"
 
     def _measured(self, row: Row) -> RowResult:
         """Train what a row lacks, and measure its runs."""

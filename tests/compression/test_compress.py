@@ -45,8 +45,9 @@ def run(trained, tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(trained, tmp_path_factory):
-    """The run compressed, and what the command printed as JSON."""
+    """The run compressed as if it had been stopped before its end, and what the command printed as JSON."""
     run = shutil.copytree(trained, tmp_path_factory.mktemp("finished") / "run")
+    (run / "evaluation.json").unlink()
     result = cli("compress", run, "--epochs", 1, "--kept", 0.09, "--json")
     assert result.code == 0, result.err
     return run, result.json

@@ -62,7 +62,7 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert stopped.code == 143
     words = " ".join(stopped.err.split())
     assert re.search(
-        r"runs 6 to train in \S+, 0 finished before time about \S+, estimated from a few measured steps", words
+        r"runs 6 to train in \S+, 0 finished before time at most about \S+, estimated from a few measured steps", words
     )
     first = tmp_path / "out" / "relu-learning-rate-0.0001-trial"
     assert stopped.err.splitlines()[-1] == (f"The run {first} was stopped. To continue, call the same command again.")

@@ -28,7 +28,9 @@ def process(code, *arguments):
     """What a program writes to standard error, with TensorFlow's own level of messages."""
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, cwd=ROOT).stderr
+    result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, env=environment, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return result.stderr
 
 
 def test_a_model_is_built_and_fitted_without_a_line_of_tensorflow():
@@ -70,5 +72,4 @@ def test_every_function_loads_keras_quietly(run):
         "        call()\n"
         "    assert not {'keras', 'tensorflow'} & sys.modules.keys(), call\n"
     )
-    error = process(code, run)
-    assert error == "", error
+    assert process(code, run) == ""

@@ -13,7 +13,7 @@ import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
-from support import CLASS_NAMES, cli, draw_folder, only_error
+from support import CLASS_NAMES, ROOT, cli, draw_folder, only_error
 
 from alexnet_keras.api import data_of
 from alexnet_keras.cli.options import data_source
@@ -285,7 +285,7 @@ def test_a_data_set_that_cannot_be_downloaded_fails_within_seconds(monkeypatch, 
     (tmp_path / "m.keras").touch()
     load = "alexnet_keras.cli.options.load_tensorflow"
     monkeypatch.setattr(load, lambda: pytest.fail("TensorFlow is imported before"))
-    monkeypatch.setattr("alexnet_keras.api.finished_run", lambda run: run)
+    shutil.copytree(ROOT / "tests" / "fixtures" / "finished_run", tmp_path / "run")
     for command in (
         *("data check", "data prepare --output d", "train", "evaluate m.keras", "export m.keras --format tflite"),
         *("compress run", "features m.keras --output f.npz", "figures confusion m.keras", "figures augmentation"),
