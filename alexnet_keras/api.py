@@ -116,7 +116,7 @@ def train(
             `epochs` may be more if the schedule is `plateau` or `steps`.
         overwrite: replace an existing run.
         checkpoint_minutes: minutes after which a checkpoint is written at the latest. The ends of epochs get additional
-            ones, as often as saving takes about 5% of the time.
+            ones while saving takes at most 5% of the time.
         devices: `"auto"` (all GPUs, otherwise the CPU), `"gpu:2"`, `"gpu:0,1"` or `"cpu:2"`.
         layout: `"replicas"` (the whole network on each device) or `"two-tower"` (one tower on each of two devices).
         callbacks: Keras callbacks that observe the training, such as loggers. They are called after those of this

@@ -47,7 +47,7 @@ def ours(batch_sizes):
         def work():
             count = max(1, IMAGES // batch_size)
             for _ in range(count):
-                state[0], loss = step(state[0], images, labels)
+                state[0], loss, _ = step(state[0], images, labels)
             assert np.isfinite(float(loss))  # waits for the GPU
             return count * batch_size
 
@@ -135,7 +135,7 @@ def main():
         for line, subjects in rates.items():
             for subject, values in subjects.items():
                 values.append(measure(processes[subject], line))
-        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
+        print(f"round {number + 1} of {arguments.rounds}: {json.dumps(rates)}", file=sys.stderr)
     stop(processes)
     report(rates, sizes, arguments.json)
 

@@ -1,146 +1,135 @@
-"""Train a recipe on one GPU with Keras's JAX backend, with all images in the memory of the GPU.
+"""Train a recipe, or an experiment of the command `reproduce`, on one GPU with Keras's JAX backend.
 
-    python3 -m pip install keras jax[cuda13] numba pillow && python3 benchmarks/jax_recipe.py imagenette --epochs 14
-    python3 benchmarks/jax_recipe.py imagenette --recipe fast --seeds 1
-    python3 benchmarks/jax_recipe.py imagenette --epochs 14 --set learning_rate=0.01 --change batch_normalization=yes
+    python3 -m pip install keras jax[cuda13] numba pillow
+    python3 benchmarks/jax_recipe.py imagenette --recipe quickstart --epochs 14
+    python3 benchmarks/jax_recipe.py imagenette --set learning_rate=0.01 --change batch_normalization=yes --seeds 1
+    python3 benchmarks/jax_recipe.py imagenette --experiment ablations --seeds 4 --at-once 5 --output ablations.json
 
-The folder has `train/<class>/<image>` and `val/<class>/<image>`. Network, initial weights, update rule, schedule and
-loss are those of the package, and so are the pixels: Pillow decodes JPEG files as the package does, and the package
-resizes them. JAX draws orders, crops and flips; the package chooses the windows of resized crops, and JAX resizes them.
-One compiled function trains an epoch. The script prints the top-1 error of the central crop for each seed.
+The folder has `train/<class>/<image>` and `val/<class>/<image>`. Pillow decodes JPEG files as the package does, and the
+package resizes them. `jax_training.py` trains. The script prints a line of JSON for each seed, with the top-1 error of
+central crops after the last epoch.
 """
 
 import argparse
 import dataclasses
-import functools
 import json
+import multiprocessing
 import os
-import time
-from concurrent.futures import ProcessPoolExecutor
+import tempfile
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from jax_step import state_of, step_function
-
-EVALUATED = 157  # images of a step: Imagenette's 3,925 for validation are 25 * 157
 
 
-def stored(path, size):
+def decoded(folder, split, size, cache):
+    """Decode the images of a split to `size` x `size` pixels, unless a file has them: `(N, size, size, 3)` uint8."""
+    file = cache / f"{split}-{size}.npy"
+    if file.exists():
+        return np.load(file, mmap_mode="r")
     from PIL import Image
 
     from alexnet_keras.data.compiled_resize import rescaled_crop
 
-    with Image.open(path) as image:
-        return rescaled_crop(np.array(image.convert("RGB")), size, np.zeros(2, np.int32), size)
+    paths = [path for name in classes_of(folder) for path in sorted((folder / split / name).iterdir())]
+    images = np.empty((len(paths), size, size, 3), np.uint8)
+
+    def decode(index):
+        with Image.open(paths[index]) as image:
+            images[index] = rescaled_crop(np.array(image.convert("RGB")), size, np.zeros(2, np.int32), size)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(decode, range(len(paths))))
+    partial = file.with_suffix(f".{os.getpid()}.npy")
+    np.save(partial, images)
+    partial.rename(file)
+    return images
 
 
-def read(folder, classes, size):
-    paths = [path for name in classes for path in sorted((folder / name).iterdir())]
-    with ProcessPoolExecutor() as pool:
-        images = np.stack(list(pool.map(functools.partial(stored, size=size), paths, chunksize=64)))
-    return images, np.array([classes.index(path.parent.name) for path in paths])
+def classes_of(folder):
+    return sorted(path.name for path in (folder / "train").iterdir())
 
 
-def train(config, train_split, validation_split, classes, seed):
-    import jax
-    import jax.numpy as jnp
-    import keras
+def labels_of(folder, split):
+    counts = [len(list((folder / split / name).iterdir())) for name in classes_of(folder)]
+    return np.repeat(np.arange(len(counts)), counts)
 
-    from alexnet_keras import AlexNet
-    from alexnet_keras.data.crop_windows import crop_windows
-    from alexnet_keras.training.compile import smoothed_crossentropy, update_rule
 
-    (images, labels), (others, expected) = (
-        tuple(map(jax.device_put, split)) for split in (train_split, validation_split)
-    )
-    size, batch_size, stored_size = config.input_size, config.batch_size, config.stored_size
-    count = len(images) // batch_size
-    keras.utils.set_random_seed(seed)
-    mean = np.asarray(train_split[0][::37]).mean((0, 1, 2)).tolist()  # every 37th image
-    policy = "mixed_bfloat16"
-    model = AlexNet(config.architecture, classes=classes, classifier_activation=None, mean=mean, dtype=policy)
-    optimizer = update_rule(config, policy, count)
-    state = state_of(model, optimizer)
-    step = step_function(model, optimizer, smoothed_crossentropy(config.label_smoothing))
+def train(title, candidates, trial_epochs, folder, cache, seeds, policy):
+    """Train one configuration with several seeds, or first choose it from several by the training error of a trial."""
+    os.environ.update(KERAS_BACKEND="jax", XLA_PYTHON_CLIENT_PREALLOCATE="false")  # processes share the GPU
+    from jax_training import Training
 
-    def resize(image, window):
-        top, left, height, width = window
-        rows, columns = spans(top, height), spans(left, width)
-        return jnp.rint(jnp.einsum("yi,ijc,xj->yxc", rows, image.astype(jnp.float32), columns, precision="highest"))
+    from alexnet_keras.config.recipes import stretched
 
-    def spans(start, length):  # of a window: the weights of `compiled_resize.resized`
-        ratio = length / size
-        edges = start + (jnp.arange(size) + 0.5) * ratio
-        places = jnp.arange(stored_size)
-        weights = jnp.maximum(0, 1 - jnp.abs(places + 0.5 - edges[:, None]) / jnp.maximum(1, ratio))
-        weights *= (places >= start) & (places < start + length)
-        return weights / weights.sum(1, keepdims=True)
+    size = candidates[0].stored_size
+    splits = [(decoded(folder, split, size, cache), labels_of(folder, split)) for split in ("train", "val")]
+    runs = []
 
-    def crop(image, window, flipped):
-        if config.min_crop_area is None:
-            pixels = jax.lax.dynamic_slice(image, (window[0], window[1], 0), (size, size, 3))
-        else:
-            pixels = resize(image, window)
-        return jnp.where(flipped, pixels[:, ::-1], pixels)
+    def finish(config, chosen, trial):
+        training = Training(config, *splits, len(classes_of(folder)), policy)
+        for seed in chosen:
+            runs.append({"row": title, "trial": trial, "epochs": config.epochs} | training.run(seed))
+            shown = {name: value for name, value in runs[-1].items() if name != "training_errors"}
+            print(json.dumps(shown | {"training_error": runs[-1]["training_errors"][-1]}), flush=True)
 
-    def train_step(state, drawn):
-        index, windows, flipped = drawn
-        return step(state, jax.vmap(crop)(images[index], windows, flipped), labels[index])
-
-    def windows_of(key):
-        if config.min_crop_area is None:
-            return jax.random.randint(key, (count, batch_size, 2), 0, stored_size - size + 1)
-        uniform = np.asarray(jax.random.uniform(key, (count * batch_size, 4)))
-        return crop_windows(uniform, stored_size, config.min_crop_area).reshape(count, batch_size, 4)
-
-    @jax.jit
-    def epoch(state, keys, windows):
-        order = jax.random.permutation(keys[0], len(images))[: count * batch_size].reshape(count, batch_size)
-        flipped = jax.random.bernoulli(keys[2], shape=(count, batch_size))
-        return jax.lax.scan(train_step, state, (order, windows, flipped))
-
-    @jax.jit
-    def predicted(state, batch):
-        corner = (stored_size - size) // 2
-        crops = batch[:, corner : corner + size, corner : corner + size]
-        return model.stateless_call(state[0], state[1], crops, training=False)[0].argmax(-1)
-
-    begun = 0.0
-    for number, key in enumerate(jax.random.split(jax.random.key(seed), config.epochs)):
-        keys = jax.random.split(key, 3)
-        state, losses = epoch(state, keys, windows_of(keys[1]))
-        losses.block_until_ready()
-        begun = begun or time.perf_counter()  # after the first epoch, which is compiled
-        print(f"seed {seed}, epoch {number + 1}/{config.epochs}, loss {losses.mean():.3f}", flush=True)
-    rate = (config.epochs - 1) * count * batch_size / (time.perf_counter() - begun)
-    wrong = 0
-    for start in range(0, len(others), EVALUATED):
-        batch = slice(start, start + EVALUATED)
-        wrong += int((predicted(state, others[batch]) != expected[batch]).sum())
-    return {"seed": seed, "error": wrong / len(others), "images_per_second": rate}
+    if len(candidates) > 1:
+        for candidate in candidates:
+            finish(dataclasses.replace(stretched(candidate, trial_epochs), target_error=None), [0], True)
+        ends = [each["training_errors"][-1] if len(each["training_errors"]) == trial_epochs else 1.0 for each in runs]
+        candidates = [candidates[int(np.argmin(ends))]]
+    finish(candidates[0], range(seeds), False)
+    return runs
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--recipe", default="quickstart")
+    parser.add_argument("--experiment", help="instead of a recipe: figure-1, cifar-18 or ablations")
+    parser.add_argument("--rows", type=int, nargs="+", help="numbers of the rows of the experiment, from 0")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="as for alexnet-keras train")
     parser.add_argument("--change", action="append", default=[], metavar="NAME=VALUE", help="likewise")
+    parser.add_argument("--precision", default="mixed_bfloat16", choices=["mixed_bfloat16", "float32"])
+    parser.add_argument("--at-once", type=int, default=1, help="processes that train rows of an experiment together")
+    parser.add_argument("--decoded", type=Path, help="folder that keeps decoded images for the next call")
+    parser.add_argument("--output", type=Path, help="JSON file of all runs, with the training error of each epoch")
     arguments = parser.parse_args()
     os.environ["KERAS_BACKEND"] = "jax"
-    from alexnet_keras.config.assignments import parse_changes, parse_settings
-    from alexnet_keras.config.recipes import recipe, with_network
+    rows = rows_of(arguments)
+    with tempfile.TemporaryDirectory() as temporary:
+        cache = arguments.decoded or Path(temporary)
+        for size in {candidates[0].stored_size for _, candidates, _ in rows}:
+            for split in ("train", "val"):
+                decoded(arguments.data, split, size, cache)
+        common = (arguments.data, cache, arguments.seeds, arguments.precision)
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(arguments.at_once, mp_context=context) as pool:
+            results = [pool.submit(train, *row, *common) for row in rows]
+            runs = [run for result in results for run in result.result()]
+    if arguments.output:
+        arguments.output.write_text(json.dumps({"precision": arguments.precision, "runs": runs}))
 
-    config = with_network(recipe(arguments.recipe, arguments.epochs), None, **parse_changes(arguments.change))
-    config = dataclasses.replace(config, **parse_settings(arguments.set))
-    if config.pca_noise or config.freeze != "none" or not config.augment:
-        parser.error(f"recipe {arguments.recipe} needs other images than crops and flips; choose quickstart.")
-    classes = sorted(path.name for path in (arguments.data / "train").iterdir())
-    splits = [read(arguments.data / name, classes, config.stored_size) for name in ("train", "val")]
-    for seed in range(arguments.seeds):
-        print(json.dumps(train(config, *splits, len(classes), seed)), flush=True)
+
+def rows_of(arguments):
+    """The title, the candidates and the epochs of a trial of each network to train."""
+    from alexnet_keras.config.assignments import parse_changes, parse_settings
+    from alexnet_keras.config.experiments import experiment
+    from alexnet_keras.config.recipes import recipe, stretched, with_network
+
+    if not arguments.experiment:
+        config = with_network(recipe(arguments.recipe, arguments.epochs), None, **parse_changes(arguments.change))
+        return [(arguments.recipe, [dataclasses.replace(config, **parse_settings(arguments.set))], 0)]
+    chosen = experiment(arguments.experiment)
+    rows = []
+    for index in range(len(chosen.rows)) if arguments.rows is None else arguments.rows:
+        row = chosen.rows[index]
+        candidates = [stretched(each, arguments.epochs or each.epochs) for each in row.candidates]
+        changed = [dataclasses.replace(each, target_error=chosen.target) for each in candidates]
+        rows.append((row.name, changed, min(chosen.trial_epochs, changed[0].epochs)))
+    return rows
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ def state_of(model, optimizer):
 
 
 def step_function(model, optimizer, loss):
-    """Return a function `(state, images, labels) -> (state, mean loss)` for `jax.jit`.
+    """Return a function `(state, images, labels) -> (state, mean loss, top-1 error)` for `jax.jit`.
 
     Args:
         model: a network that ends in logits.
@@ -20,12 +20,14 @@ def step_function(model, optimizer, loss):
 
     def mean_loss(trainable, other, images, labels):
         logits, other = model.stateless_call(trainable, other, images, training=True)
-        return loss(labels, logits).mean(), other
+        return loss(labels, logits).mean(), (other, (logits.argmax(-1) != labels).mean())
 
     def step(state, images, labels):
         trainable, other, slots = state
-        (value, other), gradients = jax.value_and_grad(mean_loss, has_aux=True)(trainable, other, images, labels)
+        (value, (other, wrong)), gradients = jax.value_and_grad(mean_loss, has_aux=True)(
+            trainable, other, images, labels
+        )
         trainable, slots = optimizer.stateless_apply(slots, gradients, trainable)
-        return (trainable, other, slots), value
+        return (trainable, other, slots), value, wrong
 
     return step

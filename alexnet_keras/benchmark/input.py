@@ -16,10 +16,11 @@ import tensorflow as tf
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
 from alexnet_keras.benchmark.train import check_batch, network_to_train, training_steps
 from alexnet_keras.config.training import Source
-from alexnet_keras.data import augmentation, image_ops, reading
+from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import DCT, is_jpeg
 from alexnet_keras.data.image_files import JPEG, size_of
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
@@ -112,7 +113,7 @@ def measure(
     noise = None
     if pca_noise:
         with reading.naming_unreadable(split):
-            noise = augmentation.pca_noise(pca_noise, dataset.statistics or reading.color_statistics(split))
+            noise = noise_of(pca_noise, dataset.statistics or reading.color_statistics(split))
     where: dict[str, Any] = {"input_size": input_size, "batch_size": batch_size, "seed": 0, "noise": noise}
     epochs = tf.data.Dataset.range(2**40)
     pipeline = train_dataset(split, **where, epochs=epochs, min_crop_area=min_crop_area)

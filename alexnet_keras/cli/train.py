@@ -108,8 +108,8 @@ GROUPS = {
     type=Number(Minutes),
     default=5,
     show_default=True,
-    help="Write a checkpoint at least every so many minutes. The ends of epochs get additional ones, as often as "
-    "saving takes about 5% of the time.",
+    help="Write a checkpoint at least every so many minutes. The ends of epochs get additional ones while "
+    "saving takes at most 5% of the time.",
 )
 @click.option(
     "--devices",

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.ranges import check_value
 from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, CropArea, DataSource
-from alexnet_keras.data import augmentation
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
 from alexnet_keras.data.reading import color_statistics, in_memory
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -42,7 +42,7 @@ def load_data(
         input_size: side of the crops in pixels, 1 to `stored_size`.
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
-            2012) or `None`. `data.augmentation.pca_noise` documents the formulas.
+            2012) or `None`. `data.pca_noise.noise_of` documents the formulas.
         min_crop_area: the smallest fraction of the area of an image that a random crop covers before it is resized to
             `input_size`, from 0.01 to less than 1; `None` for crops of `input_size` pixels.
         validation_split: fraction of each class for validation, of a folder or table without a split; `None` for 0.2.
@@ -78,7 +78,7 @@ def load_data(
         warnings.warn(f"{dataset.name}: {ignored}.", stacklevel=2)
     noise = None
     if pca_noise:
-        noise = augmentation.pca_noise(pca_noise, dataset.statistics or color_statistics(training))
+        noise = noise_of(pca_noise, dataset.statistics or color_statistics(training))
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
         training,

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.data import augmentation, image_ops
-from alexnet_keras.data.augmentation import Draws, PCANoise
+from alexnet_keras.data.augmentation import Draws
 from alexnet_keras.data.dataset import Split, Stage, plain_graph
+from alexnet_keras.data.pca_noise import PCANoise
 from alexnet_keras.data.reading import untuned
 from alexnet_keras.system.errors import OptionError
 

@@ -12,6 +12,7 @@ from alexnet_keras.config.training import PCA_NOISES, CropArea, Source
 from alexnet_keras.data import augmentation as drawing
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import style
 from alexnet_keras.system.errors import OptionError
@@ -81,7 +82,7 @@ def augmentation(
         _show(grid[0, column], crop.numpy(), f"{words}{' flipped' if flipped else ''}")
         style.frame(grid[0, column], color)
     for number, name in enumerate(PCA_NOISES):
-        noise = drawing.pca_noise(name, statistics)
+        noise = noise_of(name, statistics)
         shifts = colors @ tf.constant(noise.directions, tf.float32)
         colored = image_ops.shift_colors(crops, shifts, noise.mean, noise.divisor).numpy()
         changes = colored - crops.numpy()

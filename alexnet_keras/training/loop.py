@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data import augmentation, pipeline, reading
+from alexnet_keras.data import pipeline, reading
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.distribution import rendezvous
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.signals import Signals
@@ -165,7 +166,7 @@ class _Epochs:
             return stage.features.train_dataset(**where)
         noise = None
         if self._adds_noise and config.pca_noise is not None:
-            noise = augmentation.pca_noise(config.pca_noise, self.network.measured.colors)
+            noise = noise_of(config.pca_noise, self.network.measured.colors)
         batches = pipeline.train_dataset(
             self.inputs.training,
             **where,

@@ -13,6 +13,7 @@ from alexnet_keras.data import augmentation, image_ops, pipeline
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
 from alexnet_keras.data.dataset import split_in_memory
 from alexnet_keras.data.load_data import load_data
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.train import train
 
@@ -104,7 +105,7 @@ def test_the_same_again_eagerly_and_in_a_graph(draws):
 
 @pytest.mark.parametrize("convention", ["paper", "original"])
 def test_noise_has_the_covariance_that_was_asked_for(convention, draws, statistics):
-    noise = augmentation.pca_noise(convention, statistics)
+    noise = noise_of(convention, statistics)
     shifts = (draws.color @ tf.constant(noise.directions, tf.float32)).numpy()
     covariance = np.array(statistics.covariance)
     if convention == "original":  # 0.1 of a standard deviation along each axis: the colours' own covariance, in small
@@ -119,7 +120,7 @@ def test_noise_has_the_covariance_that_was_asked_for(convention, draws, statisti
 @pytest.mark.parametrize("convention", ["paper", "original"])
 def test_images_get_the_noise_whole(convention, draws, statistics):
     """Nothing is clipped or rounded: black and white images move as grey ones do."""
-    noise = augmentation.pca_noise(convention, statistics)
+    noise = noise_of(convention, statistics)
     shifts = tf.constant(draws.color[:300]) @ tf.constant(noise.directions, tf.float32)
     levels = np.repeat([0, 128, 255], 100).astype(np.uint8)
     flat = tf.constant(np.broadcast_to(levels[:, None, None, None], (300, 2, 2, 3)))
@@ -133,10 +134,10 @@ def test_images_get_the_noise_whole(convention, draws, statistics):
 def test_the_sizes_of_the_noise_on_imagenet():
     """The eigenvalues that public code quotes for ImageNet, on pixels of 0..1."""
     statistics = ColorStatistics((0.0,) * 3, IDENTITY, tuple(255**2 * np.array([0.2175, 0.0188, 0.0045])), IDENTITY)
-    paper = augmentation.pca_noise("paper", statistics)
+    paper = noise_of("paper", statistics)
     np.testing.assert_allclose(np.diag(paper.directions), [5.546, 0.479, 0.115], atol=1e-3)
     assert paper.divisor == 1
-    original = augmentation.pca_noise("original", statistics)
+    original = noise_of("original", statistics)
     np.testing.assert_allclose(np.diag(original.directions), [11.892, 3.496, 1.711], atol=1e-3)
     assert original.divisor == 1.1
 
@@ -144,7 +145,7 @@ def test_the_sizes_of_the_noise_on_imagenet():
 def test_an_unknown_convention():
     statistics = ColorStatistics((0.0,) * 3, IDENTITY, (1.0,) * 3, IDENTITY)
     with pytest.raises(OptionError, match="`pca_noise` must be one of paper, original, got 'caffe'."):
-        augmentation.pca_noise("caffe", statistics)
+        noise_of("caffe", statistics)
     with pytest.raises(OptionError, match="`pca_noise` must be None or one of paper, original, got 'caffe'."):
         load_data("shapes", pca_noise="caffe")
 
@@ -186,7 +187,7 @@ def test_batches_equal_plain_numpy(convention, by_batch, statistics):
         batch_size=5,
         epochs=tf.data.Dataset.range(2, 4),
         seed=9,
-        noise=augmentation.pca_noise(convention, statistics),
+        noise=noise_of(convention, statistics),
     )
     result = list(result.as_numpy_iterator())
     for epoch in (2, 3):

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from support import draw_folder
 
-from alexnet_keras.data import augmentation, pipeline, reading
+from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split, Stage, split_in_memory
 from alexnet_keras.data.load_data import load_data
+from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
@@ -70,7 +71,7 @@ def test_threads_change_nothing(source, folder):
         split = Split(
             split.names, split.labels, stored.__getitem__, lambda indices: tf.gather(stored, indices), Stage.STORED_JPEG
         )
-    noise = augmentation.pca_noise("original", reading.color_statistics(split))
+    noise = noise_of("original", reading.color_statistics(split))
     dataset = pipeline.train_dataset(
         split, input_size=200, batch_size=5, epochs=tf.data.Dataset.range(2), seed=4, noise=noise
     )

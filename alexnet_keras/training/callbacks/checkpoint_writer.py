@@ -1,5 +1,6 @@
 """Write checkpoints, so that a run can be resumed after any moment."""
 
+import math
 import signal
 import sys
 import time
@@ -14,17 +15,18 @@ from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
-SHARE = 0.05  # of the time that the checkpoints at the ends of epochs may take
+SHARE = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
+BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
 
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    The end of the first epoch gets one unless the run has one already, and the end of the last epoch always does. The
-    ends of the others do as often as saving takes about `SHARE` of the time. A checkpoint is what makes an epoch count:
-    the model of the best epoch is saved before it, and history.csv and model.keras are made from it afterwards, and
-    made again when the run is resumed. If the disk is full, a warning is printed and training continues: the checkpoint
-    before is kept, and the user may free some space.
+    The end of the last epoch always gets one. The ends of the others do if all checkpoints, including that of the last
+    epoch, take at most `SHARE` of the time so far. A checkpoint is what makes an epoch count: the model of the best
+    epoch is saved before it, and history.csv and model.keras are made from it afterwards, and made again when the run
+    is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is kept, and the
+    user may free some space.
 
     Args:
         network: its state is written, and the sums of its metrics with it.
@@ -45,8 +47,11 @@ class CheckpointWriter(keras.callbacks.Callback):
         self.state, self.checkpoints = network.state, network.checkpoints
         self.accuracies, self.replicas = network.metrics, network.replicas
         self.signals, self.seconds, self.epochs, self.cause, self.best = signals, 60 * minutes, epochs, cause, best
-        self.written = time.monotonic()
-        self.cost = 0.0  # seconds that the last checkpoint took
+        self.began = self.written = time.monotonic()
+        values = sum(math.prod(variable.shape) for variable in self.checkpoints.variables.values())
+        saved = 1.5 * 4 * values  # bytes: weights and velocities, and the weights once more in the model
+        self.cost = saved / BYTES_PER_SECOND  # seconds that the last checkpoint took
+        self.spent = 0.0  # seconds that all checkpoints took
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for metric in self.metrics():  # Keras has just reset them, even if the epoch is entered in its middle
@@ -72,8 +77,7 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         last = self.state.over or epoch + 1 == self.epochs
-        first = self.checkpoints.last is None
-        if self.best is not None and (first or last or self._waited(min(self.seconds, self.cost / SHARE))):
+        if self.best is not None and (last or self._affordable() or self._waited(self.seconds)):
             start = time.monotonic()
             with writing_epoch(epoch + 1, self.checkpoints.run):
                 self.best.save()
@@ -82,6 +86,10 @@ class CheckpointWriter(keras.callbacks.Callback):
     def metrics(self) -> list[keras.metrics.Metric]:
         """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
         return [next(metric for metric in self.model.metrics if metric.name == "loss"), *self.accuracies]
+
+    def _affordable(self) -> bool:
+        """Whether one checkpoint now and that of the last epoch keep within `SHARE` of the time."""
+        return self.spent + 2 * self.cost <= SHARE * (time.monotonic() - self.began)
 
     def _waited(self, seconds: float) -> bool:
         return time.monotonic() - self.written >= seconds
@@ -118,6 +126,7 @@ class CheckpointWriter(keras.callbacks.Callback):
         finally:
             self.written = time.monotonic()
             self.cost = self.written - start
+            self.spent += self.cost
 
     def _stop(self, number: int) -> None:
         saved = self._write()

@@ -45,9 +45,12 @@ def written(tmp_path):
     return [int(path.stem[5:]) for path in newest_first(tmp_path)]
 
 
-def test_saving_takes_at_most_a_twentieth_of_the_time(make, tmp_path, monkeypatch):
+@pytest.fixture
+def timed(make, monkeypatch):
+    """A writer whose checkpoints take two seconds, and a function that ends an epoch some seconds after the last."""
     callback = make(minutes=5, epochs=6)
-    clock = [callback.written]
+    callback.cost = 2.0
+    clock = [callback.began]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     write = Checkpoints.write
 
@@ -61,29 +64,42 @@ def test_saving_takes_at_most_a_twentieth_of_the_time(make, tmp_path, monkeypatc
         clock[0] += seconds
         callback.on_epoch_end(epoch)
 
-    end_epoch(0, 1)
-    assert written(tmp_path) == [3]  # the first always
-    end_epoch(1, 30)
-    assert written(tmp_path) == [3]
-    end_epoch(2, 10)  # 40 s of training for 2 s of saving
-    assert written(tmp_path) == [9, 3]
-    end_epoch(3, 39)
-    end_epoch(4, 0)
-    assert written(tmp_path) == [9, 3]
+    return callback, end_epoch
+
+
+def test_saving_takes_at_most_a_twentieth_of_the_time(timed, tmp_path):
+    _, end_epoch = timed
+    end_epoch(0, 79)
+    assert written(tmp_path) == []
+    end_epoch(1, 1)  # 80 s for 4 s of saving: now, and at the end
+    assert written(tmp_path) == [6]
+    end_epoch(2, 37)
+    assert written(tmp_path) == [6]
+    end_epoch(3, 1)  # 120 s for 6 s
+    assert written(tmp_path) == [12, 6]
+    end_epoch(4, 1)
+    assert written(tmp_path) == [12, 6]
     end_epoch(5, 0.5)
-    assert written(tmp_path) == [18, 9]  # the last always
+    assert written(tmp_path) == [18, 12]  # the last always
 
 
-def test_the_promised_minutes_count_more_than_the_cost(make, tmp_path):
+def test_the_promised_minutes_count_more_than_the_cost(timed, tmp_path):
+    callback, end_epoch = timed
+    callback.cost = 100.0
+    end_epoch(0, 299)
+    assert written(tmp_path) == []
+    end_epoch(1, 1)
+    assert written(tmp_path) == [6]
+
+
+def test_the_cost_of_the_first_checkpoint_is_estimated_from_its_size(make, tmp_path):
     callback = make(minutes=5)
-    callback.on_epoch_end(0)
-    callback.cost = 100.0  # a twentieth of half an hour
-    callback.written -= 299
-    callback.on_epoch_end(1)
+    assert callback.cost == 1.5 * 4 / 200e6  # one float32
+    callback.cost = 1.0
+    callback.on_epoch_end(0)  # after less than 40 seconds
+    assert written(tmp_path) == []
+    make(minutes=5).on_epoch_end(0)
     assert written(tmp_path) == [3]
-    callback.written -= 1
-    callback.on_epoch_end(2)
-    assert written(tmp_path) == [9, 3]
 
 
 def test_a_weight_that_is_not_finite_stops_the_run(make):
