@@ -49,18 +49,19 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     figure = style.new(f"Top-1 error by {by}", caption + (". The scale is logarithmic." if logarithmic else "."))
     axes = figure.subplots()
     style.plain(axes)
+    places_of = {name: _places(history, by) for name, history in runs.items()}
+    end = max(places[-1] for places in places_of.values())
     for index, (name, history) in enumerate(runs.items()):
-        if by == "epoch":
-            places = np.array([row["epoch"] for row in history])
-        else:
-            places = np.cumsum([row["seconds"] for row in history]) / 60
+        places = places_of[name]
         marker = "o" if len(history) < 30 else None
         for key, line in (("validation_top1_error", "solid"), ("top1_error", "dashed")):
             axes.plot(places, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
                       marker=marker, label=name if line == "solid" else None)  # fmt: skip
         last = history[-1]["validation_top1_error"]
         words = f"{last:.1%}" if len(runs) > 1 else f"validation\n{last:.1%}"
-        axes.annotate(words, (places[-1], last), (8, 0), textcoords="offset points", va="center",
+        longest = places[-1] > 0.9 * end  # to the right of others, longer runs go on
+        axes.annotate(words, (places[-1], last), (8, 0) if longest else (0, -20), textcoords="offset points",
+                      va="center", ha="left" if longest else "center",
                       fontsize=style.LABEL, color=style.color(index), weight="bold",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.margins(x=0.11, y=0.1)
@@ -77,6 +78,13 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     if len(runs) > 1:
         axes.legend(fontsize=style.LABEL, frameon=False)
     return figure
+
+
+def _places(history: Sequence[Mapping[str, float]], by: str) -> np.ndarray:
+    """Where the epochs of a run are on the horizontal axis."""
+    if by == "epoch":
+        return np.array([row["epoch"] for row in history])
+    return np.cumsum([row["seconds"] for row in history]) / 60
 
 
 def _histories(runs: Any) -> tuple[dict[str, Sequence[Mapping[str, float]]], list[str]]:
