@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -106,8 +107,11 @@ def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
     """Write an .npz or a .safetensors file."""
     text = json.dumps(metadata)
     if path.suffix == ".npz":
-        # Without `allow_pickle=False`, which NumPy 2.1 would store as an array; no array has objects.
-        np.savez(path, **arrays, **{METADATA: np.array(text)})  # type: ignore[arg-type]
+        # Not by `np.savez`: on a full disk, that of NumPy 2.1 prints a traceback besides the error.
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for name, value in {**arrays, METADATA: np.array(text)}.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
     elif path.suffix == ".safetensors":
         from safetensors.numpy import save_file
 

@@ -1,5 +1,9 @@
 """Trained weights from files of every kind, assigned to a model, and what is refused."""
 
+import errno
+import subprocess
+import sys
+
 import h5py
 import keras
 import numpy as np
@@ -225,3 +229,22 @@ def test_metadata_that_cannot_be_used(values, message, tmp_path):
     named_arrays.write(tmp_path / "a.npz", {"conv1/bias": np.ones(4, "float32")}, values)
     with pytest.raises(InputError, match=f"a.npz has metadata that cannot be used: {message}"):
         trained_weights.read(tmp_path / "a.npz")
+
+
+def test_a_full_disk_is_one_error_without_a_traceback_of_its_own(tmp_path):
+    """`np.savez` of NumPy 2.1 left an open ZIP file, which printed a traceback when it was collected."""
+    code = (
+        "import resource, signal, numpy as np; from pathlib import Path\n"
+        "from alexnet_keras.weights import named_arrays\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "arrays = {f'conv{i}/kernel': np.zeros(300, np.float32) for i in range(20)}\n"
+        "for size in range(3000, 27000, 997):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        named_arrays.write(Path('out.npz'), arrays, {})\n"
+        "    except OSError as error:\n"
+        "        print(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {str(errno.EFBIG)}
+    assert done.stderr == ""
