@@ -1,8 +1,9 @@
-"""Open ZIP files that may come from somebody else."""
+"""Open ZIP files that may come from somebody else, and write arrays into ZIP files."""
 
 import mmap
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import check_regular
@@ -10,6 +11,18 @@ from alexnet_keras.system.terminal_text import printable, shorten
 
 MOST_MEMBERS = 1_000
 DIRECTORY_ENTRY = b"PK\x01\x02"
+
+
+def write_array(archive: zipfile.ZipFile, name: str, value: Any) -> None:
+    """Add an array of any shape, without Python objects, to an open .npz file.
+
+    It replaces `np.savez`: on a full disk, that of NumPy 2.1 leaves its file open, and when the file is closed later, a
+    traceback is printed besides the error.
+    """
+    import numpy as np  # not at the start of each command
+
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
 
 
 def open_zip(path: Path, largest: int) -> zipfile.ZipFile:

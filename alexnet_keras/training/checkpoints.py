@@ -20,6 +20,7 @@ from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError, check
 from alexnet_keras.system.input_files import JSON_BYTES, parse_json
 from alexnet_keras.system.terminal_text import printable
+from alexnet_keras.system.zip_files import write_array
 from alexnet_keras.training import run_folder
 
 KEPT = 2
@@ -148,8 +149,7 @@ class Checkpoints:
                 value = variable.numpy()
                 if not np.isfinite(value).all():
                     raise RunError(f"{member} is no longer finite.")
-                with archive.open(f"{member}.npy", "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, value, allow_pickle=False)
+                write_array(archive, member, value)
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))
         run_folder.replace_old(self.final)
         self.last = self.folder / name

@@ -12,7 +12,7 @@ import numpy as np
 
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import read_bytes
-from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.system.zip_files import open_zip, write_array
 from alexnet_keras.weights.pickled_arrays import NUMPY_FUNCTIONS, PickledArray
 from alexnet_keras.weights.pickles import DamageError, checked, interpret
 from alexnet_keras.weights.sizes import Budget
@@ -107,11 +107,9 @@ def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
     """Write an .npz or a .safetensors file."""
     text = json.dumps(metadata)
     if path.suffix == ".npz":
-        # Not by `np.savez`: on a full disk, that of NumPy 2.1 prints a traceback besides the error.
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for name, value in {**arrays, METADATA: np.array(text)}.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
+            for name, value in {**arrays, METADATA: text}.items():
+                write_array(archive, name, value)
     elif path.suffix == ".safetensors":
         from safetensors.numpy import save_file
 

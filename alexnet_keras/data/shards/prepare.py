@@ -52,6 +52,7 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import parse_json, read_bytes, read_json
 from alexnet_keras.system.lock import LOCK, lock_folder
 from alexnet_keras.system.progress import Progress, stage
+from alexnet_keras.system.zip_files import write_array
 
 IMAGES_PER_SHARD = 4096  # 110 MB of JPEGs or 805 MB raw; some seconds of work that a kill can cost
 PARTIAL = re.compile(r"\.partial-[0-9a-f]{8}")  # a temporary folder of `atomic_files`
@@ -286,8 +287,13 @@ def _make_shard(
                 f"{bad[0].image}, which {bad[0].reason}; replace or remove them, or leave such images "
                 'out by `on_error="skip"`.'
             )
-        with atomic_files.appear_whole(output / NOTES_FILE.format(job.shard)) as partial, partial.open("wb") as file:
-            np.savez(file, sums=moments.sums, bad=json.dumps([dataclasses.asdict(entry) for entry in bad]))
+        notes = {"sums": moments.sums, "bad": json.dumps([dataclasses.asdict(entry) for entry in bad])}
+        with (
+            atomic_files.appear_whole(output / NOTES_FILE.format(job.shard)) as partial,
+            zipfile.ZipFile(partial, "w") as archive,
+        ):
+            for name, value in notes.items():
+                write_array(archive, name, value)
     return len(writer.index)
 
 
