@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
 LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
-WEIGHT_SUFFIXES = (".caffemodel", ".h5", ".npz", ".pt", ".pth", ".safetensors")  # of trained weights, not of images
+# Of trained weights and not of images. Files of PyTorch are also called .bin, .ckpt and .pth.tar.
+WEIGHT_SUFFIXES = (".bin", ".caffemodel", ".ckpt", ".h5", ".npy", ".npz", ".pt", ".pth", ".safetensors", ".tar")
 SUFFIXES_IN_WORDS = ", ".join(MODEL_SUFFIXES)
 
 
@@ -579,11 +580,9 @@ def finished_run(path: Path | None) -> Path:
 
 def existing_run(path: Path | None) -> Path:
     """Return the folder of a run, finished or not; `None` is the newest run that has a model."""
-    from alexnet_keras.training.run_folder import CONFIG, READY, read_config
+    from alexnet_keras.training.run_folder import read_config
 
     run = newest_run() if path is None else path
-    if not (run / CONFIG).is_file() and not (run / READY).exists():
-        raise InputError(f"{run} is no run: it has no {CONFIG}; name a folder that 'alexnet-keras train' wrote.")
     read_config(run)
     return run
 

@@ -45,7 +45,9 @@ def by_fit(options):
     train, _ = alexnet_keras.load_data(options.data, batch_size=options.batch_size)
     keras.config.set_dtype_policy(alexnet_keras.recommended_dtype_policy())
     classes = len(train.class_names)
-    model = alexnet_keras.AlexNet(classes=classes, class_names=train.class_names, initializer="he_normal")
+    model = alexnet_keras.AlexNet(
+        classes=classes, class_names=train.class_names, mean=train.mean, initializer="he_normal"
+    )
     optimizer = alexnet_keras.KrizhevskySGD(learning_rate=0.001, momentum=0.9, weight_decay=5e-4)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     clock = Clock()

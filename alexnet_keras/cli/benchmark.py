@@ -22,7 +22,7 @@ rounds_option = click.option(
 )
 
 
-@click.group(epilog=options.example("alexnet-keras benchmark train --json"))
+@click.group(cls=options.CommandGroup, epilog=options.example("alexnet-keras benchmark train --json"))
 def benchmark() -> None:
     """Measure the speed of training, of the input pipeline or of model files.
 

@@ -28,7 +28,9 @@ jobs_option = click.option(
 )
 
 
-@click.group(epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+@click.group(
+    cls=options.CommandGroup, epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256")
+)
 def data() -> None:
     """Prepare a data set for training, or check it."""
 
@@ -101,8 +103,8 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     source = options.data_source(lambda: DataSource(name=data), data, **where)
     options.load_tensorflow()
     from alexnet_keras.data.check import check as check_images
+    from alexnet_keras.data.class_labels import readable
     from alexnet_keras.data.sources.open_dataset import open_dataset
-    from alexnet_keras.inference.class_labels import readable
 
     report = check_images(open_dataset(source), jobs)
     code = 1 if report.problems else 0

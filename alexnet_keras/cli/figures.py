@@ -19,7 +19,10 @@ from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.system import atomic_files
 
 
-@click.group(epilog=options.example("alexnet-keras figures filters saved_models/RUN --output filters.svg"))
+@click.group(
+    cls=options.CommandGroup,
+    epilog=options.example("alexnet-keras figures filters saved_models/RUN --output filters.svg"),
+)
 def figures() -> None:
     """Draw what a network learned, for slides (needs the extra 'figures').
 

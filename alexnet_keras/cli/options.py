@@ -199,9 +199,24 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def print_table(rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows in aligned columns, the first to the left and the others to the right, without control characters."""
+    """Print rows in aligned columns, the first to the left and the others to the right, without control characters.
+
+    A name in the first column for which the line has no room gets a line of its own.
+    """
     columns = [[printable(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
+    first = min(widths[0], WIDTH - sum(width + 2 for width in widths[1:]))
     for name, *cells in zip(*columns, strict=True):
+        if len(name) > first:
+            click.echo(name)
+            name = ""
         numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
-        click.echo("  ".join([f"{name:{widths[0]}}", *numbers]))
+        click.echo("  ".join([f"{name:{first}}", *numbers]))
+
+
+class CommandGroup(click.Group):
+    """A group whose help has the whole first sentence of each command."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(1000)) for name, each in sorted(self.commands.items())])

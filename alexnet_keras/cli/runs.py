@@ -17,7 +17,7 @@ from alexnet_keras.system.progress import duration
 from alexnet_keras.system.tables import csv_text, markdown_lines
 from alexnet_keras.system.terminal_text import printable
 
-HEADINGS = ("run", "top-1", "top-5", "epochs", "seed", "time")
+HEADINGS = ("run", "top-1 val error", "top-5 val error", "epochs", "seed", "time")
 SETTINGS = ("recipe", "variant", "data")
 
 

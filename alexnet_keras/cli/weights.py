@@ -13,7 +13,8 @@ from alexnet_keras.system.disk import size_of
 
 
 @click.group(
-    epilog=options.example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras")
+    cls=options.CommandGroup,
+    epilog=options.example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras"),
 )
 def weights() -> None:
     """Read trained weights of Caffe, PyTorch, NumPy and Keras, or write the weights of a model."""

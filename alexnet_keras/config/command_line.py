@@ -11,7 +11,17 @@ from alexnet_keras.config.training import SOURCE_FIELDS, STORED_SIZE, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 
 # Fields with an option of their own; the others are set with --set NAME=VALUE.
-OPTIONS = ("epochs", "batch_size", "learning_rate", "pca_noise", "weights", "freeze", "seed", "precision")
+OPTIONS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "pca_noise",
+    "weights",
+    "freeze",
+    "seed",
+    "precision",
+    "deterministic",
+)
 
 
 def data_words(source: DataSource, stored_size: int = STORED_SIZE) -> str:
@@ -42,7 +52,7 @@ def train_words(config: TrainConfig) -> str:
     base = with_network(base, None, **changes)
     for name, value in _differences(config, dataclasses.replace(base, epochs=recipe(config.recipe).epochs)):
         if name in OPTIONS:
-            words += [_option(name), as_word(value)]
+            words += [_option(name)] if value is True else [_option(name), as_word(value)]
         elif name not in ("architecture", "data", *SOURCE_FIELDS):
             words += ["--set", f"{name}={as_word(value)}"]
     return f"{data_words(config.source, base.stored_size)} {shlex.join(words)}"

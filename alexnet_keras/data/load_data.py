@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.ranges import check_value
 from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, CropArea, DataSource
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
 from alexnet_keras.data.reading import color_statistics, in_memory
@@ -55,7 +56,9 @@ def load_data(
     Returns:
         Two `tf.data.Dataset`s, for training and validation. Each yields images, `(B, input_size, input_size, 3)` uint8
         RGB, 0..255, with labels, `(B,)` int64, 0..classes - 1. With `pca_noise`, training images are float32 and go a
-        little beyond 0..255. Both data sets have an attribute `class_names`, a tuple in the order of the labels.
+        little beyond 0..255. Both data sets have two more attributes. `class_names` is a tuple of names in the order of
+        the labels, in which synsets of ImageNet have their words (`tench` for `n01440764`). `mean` is the mean colour
+        of up to 10,000 training images, RGB from 0 to 255, for the argument `mean` of `AlexNet`.
 
     Raises:
         OptionError: there is no such data set, or an argument is out of its range.
@@ -76,9 +79,8 @@ def load_data(
     ignored = dataset.ignored_files()
     if ignored:
         warnings.warn(f"{dataset.name}: {ignored}.", stacklevel=2)
-    noise = None
-    if pca_noise:
-        noise = noise_of(pca_noise, dataset.statistics or color_statistics(training))
+    colors = dataset.statistics or color_statistics(training)
+    noise = noise_of(pca_noise, colors) if pca_noise else None
     epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     train = train_dataset(
         training,
@@ -91,5 +93,7 @@ def load_data(
     )
     train = train.apply(tf.data.experimental.assert_cardinality(steps_per_epoch(len(training), batch_size)))
     validation = eval_dataset(held_out, input_size=input_size, batch_size=batch_size)
-    train.class_names = validation.class_names = dataset.class_names  # as keras.utils.image_dataset_from_directory does
+    for batches in (train, validation):
+        batches.class_names = distinct_labels(dataset.class_names)  # as keras.utils.image_dataset_from_directory does
+        batches.mean = colors.mean
     return train, validation

@@ -91,12 +91,12 @@ def color_statistics(split: Split) -> ColorStatistics:
     """Measure the mean and covariance of red, green and blue over up to 10,000 evenly spaced images of a split.
 
     Raises:
-        tf.errors.OpError: an image cannot be read; `naming_unreadable` names it.
+        InputError: an image cannot be read.
     """
     indices = evenly_spaced(len(split), COLOR_SAMPLE)
     dataset = tf.data.Dataset.from_tensor_slices(indices).map(split.pixels, tf.data.AUTOTUNE)
     moments = Moments()
-    with Progress("Measuring the colours", len(indices)) as progress:
+    with naming_unreadable(split), Progress("Measuring the colours", len(indices)) as progress:
         for image in untuned(dataset).as_numpy_iterator():
             moments.add(color_sums(image))
             progress.advance(1)

@@ -17,9 +17,9 @@ class IntegerNormalization(keras.layers.Layer):
     """A response normalization in six operators with integer kernels.
 
     It computes `a * exp(-beta * log(k + scale * sum a ** 2))`. The sum over the window is a matrix multiplication with
-    a band matrix or, for a spatial window, a depthwise convolution with ones; k is its bias. TFLite computes logarithm
-    and exponential by tables of 256 entries. TFLite's own normalization and square need float32, and its reciprocal
-    square root takes 200 times as long as a table.
+    a band matrix or, for a spatial window, a depthwise convolution. Both have the scale as their weights, and k as
+    their bias. TFLite computes logarithm and exponential by tables of 256 entries. TFLite's own normalization and
+    square need float32, and its reciprocal square root takes 200 times as long as a table.
     """
 
     def __init__(self, formula: Formula, **kwargs: Any) -> None:

@@ -147,7 +147,7 @@ def _normalization(graph: Graph, layer: Any, x: str) -> str:
     """Normalize with elementary operators, because onnxruntime's own operator takes longer than all convolutions.
 
     The sum over the window is a 1x1 convolution of the squares with a band matrix or, for a spatial window, a depthwise
-    convolution with ones; its bias is k.
+    convolution. Both have the scale as their weights, and k as their bias.
     """
     formula, name, channels = layer.formula, layer.name, layer.input.shape[-1]
     window = window_weights(formula, channels).astype(float)

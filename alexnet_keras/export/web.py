@@ -10,10 +10,10 @@ from pathlib import Path
 import keras
 
 from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import tflite
 from alexnet_keras.export.web_server import SETTINGS
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.keras_model import class_names, input_size
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import read_json

@@ -9,12 +9,12 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import evenly_spaced
 from alexnet_keras.figures import style
 from alexnet_keras.figures.evidence import grad_cam, occlusion_map
 from alexnet_keras.figures.graph import Graph
 from alexnet_keras.figures.networks import network_of, predictor_of
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.model.mosaic import mosaic

@@ -19,13 +19,13 @@ from alexnet_keras.config.command_line import data_words, train_words
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
 from alexnet_keras.figures.kernels import COLUMNS, described, first_kernels
 from alexnet_keras.figures.markup import Markup, data_uri, joined, tag
 from alexnet_keras.figures.similarity import NEIGHBOURS, neighbours
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import bytes_of

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from alexnet_keras.config.training import Source
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.networks import predictor_of
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.evaluation import LISTED, Answers
 from alexnet_keras.system.errors import InputError, OptionError, check

@@ -11,11 +11,11 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
 from alexnet_keras.config.training import Source
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.networks import network_of
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.inference.features import compiled, until
 from alexnet_keras.inference.keras_model import input_size
 from alexnet_keras.system.errors import InputError

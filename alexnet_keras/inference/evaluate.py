@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alexnet_keras.data import image_ops, pipeline, reading
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.evaluation import LISTED, Answers, Evaluation, from_ranks, most_probable, rank
 from alexnet_keras.inference.predictor import Predictor
@@ -56,8 +57,11 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
 
 
 def same_classes(predictor: Predictor, dataset: DataSet) -> bool:
-    """Return whether a data set has the classes of a model; one whose class names are indices takes any other names."""
-    known, given = predictor.class_names, dataset.class_names
+    """Return whether a data set has the classes of a model; one whose class names are indices takes any other names.
+
+    Either may have the synsets of ImageNet or their words, as `load_data` gives them.
+    """
+    known, given = distinct_labels(predictor.class_names), distinct_labels(dataset.class_names)
     return known in (given, tuple(map(str, range(len(given)))))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.serialization import build
-from alexnet_keras.inference.class_labels import readable
+from alexnet_keras.data.class_labels import readable
 
 LISTED = 5  # classes of each image that are kept
 INTERVAL = "Wilson, 95%"

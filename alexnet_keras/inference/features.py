@@ -19,6 +19,7 @@ from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import announce
 from alexnet_keras.system.errors import OptionError, RunError
 from alexnet_keras.system.progress import Progress
+from alexnet_keras.system.zip_files import write_array
 
 BATCH_SIZE = 64  # images in one call of the model
 PARTS = ("train", "validation")
@@ -63,8 +64,7 @@ def write(
             "class_names": np.array(dataset.class_names, np.str_),
         }
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            write_array(archive, name, array)
     return shape
 
 

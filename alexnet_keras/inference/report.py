@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.inference.class_labels import readable
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.inference.evaluation import LISTED, Answers, Evaluation
 from alexnet_keras.system import atomic_files, tables
 

@@ -7,14 +7,14 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-INT64, STRING, BYTES = _FIELD.TYPE_INT64, _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES
+STRING, BYTES = _FIELD.TYPE_STRING, _FIELD.TYPE_BYTES
 
 
 def message_classes(schema: Mapping[str, Mapping[str, tuple[int, Any]]]) -> dict[str, Any]:
     """Make a class for each message of a schema.
 
     Args:
-        schema: message -> field -> number and type: `INT64`, `STRING`, `BYTES` or the name of a message of the schema.
+        schema: message -> field -> number and type: `STRING`, `BYTES` or the name of a message of the schema.
             Strings are optional fields. All others are repeated fields, which look the same as single ones on the wire.
     """
     file = descriptor_pb2.FileDescriptorProto(name="schema.proto", package="schema")

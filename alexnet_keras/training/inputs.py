@@ -36,8 +36,7 @@ class Inputs:
 
     def color_statistics(self) -> ColorStatistics:
         """The mean and the covariance of the colors of the training images."""
-        with reading.naming_unreadable(self.training):
-            return self.dataset.statistics or reading.color_statistics(self.training)
+        return self.dataset.statistics or reading.color_statistics(self.training)
 
 
 def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_prepare: bool) -> Inputs:

@@ -12,7 +12,7 @@ from alexnet_keras.config.citations import initial_weights
 from alexnet_keras.config.command_line import train_words
 from alexnet_keras.config.recipes import changes
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.inference.class_labels import readable
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.progress import duration

@@ -263,7 +263,7 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
     """The configuration of a run, and what the run has measured."""
     path = (run / READY if (run / READY / CONFIG).is_file() else run) / CONFIG
     if not path.is_file():
-        raise InputError(f"{run} is no run: it has no {CONFIG}. To start a run there, train without `resume=True`.")
+        raise InputError(f"{run} is no run: it has no {CONFIG}; name a folder that 'alexnet-keras train' wrote.")
     values = read_json(path)
     try:
         measured = build(Measured, values.pop("measured", None), "measured")

@@ -37,7 +37,7 @@ KINDS = ("weight", "bias")  # of PyTorch
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
 PUBLISHED = (
-    "this package has no weights of ImageNet, only weights='imagenette'. "
+    "this package has no weights of ImageNet, only `weights='imagenette'`. "
     "Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth "
     "(torchvision) or http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel (Caffe), and convert it with "
     "'alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras' or "

@@ -45,6 +45,7 @@ def test_a_group_without_a_command_shows_its_help(words):
     assert result.code == 2  # as click has it
     assert f"Usage: main {' '.join(words)} [OPTIONS] COMMAND" in result.err
     assert "\nCommands:\n" in result.err
+    assert "..." not in result.err.split("\nCommands:\n")[1]  # no sentence is cut
 
 
 def test_no_command_shows_the_help():

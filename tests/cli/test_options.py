@@ -23,6 +23,15 @@ def test_numbers_are_aligned_to_the_right(capsys):
     assert capsys.readouterr().out == "       one   two\nlayer    1  1000\ntotal   20      \n"
 
 
+def test_a_name_without_room_has_a_line_of_its_own(capsys):
+    name = "n" * 90
+    print_table([("run", "top-1 val error", "epochs"), (name, "12.00%", 7), ("short", "9.00%", 8)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == name
+    assert [line.split() for line in lines[2:]] == [["12.00%", "7"], ["short", "9.00%", "8"]]
+    assert {len(line) for line in (lines[0], *lines[2:])} == {WIDTH}
+
+
 def test_options_change_the_recorded_source():
     recorded = DataSource(name="imagenet", data_dir="old", split="train,test")
     assert data_source(lambda: recorded, None, data_dir="new", split=None).data_dir == "new"

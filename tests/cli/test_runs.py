@@ -38,7 +38,7 @@ def test_the_table(runs):
     lines = finished.splitlines()
     assert lines[0].startswith("recipe   quickstart with ")
     assert lines[2] == "data     colours"
-    assert lines[3].split() == ["run", "top-1", "top-5", "epochs", "seed", "time"]
+    assert lines[3].split() == ["run", *["top-1", "val", "error", "top-5", "val", "error"], "epochs", "seed", "time"]
     assert lines[4].split() == ["saved_models/a", "50.00%", "0.00%", "2", "0", "0:03"]
     assert lines[7].split() == ["mean", "of", "2", "seeds", "43.75%", "±", "26.52", "0.00%", "±", "0.00"]
     assert unfinished.splitlines()[-1].split()[:5] == ["saved_models/unfinished", "1", "of", "3", "0"]

@@ -53,6 +53,9 @@ def test_a_recipe_leaves_out_what_it_says_anyway():
     assert train_words(recipe("paper")) == "--data imagenet --recipe paper"
     assert train_words(with_network(QUICK, None, width=0.5)).endswith("--recipe quickstart --width 0.5")
     assert train_words(recipe("paper", 45)) == "--data imagenet --recipe paper --epochs 45"
+    assert train_words(dataclasses.replace(recipe("paper"), deterministic=True)).endswith(
+        "--recipe paper --deterministic"
+    )
 
 
 def test_unknown_recipes_and_variants_have_no_command():

@@ -13,6 +13,8 @@ from alexnet_keras.data.dataset import Split, Stage, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.inference.evaluate import check_classes
+from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -217,6 +219,7 @@ def test_errors_of_other_causes_pass_through(split):
 def test_load_data_feeds_fit(folder, tiny):
     train, validation = load_data(str(folder), batch_size=5, input_size=67)
     assert train.class_names == validation.class_names == ("blue", "green", "red")
+    assert train.mean == validation.mean == reading.color_statistics(open_dataset(str(folder)).train).mean
     assert int(train.cardinality()) == 3
     orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
     assert len(orders) == 4  # a new order each time
@@ -224,6 +227,20 @@ def test_load_data_feeds_fit(folder, tiny):
     model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(train, validation_data=validation, epochs=2, verbose=0).history
     assert len(history["val_accuracy"]) == 2
+
+
+def test_synsets_have_words_in_load_data_and_the_model_knows_the_data_again(tmp_path, tiny):
+    root = draw_folder(tmp_path / "photographs")
+    for synset, color in (("n01440764", "blue"), ("n02979186", "green"), ("n03000684", "red")):
+        for found in sorted(root.rglob(color)):
+            found.rename(found.with_name(synset))
+    train, _ = load_data(root, batch_size=5, input_size=67)
+    assert train.class_names == ("tench", "cassette player", "chain saw")
+    model = AlexNet(tiny, classes=3, class_names=train.class_names, mean=train.mean, input_shape=(67, 67, 3))
+    assert model.get_layer("mean").mean == train.mean
+    check_classes(from_keras(model), open_dataset(str(root)))  # which has the synsets
+    with pytest.raises(InputError, match=r"has 3 classes \(tench, cassette player, chain saw\), but shapes has 10"):
+        check_classes(from_keras(model), open_dataset("shapes"))
 
 
 def test_load_data_draws_by_its_seed(folder):

@@ -237,7 +237,7 @@ def test_all_formats_are_compared_in_one_table(model, data_folder, monkeypatch, 
     arguments = ["--format", "all", "--data", data_folder, "--output", tmp_path / "all"]
     result = cli("export", model, *arguments)
     lines = [re.split(" {2,}", line.strip()) for line in result.out.splitlines()]
-    assert lines[0] == ["MB", "largest difference", "equal top-1", "top-1, top-5 val error", "ms/image", "images/s"]
+    assert lines[0] == ["MB", "difference", "equal top-1", "top-1, top-5 val error", "ms/image", "images/s"]
     assert lines[1] == ["Keras model", "20.00%, 5.00%", "10.0", "100"]
     assert [line[0] for line in lines[2:4]] == ["model-export.keras", "model.tflite"]
     assert lines[4] == ["These are measured on 9 validation images."]
@@ -246,6 +246,11 @@ def test_all_formats_are_compared_in_one_table(model, data_folder, monkeypatch, 
     written = {path.name for path in (tmp_path / "all").iterdir()}
     assert written == {"export.json", "model-export.keras", "model.tflite"}
     assert "model-export.keras exists; choose another --output" in only_error(cli("export", model, *arguments))
+
+    found = iter([Parity(9, 0.0, 1.0, SAME, SAME), *2 * [Parity(9, 0.2, 0.5, SAME, SAME)]])
+    errors = cli("export", model, *arguments[:-1], tmp_path / "other").err.splitlines()
+    assert [error.split()[1] for error in errors] == ["model.tflite", "model-dynamic.tflite"]
+    assert all(error.startswith("Error: ") and error.endswith("keep it with --force.") for error in errors)
 
 
 def copy(model, path, *_):

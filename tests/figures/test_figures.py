@@ -481,7 +481,7 @@ def test_a_notebook_shows_a_figure(network):
         (("retrieval", "RUN", "--layer", "fc9"), 2, "no layer 'fc9'; choose from"),
         (("confusion", "RUN/model.keras", "--data", "nowhere"), 2, "nowhere"),
         (("confusion", "MODEL"), 2, "is not in the folder of a run; name its data set with --data."),
-        (("curves", "FOLDER"), 1, "is no run: it has no config.json"),
+        (("curves", "FOLDER"), 1, "is no run: it has no config.json; name a folder that 'alexnet-keras train' wrote."),
         (("augmentation", "--data", "FOLDER", "--image", "12"), 2, "--image must be 0 to 11, got 12"),
     ],
 )

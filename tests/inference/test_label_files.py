@@ -27,8 +27,14 @@ def test_names_are_read_as_they_were_written(names):
 
 
 def test_ordinary_names_are_the_lines_of_labels_txt():
-    assert encode(("n01440764", "übel 1", " a\u00a0b"))[LABELS].decode() == "n01440764\nübel 1\n a\u00a0b\n"
+    assert encode(("red", "übel 1", " a\u00a0b"))[LABELS].decode() == "red\nübel 1\n a\u00a0b\n"
     assert encode(("a\nb", "c\u2028"))[LABELS] == b"a\\nb\nc\\u2028\n"
+
+
+def test_other_programs_get_the_words_of_a_synset():
+    files = encode(("n01440764", "n02979186"))
+    assert files[LABELS] == b"tench\ncassette player\n"
+    assert decode(files, "m") == ("n01440764", "n02979186")
 
 
 def test_exports_of_version_0_1_0_have_only_labels_txt():

@@ -12,10 +12,10 @@ from support import ROOT, cli, only_error
 import alexnet_keras
 from alexnet_keras import api
 from alexnet_keras.config import pretrained
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.sources import shapes
 from alexnet_keras.export import export, web
 from alexnet_keras.figures.networks import network_of
-from alexnet_keras.inference.class_labels import readable
 from alexnet_keras.model import archive
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training import initial_weights
@@ -95,6 +95,12 @@ def test_other_commands_use_it_as_well(model, tmp_path, monkeypatch):
     assert network_of(pretrained.NAME).get_config() == model.get_config()
     result = cli("figures", "confusion")  # a command that needs data does not choose a network by itself
     assert only_error(result).startswith("Error: There is no run in saved_models; name a model")
+
+
+@pytest.mark.parametrize("name", ["a.keras", "a.npy", "a.npz", "a.pth", "a.pth.tar", "a.bin", "a.ckpt", "a.caffemodel"])
+def test_models_and_weights_are_told_from_images_by_their_suffix(name):
+    assert api.is_model(Path(name))
+    assert not api.is_model(Path(name).with_suffix(".png"))
 
 
 def test_a_path_of_the_same_name_is_meant_instead(trained, folder, tmp_path, monkeypatch):

@@ -2,13 +2,13 @@
 
 from google.protobuf import descriptor_pb2, struct_pb2
 
-from alexnet_keras.system.protobuf import BYTES, INT64, STRING, message_classes, messages
+from alexnet_keras.system.protobuf import BYTES, STRING, message_classes, messages
 
 
 def test_a_message_has_the_wire_format_of_its_schema():
-    classes = message_classes({"Outer": {"inner": (2, "Inner")}, "Inner": {"name": (1, STRING), "sizes": (3, INT64)}})
+    classes = message_classes({"Outer": {"inner": (2, "Inner")}, "Inner": {"name": (1, STRING), "sizes": (3, BYTES)}})
     outer = classes["Outer"]()
-    outer.inner.add(name="ab", sizes=[1, 300])
+    outer.inner.add(name="ab", sizes=[b"1", b"300"])
     # The tag and the length of `inner`, then the tag, the length and the content of `name`.
     content = outer.SerializeToString()
     assert classes["Outer"].FromString(content) == outer

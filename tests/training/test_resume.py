@@ -179,7 +179,9 @@ def test_resume_needs_a_run(tmp_path):
     assert "--resume needs the folder of the run to continue; name it with --run" in only_error(result)
     assert result.code == 2
     result = cli("train", "--resume", "--run", tmp_path / "absent")
-    assert "absent is no run: it has no config.json" in only_error(result)
+    assert "absent is no run: it has no config.json; name a folder that 'alexnet-keras train' wrote." in only_error(
+        result
+    )
     assert result.code == 1
     assert not (tmp_path / "absent").exists()
 

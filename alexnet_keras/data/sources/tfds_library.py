@@ -41,7 +41,7 @@ def find_builder(source: DataSource) -> Any:
         if isinstance(error, library.core.DatasetNotFoundError) or re.split("[/:]", source.name)[0] not in names:
             raise OptionError(
                 f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
-                "give 'shapes', 'imagenet', a folder of images, a table (.csv), or a name of tfds.list_builders()."
+                "give 'shapes', 'imagenet', a folder of images, a table (.csv), or the name of a TFDS data set."
             ) from error
         raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {first_line(error)}") from error
 

@@ -13,12 +13,12 @@ from PIL import Image
 from support import cli, only_error
 
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.data import class_labels
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 
 SYNSETS = ("n01440764", "n02119789", "n15075141")  # labels 0, 278 and 999
@@ -103,10 +103,7 @@ def check_labels(dataset: DataSet) -> None:
 def test_labels_are_in_the_order_of_the_synsets_and_have_words():
     assert label_of("n01440764") == 0
     assert label_of("n15075141") == 999
-    assert class_labels.readable("n01440764") == "tench"
     assert class_labels.readable("n15075141") == "toilet tissue"
-    assert class_labels.readable("n99999999") == "n99999999"
-    assert len(class_labels.imagenet_words()) == 1000
 
 
 def test_the_words_are_those_of_the_challenge(shared_data):

@@ -22,11 +22,11 @@ from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.serialization import to_dict
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import check
+from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import imagenet, shapes, tfds_library
 from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
-from alexnet_keras.inference import class_labels
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import IMAGE_BYTES
 from alexnet_keras.training.train import train
@@ -521,14 +521,9 @@ def test_a_folder_is_the_same_from_everywhere(folder, monkeypatch):
     assert absolute_source("cifar10") == "cifar10"
 
 
-def test_labels_are_words_where_the_synset_is_known():
-    assert class_labels.readable("n01440764") == "tench"
-    assert class_labels.readable("star") == "star"
-
-
 def test_real_photographs(shared_data):
     dataset = open_dataset(str(shared_data / "imagenette"))
     assert (len(dataset.train), len(dataset.validation)) == (9469, 3925)
-    assert [class_labels.readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
+    assert [readable(name) for name in dataset.class_names][:2] == ["tench", "English springer"]
     with Image.open(dataset.train.names[0]) as image:
         assert image.size == (224, 224)

@@ -4,6 +4,8 @@ import ast
 import functools
 import importlib.util
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -37,5 +39,23 @@ def readable(class_name: str) -> str:
 
     Imagenette and Imagewoof name their classes after synsets: `n01440764` is `tench`.
     """
-    is_synset = re.fullmatch(r"n\d{8}", class_name)
-    return imagenet_words().get(class_name, class_name).split(",")[0] if is_synset else class_name
+    words = _words(class_name)
+    return words if words == class_name else words.split(",")[0]
+
+
+def distinct_labels(class_names: Sequence[str]) -> tuple[str, ...]:
+    """A readable label for each class, no two of them equal.
+
+    Two synsets of ImageNet begin with the same word, so they have all their words: `n03710637` is `maillot` and
+    `n03710721` is `maillot, tank suit`. If that is not enough, a label is the class name itself.
+    """
+    labels = [readable(name) for name in class_names]
+    for longer in (list(map(_words, class_names)), class_names):
+        counts = Counter(labels)
+        labels = [other if counts[label] > 1 else label for label, other in zip(labels, longer, strict=True)]
+    return tuple(labels)
+
+
+def _words(class_name: str) -> str:
+    """All words of a class that is a synset of ImageNet, else the class name."""
+    return imagenet_words().get(class_name, class_name) if re.fullmatch(r"n\d{8}", class_name) else class_name
