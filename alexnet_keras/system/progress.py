@@ -55,6 +55,7 @@ class Progress:
             file=sys.stderr if terminal else _Lines(),
             leave=False,
             position=0,  # tqdm moves a second line down with escape sequences, which a log would show
+            nrows=2,  # otherwise nothing is shown on a terminal that gives its height as 0, as some containers do
             delay=DELAY_SECONDS,
             mininterval=REFRESH_SECONDS if terminal else LOG_SECONDS,
             miniters=1,

@@ -14,6 +14,7 @@ from alexnet_keras.distribution.precision import choose_jit
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.progress import stage
 from alexnet_keras.training import feature_cache, run_folder
 from alexnet_keras.training.checkpoints import Checkpoints, State
 from alexnet_keras.training.compile import accuracies, compile_for_training, update_rule
@@ -45,7 +46,7 @@ def build_network(
 ) -> TrainingNetwork:
     """Build and compile the network, and restore the newest checkpoint if there is one."""
     keras.utils.set_random_seed(config.seed)
-    with replicas.strategy.scope():
+    with stage("Building the network"), replicas.strategy.scope():
         model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
         if config.freeze_epochs is None:  # else the optimizer needs velocities of the frozen layers for later epochs
             feature_cache.freeze(model, config.freeze)

@@ -25,6 +25,7 @@ from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk
 from alexnet_keras.system.errors import Interrupted, OptionError, RunError, check
 from alexnet_keras.system.hardware import describe
+from alexnet_keras.system.progress import stage
 from alexnet_keras.system.provenance import provenance
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.system.terminal_text import brief
@@ -130,7 +131,9 @@ def _report(config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNet
     example = inputs.validation.pixels(tf.constant(0, tf.int64))
     with atomic_files.appear_whole(run / run_folder.EXAMPLE, owner=run) as partial:
         partial.write_bytes(tf.io.encode_png(example).numpy())
-    evaluation = evaluate(from_keras(load_model(run / run_folder.MODEL)), inputs.validation)
+    with stage("Loading the model of the best epoch"):
+        model = load_model(run / run_folder.MODEL)
+    evaluation = evaluate(from_keras(model), inputs.validation)
     origins = provenance(describe(replicas.devices), precision=network.measured.policy)
     model_card.write(run, evaluation, origins)
     values = {**evaluation.to_dict(), "data": config.data, "provenance": origins}

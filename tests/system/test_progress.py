@@ -1,6 +1,7 @@
 """The progress of long jobs on a terminal and in a log."""
 
 import io
+import os
 
 import pytest
 
@@ -81,6 +82,19 @@ def test_two_jobs_at_once_write_no_escape_sequences_to_a_log(clock, monkeypatch)
             outer.advance(10)
             inner.advance(10)
     assert [line.split()[0] for line in error.getvalue().splitlines()] == ["Training", "Reading"] * 3
+
+
+def test_a_terminal_without_a_height_shows_progress_too(clock, monkeypatch):
+    """Some containers give their terminals no size. tqdm draws nothing there, unless it is told a height."""
+    reader, writer = os.openpty()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with os.fdopen(writer, "w") as error:
+        monkeypatch.setattr(progress.sys, "stderr", error)
+        with Progress("Reading", 10) as bar:
+            clock[0] += 4
+            bar.advance(2)
+            assert "| 2/10 images" in os.read(reader, 1000).decode()
+    os.close(reader)
 
 
 def test_a_stage_is_shown_on_a_terminal_while_it_lasts(monkeypatch):
