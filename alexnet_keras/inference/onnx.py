@@ -1,5 +1,6 @@
 """Load ONNX files with onnxruntime. This module needs the extra `onnx`."""
 
+import mmap
 import os
 from pathlib import Path
 
@@ -21,7 +22,12 @@ def load(path: Path) -> Predictor:
             f"{path} needs the package {error.name}; install it with `pip install 'alexnet-keras[onnx]'`."
         ) from error
     try:
-        model = onnx.ModelProto.FromString(path.read_bytes())
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,  # a copy of 228 MB takes 0.1 s
+            memoryview(content) as view,
+        ):
+            model = onnx.ModelProto.FromString(view)
     except Exception as error:  # each implementation of protobuf raises its own
         raise unreadable(path, "an ONNX file") from error
     shapes, quantized = [], False
