@@ -17,6 +17,7 @@ from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, Source, TrainConfig
+from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
 from alexnet_keras.system.errors import InputError, OptionError, RunError
@@ -32,11 +33,9 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.predictor import Predictor
     from alexnet_keras.reproduction.experiment import Reproduction
 
-MODEL_SUFFIXES = (".keras", ".tflite", ".onnx", ".alexnet")
 LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
 # Of trained weights and not of images. Files of PyTorch are also called .bin, .ckpt and .pth.tar.
 WEIGHT_SUFFIXES = (".bin", ".caffemodel", ".ckpt", ".h5", ".npy", ".npz", ".pt", ".pth", ".safetensors", ".tar")
-SUFFIXES_IN_WORDS = ", ".join(MODEL_SUFFIXES)
 
 
 def recipes() -> dict[str, TrainConfig]:
@@ -617,7 +616,7 @@ def find_model(path: Path | None) -> Path:
     path = newest_run() if path is None else pretrained.file_of(path)
     if not os.path.lexists(path):
         raise OptionError(
-            f"There is no model {path}; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}."
+            f"There is no model {path}; give a run, a SavedModel, or a file that ends in {', '.join(SUFFIXES)}."
         )
     hint = f" The network in the package is {pretrained.FILE}." if path == Path(pretrained.NAME) else ""
     if path.is_dir() and find_saved_model(path) is None:
@@ -632,10 +631,10 @@ def find_model(path: Path | None) -> Path:
         return path / MODEL
     if not path.is_dir():
         check_regular(path)
-        if path.suffix not in MODEL_SUFFIXES:
+        if path.suffix not in SUFFIXES:
             raise InputError(
-                f"{path} is no model; give a run, a SavedModel, or a file that ends in {SUFFIXES_IN_WORDS}, or make a "
-                f"model of trained weights by 'alexnet-keras weights import'.{hint}"
+                f"{path} is no model; give a run, a SavedModel, or a file that ends in {', '.join(SUFFIXES)}, or make "
+                f"a model of trained weights by 'alexnet-keras weights import'.{hint}"
             )
     return path
 
@@ -646,7 +645,7 @@ def is_model(path: Path) -> bool:
 
     if path.is_dir():
         return any(os.path.lexists(path / name) for name in (CONFIG, MODEL)) or find_saved_model(path) is not None
-    return pretrained.file_of(path).suffix in MODEL_SUFFIXES + WEIGHT_SUFFIXES
+    return pretrained.file_of(path).suffix in SUFFIXES + WEIGHT_SUFFIXES
 
 
 def in_run(model: Path) -> bool:

@@ -16,6 +16,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count, Index, Range
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
+from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.system import atomic_files
 
 
@@ -106,7 +107,7 @@ def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
 
 def _model_path(model: Path | None, needs_data: bool = False) -> Path:
     """Find a run, a model file or a file of trained weights."""
-    if model and model.is_file() and model.suffix not in api.MODEL_SUFFIXES:
+    if model and model.is_file() and model.suffix not in SUFFIXES:
         return model
     return api.find_model(model) if needs_data else options.model_or_pretrained(model)
 

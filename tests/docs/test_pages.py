@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ PAGES = sorted(
     {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")}
     - {*(ROOT / "docs/_build").rglob("*")}
 )
-LANGUAGES = ("bash", "python")
-FENCE = re.compile(r"(?:^<!-- ([^\n]*?) -->\n+)?^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LANGUAGES = ("bash", "fish", "python")
+FENCE = re.compile(r"(?:^ *<!-- ([^\n]*?) -->\n+)?^ *```(\w+)[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    return [Block(mark, language, code) for mark, language, code in FENCE.findall(page.read_text())]
+    found = FENCE.findall(page.read_text())
+    return [Block(mark, language, textwrap.dedent(code)) for mark, language, code in found]
 
 
 def named(page: Path) -> str:
@@ -64,7 +66,7 @@ def test_every_block_is_run_or_says_why_not(page):
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_can_be_parsed(page):
     for block in blocks(page):
-        if block.language == "bash":
+        if block.language in ("bash", "fish"):
             for arguments in commands(block.code):
                 parse(main, arguments)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from support import ROOT, cli, only_error
 
-from alexnet_keras.api import MODEL_SUFFIXES, data_of, find_model, newest_run
+from alexnet_keras.api import data_of, find_model, newest_run
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import read_json
@@ -289,13 +288,9 @@ def test_find_model_knows_runs_and_files(tmp_path):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(
         InputError,
-        match="photo.jpg is no model; give a run, .* .alexnet, or make a model of trained weights by",
+        match="photo.jpg is no model; give a run, .* .keras, .alexnet, .tflite, .onnx, or make a model of trained weights by",
     ):
         find_model(tmp_path / "photo.jpg")
-
-
-def test_every_model_suffix_has_a_loader():
-    assert set(MODEL_SUFFIXES) == set(SUFFIXES)
 
 
 @pytest.mark.parametrize("command", ["info", "evaluate", "export --format tflite", "features --layer fc7"])
