@@ -80,7 +80,7 @@ def show(result: "Reproduction") -> None:
     click.echo()
     heads: tuple[str, ...]
     if result.target is None:
-        heads = ("", "top-1 val error", "difference", "p", "published error", "difference", "epochs", "seeds")
+        heads = ("", "top-1 val error", "difference", "p", "published", "difference", "epochs", "seeds")
         cells = map(_error_cells, result.rows)
     else:
         heads = ("", f"epochs to {result.target:.0%}", "learning rate", "epochs", "seeds")
