@@ -3,7 +3,7 @@
     python3 benchmarks/saving.py DATA [--epochs 27] [--steps 6] [--batch-size 16]
 
 The run trains the network of the paper in the default precision. Its time is counted from the first epoch to the end of
-the last checkpoint, and saving are the checkpoints with what is made from them: model.keras and history.csv.
+the last checkpoint. Saving is writing the checkpoints, model.keras and history.csv.
 """
 
 import argparse
@@ -51,5 +51,5 @@ if __name__ == "__main__":
         )
     spent = Measured.seconds
     share = spent["saving"] / spent["all"]
-    counts = f"{Measured.count} checkpoints in {options.epochs} epochs"
-    print(f"{counts}: {spent['saving']:.1f} of {spent['all']:.1f} s, {share:.1%}")
+    counts = f"checkpoints: {Measured.count} in {options.epochs} epochs"
+    print(f"{counts}; saving: {spent['saving']:.1f} of {spent['all']:.1f} s, {share:.1%}")

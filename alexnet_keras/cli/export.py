@@ -10,14 +10,12 @@ import click
 from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_data
-from alexnet_keras.cli.messages import in_options
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.inference.versions import is_version
 from alexnet_keras.system.errors import OptionError, RunError
-from alexnet_keras.system.terminal_text import printable
 
 
 @click.command(
@@ -137,12 +135,7 @@ def _print_all(results: list[dict[str, Any]], as_json: bool) -> None:
         options.print_table(rows)
         click.echo(f"These are measured on {kept[0]['num_images']} validation images.")
     if errors:
-        *others, last = errors
-        program = click.get_current_context().find_root().command
-        assert isinstance(program, click.Group)
-        for error in others:
-            click.echo(f"Error: {printable(in_options(error, program, ['export']))}", err=True)
-        raise RunError(last)
+        raise RunError(*errors)
 
 
 def _measured(values: dict[str, Any]) -> tuple[str, str, str]:

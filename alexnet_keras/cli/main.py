@@ -81,22 +81,24 @@ class Program(click.Group):
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except OptionError as error:
-            _fail(self._in_options(error, words), 2)
+            _fail(self._in_options(str(error), words), 2)
         except (InputError, RunError) as error:
-            _fail(self._in_options(error, words), 1)
+            for message in error.args[:-1]:  # of several failures, each has a line
+                _print_error(self._in_options(message, words))
+            _fail(self._in_options(error.args[-1], words), 1)
         except OSError as error:
             _fail(_explain(error), 1)
         except MemoryError as error:
             _fail(f"The memory does not suffice ({error}); use smaller batches, images or networks.", 1)
         except Interrupted as error:
             sys.unraisablehook = lambda ignored: None  # objects whose constructors were stopped fail when they end
-            _fail(self._in_options(error, words), 128 + error.signal, "")
+            _fail(self._in_options(error.args[0], words), 128 + error.signal, "")
         sys.exit(result if isinstance(result, int) else 0)
 
-    def _in_options(self, error: BaseException, words: Sequence[str]) -> str:
+    def _in_options(self, message: str, words: Sequence[str]) -> str:
         from alexnet_keras.cli.messages import in_options
 
-        return in_options(str(error), self, words)
+        return in_options(message, self, words)
 
 
 def _load(name: str) -> click.Command:
@@ -112,8 +114,12 @@ def _warn(shown: set[str], message: Warning | str, *_: Any) -> None:
 
 
 def _fail(message: str, code: int, prefix: str = "Error: ") -> None:
-    click.echo(prefix + shorten(printable(" ".join(message.split()))), err=True)
+    _print_error(message, prefix)
     sys.exit(code)
+
+
+def _print_error(message: str, prefix: str = "Error: ") -> None:
+    click.echo(prefix + shorten(printable(" ".join(message.split()))), err=True)
 
 
 def _explain(error: OSError) -> str:

@@ -201,7 +201,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 def print_table(rows: Sequence[Sequence[Any]]) -> None:
     """Print rows in aligned columns, the first to the left and the others to the right, without control characters.
 
-    A name in the first column for which the line has no room gets a line of its own.
+    A name that is too long for its line gets a line of its own.
     """
     columns = [[printable(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
     widths = [max(map(len, column)) for column in columns]
