@@ -1,9 +1,9 @@
 """Measure which part of the time of a run is spent on saving it.
 
-    python3 benchmarks/saving.py DATA [--epochs 27] [--steps 6] [--batch-size 16]
+    python3 benchmarks/saving.py DATA [--recipe quickstart] [--epochs 27] [--steps 6] [--batch-size 16]
 
-The run trains the network of the paper in the default precision. Its time is counted from the first epoch to the end of
-the last checkpoint. Saving is writing the checkpoints, model.keras and history.csv.
+The run trains the network of the recipe in the default precision. Its time is counted from the first epoch to the end
+of the last checkpoint. Saving is writing the checkpoints, model.keras and history.csv.
 """
 
 import argparse
@@ -35,6 +35,7 @@ class Measured(CheckpointWriter):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
+    parser.add_argument("--recipe", default="quickstart")
     parser.add_argument("--epochs", type=int, default=27)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -43,7 +44,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         alexnet_keras.train(
             options.data,
-            recipe="paper",
+            recipe=options.recipe,
             run=Path(folder) / "run",
             epochs=options.epochs,
             steps_per_epoch=options.steps,

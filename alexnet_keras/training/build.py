@@ -59,6 +59,11 @@ def build_network(
         optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(run, _variables(model))
     state = _restore(checkpoints, replicas) or State(steps=inputs.steps)
+    if state.complete and not state.over and state.epoch < config.epochs:
+        raise InputError(
+            f"The run {run} is complete after {state.epoch:,} epochs, so it cannot get {config.epochs:,}; "
+            "start another run."
+        )
     if state.steps != inputs.steps:
         raise InputError(
             f"The checkpoint of {run} has {state.steps:,} steps in an epoch, but its data has {inputs.steps:,}; "
@@ -114,7 +119,7 @@ def _restore(checkpoints: Checkpoints, replicas: Replicas) -> State | None:
     arrays = found[1] if found else {}
     if replicas.cluster is None:
         checkpoints.assign(arrays)
-    else:
+    elif not state.complete:
         replicas.arrays_from_chief(checkpoints.variables, arrays)
     if replicas.is_chief:
         print(f"Resuming at {state.position()}.", file=sys.stderr)

@@ -56,6 +56,7 @@ class State:
         best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
         best_epoch: the number of the best epoch, from 1.
         over: whether the plateau schedule or `target_error` has ended the run.
+        complete: whether no step can follow, so that the checkpoint needs no variables.
     """
 
     epoch: int = 0
@@ -69,6 +70,7 @@ class State:
     best_epoch: int | None = None
     plateau: PlateauState = field(default_factory=PlateauState)
     over: bool = False
+    complete: bool = False
 
     def __post_init__(self) -> None:
         possible = self.epoch >= 0 and 0 <= self.step <= self.steps and self.steps > 0
@@ -115,10 +117,11 @@ def reason_of(error: OSError) -> str:
 class Checkpoints:
     """The checkpoints of one run, and the models of their best epochs.
 
-    A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. Its ZIP
-    container has a CRC-32 of every member. A resumed run reads only its checkpoints, and writes
-    history.csv and model.keras again from them. Therefore the model of a new best epoch is written into the folder of
-    the checkpoints first, and model.keras is then linked to it.
+    A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. That of a run to
+    which no step can be added has only the state, a few kilobytes instead of 455 MB. The ZIP container has a CRC-32 of
+    every member. A resumed run reads only its checkpoints, and writes history.csv and model.keras again from them.
+    Therefore the model of a new best epoch is written into the folder of the checkpoints first, and model.keras is then
+    linked to it.
     """
 
     def __init__(self, folder: Path, variables: Mapping[str, keras.Variable]) -> None:
@@ -149,7 +152,8 @@ class Checkpoints:
                 value = variable.numpy()
                 if not np.isfinite(value).all():
                     raise RunError(f"{member} is no longer finite.")
-                write_array(archive, member, value)
+                if not state.complete:
+                    write_array(archive, member, value)
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))
         run_folder.replace_old(self.final)
         self.last = self.folder / name
@@ -160,7 +164,8 @@ class Checkpoints:
         """Read the newest checkpoint that is not damaged, and print a line for each damaged one that is newer.
 
         Returns:
-            The state, and the values of the variables for `assign`; `None` if there is no checkpoint.
+            The state, and the values of the variables for `assign`, none if the state is complete; `None` if there is
+            no checkpoint.
         """
         found = newest_first(self.run)
         reasons = []
@@ -195,9 +200,10 @@ class Checkpoints:
         try:
             with zipfile.ZipFile(path) as archive:
                 state = _state(archive)
-                if set(archive.namelist()) != {STATE, *(f"{name}.npy" for name in self.variables)}:
+                variables = {} if state.complete else self.variables
+                if set(archive.namelist()) != {STATE, *(f"{name}.npy" for name in variables)}:
                     raise DamageError("belongs to another network")
-                return state, {name: _array(archive, name, each) for name, each in self.variables.items()}
+                return state, {name: _array(archive, name, each) for name, each in variables.items()}
         except DamageError:
             raise
         except Exception as error:  # zipfile, json and NumPy each raise their own kinds

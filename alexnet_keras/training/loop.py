@@ -54,7 +54,10 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     if config.target_error is not None:
         ends.append(EndAtTarget(state, config.target_error, prints=replicas.is_chief))
     best = BestModel(state, checkpoints, network.model, network.blank) if replicas.is_chief else None
-    writer = CheckpointWriter(network, signals, options.checkpoint_minutes, config.epochs, monitor.cause, best)
+    extensible = not config.schedule.ends_with_run
+    writer = CheckpointWriter(
+        network, signals, options.checkpoint_minutes, config.epochs, extensible, monitor.cause, best
+    )
     callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *ends, writer]
     progress = ProgressLine(state, config.epochs, images)
     if best is not None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,44 @@ def test_a_damaged_checkpoint_costs_some_steps_and_no_row(config, whole, in_seco
 
 class Killed(BaseException):
     """Stands for SIGKILL within this process."""
+
+
+@pytest.fixture
+def ended(config, monkeypatch, tmp_path):
+    """A run that was killed after its last epoch, before it was measured."""
+
+    def die(*arguments):
+        raise Killed
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("alexnet_keras.training.train.evaluate", die)
+        with pytest.raises(Killed):
+            train(config, run)
+    return run
+
+
+def test_a_run_that_was_killed_after_its_last_epoch_is_only_measured(config, whole, ended, capsys):
+    checkpoint, *_ = checkpoints.newest_first(ended)
+    with zipfile.ZipFile(checkpoint) as archive:
+        assert archive.namelist() == [checkpoints.STATE]  # no step can follow, so it needs no variables
+    before = (ended / run_folder.HISTORY).read_bytes()
+    (ended / run_folder.MODEL).unlink()
+    (ended / run_folder.HISTORY).write_text("")
+    capsys.readouterr()
+    evaluation = train(config, ended, resume=True)
+    assert "Resuming at the end of epoch 2." in capsys.readouterr().err
+    assert (ended / run_folder.HISTORY).read_bytes() == before
+    assert evaluation.top1_error == run_folder.read_evaluation(whole).top1_error
+    assert_same(ended, whole)
+
+
+def test_a_complete_run_whose_configuration_was_changed_gets_no_epochs(config, ended):
+    recorded, measured = run_folder.read_config(ended)
+    run_folder.write_config(ended, dataclasses.replace(recorded, epochs=3), measured)
+    with pytest.raises(InputError, match="is complete after 2 epochs, so it cannot get 3; start another run."):
+        train(dataclasses.replace(config, epochs=3), ended, resume=True)
+    assert (ended / run_folder.MODEL).exists()
 
 
 WRITES = ["best-00001.keras", "step-000000003.npz", "model.keras", "history.csv"]  # of an epoch's end, in this order

@@ -16,20 +16,22 @@ from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
 SHARE = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
+LAST = 1 / 3  # of the cost of a checkpoint, if it needs no variables: the model has the weights, once of three times
 BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
 
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    The end of the last epoch always gets one. The ends of the others do if all checkpoints, including that of the last
-    epoch, take at most `SHARE` of the time so far. A checkpoint is what makes an epoch count: the model of the best
-    epoch is saved before it, and history.csv and model.keras are made from it afterwards, and made again when the run
-    is resumed. If the disk is full, a warning is printed and training continues: the checkpoint before is kept, and the
-    user may free some space.
+    The end of the last epoch always gets one, which needs no variables if no step can follow it. The ends of the others
+    do if all checkpoints, including that of the last epoch, take at most `SHARE` of the time so far. A checkpoint is
+    what makes an epoch count: the model of the best epoch is saved before it, and history.csv and model.keras are made
+    from it afterwards, and made again when the run is resumed. If the disk is full, a warning is printed and training
+    continues: the checkpoint before is kept, and the user may free some space.
 
     Args:
         network: its state is written, and the sums of its metrics with it.
+        extensible: whether the run can get more epochs when it has ended.
         cause: the likely cause if a weight is no longer finite.
         best: saves the model of the best epoch; `None` on a worker that is not the chief, which writes nothing.
     """
@@ -40,13 +42,15 @@ class CheckpointWriter(keras.callbacks.Callback):
         signals: Signals,
         minutes: float,
         epochs: int,
+        extensible: bool,
         cause: str,
         best: BestModel | None,
     ) -> None:
         super().__init__()
         self.state, self.checkpoints = network.state, network.checkpoints
         self.accuracies, self.replicas = network.metrics, network.replicas
-        self.signals, self.seconds, self.epochs, self.cause, self.best = signals, 60 * minutes, epochs, cause, best
+        self.signals, self.seconds, self.cause, self.best = signals, 60 * minutes, cause, best
+        self.epochs, self.extensible = epochs, extensible
         self.began = self.written = time.monotonic()
         values = sum(math.prod(variable.shape) for variable in self.checkpoints.variables.values())
         saved = 1.5 * 4 * values  # bytes: weights and velocities, and the weights once more in the model
@@ -77,10 +81,14 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         last = self.state.over or epoch + 1 == self.epochs
+        self.state.complete = self.state.over or (last and not self.extensible)
         if self.best is not None and (last or self._affordable() or self._waited(self.seconds)):
             start = time.monotonic()
             with writing_epoch(epoch + 1, self.checkpoints.run):
                 self.best.save()
+            if last:  # saving after another epoch counts as time of the next one
+                row = self.state.history[-1]
+                row["seconds"] = f"{float(row['seconds']) + time.monotonic() - start:.6g}"
             self._write(start)
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -89,7 +97,8 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def _affordable(self) -> bool:
         """Whether one checkpoint now and that of the last epoch keep within `SHARE` of the time."""
-        return self.spent + 2 * self.cost <= SHARE * (time.monotonic() - self.began)
+        last = self.cost * (1 if self.extensible else LAST)
+        return self.spent + self.cost + last <= SHARE * (time.monotonic() - self.began)
 
     def _waited(self, seconds: float) -> bool:
         return time.monotonic() - self.written >= seconds

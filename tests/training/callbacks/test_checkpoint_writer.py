@@ -2,6 +2,7 @@
 
 import signal
 import time
+import zipfile
 from types import SimpleNamespace
 
 import keras
@@ -13,11 +14,12 @@ from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
 from alexnet_keras.training.checkpoints import Checkpoints, State, newest_first
 from alexnet_keras.training.compile import accuracies
+from alexnet_keras.training.run_folder import COLUMNS
 
 
 @pytest.fixture
 def make(tmp_path):
-    def writer(minutes, weight=1.0, received=None, epochs=9):
+    def writer(minutes, weight=1.0, received=None, epochs=9, extensible=True):
         network = SimpleNamespace(
             state=State(steps=3),
             checkpoints=Checkpoints(tmp_path, {"weight": keras.Variable(np.float32(weight))}),
@@ -26,9 +28,10 @@ def make(tmp_path):
         )
         best = SimpleNamespace(save=lambda: None)
         signals = SimpleNamespace(received=received)
-        callback = CheckpointWriter(network, signals, minutes, epochs, "A likely cause.", best)
+        callback = CheckpointWriter(network, signals, minutes, epochs, extensible, "A likely cause.", best)
         callback.set_model(SimpleNamespace(metrics=[keras.metrics.Mean(name="loss")]))
         network.state.step = 1
+        network.state.history.append({**dict.fromkeys(COLUMNS, "1"), "seconds": "10"})
         return callback
 
     return writer
@@ -46,9 +49,9 @@ def written(tmp_path):
 
 
 @pytest.fixture
-def timed(make, monkeypatch):
+def timed(request, make, monkeypatch):
     """A writer whose checkpoints take two seconds, and a function that ends an epoch some seconds after the last."""
-    callback = make(minutes=5, epochs=6)
+    callback = make(minutes=5, epochs=6, extensible=getattr(request, "param", True))
     callback.cost = 2.0
     clock = [callback.began]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
@@ -81,6 +84,46 @@ def test_saving_takes_at_most_a_twentieth_of_the_time(timed, tmp_path):
     assert written(tmp_path) == [12, 6]
     end_epoch(5, 0.5)
     assert written(tmp_path) == [18, 12]  # the last always
+
+
+@pytest.mark.parametrize("timed", [False], indirect=True)
+def test_the_last_checkpoint_of_a_run_that_cannot_be_longer_costs_only_the_model(timed, tmp_path):
+    _, end_epoch = timed
+    end_epoch(0, 53)  # 2 s now and 2/3 s at the end are a twentieth of 53.3 s
+    assert written(tmp_path) == []
+    end_epoch(1, 0.5)
+    assert written(tmp_path) == [6]
+
+
+@pytest.mark.parametrize(
+    ("extensible", "over", "complete"), [(True, False, False), (True, True, True), (False, False, True)]
+)
+def test_the_last_checkpoint_has_variables_if_steps_can_follow(make, tmp_path, extensible, over, complete):
+    callback = make(minutes=5, epochs=1, extensible=extensible)
+    callback.state.over = over
+    callback.on_epoch_end(0)
+    (path,) = newest_first(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["state.json"] if complete else ["weight.npy", "state.json"]
+    state, values = callback.checkpoints.read()
+    assert (state.complete, list(values)) == (complete, [] if complete else ["weight"])
+
+
+def test_the_time_of_saving_the_model_belongs_to_the_last_epoch(make, monkeypatch, tmp_path):
+    callback = make(minutes=5, epochs=2, extensible=False)
+    clock = [callback.began]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def save():
+        clock[0] += 0.75
+
+    callback.best.save = save
+    clock[0] += 100
+    callback.on_epoch_end(0)  # written, but counted in the next epoch
+    assert callback.state.history[-1]["seconds"] == "10"
+    callback.on_epoch_end(1)
+    assert callback.state.history[-1]["seconds"] == "10.75"
+    assert callback.checkpoints.read()[0].history == callback.state.history
 
 
 def test_the_promised_minutes_count_more_than_the_cost(timed, tmp_path):
