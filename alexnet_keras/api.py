@@ -341,15 +341,18 @@ def predict(
     """
     from alexnet_keras.inference.classify import classify
     from alexnet_keras.inference.image_arguments import find_images
+    from alexnet_keras.inference.predictor import load_for_few_images
 
     if on_error not in ("stop", "report"):
         raise OptionError(f"`on_error` must be 'stop' or 'report', got {on_error!r}.")
-    predictor = _predictor(model, allow_all_operations)
+    model = find_model(Path(model)) if isinstance(model, str | Path) else model
     if isinstance(images, str | Path | bytes) or getattr(images, "ndim", None) == 3:
         images = [images]
     found: list[Any] = []
     for image in images:
         found += find_images(image, Counter()) if isinstance(image, str | Path) else [image]
+    predictor = load_for_few_images(model, len(found)) if isinstance(model, Path) else None
+    predictor = predictor or _predictor(model, allow_all_operations)
     results = []
     for result in classify(predictor, found, top):
         if on_error == "stop" and "error" in result:

@@ -64,13 +64,15 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     path = path or options.model_or_pretrained(None)
     ignored: Counter[str] = Counter()
     images = [image for word in words for image in images_of_word(word, ignored)]
-    if path.suffix not in api.LIGHT_SUFFIXES:
-        options.load_tensorflow()
     if ignored:
         click.echo(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.", err=True)
-    from alexnet_keras.inference.predictor import load_predictor
+    from alexnet_keras.inference.predictor import load_for_few_images, load_predictor
 
-    predictor = load_predictor(path, allow_all_operations)
+    predictor = load_for_few_images(path, len(images))
+    if predictor is None:
+        if path.suffix not in api.LIGHT_SUFFIXES:
+            options.load_tensorflow()
+        predictor = load_predictor(path, allow_all_operations)
     from alexnet_keras.inference.classify import classify  # imports Pillow, while another process prepares the model
     from alexnet_keras.inference.report import write_predictions
 

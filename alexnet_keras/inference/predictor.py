@@ -17,9 +17,11 @@ from alexnet_keras.system.input_files import check_regular, read_json
 if TYPE_CHECKING:
     import numpy as np
 
-SUFFIXES = (".keras", ".alexnet", ".tflite", ".onnx")
+KERAS_SUFFIXES = (".keras", ".alexnet")  # of models of Keras
+SUFFIXES = (*KERAS_SUFFIXES, ".tflite", ".onnx")
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
 SMALL = 64  # pixels; AlexNet itself takes at least 63
+FEW = 100  # images for which the seconds of Keras's import count more than some milliseconds for each of them
 STEP = 1 / 256  # between two probabilities of an 8-bit file
 
 
@@ -65,7 +67,25 @@ def load_predictor(path: Path, allow_all_operations: bool = False) -> Predictor:
     """Load a model file: `.keras`, `.tflite`, `.onnx`, `.alexnet`, or the folder of a SavedModel."""
     if not path.exists():
         raise OptionError(f"There is no model {path}; check its name.")
-    loaded = _load(path, allow_all_operations)
+    return _as_in_run(_load(path, allow_all_operations), path)
+
+
+def load_for_few_images(path: Path, images: int) -> Predictor | None:
+    """Load a Keras model that answers at once, without Keras, if there are at most `FEW` images.
+
+    Returns:
+        The predictor, or `None` for more images and for files that only `load_predictor` can load.
+    """
+    if images > FEW or path.suffix not in KERAS_SUFFIXES:
+        return None
+    from alexnet_keras.inference import numpy_network
+
+    loaded = numpy_network.load(path)
+    return None if loaded is None else _as_in_run(loaded, path)
+
+
+def _as_in_run(loaded: Predictor, path: Path) -> Predictor:
+    """Make image files be prepared as in the run of a model."""
     size = stored_size_of(path, loaded.input_size)
     return dataclasses.replace(loaded, upright=upright_of(path), stored_size=size)
 

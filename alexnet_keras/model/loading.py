@@ -1,10 +1,7 @@
 """Load models and trained weights from files."""
 
-import io
-from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import keras
 
 from alexnet_keras.model import archive
@@ -12,17 +9,12 @@ from alexnet_keras.model.checked_config import build_network
 from alexnet_keras.model.layers import Predictions
 from alexnet_keras.system.atomic_files import appear_whole, check_output, unwritable
 from alexnet_keras.system.errors import InputError, OptionError
-from alexnet_keras.system.input_files import parse_json
-from alexnet_keras.system.zip_files import open_zip
+from alexnet_keras.weights import keras_file
 from alexnet_keras.weights.file_kinds import kind_of
-from alexnet_keras.weights.hdf5 import check_h5, values
 from alexnet_keras.weights.layouts import of_model
-from alexnet_keras.weights.sizes import Budget
 from alexnet_keras.weights.trained_weights import Weights, read
 
 SUFFIX = ".keras"
-MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
-CONFIG_BYTES = 4 * 2**20  # names of 21,841 classes take less than 1 MB
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -81,33 +73,12 @@ def save_model(model: keras.Model, path: str | Path, overwrite: bool = False) ->
 
 
 def _load(path: Path) -> keras.Model:
-    budget = Budget(path)
-    try:
-        with open_zip(path, budget.limit) as archive:
-            if sorted(archive.namelist()) != MEMBERS:
-                raise InputError(f"{path} does not hold exactly {', '.join(MEMBERS)}; save the model again.")
-            config = archive.read("config.json") if archive.getinfo("config.json").file_size <= CONFIG_BYTES else b""
-            with archive.open("model.weights.h5") as member, h5py.File(io.BytesIO(member.read()), "r") as file:
-                datasets, groups = check_h5(file, budget)
-                size = sum(dataset.nbytes for dataset in datasets.values())
-                model = build_network(parse_json(config, f"{path}/config.json"), path, size)
-                _assign(model, datasets, groups)
-    except InputError:
-        raise
-    except Exception as error:  # zipfile, json, h5py and Keras each raise their own kinds
-        raise InputError(f"{path} is damaged, or is not a Keras model; train or copy it again.") from error
+    with keras_file.opened(path) as content:
+        model = build_network(content.config, path, content.size)
+        for layer in model.layers:
+            for index, variable in enumerate(layer.weights):
+                variable.assign(content.array(layer.name, index))
     return model
-
-
-def _assign(model: keras.Model, datasets: Mapping[str, h5py.Dataset], groups: Mapping[str, str]) -> None:
-    """Assign the weights of a file that `check_h5` has checked.
-
-    `model.load_weights` would read the file a second time, which takes longer than everything else here.
-    """
-    group_of = {layer: group for group, layer in groups.items()}
-    for layer in model.layers:
-        for index, variable in enumerate(layer.weights):
-            variable.assign(values(datasets[f"{group_of[layer.name]}/{index}"]))
 
 
 MODEL_READERS = {SUFFIX: _load, archive.SUFFIX: archive.read}

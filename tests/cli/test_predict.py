@@ -104,11 +104,20 @@ finally:
 """
 
 
-@pytest.mark.parametrize(("format_", "imported"), [("tflite", []), ("onnx", ["onnx", "onnxruntime"])])
-def test_an_exported_model_predicts_without_tensorflow(format_, imported, trained, folder, tmp_path):
+WITHOUT_TENSORFLOW = {  # the functions that write a model, and what `predict` imports for it
+    "tflite": ("export.tflite", "write", []),
+    "onnx": ("export.onnx", "write", ["onnx", "onnxruntime"]),
+    "alexnet": ("model.archive", "write", []),
+    "keras": ("model.loading", "save_model", []),
+}
+
+
+@pytest.mark.parametrize("format_", WITHOUT_TENSORFLOW)
+def test_a_model_predicts_without_tensorflow(format_, trained, folder, tmp_path):
     """Importing it takes seconds."""
     path = tmp_path / f"model.{format_}"
-    importlib.import_module(f"alexnet_keras.export.{format_}").write(load_model(trained), path)
+    module, function, imported = WITHOUT_TENSORFLOW[format_]
+    getattr(importlib.import_module(f"alexnet_keras.{module}"), function)(load_model(trained), path)
     command = [sys.executable, "-c", LIGHT, "predict", str(path), str(folder / "val" / "red"), "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     rows = json.loads(result.stdout)

@@ -14,6 +14,7 @@ from alexnet_keras.inference.predictor import load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, RunError
+from alexnet_keras.weights import coded_arrays
 
 
 @pytest.fixture(scope="module")
@@ -65,30 +66,6 @@ def test_any_weights_are_stored_exactly(model, tmp_path):
     same_bits(model, archive.read(tmp_path / "model.alexnet"))
 
 
-@pytest.mark.parametrize("gap", [0, 1, 254, 255, 256, 509, 510, 511, 100_000])
-def test_distances_of_any_length(gap):
-    array = np.zeros((2, gap + 3), np.float32)
-    array[0, 0] = array[0, gap + 1] = 2
-    array[1, gap + 2] = -1
-    np.testing.assert_array_equal(archive._decode(archive._encode(array), array.shape), array)
-
-
-def test_bytes_of_each_stage_by_hand():
-    """1,000 weights, 10 of them not zero, at distances below 255 and with 5 values."""
-    array = np.zeros((10, 100), np.float32)
-    array[:, 7] = np.repeat([1, 2, 3, 4, 5], 2)
-    values, distances, indices = archive._encode(array)
-    assert (len(values), len(distances), len(indices)) == (5 * 4, 10, 10)
-    assert list(distances) == [7] + [99] * 9
-
-
-def test_the_coder_comes_near_the_entropy():
-    random = np.random.RandomState(0)
-    numbers = random.choice(32, 200_000, p=(fractions := random.dirichlet(np.ones(32)))).astype(np.uint8)
-    entropy = -(fractions * np.log2(fractions)).sum() * len(numbers) / 8
-    assert 0.99 * entropy < len(archive._huffman(numbers.tobytes())) < 1.02 * entropy
-
-
 @pytest.mark.parametrize("index", [0, 8, 20, 41, 45, 200, -1])
 def test_one_wrong_byte_is_refused(index, model, tmp_path):
     path = tmp_path / "model.alexnet"
@@ -110,8 +87,8 @@ def test_a_truncated_archive_is_refused(length, model, tmp_path):
 
 def test_an_archive_of_another_version_is_refused(tmp_path):
     path, header = tmp_path / "model.alexnet", b'{"layers": []}'
-    content = archive.LENGTH.pack(len(header)) + header
-    path.write_bytes(archive.MAGIC + hashlib.sha256(content).digest() + content)
+    content = coded_arrays.LENGTH.pack(len(header)) + header
+    path.write_bytes(coded_arrays.MAGIC + hashlib.sha256(content).digest() + content)
     with pytest.raises(
         InputError, match="model.alexnet was written by another version of this package; write it again"
     ):
@@ -120,14 +97,14 @@ def test_an_archive_of_another_version_is_refused(tmp_path):
 
 def rewritten(path, change):
     """Change the header of an archive, whose checksum then fits again."""
-    content = path.read_bytes()[len(archive.MAGIC) + 32 :]
-    (length,) = archive.LENGTH.unpack_from(content)
+    content = path.read_bytes()[len(coded_arrays.MAGIC) + 32 :]
+    (length,) = coded_arrays.LENGTH.unpack_from(content)
     streams = content[4 + length :]
     header = json.loads(content[4 : 4 + length])
     streams = change(header, streams) or streams
     text = json.dumps(header).encode()
-    content = archive.LENGTH.pack(len(text)) + text + streams
-    path.write_bytes(archive.MAGIC + hashlib.sha256(content).digest() + content)
+    content = coded_arrays.LENGTH.pack(len(text)) + text + streams
+    path.write_bytes(coded_arrays.MAGIC + hashlib.sha256(content).digest() + content)
 
 
 def test_an_archive_that_would_fill_the_memory_is_refused(model, tmp_path):
@@ -138,7 +115,7 @@ def test_an_archive_that_would_fill_the_memory_is_refused(model, tmp_path):
         next(layer for layer in layers if layer["name"] == "fc6a")["config"]["units"] = 10**12
 
     def lengthen(header, streams):
-        bomb = archive._huffman(bytes(50_000_000))
+        bomb = coded_arrays.huffman(bytes(50_000_000))
         header["weights"][0]["bytes"][0] = len(bomb)
         return bomb + streams
 
@@ -164,7 +141,7 @@ def test_an_archive_of_another_network_is_refused(tmp_path):
 
 
 def test_an_archive_that_cannot_be_read_back_is_not_written(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "_decode", lambda parts, shape: np.zeros(shape, np.float32))
+    monkeypatch.setattr(coded_arrays, "decode", lambda parts, shape: np.zeros(shape, np.float32))
     with pytest.raises(RunError, match="conv1a/kernel has other bits when it is read back. Check the disk"):
         archive.write(model, tmp_path / "model.alexnet")
     assert list(tmp_path.iterdir()) == []
