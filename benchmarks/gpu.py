@@ -129,14 +129,15 @@ def main():
         worker(arguments.worker, arguments.batch_sizes)
         return
     sizes = list(map(str, arguments.batch_sizes))
-    processes = start(__file__, SUBJECTS, ["--batch-sizes", *sizes], together=True)
     rates = {line: {subject: [] for subject in SUBJECTS} for line in ["matrix", *sizes]}
-    for number in range(arguments.rounds):
-        for line, subjects in rates.items():
-            for subject, values in subjects.items():
-                values.append(measure(processes[subject], line))
-        print(f"round {number + 1} of {arguments.rounds}: {json.dumps(rates)}", file=sys.stderr)
-    stop(processes)
+    for size in sizes:  # each size has processes of its own, which share the memory of the card
+        processes = start(__file__, SUBJECTS, ["--batch-sizes", size], together=True)
+        for number in range(arguments.rounds):
+            for line in ("matrix", size):
+                for subject, values in rates[line].items():
+                    values.append(measure(processes[subject], line))
+            print(f"batches of {size}, round {number + 1} of {arguments.rounds}: {json.dumps(rates)}", file=sys.stderr)
+        stop(processes)
     report(rates, sizes, arguments.json)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from typing import Self
 
@@ -11,6 +12,7 @@ from alexnet_keras.system.columns import WIDTH
 DELAY_SECONDS = 2.0  # shorter jobs print nothing
 REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn
 LOG_SECONDS = 15.0  # in a file or a pipe, where each report is a new line
+MEASURED_SECONDS = 10.0  # of work after which its speed tells the time left
 
 
 def duration(seconds: float) -> str:
@@ -38,16 +40,19 @@ class Progress:
     """Report the number of finished items, the speed and the remaining time of a job on standard error.
 
     On a terminal, the report is one line, which is removed at the end. In a file or a pipe, the report is a new line
-    every 15 seconds.
+    every 15 seconds. The speed is that since the first items, which take longer because something is compiled or opened
+    for them. The time left is shown when the speed has been measured for ten seconds.
 
     Args:
         label: what is being done, such as `"Reading imagenette"`; may change during the job.
+        pauses: the time of the whole job over that of its items, if other work is done between them.
     """
 
-    def __init__(self, label: str, total: int, unit: str = "images") -> None:
+    def __init__(self, label: str, total: int, unit: str = "images", pauses: float = 1.0) -> None:
         from tqdm import tqdm  # importing it takes longer than `--help` may take
 
-        self.label = label
+        self.label, self.pauses = label, pauses
+        self._first: tuple[float, int] | None = None  # when the first items were finished, and how many
         terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=total,
@@ -59,11 +64,8 @@ class Progress:
             delay=DELAY_SECONDS,
             mininterval=REFRESH_SECONDS if terminal else LOG_SECONDS,
             miniters=1,
-            smoothing=0,  # the speed since the start
             ncols=min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH,
-            bar_format="{desc} "
-            + ("|{bar}| " if terminal else "")
-            + "{n:,}/{total:,} {unit}{postfix}, {rate_noinv:,.2f}/s, {remaining} left",
+            bar_format="{desc} " + ("|{bar}| " if terminal else "") + "{n:,}/{total:,} {unit}{postfix}",
         )
 
     @property
@@ -73,8 +75,21 @@ class Progress:
     def advance(self, items: int, note: str = "") -> None:
         """Count `items` more; the line shows the note."""
         self._bar.set_description_str(self.label, refresh=False)
-        self._bar.set_postfix_str(note, refresh=False)
+        self._bar.set_postfix_str(", ".join(filter(None, (note, *self._times(items)))), refresh=False)
         self._bar.update(items)
+
+    def _times(self, items: int) -> Iterator[str]:
+        """Yield the speed and the time left, if they are known when `items` more are finished."""
+        now, done = time.monotonic(), self.done + items
+        if self._first is None:
+            self._first = now, done
+            return
+        seconds, measured = now - self._first[0], done - self._first[1]
+        if seconds > 0 and measured > 0:
+            speed = measured / seconds
+            yield f"{speed:,.2f}/s"
+            if seconds >= MEASURED_SECONDS:
+                yield f"{duration(self.pauses * (self._bar.total - done) / speed)} left"
 
     def close(self) -> None:
         self._bar.close()

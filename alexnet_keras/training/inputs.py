@@ -55,7 +55,7 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None
     if resizes and compiled_resize.loops() is None:
         print(
-            "Numba is not installed, so resizing images takes about seven times as long; "
+            "Numba is not installed, so resizing images takes seven to fourteen times as long; "
             "install it with `pip install 'alexnet-keras[fast]'`.",
             file=sys.stderr,
         )

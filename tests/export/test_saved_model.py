@@ -3,11 +3,14 @@
 import base64
 import dataclasses
 import hashlib
+import http.server
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -182,12 +185,27 @@ def decode_rest(body, signature):
     return {spec.name: tf.constant([value(instance) for instance in body["instances"]], spec.dtype)}
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_rest_request_of_the_serving_tutorial_takes_a_large_photograph(signatures, tmp_path):
-    (pipe,) = re.findall(r"^(\{ printf .*\}) \|$", SERVING_PAGE, re.MULTILINE)
-    photograph = image(size=(1900, 1700), quality=99)
-    assert len(photograph) > 4_000_000
+    (command,) = re.findall(r"^(\{ printf .*\n.*curl .*)$", SERVING_PAGE, re.MULTILINE)
+    photograph = image(size=(2200, 1900), quality=99)
+    assert len(photograph) > 5_000_000
     (tmp_path / "photo.jpg").write_bytes(photograph)
-    body = json.loads(subprocess.run(["bash", "-c", pipe], cwd=tmp_path, check=True, stdout=subprocess.PIPE).stdout)
+    received = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.handle_request).start()
+        here = command.replace("localhost:8501", f"127.0.0.1:{server.server_port}")
+        subprocess.run(["bash", "-c", here], cwd=tmp_path, check=True, timeout=60)
+    ((path, sent_body),) = received
+    assert path == "/v1/models/alexnet:predict"
+    body = json.loads(sent_body)
     assert body["signature_name"] == "serve_jpeg"
     signature = signatures[body["signature_name"]]
     tensors = decode_rest(body, signature)

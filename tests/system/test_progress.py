@@ -25,6 +25,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -45,18 +46,32 @@ def test_a_terminal_shows_speed_and_time_left_in_one_line(columns, clock, monkey
     monkeypatch.setattr(progress.sys, "stderr", error)
     monkeypatch.setenv("COLUMNS", str(columns))
     with Progress("Reading", 1000) as bar:
-        clock[0] += 4
+        clock[0] += 40  # most of it before the first image
         bar.advance(200, "loss 1.5")
         first = error.getvalue().strip("\r")
         bar.label = "Reading more"
-        clock[0] += 1
+        clock[0] += 10
         bar.advance(50)
     assert first.startswith("Reading |")
-    assert first.endswith("| 200/1,000 images, loss 1.5, 50.00/s, 00:16 left")
+    assert first.endswith("| 200/1,000 images, loss 1.5")
     lines = error.getvalue().split("\r")
     assert lines[2].startswith("Reading more |")
+    assert lines[2].rstrip().endswith("| 250/1,000 images, 5.00/s, 2:30 left")
     assert lines[-1] == lines[-2].strip() == ""  # the line is removed
     assert max(map(len, lines)) == min(columns, progress.WIDTH)
+
+
+def test_the_time_left_is_shown_when_the_speed_was_measured_for_ten_seconds(clock, monkeypatch):
+    error = Terminal()
+    monkeypatch.setattr(progress.sys, "stderr", error)
+    with Progress("Training", 10_000, pauses=1.5) as bar:
+        clock[0] += 60  # the first step compiles
+        for seconds in (0, 4, 5, 1, 10):
+            clock[0] += seconds
+            bar.advance(20 * seconds or 1)
+    shown = [line.rpartition("images")[2].strip() for line in error.getvalue().split("\r") if "images" in line]
+    # 9,799 more images take 490 s, and with pauses half as long again
+    assert shown == ["", ", 20.00/s", ", 20.00/s", ", 20.00/s, 12:15 left", ", 20.00/s, 12:00 left"]
 
 
 def test_a_log_gets_a_line_every_15_seconds(clock, monkeypatch):

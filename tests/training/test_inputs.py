@@ -34,7 +34,7 @@ def test_without_numba_the_pixels_are_the_same_and_a_line_says_how_to_be_faster(
     same, lines = opened(config, tmp_path, capsys)
     assert nothing == []
     assert lines == [
-        "Numba is not installed, so resizing images takes about seven times as long; "
+        "Numba is not installed, so resizing images takes seven to fourteen times as long; "
         "install it with `pip install 'alexnet-keras[fast]'`."
     ]
     indices = np.arange(len(same))

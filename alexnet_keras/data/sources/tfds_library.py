@@ -17,15 +17,16 @@ MAX_SERVERS = 8  # of a data set, asked at the same time; old configurations may
 
 def tfds(source: DataSource) -> Any:
     """The library, which takes a second to import."""
+    messages = logging.getLogger("absl")
+    messages.setLevel(logging.CRITICAL)  # it logs the traceback of its own failure to import, and hides the exception
     import tensorflow_datasets
 
-    if not hasattr(tensorflow_datasets, "builder"):  # it hides its own failure to import
+    if not hasattr(tensorflow_datasets, "builder"):
         raise InputError(
             f"The data set {source.name} is no folder, and TensorFlow Datasets cannot be imported, probably because "
             "of protobuf; run: pip install 'tensorflow-metadata<1.18'."
         )
-
-    logging.getLogger("absl").setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
+    messages.setLevel(logging.ERROR)  # it warns of every folder where a build might be and is not
 
     return tensorflow_datasets
 

@@ -24,7 +24,14 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.images = self._images_done()
         rest = self.epochs * self.images_per_epoch - self.images
-        self.progress = Progress(f"Epoch {epoch + 1}/{self.epochs}, rest of the run", rest)
+        self.progress = Progress(f"Epoch {epoch + 1}/{self.epochs}, rest of the run", rest, pauses=self._pauses())
+
+    def _pauses(self) -> float:
+        """The time of an epoch over that of its training, as measured in the one before; validation is the rest."""
+        if not self.state.history:
+            return 1.0
+        row = self.state.last_row()
+        return max(1.0, row["seconds"] * row["images_per_second"] / self.images_per_epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, self.images = self.images, self._images_done()
