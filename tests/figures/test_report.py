@@ -16,7 +16,6 @@ import alexnet_keras
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.figures import report, results
-from alexnet_keras.inference.evaluation import Answers
 from alexnet_keras.model.alexnet import AlexNet
 
 LONG = "a-class-with-a-very-long-name" * 4
@@ -212,22 +211,6 @@ def test_it_is_readable_in_a_browser(page, tmp_path):
     with Image.open(tmp_path / "report-390-dark.png") as image:
         assert image.width == 390
         assert image.height > 844
-
-
-def answers(predicted):
-    """Three images of three classes, and the classes that they are taken for."""
-    labels, classes = np.arange(3), np.array(predicted)[:, None]
-    ranks = (labels != predicted).astype(int)
-    return Answers(["a", "b", "c"], CLASS_NAMES, labels, ranks, classes, np.array([[0.5], [0.9], [0.7]]))
-
-
-def test_the_surest_and_the_worst_answers():
-    found = answers([0, 1, 1])
-    assert results.surest(found).tolist() == [1, 0]
-    assert results.worst(found).tolist() == [2]
-    twice = Answers(["a"] * 4, CLASS_NAMES, np.array([0, 0, 0, 1]), np.zeros(4, int), np.zeros((4, 1), int),
-                    np.array([[0.8], [0.9], [0.7], [0.1]]))  # fmt: skip
-    assert results.surest(twice).tolist() == [1, 3, 0, 2]  # first one of each class
 
 
 def test_the_command_writes_into_the_run(run, folder, tmp_path):

@@ -1,0 +1,23 @@
+"""A figure is saved as the same bytes each time, and a notebook shows it."""
+
+import io
+
+from PIL import Image
+
+from alexnet_keras import figures
+
+
+def test_the_same_figure_gives_the_same_bytes(network, tmp_path):
+    for suffix in (".svg", ".png"):
+        contents = []
+        for name in "ab":
+            figures.save(figures.filters(network), tmp_path / f"{name}{suffix}")
+            contents.append((tmp_path / f"{name}{suffix}").read_bytes())
+        assert contents[0] == contents[1]
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_a_notebook_shows_a_figure(network):
+    with Image.open(io.BytesIO(figures.filters(network)._repr_png_())) as image:
+        assert image.format == "PNG"
+        assert image.width in (999, 1000)

@@ -1,0 +1,53 @@
+"""The patches that excite a unit are cut where its output is largest."""
+
+import numpy as np
+import pytest
+from support.drawings import assert_well_set, images
+
+from alexnet_keras import figures
+from alexnet_keras.figures import one_image, units
+from alexnet_keras.system.errors import OptionError
+
+
+def test_patches(network, folder, crops):
+    figure = figures.patches(network, str(folder), "conv1", 5)
+    values = [float(axes.get_title()) for axes in figure.axes if axes.images]
+    assert values == sorted(values, reverse=True)
+    maps = np.stack([one_image.feature_maps(network, crop)["conv1"][..., 5] for crop in crops])
+    index, row, column = np.unravel_index(maps.argmax(), maps.shape)
+    assert values[0] == pytest.approx(float(maps.max()), rel=1e-2)
+    patch = crops[index, 4 * row : 4 * row + 11, 4 * column : 4 * column + 11]
+    np.testing.assert_array_equal(images(figure)[0], patch)
+    assert_well_set(figure)
+
+
+def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder):
+    assert images(figures.patches(network, str(folder), "fc6", 15))[0].shape == (67, 67, 3)
+
+
+@pytest.mark.parametrize(
+    ("layer", "unit", "message"),
+    [
+        ("conv5", 8, "`unit` must be 0 to 7, because conv5 has 8 channels, got 8."),
+        ("conv9", 0, "no layer 'conv9'; choose from images, mean, conv1"),
+    ],
+)
+def test_units_that_do_not_exist(network, folder, layer, unit, message):
+    with pytest.raises(OptionError, match=message):
+        figures.patches(network, str(folder), layer, unit)
+
+
+def test_the_strongest_position_of_a_feature_map():
+    output = np.zeros((4, 5))
+    output[2, 3] = 7
+    assert units.strongest(output, 9) == (7.0, 9, 2, 3)
+    assert units.strongest(np.float32(3), 1) == (3.0, 1, 0, 0)
+
+
+def test_a_patch_is_grey_outside_the_image():
+    image = np.arange(5 * 5 * 3, dtype=np.uint8).reshape(5, 5, 3)
+    patch = units.cut(image, rows=(-2, 1), columns=(3, 6))
+    np.testing.assert_array_equal(patch[2:, :2], image[:2, 3:])
+    assert (patch[:2] == 127).all()
+    assert (patch[:, 2:] == 127).all()
+    np.testing.assert_array_equal(units.cut(image, (1, 3), (0, 2)), image[1:4, 0:3])
