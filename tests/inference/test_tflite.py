@@ -10,18 +10,9 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from alexnet_keras.export import tflite as exports
 from alexnet_keras.inference import label_files, tflite
 from alexnet_keras.inference.predictor import load_predictor
-from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def exported(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("tflite") / "model.tflite"
-    exports.write(load_model(trained), path)
-    return path
 
 
 def written(path, content, names=("blue", "green", "red"), **files):
