@@ -7,9 +7,10 @@ import pytest
 from support import cli
 
 from alexnet_keras.cli import train
-from alexnet_keras.config.command_line import train_words
+from alexnet_keras.config.command_line import data_words, train_words
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
+from alexnet_keras.config.training import DataSource
 
 QUICK = recipe("quickstart")
 CONFIGS = [
@@ -64,18 +65,6 @@ def test_unknown_recipes_and_variants_have_no_command():
     assert train_words(dataclasses.replace(QUICK, architecture=network)) == ""
 
 
-@pytest.mark.parametrize(
-    ("schedule", "words"),
-    [
-        (Cosine(), "falls to 0 along a cosine"),
-        (Cosine(warmup_epochs=2.5), "rises from 0 until epoch 2.5, then falls to 0 along a cosine"),
-        (Linear(), "falls linearly to 0"),
-        (Steps(boundaries=(25.0, 51.0)), "is divided by 10 after epoch 25, 51"),
-        (
-            Plateau(),
-            "is divided by 10 when the validation error has not improved for 5 epochs, up to 3 times",
-        ),
-    ],
-)
-def test_a_schedule_in_words(schedule, words):
-    assert schedule.meaning == words
+def test_the_commands_that_repeat_a_choice_name_it():
+    assert data_words(DataSource(name="d", upright=False, split_seed=1)) == "--data d --split-seed 1 --no-upright"
+    assert data_words(DataSource(name="d")) == "--data d"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from alexnet_keras.config import recipes
-from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.recipes import RECIPES, changes, recipe, with_network
 from alexnet_keras.config.schedules import LayerRate, Linear, Plateau, Steps
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 from alexnet_keras.system.errors import OptionError
@@ -100,22 +100,13 @@ def test_another_network_keeps_what_the_recipe_chose():
         with_network(recipe("paper"), "vgg")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"freeze": "conv2"},
-            "`freeze` conv2 freezes conv1, for which the recipe has a learning rate of its own; choose another recipe.",
-        ),
-    ],
-)
-def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
-    with pytest.raises(OptionError, match=message):
-        dataclasses.replace(recipe("original"), **changes)
-
-
 def test_an_unknown_recipe_is_named():
     with pytest.raises(
         OptionError, match="`recipe` 'slow' is unknown; choose from quickstart, fast, small, original, paper, caffe"
     ):
         recipe("slow")
+
+
+def test_changes_name_the_field():
+    assert changes(dataclasses.replace(recipe("quickstart"), min_crop_area=0.35))[0] == " with min_crop_area=0.35"
+    assert recipe("fast").min_crop_area == 0.35

@@ -1,7 +1,5 @@
 """Random resized crops: where the windows lie, which pixels they become, and who refuses or shows them."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +9,6 @@ from support import NARROW, cli, only_error
 from alexnet_keras import figures
 from alexnet_keras.benchmark import plan
 from alexnet_keras.compression import retraining
-from alexnet_keras.config.recipes import changes, recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import augmentation, image_ops, pipeline
 from alexnet_keras.data.compiled_resize import rescaled_crop, resized
@@ -25,7 +22,6 @@ from alexnet_keras.system.errors import InputError, OptionError
 
 NOISE = np.random.RandomState(0).randint(0, 256, (256, 256, 3), np.uint8)
 UNIFORM = np.random.RandomState(1).random_sample((50_000, 4)).astype(np.float32)
-QUICK = recipe("quickstart")
 
 
 def by_pillow(image: np.ndarray, window: np.ndarray, size: int) -> np.ndarray:
@@ -141,34 +137,12 @@ def test_every_window_of_a_stored_jpeg_is_that_of_the_whole_image():
         np.testing.assert_array_equal(crop, resized(whole[top : top + height, left : left + width], 60))
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"min_crop_area": 1.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 1.0"),
-        ({"min_crop_area": 0.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 0.0"),
-        ({"min_crop_area": 0.3, "augment": False}, "`min_crop_area` 0.3 makes random crops, which `augment=no` excl"),
-        (
-            {"min_crop_area": 0.3, "cache_features": True},
-            "`min_crop_area` 0.3 changes the images in each epoch; choose",
-        ),
-    ],
-)
-def test_what_a_configuration_refuses(values, message):
-    with pytest.raises(OptionError, match=message):
-        dataclasses.replace(QUICK, **values)
-
-
 def test_functions_refuse_a_fraction_of_one(folder):
     for function in (load_data, figures.augmentation):
         with pytest.raises(OptionError, match=r"`min_crop_area` must be in \[0.01, 1\) or none, got 1"):
             function(str(folder), min_crop_area=1)
     result = cli("benchmark", "input", "--data", folder, "--min-crop-area", 1)
     assert "'--min-crop-area': it must be in [0.01, 1), got 1.0." in only_error(result)
-
-
-def test_changes_name_the_field():
-    assert changes(dataclasses.replace(QUICK, min_crop_area=0.35))[0] == " with min_crop_area=0.35"
-    assert recipe("fast").min_crop_area == 0.35
 
 
 @pytest.mark.parametrize("options", [(), ("--dry-run",)])

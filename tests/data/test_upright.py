@@ -8,7 +8,6 @@ import tensorflow as tf
 from PIL import Image
 
 from alexnet_keras import api
-from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.serialization import CONFIG, from_dict, to_dict
 from alexnet_keras.config.training import DataSource
@@ -98,11 +97,6 @@ def test_a_run_keeps_the_choice(tmp_path):
     (tmp_path / CONFIG).write_text("{}")  # of another program
     assert upright_of(model)
     assert upright_of(tmp_path / "elsewhere" / "model.keras")
-
-
-def test_the_commands_that_repeat_a_choice_name_it():
-    assert data_words(DataSource(name="d", upright=False, split_seed=1)) == "--data d --split-seed 1 --no-upright"
-    assert data_words(DataSource(name="d")) == "--data d"
 
 
 @pytest.mark.parametrize("upright", [True, False])

@@ -97,24 +97,6 @@ def test_a_class_needs_images_for_both_splits(tmp_path):
     assert len(open_dataset(DataSource(name=str(root), validation_split=0.99)).train) == 2
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"fold": "0/5"}, "`fold` must be a fold such as 2/5, of 2 to 100 folds or none, got '0/5'"),
-        *(({"fold": fold}, "`fold` must be a fold such as") for fold in ("6/5", "1/1", "1/101", "x", "1/", "²/5", "")),
-        ({"validation_split": 0.0}, r"`validation_split` must be in \(0, 1\) or none, got 0.0"),
-        ({"validation_split": 1.0}, r"`validation_split` must be in \(0, 1\)"),
-        (
-            {"fold": "1/2", "validation_split": 0.5},
-            "`fold` 1/2 and `validation_split` 0.5 exclude each other; omit one",
-        ),
-    ],
-)
-def test_wrong_divisions_are_refused(values, message):
-    with pytest.raises(OptionError, match=message):
-        DataSource(name="d", **values)
-
-
 def test_a_data_set_with_its_own_split_is_not_divided(folder):
     half = {"validation_split": 0.5}
     message = "`validation_split` 0.5: {} has its own validation images; omit `validation_split`{}"

@@ -1,0 +1,82 @@
+"""A training configuration and its data set refuse values that cannot be, alone or together."""
+
+import dataclasses
+
+import pytest
+
+from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.training import DataSource
+from alexnet_keras.system.errors import OptionError
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "`epochs` must be 1 to 1,000,000, got 0"),
+        ({"batch_size": -3}, "`batch_size` must be 1 to 65,536, got -3"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch` must be 1 to 1,000,000 or none, got 0"),
+        ({"input_size": 66}, "`input_size` must be 67 to 256, from the smallest image that .*, got 66"),
+        ({"learning_rate": float("nan")}, r"`learning_rate` must be a number, got nan"),
+        ({"label_smoothing": 1.0}, r"`label_smoothing` must be in \[0, 1\), got 1.0"),
+        ({"seed": -1}, "`seed` must be 0 to 2,147,483,647, got -1"),
+        ({"momentum": 1.0}, r"`momentum` must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -0.1}, "`weight_decay` must be 0 to 1,000, got -0.1"),
+        (
+            {"bias_learning_rate_multiplier": float("inf")},
+            "`bias_learning_rate_multiplier` must be a number, got inf",
+        ),
+        ({"precision": "int8"}, "`precision` must be one of auto, float32, mixed_bfloat16, mixed_float16, got 'int8'"),
+    ],
+)
+def test_train_config_refuses_what_cannot_be(changes, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(recipe("quickstart"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"freeze": "conv2"},
+            "`freeze` conv2 freezes conv1, for which the recipe has a learning rate of its own; choose another recipe.",
+        ),
+    ],
+)
+def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(recipe("original"), **changes)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"min_crop_area": 1.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 1.0"),
+        ({"min_crop_area": 0.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 0.0"),
+        ({"min_crop_area": 0.3, "augment": False}, "`min_crop_area` 0.3 makes random crops, which `augment=no` excl"),
+        (
+            {"min_crop_area": 0.3, "cache_features": True},
+            "`min_crop_area` 0.3 changes the images in each epoch; choose",
+        ),
+    ],
+)
+def test_what_a_configuration_refuses(values, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(recipe("quickstart"), **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fold": "0/5"}, "`fold` must be a fold such as 2/5, of 2 to 100 folds or none, got '0/5'"),
+        *(({"fold": fold}, "`fold` must be a fold such as") for fold in ("6/5", "1/1", "1/101", "x", "1/", "²/5", "")),
+        ({"validation_split": 0.0}, r"`validation_split` must be in \(0, 1\) or none, got 0.0"),
+        ({"validation_split": 1.0}, r"`validation_split` must be in \(0, 1\)"),
+        (
+            {"fold": "1/2", "validation_split": 0.5},
+            "`fold` 1/2 and `validation_split` 0.5 exclude each other; omit one",
+        ),
+    ],
+)
+def test_wrong_divisions_are_refused(values, message):
+    with pytest.raises(OptionError, match=message):
+        DataSource(name="d", **values)
