@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.compiled_resize import rescaled_crop
+from alexnet_keras.data.compiled_resize import rescaled_crop, resized
 
 
 def triangles(length: int, size: int, shorter: int) -> np.ndarray:
@@ -87,3 +87,18 @@ def test_many_threads_at_once_give_the_same():
     with ThreadPoolExecutor(8) as pool:
         for square, offset in zip(pool.map(cut, offsets), offsets, strict=True):
             np.testing.assert_array_equal(square, cut(offset))
+
+
+def test_a_window_of_the_size_of_the_crop_keeps_its_pixels_and_numpy_computes_the_same_bits():
+    image = noise(256, 256)
+    np.testing.assert_array_equal(resized(image[3:230, 5:232], 227), image[3:230, 5:232])
+    window = image[7:190, 30:251]
+    np.testing.assert_array_equal(resized(window, 227, True, compiled=False), resized(window, 227, True))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_crop_of_a_photograph_can_have_any_shape(compiled):
+    photograph = np.ascontiguousarray(noise(256, 256)[:90, :61])
+    whole = rescaled_crop(photograph, 64, np.zeros(2, np.int32), 64)
+    crop = rescaled_crop(photograph, 64, np.array([5, 9]), np.array([40, 21]), compiled=compiled)
+    np.testing.assert_array_equal(crop, whole[5:45, 9:30])

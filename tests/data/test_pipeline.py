@@ -1,8 +1,5 @@
-"""Batches: every image once, the same for the same seed, bad images named."""
+"""Batches: every image once, the same for the same seed, whatever threads and hosts make them."""
 
-import dataclasses
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,19 +10,9 @@ from alexnet_keras.data.dataset import Split, Stage, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.inference.evaluate import check_classes
-from alexnet_keras.inference.keras_model import from_keras
-from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import OptionError
 
-COUNT = 10
-
-
-@pytest.fixture
-def split() -> Split:
-    """Ten images; an image's colour is its index, its first row and column of pixels are marked."""
-    pictures = np.repeat(np.arange(COUNT, dtype=np.uint8), 256 * 256 * 3).reshape(COUNT, 256, 256, 3)
-    return split_in_memory([str(i) for i in range(COUNT)], np.arange(COUNT), pictures)
+COUNT = 10  # images of the fixture `split`
 
 
 def batches(split, epochs=1, seed=0, batch_size=4, **options):
@@ -145,134 +132,6 @@ def test_hosts_share_the_evaluation(split):
     for images, labels in (batch for share in shares for batch in share):
         assert images.shape == (len(labels), 9, 9, 3)
         np.testing.assert_array_equal(images[:, 0, 0, 0], labels)
-
-
-def test_memory_holds_the_same_images(folder):
-    split = open_dataset(str(folder)).train
-    held = reading.in_memory(split, "colours")
-    assert held.stage is Stage.DECODED
-    for index in range(len(split)):
-        place = tf.constant(index, tf.int64)
-        np.testing.assert_array_equal(held.pixels(place), split.pixels(place))
-    assert reading.in_memory(held, "colours") is held
-
-
-def test_a_set_too_large_for_memory_stays_on_disk(folder, monkeypatch):
-    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 1000}))
-    split = open_dataset(str(folder)).train
-    assert reading.in_memory(split, "colours") is split
-
-
-def test_color_statistics_are_mean_and_covariance(folder):
-    split = reading.in_memory(open_dataset(str(folder)).train, "colours")
-    pictures = np.stack([split.pixels(tf.constant(index, tf.int64)) for index in range(len(split))])
-    statistics = reading.color_statistics(split)
-    np.testing.assert_allclose(statistics.mean, pictures.mean(axis=(0, 1, 2)))
-    np.testing.assert_allclose(statistics.covariance, np.cov(pictures.reshape(-1, 3).T.astype(float), bias=True))
-
-
-def test_colors_of_a_large_set_are_those_of_a_sample(split, monkeypatch):
-    monkeypatch.setattr(reading, "COLOR_SAMPLE", 4)
-    assert reading.color_statistics(split).mean == (4.5, 4.5, 4.5)  # images 0, 3, 6 and 9
-
-
-def truncated(path):
-    path.write_bytes(path.read_bytes()[:300])
-    return "is not a complete JPEG, PNG, GIF, BMP or WebP image; replace or remove it"
-
-
-def text(path):
-    path.write_text("this is no image")
-    return "is not a complete JPEG, PNG, GIF, BMP or WebP image"
-
-
-def empty(path):
-    path.write_bytes(b"")
-    return "is empty"
-
-
-def dangling(path):
-    path.unlink()
-    path.symlink_to("nowhere.jpg")
-    return "cannot be read from the disk"
-
-
-@pytest.mark.parametrize("damage", [truncated, text, empty, dangling])
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_a_bad_image_is_named(damage, in_memory, tmp_path):
-    root = draw_folder(tmp_path / "d")
-    message = damage(root / "train" / "green" / "0.jpg")
-    split = open_dataset(str(root)).train
-    with pytest.raises(InputError, match=f"train/green/0.jpg {message}"):  # noqa: PT012  # one of two ways to read
-        if in_memory:
-            reading.in_memory(split, "colours")
-        else:
-            with reading.naming_unreadable(split):
-                batches(dataclasses.replace(split))
-
-
-def test_errors_of_other_causes_pass_through(split):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="mine"), reading.naming_unreadable(split):
-        raise tf.errors.InvalidArgumentError(None, None, "mine")
-
-
-def test_load_data_feeds_fit(folder, tiny):
-    train, validation = load_data(str(folder), batch_size=5, input_size=67)
-    assert train.class_names == validation.class_names == ("blue", "green", "red")
-    assert train.mean == validation.mean == reading.color_statistics(open_dataset(str(folder)).train).mean
-    assert int(train.cardinality()) == 3
-    orders = {tuple(np.concatenate([labels for _, labels in train.as_numpy_iterator()])) for _ in range(4)}
-    assert len(orders) == 4  # a new order each time
-    model = AlexNet(dataclasses.replace(tiny, towers=1), classes=3, input_shape=(67, 67, 3))
-    model.compile(keras.optimizers.SGD(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(train, validation_data=validation, epochs=2, verbose=0).history
-    assert len(history["val_accuracy"]) == 2
-
-
-def test_synsets_have_words_in_load_data_and_the_model_knows_the_data_again(tmp_path, tiny):
-    root = draw_folder(tmp_path / "photographs")
-    for synset, color in (("n01440764", "blue"), ("n02979186", "green"), ("n03000684", "red")):
-        for found in sorted(root.rglob(color)):
-            found.rename(found.with_name(synset))
-    train, _ = load_data(root, batch_size=5, input_size=67)
-    assert train.class_names == ("tench", "cassette player", "chain saw")
-    model = AlexNet(tiny, classes=3, class_names=train.class_names, mean=train.mean, input_shape=(67, 67, 3))
-    assert model.get_layer("mean").mean == train.mean
-    check_classes(from_keras(model), open_dataset(str(root)))  # which has the synsets
-    with pytest.raises(InputError, match=r"has 3 classes \(tench, cassette player, chain saw\), but shapes has 10"):
-        check_classes(from_keras(model), open_dataset("shapes"))
-
-
-def test_load_data_draws_by_its_seed(folder):
-    first, again, other = (
-        [tuple(labels) for _, labels in load_data(str(folder), batch_size=12, seed=seed)[0].as_numpy_iterator()]
-        for seed in (1, 1, 2)
-    )
-    assert first == again
-    assert first != other
-
-
-def test_load_data_divides_a_table_by_its_columns_and_split_seed(tmp_path):
-    folder = draw_folder(tmp_path / "colours")
-    rows = [f"{path.relative_to(folder)},{path.parent.name},test" for path in sorted(folder.rglob("*.png"))]
-    (folder / "table.csv").write_text("\n".join(["photo,colour,split", *rows]))
-    options = {"columns": "file=photo,label=colour,split=none", "batch_size": 99, "input_size": 67}
-    divisions = [load_data(folder / "table.csv", split_seed=seed, **options)[1] for seed in (0, 0, 1)]
-    first, again, other = (next(images.as_numpy_iterator())[0] for images in divisions)
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
-        ({"input_size": 257}, "`input_size` must be 1 to 256"),
-    ],
-)
-def test_load_data_checks_its_numbers(options, message):
-    with pytest.raises(OptionError, match=message):
-        load_data("shapes", **options)
 
 
 def test_pipelines_are_not_tuned_since_their_end_would_wait_for_the_tuner(tmp_path):

@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from support import draw_folder
 
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
@@ -81,11 +80,6 @@ def test_crops_larger_than_the_images_are_refused(folder):
         DataSource(name="shapes", stored_size=31)
     with pytest.raises(OptionError, match="`input_size` must be 1 to 128, got 129"):
         load_data(folder, input_size=129, stored_size=128)
-
-
-def test_load_data_takes_a_size(tmp_path):
-    train, _ = load_data(draw_folder(tmp_path / "colours"), input_size=32, stored_size=32, batch_size=4)
-    assert next(iter(train))[0].shape == (4, 32, 32, 3)
 
 
 @pytest.mark.parametrize(
