@@ -20,7 +20,7 @@ from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.data.shards import prepare
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -374,20 +374,6 @@ def test_a_disk_too_small_for_raw_images_is_found_before(colors, tmp_path, monke
     message = r"The data set .*out needs 4.13 MB, but the disk of .*out has 4.00 MB free; remove files"
     with pytest.raises(InputError, match=message):
         run(colors, tmp_path / "out", encoding="raw")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"size": 31}, "`size` must be 32 to 1024 pixels, got 31"),
-        ({"encoding": "webp"}, "`encoding` must be one of jpeg, raw, got 'webp'"),
-        ({"on_error": "ask"}, "`on_error` must be 'stop' or 'skip', got 'ask'"),
-        ({"jobs": 0}, "`jobs` must be at least 1, got 0"),
-    ],
-)
-def test_settings_check_themselves(options, message):
-    with pytest.raises(OptionError, match=message):
-        Settings(**options)
 
 
 @pytest.mark.parametrize("encoding", ["jpeg", "raw"])
