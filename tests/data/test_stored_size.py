@@ -15,7 +15,7 @@ from alexnet_keras.data.decode import decode
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
-from alexnet_keras.data.sources import shapes, tfds_library
+from alexnet_keras.data.sources import shapes
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.inference.predictor import stored_size_of
 from alexnet_keras.system.errors import InputError, OptionError
@@ -59,10 +59,6 @@ def test_shapes_are_drawn_at_256_pixels_and_resized(monkeypatch):
     monkeypatch.setattr(shapes, "NUM_IMAGES", {"train": 3, "validation": 2})
     expected = image_ops.resize_and_crop(tf.constant(shapes.draw("train", 2)[0]), 48)
     np.testing.assert_array_equal(opened("shapes", 48).train.read(tf.constant(2)), expected)
-
-
-def test_shards_of_a_data_set_of_tfds_are_named_by_their_size():
-    assert tfds_library.prepared_folder(DataSource(name="mnist", data_dir="d", stored_size=32)).name == "mnist-32"
 
 
 def test_crops_larger_than_the_images_are_refused(folder):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 from support import cli, only_error
+from support.class_folders import draw
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import class_labels
@@ -243,3 +244,35 @@ def test_a_build_that_ends_in_between_leaves_no_build(tmp_path, monkeypatch):
 
 def _full(*arguments, **options):
     raise OSError(28, "No space left on device")
+
+
+def test_kaggles_imagenet_by_its_folder(tmp_path):
+    tree = tmp_path / "kaggle" / "ILSVRC" / "Data" / "CLS-LOC"
+    synset = imagenet.synsets()[7]
+    draw(tree / "train" / synset / "1.JPEG", "JPEG")
+    for number in (1, 3):
+        draw(tree / "val" / f"ILSVRC2012_val_{number:08}.JPEG", "JPEG")
+    dataset = open_dataset(str(tmp_path / "kaggle"))
+    assert dataset.name == "imagenet"
+    assert list(dataset.train.labels) == [7]
+    official = [dataset.class_names[label] for label in dataset.validation.labels]
+    assert official == ["n01751748", "n02105855"]
+    table = tmp_path / "kaggle" / "LOC_val_solution.csv"
+    lines = [
+        "ImageId,PredictionString",
+        "ILSVRC2012_val_00000003,n03995372 85 1 499 272",  # other labels than the official ones
+        "ILSVRC2012_val_00000002,n03481172 131 0 499 254",
+        "ILSVRC2012_val_00000001,n02108000 38 0 464 280 n02108000 1 1 9 9",
+    ]
+    table.write_text("\n".join(lines))
+    for root in (tmp_path / "kaggle", tree):
+        dataset = open_dataset(str(root))
+        assert [dataset.class_names[label] for label in dataset.validation.labels] == ["n02108000", "n03995372"]
+    table.write_text("\n".join(lines[:3]))
+    with pytest.raises(InputError, match="val_00000001.JPEG has no label in .*LOC_val_solution.csv; move it away"):
+        _ = open_dataset(str(root)).validation
+    table.write_text("\n".join([*lines[:3], "ILSVRC2012_val_00000001,dog 38 0"]))
+    with pytest.raises(InputError, match="LOC_val_solution.csv has 'dog' in line 4, which is none of the 1,000 c"):
+        _ = open_dataset(str(root)).validation
+    with pytest.raises(OptionError, match="`fold` 1/2: .*kaggle has its own validation images; omit `fold`"):
+        open_dataset(DataSource(name=str(tmp_path / "kaggle"), fold="1/2"))

@@ -51,3 +51,7 @@ def test_a_color_histogram_cannot_tell_the_classes_apart():
         nearest = np.argsort(np.abs(known - histogram(image)).sum(axis=1))[:5]
         correct += np.bincount(labels[nearest], minlength=10).argmax() == label
     assert correct / len(test) < 0.2  # chance is 0.1, its standard deviation 0.02
+
+
+def test_shapes_have_two_thousand_and_five_hundred_images():
+    assert shapes.NUM_IMAGES == {"train": 2000, "validation": 500}

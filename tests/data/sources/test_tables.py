@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support import cli, only_error
+from support.class_folders import draw
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources import tables
@@ -270,3 +271,23 @@ def test_the_command_line_reads_a_table(root, monkeypatch):
 def test_a_row_cannot_name_a_file_that_is_not_utf8(root):
     (root / os.fsdecode(b"\xff.png")).write_bytes(b"x")
     assert found(write(root, "file,label", ROWS)) == RIGHT
+
+
+def test_tiny_imagenet_as_it_is_unzipped(tmp_path):
+    root = tmp_path / "tiny-imagenet-200"
+    for synset in ("n01443537", "n01629819"):
+        draw(root / "train" / synset / "images" / f"{synset}_0.JPEG", "JPEG")
+        (root / "train" / synset / f"{synset}_boxes.txt").write_text("")
+    for index in range(3):
+        draw(root / "val" / "images" / f"val_{index}.JPEG", "JPEG")
+    draw(root / "test" / "images" / "test_0.JPEG", "JPEG")
+    table = root / "val" / "val_annotations.txt"
+    lines = [f"val_{index}.JPEG\tn0{(1443537, 1629819)[index % 2]}\t0\t32\t44\t62\n" for index in range(3)]
+    table.write_text("".join(lines))
+    dataset = open_dataset(str(root))
+    assert dataset.class_names == ("n01443537", "n01629819")
+    assert (list(dataset.train.labels), list(dataset.validation.labels)) == ([0, 1], [0, 1, 0])
+    assert dataset.ignored_files() == "2 files are ignored (2 .txt): convert images among them to JPEG or PNG"
+    table.write_text(lines[1])
+    with pytest.raises(InputError, match="val_annotations.txt lacks the class 'n01443537'"):
+        _ = open_dataset(str(root)).validation
