@@ -479,7 +479,7 @@ def report(run: str | Path | None = None, data: Source | None = None, output: st
     """Write an HTML file about a finished run. It can be read without an internet connection and has no script.
 
     It has the settings, the curves, the errors with their intervals, the confusion matrix, the best and the worst
-    predictions, the filters, nearest neighbours, the exports, the commands and the environment. Needs matplotlib.
+    predictions, the filters, nearest neighbors, the exports, the commands and the environment. Needs matplotlib.
 
     ```python
     path = alexnet_keras.report("saved_models/RUN")

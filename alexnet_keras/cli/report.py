@@ -26,7 +26,7 @@ def report(run: Path | None, output: Path | None, as_json: bool, **where: Any) -
 
     The file can be read without an internet connection and contains no script. It has the settings of the run, the
     curves, the errors of the classes with 95% intervals, the confusion matrix, the best and the worst predictions, the
-    kernels of conv1, the nearest neighbours of images, the exports in the folder of the run, and the environment.
+    kernels of conv1, the nearest neighbors of images, the exports in the folder of the run, and the environment.
     Without RUN, the command uses the newest run in saved_models/.
     """
     finished = api.finished_run(run)

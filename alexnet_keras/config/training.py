@@ -207,8 +207,8 @@ class TrainConfig:
 
     def crops(self, frozen: str = "none") -> dict[str, Any]:
         """The arguments of `pipeline.train_dataset` for crops and flips, while the layers up to `frozen` are frozen."""
-        centred = not self.augment or (self.cache_features and frozen != "none")
-        return {"centred": centred, "flips": self.augment, "min_crop_area": self.min_crop_area}
+        centered = not self.augment or (self.cache_features and frozen != "none")
+        return {"centered": centered, "flips": self.augment, "min_crop_area": self.min_crop_area}
 
     @property
     def source(self) -> DataSource:

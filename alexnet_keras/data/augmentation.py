@@ -38,7 +38,7 @@ def draw(
     seed: int,
     epoch: tf.Tensor,
     *,
-    centred: bool = False,
+    centered: bool = False,
     flips: bool = True,
     min_crop_area: float | None = None,
     stored_size: int = STORED_SIZE,
@@ -48,14 +48,14 @@ def draw(
     Args:
         size: side of the crops in pixels, at most `stored_size`.
         epoch: scalar int64, number of the epoch.
-        centred: whether all crops are centre crops; all other draws stay the same.
+        centered: whether all crops are centre crops; all other draws stay the same.
         min_crop_area: the smallest area of random resized crops, as `crop_windows` takes it; `None` for crops that are
             not resized.
     """
     fold_in = tf.random.experimental.stateless_fold_in
     epoch_seed = fold_in(tf.constant([seed, 0], tf.int64), epoch)
     crop_seed, shapes = fold_in(epoch_seed, CROP), None
-    if centred:
+    if centered:
         offsets = tf.fill((count, 2), (stored_size - size) // 2)
     elif min_crop_area is None:
         offsets = tf.random.stateless_uniform(

@@ -99,7 +99,7 @@ def evenly_spaced(length: int, count: int) -> np.ndarray:
 
 
 def sample(split: Split, count: int) -> Split:
-    """Take up to `count` images, as equally many of each class as possible, in the order of the split."""
+    """Take up to `count` images, of each class in proportion to its images, in the order of the split."""
     return take(split, balanced(split, count))
 
 

@@ -2,7 +2,7 @@
 
     encoded  scalar string       the bytes of a JPEG, PNG, GIF, BMP or WebP
     decoded  (H, W, 3) uint8     `decode` makes it; `resize_and_crop` makes it a square, 256 x 256 if not said otherwise
-    crop     (size, size, 3)     `centre_crop` and `ten_crops` for evaluation; `crop_and_flip` for training
+    crop     (size, size, 3)     `center_crop` and `ten_crops` for evaluation; `crop_and_flip` for training
 
 Training goes from an encoded image to its crop in one function, `crop_encoded` or `crop_stored_jpeg`, which computes no
 pixel outside the crop. All functions on tensors work eagerly and inside tf.data.
@@ -61,7 +61,7 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
     )[0, :, 0]
 
 
-def centre_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     offset = (tf.shape(image)[:2] - size) // 2
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
@@ -73,7 +73,7 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
         `(10, size, size, 3)`, the dtype of `image`: five crops, then the same five flipped.
     """
     corners = [image[:size, :size], image[:size, -size:], image[-size:, :size], image[-size:, -size:]]
-    crops = tf.stack([*corners, centre_crop(image, size)])
+    crops = tf.stack([*corners, center_crop(image, size)])
     return tf.concat([crops, tf.reverse(crops, axis=[2])], axis=0)
 
 
@@ -150,7 +150,7 @@ def crop_stored_jpeg(
     """Decode, crop and flip a JPEG of the stored size: `crop_encoded` without its look at the header.
 
     Only the crop and one column at either side are decoded. The decoder interpolates colours between columns, so
-    without their neighbours the outermost columns would differ from those of the whole image.
+    without their neighbors the outermost columns would differ from those of the whole image.
 
     Args:
         encoded: scalar string, the bytes of the JPEG.

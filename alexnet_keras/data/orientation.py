@@ -29,7 +29,7 @@ def orientation_of(given: bytes | np.ndarray) -> int:
     try:
         (start,) = struct.unpack_from(f"{order}I", exif, 4)
         for index in range(*struct.unpack_from(f"{order}H", exif, start)):
-            tag, value = struct.unpack_from(f"{order}H6xH", exif, start + 2 + 12 * index)
+            tag, value = struct.unpack_from(f"{order}H6xH2x", exif, start + 2 + 12 * index)
             if tag == ORIENTATION:
                 return value if 1 <= value <= 8 else 1
     except struct.error:  # the data are incomplete

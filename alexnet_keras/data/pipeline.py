@@ -38,7 +38,7 @@ def train_dataset(
     worker_index: int = 0,
     num_workers: int = 1,
     noise: PCANoise | None = None,
-    centred: bool = False,
+    centered: bool = False,
     flips: bool = True,
     min_crop_area: float | None = None,
 ) -> tf.data.Dataset:
@@ -83,7 +83,7 @@ def train_dataset(
             input_size,
             seed,
             epoch,
-            centred=centred,
+            centered=centered,
             flips=flips,
             min_crop_area=min_crop_area,
             stored_size=split.stored_size,
@@ -146,7 +146,7 @@ def eval_dataset(
     *,
     input_size: int,
     batch_size: int,
-    crop: Callable[[tf.Tensor, int], tf.Tensor] = image_ops.centre_crop,
+    crop: Callable[[tf.Tensor, int], tf.Tensor] = image_ops.center_crop,
     worker_index: int = 0,
     num_workers: int = 1,
 ) -> tf.data.Dataset:

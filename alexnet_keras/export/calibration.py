@@ -10,7 +10,7 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import Progress
 
 CALIBRATED = ("int8", "int8-only")  # the quantizations that need calibration images
-IMAGES = 200  # equally many of each class, because the images of many data sets are sorted by class
+IMAGES = 200  # of each class in proportion, because the images of many data sets are sorted by class
 FEWEST = 20  # fewer images do not show the range of the activations
 
 

@@ -88,7 +88,7 @@ class Parity:
 
 
 def check_parity(keras: Predictor, exported: Predictor, split: Split, own_classes: bool = True) -> Parity:
-    """Compare two predictors on up to 500 images of a split, equally many of each class.
+    """Compare two predictors on up to 500 images of a split, of each class in proportion.
 
     The errors are measured only if the images have the classes of the predictors.
     """

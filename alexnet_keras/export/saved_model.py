@@ -50,7 +50,7 @@ def write(model: keras.Model, path: Path, upright: bool = True, stored_size: int
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return image_ops.centre_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright), stored_size), size)
+        return image_ops.center_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright), stored_size), size)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")], autograph=False)
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:

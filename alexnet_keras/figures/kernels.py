@@ -62,7 +62,7 @@ def smoothness(kernels: np.ndarray) -> float:
 
     It is 0 for noise and near 1 for large blobs. The mean of each kernel and colour is subtracted first.
     """
-    centred = kernels - kernels.mean(axis=(0, 1), keepdims=True)
-    energy = (centred**2).mean()
-    neighbours = ((centred[1:] * centred[:-1]).mean() + (centred[:, 1:] * centred[:, :-1]).mean()) / 2
-    return float(neighbours / energy) if energy else 0.0
+    centered = kernels - kernels.mean(axis=(0, 1), keepdims=True)
+    energy = (centered**2).mean()
+    neighbors = ((centered[1:] * centered[:-1]).mean() + (centered[:, 1:] * centered[:, :-1]).mean()) / 2
+    return float(neighbors / energy) if energy else 0.0

@@ -26,4 +26,4 @@ def outputs(split: Split, size: int, call: Callable[[np.ndarray], np.ndarray], l
 def crops(split: Split, indices: Sequence[int] | np.ndarray, size: int) -> list[np.ndarray]:
     """Read the centre crops of a few images, `(size, size, 3)` uint8."""
     with reading.naming_unreadable(split):
-        return [image_ops.centre_crop(split.pixels(tf.constant(index, tf.int64)), size).numpy() for index in indices]
+        return [image_ops.center_crop(split.pixels(tf.constant(index, tf.int64)), size).numpy() for index in indices]

@@ -25,7 +25,7 @@ from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
 from alexnet_keras.figures.kernels import COLUMNS, described, first_kernels
 from alexnet_keras.figures.markup import Markup, data_uri, joined, tag
-from alexnet_keras.figures.similarity import NEIGHBOURS, neighbours
+from alexnet_keras.figures.similarity import NEIGHBORS, neighbors
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import bytes_of
@@ -164,7 +164,7 @@ class _Report:
         elif not network.batch_normalization:
             norm = "no normalization"
         chosen = config.crops(config.freeze)
-        crops = "The central crop of" if chosen["centred"] else "Random crops of"
+        crops = "The central crop of" if chosen["centered"] else "Random crops of"
         flips, area = "random" if chosen["flips"] else "no", chosen["min_crop_area"]
         if area is not None:
             crops = f"Random crops of at least {area:.0%} of the area, resized to"
@@ -287,9 +287,9 @@ class _Report:
         )
 
     def retrieval(self) -> Markup:
-        """Return images with their nearest neighbours by features and by pixels."""
+        """Return images with their nearest neighbors by features and by pixels."""
         layer = "flatten" if self.config.architecture.small else LAYER  # the last features before the classifier
-        found, rows = neighbours(self.model, self.dataset, layer, CANDIDATES), []
+        found, rows = neighbors(self.model, self.dataset, layer, CANDIDATES), []
         for number, (query, label) in enumerate(zip(found.queries, found.labels, strict=True)):
             name, lists = self.names[label], []
             for kind, nearest in found.nearest.items():
@@ -303,7 +303,7 @@ class _Report:
                 lists.append(tag("div", tag("p", words), tag("ol", *items)))
             picture = _photograph(query, f"Validation image of the class {name}")
             rows.append(tag("div", tag("figure", picture, tag("figcaption", name)), *lists))
-        note = f"Validation images, each with the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
+        note = f"Validation images, each with the {NEIGHBORS} nearest of {found.searched} by Euclidean distance. "
         return joined(
             tag("p", f"{note}An orange frame marks an image of another class.", class_="note"),
             tag("div", *rows, class_="retrieval"),

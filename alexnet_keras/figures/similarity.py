@@ -1,4 +1,4 @@
-"""Figures of what a network takes for similar: nearest neighbours, and a map of the features."""
+"""Figures of what a network takes for similar: nearest neighbors, and a map of the features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import stage
 
 QUERIES = 5
-NEIGHBOURS = 5
+NEIGHBORS = 5
 THUMBNAIL = 40  # pixels of an image in the map
 PERPLEXITY = 30  # of t-SNE, its usual value; a third of the images if there are fewer
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """Images and those that are nearest to them by features, and by pixels.
 
     Attributes:
@@ -45,7 +45,7 @@ class Neighbours:
     searched: str
 
 
-def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbours:
+def neighbors(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> Neighbors:
     """Find what `retrieval` draws."""
     size, call = input_size(model), compiled(until(model, layer))
     queries, candidates = _one_of_each_class(dataset.validation, QUERIES), sample(dataset.train, limit)
@@ -57,10 +57,10 @@ def neighbours(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> 
             distances[kind].append(squared_distances(these, _flat(those)))
     nearest, same = {}, {}
     for kind, found in distances.items():
-        order = np.argsort(np.concatenate(found, axis=1), axis=1, kind="stable")[:, :NEIGHBOURS]
+        order = np.argsort(np.concatenate(found, axis=1), axis=1, kind="stable")[:, :NEIGHBORS]
         nearest[kind] = [one_pass.crops(candidates, row, size) for row in order]
         same[kind] = candidates.labels[order] == queries.labels[:, None]
-    return Neighbours(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
+    return Neighbors(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
 
 
 def retrieval(model: Any, data: Source, layer: str = "fc7", limit: int = 2000) -> Figure:
@@ -70,27 +70,27 @@ def retrieval(model: Any, data: Source, layer: str = "fc7", limit: int = 2000) -
         model: a run, a model file, a file of trained weights, or a Keras model of this package.
         data: the data set.
         layer: the layer whose outputs are compared.
-        limit: number of training images that are searched, equally many of each class.
+        limit: number of training images that are searched, of each class in proportion.
 
     Raises:
         OptionError: there is no such layer.
         InputError: the data set cannot be read.
     """
     model = network_of(model)
-    found = neighbours(model, open_dataset(data), layer, limit)
+    found = neighbors(model, open_dataset(data), layer, limit)
     caption = (
-        f"Left: validation images. Right of them the {NEIGHBOURS} nearest of {found.searched} by Euclidean distance. "
+        f"Left: validation images. Right of them the {NEIGHBORS} nearest of {found.searched} by Euclidean distance. "
         "Orange frames: another class."
     )
-    figure = style.new(f"Nearest neighbours by {layer} and by pixels", caption)
-    ratios = (1, 0.15, *[1] * NEIGHBOURS, 0.15, *[1] * NEIGHBOURS)
+    figure = style.new(f"Nearest neighbors by {layer} and by pixels", caption)
+    ratios = (1, 0.15, *[1] * NEIGHBORS, 0.15, *[1] * NEIGHBORS)
     grid = figure.subplots(len(found.queries), len(ratios), width_ratios=ratios, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image in zip(grid[:, 0], found.queries, strict=True):
         style.show(axes, image)
     grid[0, 0].set_title("image", fontsize=style.LABEL, color=style.INK)
-    for first, kind in zip((2, 3 + NEIGHBOURS), found.nearest, strict=True):
+    for first, kind in zip((2, 3 + NEIGHBORS), found.nearest, strict=True):
         same = found.same[kind]
         for row, images in enumerate(found.nearest[kind]):
             for column, image in enumerate(images):
@@ -116,7 +116,7 @@ def embedding(model: Any, data: Source, layer: str = "fc7", limit: int = 300) ->
         model: a run, a model file, a file of trained weights, or a Keras model of this package.
         data: the data set.
         layer: the layer whose outputs are mapped.
-        limit: number of validation images, equally many of each class.
+        limit: number of validation images, of each class in proportion.
 
     Raises:
         OptionError: there is no such layer.
@@ -146,7 +146,7 @@ def embedding(model: Any, data: Source, layer: str = "fc7", limit: int = 300) ->
         places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(np.concatenate(features))
     caption = (
         f"t-SNE of {layer} for {style.in_words(len(split), 'validation images')}, perplexity {perplexity:.0f}. "
-        "Neighbours have similar features; distances between groups mean little. Frames have the colour of the class."
+        "Neighbors have similar features; distances between groups mean little. Frames have the colour of the class."
     )
     figure = style.new(f"{dataset.name}: validation images by the similarity of {layer}", caption, height=9)
     axes = figure.subplots()

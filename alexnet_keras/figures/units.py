@@ -27,7 +27,7 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
         data: the data set.
         layer: the layer of the unit.
         unit: the channel of the unit, from 0; the channels of tower b follow those of tower a.
-        limit: number of validation images that are searched, equally many of each class.
+        limit: number of validation images that are searched, of each class in proportion.
 
     Raises:
         OptionError: there is no such layer or unit.

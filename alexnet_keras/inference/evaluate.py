@@ -14,7 +14,7 @@ from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
 BATCH_SIZE = 64  # crops in one call of the predictor
-CROPS = {1: image_ops.centre_crop, 10: image_ops.ten_crops}
+CROPS = {1: image_ops.center_crop, 10: image_ops.ten_crops}
 
 
 def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: int = 1) -> Evaluation:

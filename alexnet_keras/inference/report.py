@@ -41,7 +41,7 @@ def write_report(folder: Path, values: Mapping[str, Any], answers: Answers) -> N
     The folder appears whole or not at all. In the confusion matrix, a row is a true class and a column a predicted one.
     """
     confusion, names = answers.confusion(), list(map(readable, answers.class_names))
-    names = names if len(set(names)) == len(names) else list(answers.class_names)  # cranes are birds and machines
+    names = names if len(set(names)) == len(names) else list(answers.class_names)  # two classes may have the same words
     files = {
         REPORT: json.dumps(
             {**values, "confusion": {"classes": list(answers.class_names), "counts": confusion.tolist()}}, indent=1

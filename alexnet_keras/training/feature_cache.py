@@ -133,8 +133,8 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
                     progress.advance(len(images))
             return [np.concatenate(values) for values in zip(*batches, strict=True)]
 
-        plain = features(training, image_ops.centre_crop)
-        flipped = features(training, lambda image, size: tf.reverse(image_ops.centre_crop(image, size), axis=[1]))
-        validated = features(validation, image_ops.centre_crop)
+        plain = features(training, image_ops.center_crop)
+        flipped = features(training, lambda image, size: tf.reverse(image_ops.center_crop(image, size), axis=[1]))
+        validated = features(validation, image_ops.center_crop)
     joined = tuple(tf.concat(pair, axis=0) for pair in zip(plain, flipped, strict=True))
     return Features(joined, tuple(map(tf.constant, validated)), training.labels, validation.labels)

@@ -1,10 +1,11 @@
 """An architecture refuses numbers that make no network, and its width scales every layer."""
 
+import dataclasses
 import math
 
 import pytest
 
-from alexnet_keras.config.variants import ARCHITECTURES, architecture
+from alexnet_keras.config.variants import ARCHITECTURES, CIFAR, architecture
 from alexnet_keras.system.errors import OptionError
 
 
@@ -53,3 +54,17 @@ def test_a_width_scales_channels_and_units_to_multiples_of_8(variant):
     quarter = architecture("paper", width=0.25)
     assert (quarter.channels, quarter.units) == ((24, 64, 96, 96, 64), (1024, 1024))
     assert architecture("paper", width=0.375).channels[0] == 40  # 36 is in the middle of 32 and 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"filters": (8, 8)}, "`filters` must be five numbers, for conv1 to conv5 .or three., got"),
+        ({"towers": 2}, "make the small network, which needs `towers=1`, `hidden_units=none` and `order=caffenet`"),
+        ({"input_size": 10}, "`input_size` must be 11 to 1,024, got 10"),
+        ({"pixel_stddev": 0.0}, "`pixel_stddev` must be in .0, 1,000. or none, got 0.0"),
+    ],
+)
+def test_an_impossible_small_network_is_refused(changes, message):
+    with pytest.raises(OptionError, match=message):
+        dataclasses.replace(CIFAR, **changes)

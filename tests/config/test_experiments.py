@@ -1,6 +1,7 @@
 """The experiments compare networks that differ only in what they compare."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -60,3 +61,17 @@ def test_figure_1_compares_two_activations_up_to_a_training_error_without_regula
 def test_an_unknown_experiment_is_named():
     with pytest.raises(OptionError, match="There is no experiment 'figure-2'; choose from figure-1, cifar-18, abl"):
         experiment("figure-2")
+
+
+def test_every_experiment_can_be_trained():
+    for found in EXPERIMENTS.values():
+        names = [row.name for row in found.rows]
+        assert len(set(names)) == len(names)
+        for row in found.rows:
+            rates = [candidate.learning_rate for candidate in row.candidates]
+            assert len(set(rates)) == len(rates) > 0
+            assert {candidate.epochs for candidate in row.candidates} == {row.candidates[0].epochs}
+            assert all(math.isfinite(rate) for rate in rates)
+    configurations = [row.candidates[0] for row in EXPERIMENTS["ablations"].rows]
+    assert len(set(configurations)) == 10
+    assert EXPERIMENTS["cifar-18"].rows[0].candidates[0].classifier_weight_decay == 1

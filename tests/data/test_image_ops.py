@@ -224,7 +224,7 @@ def test_crop_and_flip_crops_each_image_at_its_offset():
 
 
 def test_centre_crop_is_central():
-    np.testing.assert_array_equal(image_ops.centre_crop(PIXELS, 10), PIXELS[15:25, 10:20])
+    np.testing.assert_array_equal(image_ops.center_crop(PIXELS, 10), PIXELS[15:25, 10:20])
 
 
 def test_ten_crops_are_corners_centre_and_their_flipped_images():

@@ -34,9 +34,9 @@ def test_every_orientation_turns_as_numpy_does(order, in_graph):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_data_that_end_before_the_orientation_turn_nothing(order):
-    """The second entry, at 22 to 34, is the orientation; its last two bytes mean nothing."""
+    """The second entry, at 22 to 34, is the orientation."""
     whole = exif_of(6, order)
-    for ends, shape in ((range(32), (5, 7, 3)), (range(34, len(whole)), (7, 5, 3))):
+    for ends, shape in ((range(34), (5, 7, 3)), (range(34, len(whole)), (7, 5, 3))):
         contents = [whole[:end] for end in ends]
         turned = tf.data.Dataset.from_tensor_slices(contents).map(
             lambda exif: upright_by_exif(tf.constant(IMAGE), exif, in_graph=True)

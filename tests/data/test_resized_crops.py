@@ -107,7 +107,7 @@ def test_train_crops_as_the_configuration_says(options, folder, tmp_path, monkey
     seen = []
 
     def train_dataset(split, **keywords):
-        seen.append({name: keywords[name] for name in ("centred", "flips", "min_crop_area")})
+        seen.append({name: keywords[name] for name in ("centered", "flips", "min_crop_area")})
         raise InputError("Enough.")
 
     monkeypatch.setattr(pipeline, "train_dataset", train_dataset)
@@ -115,7 +115,7 @@ def test_train_crops_as_the_configuration_says(options, folder, tmp_path, monkey
     monkeypatch.setattr(plan, "_training_rate", lambda *arguments: 1.0)
     settings = ("--batch-size", 4, "--set", "min_crop_area=0.35", "--run", tmp_path / "run")
     assert "Enough." in cli("train", "--data", folder, *settings, *NARROW, *options).err
-    assert seen == [{"centred": False, "flips": True, "min_crop_area": 0.35}]
+    assert seen == [{"centered": False, "flips": True, "min_crop_area": 0.35}]
 
 
 def test_the_figure_shows_the_windows(folder):

@@ -21,7 +21,7 @@ from support import CLASS_NAMES, ROOT, cli
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from alexnet_keras.data.decode import decode
-from alexnet_keras.data.image_ops import centre_crop, resize_and_crop
+from alexnet_keras.data.image_ops import center_crop, resize_and_crop
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.inference.classify import classify, read_image
 from alexnet_keras.inference.predictor import load_predictor
@@ -92,7 +92,7 @@ def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained
     probabilities = [item["probability"] for item in expected]
     # TensorFlow's operators round a few values to the next grey level, because they add in another order.
     np.testing.assert_allclose(result["probabilities"][1], probabilities, atol=1e-4)
-    by_tensorflow = centre_crop(resize_and_crop(decode(tf.constant(encoded))), 67).numpy()
+    by_tensorflow = center_crop(resize_and_crop(decode(tf.constant(encoded))), 67).numpy()
     differences = np.abs(by_tensorflow - read_image(encoded, 67).astype(int))
     assert differences.max() <= 1
     assert differences.mean() < 1e-3

@@ -1,4 +1,4 @@
-"""Neighbours and the map of features show which images a network takes for similar."""
+"""Neighbors and the map of features show which images a network takes for similar."""
 
 import sys
 import types

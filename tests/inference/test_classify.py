@@ -78,7 +78,7 @@ def test_every_path_of_an_image_gives_the_pixels_of_evaluation(size, tmp_path, m
     path = tmp_path / "p.jpg"
     Image.effect_noise(size, 80).convert("RGB").save(path)
     split = split_of([Files(tmp_path, np.array([b"p.jpg"]), np.zeros(1, np.int64))])
-    expected = image_ops.centre_crop(split.pixels(tf.constant(0, tf.int64)), 67)
+    expected = image_ops.center_crop(split.pixels(tf.constant(0, tf.int64)), 67)
     np.testing.assert_array_equal(read_image(path, 67), expected)
     monkeypatch.setattr(module, "COMPILED", 1)
     for image in (path, np.asarray(Image.open(path))):

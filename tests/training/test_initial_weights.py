@@ -120,7 +120,7 @@ def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
     features = feature_cache.compute(trunk, dataset.train, dataset.validation, 67)
     turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
     epochs = pipeline.tf.data.Dataset.range(2)
-    images = pipeline.train_dataset(dataset.train, epochs=epochs, centred=True, **turns)
+    images = pipeline.train_dataset(dataset.train, epochs=epochs, centered=True, **turns)
     for (values, labels), (crops, expected) in zip(features.train_dataset(epochs=epochs, **turns), images, strict=True):
         np.testing.assert_array_equal(labels, expected)
         np.testing.assert_allclose(values, trunk(crops), rtol=1e-5, atol=1e-5)

@@ -104,14 +104,14 @@ def draw(split: str, index: int) -> tuple[np.ndarray, int]:
     covered = random.randint(7_000, 12_000)
     half = round(float(np.sqrt(covered / _area(name))) / 2)
     reach = int(half * 1.15)  # the farthest corner, (620, -1000), is 1177 / UNIT = 1.149 away
-    centre_x, centre_y = random.randint(reach, STORED_SIZE - reach, size=2)
+    center_x, center_y = random.randint(reach, STORED_SIZE - reach, size=2)
     angle = np.deg2rad(random.randint(-20, 21))
     scale = (1 << FRACTION) * UNIT / half
     cosine, sine = round(float(np.cos(angle)) * scale), round(float(np.sin(angle)) * scale)
     offset = np.arange(-reach, reach + 1, dtype=np.int32)
     x = (offset[None, :] * cosine + offset[:, None] * sine) >> FRACTION
     y = (offset[:, None] * cosine - offset[None, :] * sine) >> FRACTION
-    window = image[centre_y - reach : centre_y + reach + 1, centre_x - reach : centre_x + reach + 1]
+    window = image[center_y - reach : center_y + reach + 1, center_x - reach : center_x + reach + 1]
     window[FORMS[name](x, y)] = form
 
     image += random.randint(-20, 21, size=(STORED_SIZE, STORED_SIZE, 1), dtype=np.int8)

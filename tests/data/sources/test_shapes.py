@@ -35,7 +35,7 @@ def test_a_form_is_one_piece_of_its_unit_square(name):
 
 
 def test_a_color_histogram_cannot_tell_the_classes_apart():
-    """Nearest neighbours in joint colour histograms, the amounts of the two main colours included: near chance."""
+    """Nearest neighbors in joint colour histograms, the amounts of the two main colours included: near chance."""
 
     def histogram(image: np.ndarray) -> np.ndarray:
         bins = (image // 43).astype(int)  # six bins a channel, 216 in all

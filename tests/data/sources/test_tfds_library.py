@@ -1,6 +1,10 @@
 """A data set of TensorFlow Datasets is found by its name, or fails within seconds and says why."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 from unittest import mock
 
 import pytest
@@ -65,10 +69,17 @@ def test_a_server_that_answers_is_left_to_tfds(monkeypatch, tmp_path):
         open_dataset(DataSource(name="mnist", data_dir=str(tmp_path)))
 
 
-def test_a_broken_tfds_says_what_mends_it(monkeypatch):
-    monkeypatch.delattr(tfds, "builder")
-    with pytest.raises(InputError, match="cannot be imported, probably .* pip install 'tensorflow-metadata<1.18'"):
-        open_dataset("cifar10")
+def test_a_broken_tfds_says_in_one_line_what_mends_it(tmp_path):
+    """The code of tensorflow-metadata 1.21 was generated for a newer protobuf than Colab has."""
+    package = tmp_path / "tensorflow_metadata"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise TypeError('Descriptors cannot be created directly.')\n")
+    command = [sys.executable, "-m", "alexnet_keras", "data", "check", "--data", "cifar10"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert re.search("cannot be imported, probably .* pip install 'tensorflow-metadata<1.18'", line)
 
 
 def test_shards_of_a_data_set_of_tfds_are_named_by_their_size():
