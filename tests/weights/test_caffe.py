@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from support.weight_files import blobs, caffemodel, field
+from support.weight_files import blobs, caffemodel, field, new_blob, unpacked_blob
 
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError
@@ -106,4 +106,21 @@ def test_a_blob_whose_shape_does_not_fit(tmp_path):
     layer = field(1, b"conv1") + field(7, blob)
     (tmp_path / "a.caffemodel").write_bytes(field(100, layer))
     with pytest.raises(InputError, match=r"a blob of shape \(5,\) has 4 values"):
+        trained_weights.read(tmp_path / "a.caffemodel")
+
+
+def test_unpacked_numbers_of_caffe(tmp_path):
+    given = blobs()
+    read = trained_weights.read(caffemodel(tmp_path / "a.caffemodel", given, make=unpacked_blob))
+    np.testing.assert_array_equal(read.layers["fc7"]["kernel"], given["fc7"][0].T)
+    blob = unpacked_blob(np.ones(2, "float32"))[:-3]
+    (tmp_path / "b.caffemodel").write_bytes(field(100, field(1, b"conv1") + field(7, blob)))
+    with pytest.raises(InputError, match="b.caffemodel is not a .caffemodel, or is damaged .it is truncated"):
+        trained_weights.read(tmp_path / "b.caffemodel")
+
+
+def test_a_caffemodel_of_2013_is_named(tmp_path):
+    layer = field(1, field(1, b"conv1") + field(50, new_blob(np.ones(2, "float32"))))
+    (tmp_path / "a.caffemodel").write_bytes(field(1, b"CaffeNet") + field(2, layer))
+    with pytest.raises(InputError, match="a.caffemodel has the format V0 .* Caffe's program upgrade_net_proto_binary"):
         trained_weights.read(tmp_path / "a.caffemodel")

@@ -5,7 +5,17 @@ import zipfile
 
 import numpy as np
 import pytest
-from support.weight_files import legacy_pth, name, number, numbers, pth, state_dict, text
+from support.weight_files import (
+    checkpoint,
+    legacy_pth,
+    name,
+    number,
+    numbers,
+    pth,
+    state_dict,
+    state_dict_of_python2,
+    text,
+)
 
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError
@@ -133,3 +143,10 @@ def test_pytorch_computes_the_same_network(tmp_path):
         classifier_activation=None,
     )
     np.testing.assert_allclose(model(images), network(inputs).detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_checkpoint_of_python_2_and_pytorch_0_2(torchvision, assert_torchvisions, tmp_path):
+    """Like alexnet_places365.pth.tar, whose features are in a DataParallel."""
+    tensors = {name.replace("features.", "features.module."): value for name, value in torchvision.items()}
+    pickled = checkpoint(arch=b"U\x07alexnet.", state_dict=state_dict_of_python2(tensors))
+    assert_torchvisions(trained_weights.read(legacy_pth(tmp_path / "alexnet.pth.tar", tensors, pickled)))

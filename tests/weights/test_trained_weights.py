@@ -1,9 +1,5 @@
 """Trained weights from files of every kind, assigned to a model, and what is refused."""
 
-import errno
-import subprocess
-import sys
-
 import h5py
 import keras
 import numpy as np
@@ -200,23 +196,6 @@ def test_other_files_that_cannot_be_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        ({"conv3": [np.ones((8, 6, 3, 3), "float32"), np.ones(7, "float32")]}, "conv3 has 8 outputs and 7 biases"),
-        ({"conv5": []}, "fc6 is there, but conv5 is missing, on which the order of its"),
-        (
-            {"fc6": [np.ones((10, 50)), np.ones(10)]},
-            "fc6 has 50 inputs, which is no square for each of the 6 channels",
-        ),
-    ],
-)
-def test_layers_that_are_not_alexnets(damage, message, tmp_path):
-    path = caffemodel(tmp_path / "a.caffemodel", {**blobs(), **damage})
-    with pytest.raises(InputError, match=f"The weights in .*a.caffemodel are not those of an AlexNet: {message}"):
-        trained_weights.read(path)
-
-
-@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"mean": [1, 2]}, r"`mean` must be three numbers from 0 to 255, got \(1, 2\)."),
@@ -231,20 +210,24 @@ def test_metadata_that_cannot_be_used(values, message, tmp_path):
         trained_weights.read(tmp_path / "a.npz")
 
 
-def test_a_full_disk_is_one_error_without_a_traceback_of_its_own(tmp_path):
-    """`np.savez` of NumPy 2.1 left an open ZIP file, which printed a traceback when it was collected."""
-    code = (
-        "import resource, signal, numpy as np; from pathlib import Path\n"
-        "from alexnet_keras.weights import named_arrays\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "arrays = {f'conv{i}/kernel': np.zeros(300, np.float32) for i in range(20)}\n"
-        "for size in range(3000, 27000, 997):\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))\n"
-        "    try:\n"
-        "        named_arrays.write(Path('out.npz'), arrays, {})\n"
-        "    except OSError as error:\n"
-        "        print(error.errno)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {str(errno.EFBIG)}
-    assert done.stderr == ""
+def test_two_networks_in_one_state_dict(tmp_path):
+    tensors = {f"{name}.features.0.weight": np.ones((4, 3, 11, 11), "float32") for name in ("student", "teacher")}
+    with pytest.raises(
+        InputError, match="the file has two networks, such as student.features.0.weight, teacher.features.0.weight; sav"
+    ):
+        trained_weights.read(pth(tmp_path / "a.pth", tensors))
+
+
+def test_a_missing_layer_is_named_with_the_names_that_the_file_has(torchvision, tmp_path):
+    tensors = {name.replace("features.10", "features.12"): value for name, value in torchvision.items()}
+    message = "fc6 is there, but conv5 is missing, .*, and the file also has features.12.weight, features.12.bias"
+    with pytest.raises(InputError, match=message):
+        trained_weights.read(pth(tmp_path / "a.pth", tensors))
+
+
+@pytest.mark.parametrize("word", ["imagenet", "IMAGENET1K_V1"])
+def test_the_word_imagenet_says_where_weights_are(word):
+    with pytest.raises(
+        OptionError, match="Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth .* weights import "
+    ):
+        AlexNet(weights=word)
