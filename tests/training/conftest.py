@@ -1,15 +1,20 @@
-"""A short run of a narrow network, and a way to stop it after some batches."""
+"""A short run of a narrow network, a way to stop it after some batches, and its network before the first step."""
 
 import dataclasses
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 from support.train_tiny import SMALL
 
 from alexnet_keras.config.recipes import recipe
+from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.system.errors import Interrupted
+from alexnet_keras.training.build import build_network
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
+from alexnet_keras.training.inputs import open_inputs
+from alexnet_keras.training.run_folder import Measured
 from alexnet_keras.training.train import train
 
 
@@ -44,3 +49,23 @@ def stopped():
         return error.value
 
     return run_and_stop
+
+
+@pytest.fixture
+def begin(config, tmp_path):
+    """Open the data of a run and build its network, as `train` does before the first step."""
+
+    def open_and_build(policy="float32", **changes):
+        changed = dataclasses.replace(config, **changes)
+        inputs = open_inputs(changed, tmp_path / "run", None, may_prepare=False)
+        measured = Measured(
+            class_names=inputs.dataset.class_names,
+            train_images=len(inputs.training),
+            validation_images=len(inputs.validation),
+            colors=inputs.color_statistics(),
+            policy=policy,
+        )
+        network = build_network(changed, tmp_path / "run", inputs, measured, Replicas(["CPU:0"]))
+        return SimpleNamespace(config=changed, inputs=inputs, network=network)
+
+    return open_and_build

@@ -6,12 +6,9 @@ import json
 import keras
 import numpy as np
 import pytest
-from support import cli, only_error
 from support.processes import history
 
 from alexnet_keras.config.variants import architecture
-from alexnet_keras.data import pipeline
-from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model, weights_of
 from alexnet_keras.system.errors import InputError, OptionError
@@ -66,23 +63,6 @@ def assert_equal(one, other, layers):
 CONVOLUTIONS = ["conv1", "conv2", "conv3", "conv4", "conv5"]
 
 
-@pytest.mark.parametrize("variant", ["paper", "caffe", "owt", "batchnorm"])
-@pytest.mark.parametrize("last", ["conv1", "conv4", "conv5"])
-def test_the_two_parts_compute_what_the_network_does(variant, last):
-    model = AlexNet(variant, classes=3, input_shape=(67, 67, 3), filters=(8,) * 5, hidden_units=(16, 16))
-    feature_cache.freeze(model, last)
-    trunk, head = feature_cache.cut(model)
-    assert not trunk.trainable_weights
-    assert {weight.path for weight in head.trainable_weights} == {weight.path for weight in model.trainable_weights}
-    assert not any(
-        name.rstrip("ab") <= last
-        for name in (w.path.split("/")[0] for w in head.trainable_weights)
-        if name[:4] == "conv"
-    )
-    images = np.random.RandomState(0).randint(0, 256, (2, 67, 67, 3), dtype=np.uint8)
-    np.testing.assert_allclose(head(trunk(images)), model(images), rtol=1e-5, atol=1e-6)
-
-
 def test_frozen_layers_are_those_of_the_file_and_the_classifier_is_new(cached, file):
     given, after = trained_weights.read(file), trained(cached)
     assert_equal(given, after, CONVOLUTIONS)
@@ -110,20 +90,6 @@ def test_features_that_do_not_fit_into_memory_are_computed_in_every_epoch(
     one, other = trained(cached), trained(tmp_path / "run")
     for layer in ("fc6", "fc7", "fc8"):
         np.testing.assert_allclose(one.layers[layer]["kernel"], other.layers[layer]["kernel"], rtol=1e-3, atol=1e-5)
-
-
-def test_features_are_of_the_central_crop_and_its_flipped_image(folder):
-    model = AlexNet(narrow(), classes=3, input_shape=(67, 67, 3))
-    feature_cache.freeze(model, "conv5")
-    trunk, _ = feature_cache.cut(model)
-    dataset = open_dataset(str(folder))
-    features = feature_cache.compute(trunk, dataset.train, dataset.validation, 67)
-    turns = {"input_size": 67, "batch_size": 5, "seed": 3, "steps": 3, "first_step": 1}
-    epochs = pipeline.tf.data.Dataset.range(2)
-    images = pipeline.train_dataset(dataset.train, epochs=epochs, centered=True, **turns)
-    for (values, labels), (crops, expected) in zip(features.train_dataset(epochs=epochs, **turns), images, strict=True):
-        np.testing.assert_array_equal(labels, expected)
-        np.testing.assert_allclose(values, trunk(crops), rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -204,22 +170,3 @@ def test_what_cannot_be_taken_over_leaves_no_folder(transfer, file, tmp_path):
 def test_configurations_that_contradict_themselves(changes, message, transfer):
     with pytest.raises(OptionError, match=message):
         dataclasses.replace(transfer, **changes)
-
-
-def test_the_recipe_on_the_command_line(tmp_path):
-    result = cli("train", "--recipe", "transfer", "--run", tmp_path / "run")
-    assert result.code == 2
-    message = "The recipe transfer starts from trained weights; name their file with --weights."
-    assert message in only_error(result)
-    frozen_nothing = cli("train", "--freeze", "conv5", "--run", tmp_path / "run")
-    assert "--freeze conv5 keeps trained weights; name their file" in only_error(frozen_nothing)
-    assert message in only_error(cli("train", "--recipe", "transfer", "--dry-run"))
-    without_layers = cli("train", "--set", "freeze_epochs=2", "--run", tmp_path / "run")
-    assert without_layers.code == 2
-    assert "--set freeze_epochs 2 needs layers to freeze; name the last of them with --freeze." in only_error(
-        without_layers
-    )
-    result = cli("train", "--recipe", "transfer", "--weights", tmp_path / "absent.npz", "--run", tmp_path / "run")
-    assert result.code == 2
-    assert "absent.npz is not a file; check the path." in only_error(result)
-    assert not (tmp_path / "run").exists()
