@@ -1,0 +1,54 @@
+"""The progress of a run counts its images, and each epoch ends in one line."""
+
+import pytest
+
+from alexnet_keras.training.callbacks import progress_line
+from alexnet_keras.training.callbacks.progress_line import ProgressLine
+from alexnet_keras.training.checkpoints import State
+from alexnet_keras.training.run_folder import COLUMNS
+
+
+class Recorder:
+    """Stands for the line of progress, and records what it is told."""
+
+    def __init__(self, label, total):
+        self.label, self.total, self.advances, self.closed = label, total, [], False
+
+    def advance(self, images, note):
+        self.advances.append((images, note))
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def recorders(monkeypatch):
+    monkeypatch.setattr(progress_line, "Progress", Recorder)
+
+
+def test_images_are_counted_from_where_the_run_is_to_its_end():
+    """An epoch has 100 images in three steps, of which the last is smaller."""
+    state = State(epoch=1, step=1, steps=3)
+    line = ProgressLine(state, epochs=4, images_per_epoch=100)
+    assert (line.progress.label, line.progress.total) == ("Epoch 2/4, rest of the run", 400 - 133)
+    for step in (2, 3):
+        state.step = step
+        line.on_train_batch_end(step - 2, {"loss": 1.23456, "accuracy": 0.75})
+    note = "loss 1.235  error 25.0%"
+    assert line.progress.advances == [(33, note), (34, note)]
+    assert not line.progress.closed
+    first = line.progress
+    line.on_test_end()
+    assert first.closed
+    state.end_epoch()
+    line.on_epoch_begin(2)
+    assert (line.progress.label, line.progress.total) == ("Epoch 3/4, rest of the run", 200)
+
+
+@pytest.mark.parametrize(("best_epoch", "end"), [(3, "  65 s  best"), (2, "  65 s")])
+def test_the_line_of_an_epoch_has_its_numbers_and_says_if_it_is_the_best(best_epoch, end, capsys):
+    values = ("3", "0.01", "1.5", "0.5", "0.25", "1.75", "0.625", "0.125", "812.6", "64.9")
+    state = State(epoch=2, steps=3, history=[dict(zip(COLUMNS, values, strict=True))], best_epoch=best_epoch)
+    ProgressLine(state, epochs=10, images_per_epoch=100).on_epoch_end(2)
+    line = "Epoch 3/10  loss 1.500  error 50.0%  val loss 1.750  val error 62.5%  813 images/s"
+    assert capsys.readouterr().err == f"{line}{end}\n"
