@@ -1,4 +1,6 @@
-"""The data that the tests of this room train on, and one run on one device to compare with."""
+"""The data that the tests of this room train on, one run on one device to compare with, and ports for workers."""
+
+import socket
 
 import pytest
 from support import draw_folder
@@ -31,3 +33,17 @@ def events():
 def one(nine, events, tmp_path_factory):
     """A run on one device, with events."""
     return train(nine, tmp_path_factory.mktemp("runs") / "one", "cpu:1", **events)
+
+
+@pytest.fixture(scope="session")
+def free_ports():
+    """Find so many ports that no program uses."""
+
+    def find(count):
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+        ports = [each.getsockname()[1] for each in sockets]
+        for each in sockets:
+            each.close()
+        return ports
+
+    return find

@@ -2,39 +2,32 @@
 
 import json
 import signal
-import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from support.processes import Program, assert_same_training, result, start_training
 from support.processes import train as train_alone
 from support.properties import repeatable, texts, unless_refused
 
-from alexnet_keras.distribution import rendezvous
 from alexnet_keras.distribution.cluster import Cluster, check_cluster, expand_nodes, find_cluster
-from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.system.errors import OptionError
 from alexnet_keras.training import run_folder
 
 BOUND_SECONDS = 120  # as the documentation says
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+@pytest.fixture
+def start(free_ports):
+    """Start `tests/support/train_tiny.py` as each of several workers."""
 
+    def start_all(folder, run, count, **options):
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+        return [start_training(folder, run, task(addresses, index), **options) for index in range(count)]
 
-def start(folder, run, count, **options):
-    """`tests/support/train_tiny.py` as each of several workers."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
-    return [start_training(folder, run, task(addresses, index), **options) for index in range(count)]
+    return start_all
 
 
 def task(addresses, index):
@@ -48,7 +41,7 @@ def task(addresses, index):
     ("count", "batch_size"),
     [(2, 4), pytest.param(3, 6, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
 )
-def test_workers_take_the_steps_of_one(count, batch_size, nine, one, events, tmp_path):
+def test_workers_take_the_steps_of_one(count, batch_size, start, nine, one, events, tmp_path):
     """Nine images, so that the last batch of four leaves workers without an image; seven in validation."""
     if batch_size != 4:
         one = train_alone(nine, tmp_path / "one", "cpu:1", batch_size=batch_size, **events)
@@ -64,7 +57,7 @@ def test_workers_take_the_steps_of_one(count, batch_size, nine, one, events, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_lost_worker_ends_the_others_and_all_resume(victim, nine, tmp_path):
+def test_a_lost_worker_ends_the_others_and_all_resume(victim, start, nine, tmp_path):
     one = train_alone(nine, tmp_path / "one", "cpu:1", epochs=40)
     processes = start(nine, tmp_path / "two", 2, epochs=40, keywords={"checkpoint_minutes": 0})
     while not list((tmp_path / "two").glob("checkpoints/step-*[1-9][0-9].npz")):
@@ -83,45 +76,7 @@ def test_a_lost_worker_ends_the_others_and_all_resume(victim, nine, tmp_path):
     assert_same_training(one, results[0])
 
 
-def test_workers_wait_for_each_other_in_any_order():
-    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(3))
-    with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(rendezvous.gather, Cluster(addresses, index), 60) for index in (2, 1)]
-        time.sleep(0.5)
-        assert not any(future.done() for future in waiting)
-        rendezvous.gather(Cluster(addresses, 0), 60)
-        for future in waiting:
-            future.result(60)
-
-
-@pytest.mark.parametrize(("index", "missing"), [(0, "127.0.0.1:{1}, 127.0.0.1:{2}"), (1, "127.0.0.1:{0}")])
-def test_missing_workers_are_named(index, missing):
-    ports = free_ports(3)
-    cluster = Cluster(tuple(f"127.0.0.1:{port}" for port in ports), index)
-    with pytest.raises(
-        RunError, match=f"{missing.format(*ports)} did not start within 1 seconds; start all workers at"
-    ):
-        rendezvous.gather(cluster, 1)
-
-
-def test_a_port_that_is_taken_is_named():
-    with socket.create_server(("", 0)) as other:
-        cluster = Cluster((f"127.0.0.1:{other.getsockname()[1]}", "127.0.0.1:1"), 0)
-        with pytest.raises(InputError, match="127.0.0.1:[0-9]+ cannot be listened at .*; choose another port"):
-            rendezvous.gather(cluster, 1)
-
-
-@pytest.mark.parametrize(("message", "name"), [("on /job:worker/task:1", r" \(b:2\)"), ("", "")])
-def test_an_error_of_tensorflow_names_the_lost_worker(message, name):
-    cluster = Cluster(("a:1", "b:2"), 0)
-    lost = f"Another worker of this training is lost{name}; start all workers again with `resume=True`"
-    with pytest.raises(RunError, match=lost), rendezvous.noticing_loss(cluster):
-        raise tf.errors.UnavailableError(None, None, message)
-    with pytest.raises(tf.errors.UnavailableError), rendezvous.noticing_loss(None):
-        raise tf.errors.UnavailableError(None, None, message)
-
-
-def test_a_signal_stops_a_waiting_worker(folder, tmp_path):
+def test_a_signal_stops_a_waiting_worker(free_ports, folder, tmp_path):
     """The chief and another worker, of two trainings that miss the other one."""
     processes = []
     for index in (0, 1):
