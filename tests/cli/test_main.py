@@ -1,9 +1,7 @@
 """Every command as a user sees it: help, JSON, tables, and one line for a mistake."""
 
-import dataclasses
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +13,6 @@ from PIL import Image
 from support import ROOT, cli, draw_folder, only_error
 
 from alexnet_keras.cli.main import SUMMARIES, main
-from alexnet_keras.config.variants import ARCHITECTURES
 
 
 def commands(group=main, words=()):
@@ -98,53 +95,6 @@ def test_every_command_that_prints_results_has_json():
             assert "--json" in {name for option in command.params for name in option.opts}, words
 
 
-def test_info_of_a_variant():
-    result = cli("info", "--variant", "paper", "--json")
-    assert result.json["parameters"] == 60_965_224
-    # FACTS: conv1 105.4 M, conv2 223.9 M, conv3 149.5 M, conv4 112.1 M, conv5 74.8 M, fully connected 58.6 M
-    millions = {}
-    for layer in result.json["layers"]:
-        key = layer["name"][:5] if layer["name"].startswith("conv") else layer["name"][:2]
-        millions[key] = millions.get(key, 0) + layer["multiply_adds"] / 1e6
-    expected = {"conv1": 105.4, "conv2": 223.9, "conv3": 149.5, "conv4": 112.1, "conv5": 74.8, "fc": 58.6}
-    for name, value in expected.items():
-        assert millions[name] == pytest.approx(value, abs=0.05), name
-    assert result.json["multiply_adds"] / 1e6 == pytest.approx(724, abs=0.5)
-    assert {"name": "conv1a", "shape": [55, 55, 48], "parameters": 17472, "multiply_adds": 52707600} in result.json[
-        "layers"
-    ]
-
-
-def test_info_of_a_variant_says_where_its_numbers_come_from():
-    result = cli("info", "--variant", "original", "--change", "filters=16,16,16,16,16")
-    assert result.code == 0
-    lines = [line.split() for line in result.out.splitlines()]
-    assert ["lrn_k", "2.0", "(layer-params-145.cfg:", "minDiv=2)"] in lines
-    assert ["filters", "16,", "16,", "16,", "16,", "16", "(changed)"] in lines
-    assert ["norm1a", "55", "x", "55", "x", "8"] in [line[:6] for line in lines]
-    assert max(map(len, result.out.splitlines())) <= 100
-
-
-def test_info_of_all_variants(monkeypatch):
-    for name, spec in list(ARCHITECTURES.items()):
-        narrow = dataclasses.replace(spec, filters=(8,) * 5, hidden_units=(16, 16))
-        monkeypatch.setitem(ARCHITECTURES, name, narrow)
-    result = cli("info", "--variants")
-    assert result.out.count("\nmultiply-adds    ") == len(ARCHITECTURES)
-    assert max(map(len, result.out.splitlines())) <= 100
-    assert set(cli("info", "--variants", "--json").json) == set(ARCHITECTURES)
-
-
-def test_info_of_a_run_is_a_table(run):
-    result = cli("info", run)
-    assert result.code == 0
-    lines = result.out.splitlines()
-    assert lines[0].split() == ["layer", "output", "shape", "parameters", "multiply-adds"]
-    assert any(line.split() == ["conv1a", "15", "x", "15", "x", "4", "1,456", "326,700"] for line in lines)
-    assert lines[-1].startswith("total ")
-    assert len({len(line) for line in lines}) == 1
-
-
 def test_evaluate_and_predict_are_readable(run, folder):
     result = cli("evaluate", run)
     assert result.code == 0
@@ -187,16 +137,6 @@ def test_one_bad_image_does_not_cost_the_others(run, tmp_path):
     result = cli("predict", run, tmp_path / "absent.jpg", run / "example.png")
     assert "absent.jpg does not exist" in only_error(result)
     assert result.code == 2
-
-
-def test_export_writes_beside_the_model_and_says_what_comes_next(run, folder, tmp_path):
-    copy = shutil.copytree(run, tmp_path / "copy")  # other tests look at the run as training left it
-    result = cli("export", copy, "--format", "tflite", "--data", folder)
-    assert result.code == 0, result.err
-    assert f"wrote               {copy / 'model.tflite'}\n" in result.out
-    assert "equal top-1         100.00% of 9 validation images\n" in result.out
-    assert f"Next:\n  alexnet-keras evaluate {copy / 'model.tflite'} --data {folder}" in result.out
-    assert f"\n{'':29}  Keras model  export\ntop-1 val error  " in result.out
 
 
 USAGE = [
