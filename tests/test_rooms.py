@@ -1,4 +1,4 @@
-"""The rooms of the package import one another as the table in docs/architecture.md allows."""
+"""The rooms of the package import one another as docs/architecture.md allows, and tests/ has the same rooms."""
 
 import ast
 import re
@@ -54,6 +54,12 @@ def test_the_table_has_no_circles():
         ready = {room for room, names in allowed.items() if room not in done and names <= done}
         assert ready, f"These rooms import one another: {sorted(set(allowed) - done)}"
         done |= ready
+
+
+def test_every_module_has_its_tests_in_the_file_of_its_name():
+    modules = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if not path.name.startswith("__")]
+    missing = [path for path in modules if not (ROOT / "tests" / path.parent / f"test_{path.name}").is_file()]
+    assert missing == []
 
 
 def test_importing_the_package_imports_no_tensorflow():

@@ -172,7 +172,7 @@ def train(
     cluster = run_options.check(config)
     if not (dry_run or resume):  # a finished run is resumed without its data
         check_available(config.source)
-    options.load_tensorflow(logs=True)
+    options.load_tensorflow()
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
 

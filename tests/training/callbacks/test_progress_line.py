@@ -11,8 +11,8 @@ from alexnet_keras.training.run_folder import COLUMNS
 class Recorder:
     """Stands for the line of progress, and records what it is told."""
 
-    def __init__(self, label, total):
-        self.label, self.total, self.advances, self.closed = label, total, [], False
+    def __init__(self, label, total, pauses):
+        self.label, self.total, self.pauses, self.advances, self.closed = label, total, pauses, [], False
 
     def advance(self, images, note):
         self.advances.append((images, note))
@@ -24,6 +24,15 @@ class Recorder:
 @pytest.fixture(autouse=True)
 def recorders(monkeypatch):
     monkeypatch.setattr(progress_line, "Progress", Recorder)
+
+
+@pytest.mark.parametrize(("rate", "seconds", "pauses"), [("50", "3", 1.5), ("50", "1.99", 1.0)])
+def test_the_time_left_includes_what_follows_the_training_of_an_epoch(rate, seconds, pauses):
+    """100 images at 50 images per second are two seconds of training."""
+    row = {**dict.fromkeys(COLUMNS, "1"), "images_per_second": rate, "seconds": seconds}
+    assert ProgressLine(State(steps=3), epochs=4, images_per_epoch=100).progress.pauses == 1
+    line = ProgressLine(State(epoch=1, steps=3, history=[row]), epochs=4, images_per_epoch=100)
+    assert line.progress.pauses == pauses
 
 
 def test_images_are_counted_from_where_the_run_is_to_its_end():
