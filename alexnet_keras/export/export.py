@@ -92,8 +92,8 @@ class Format:
     """An export format.
 
     Attributes:
-        write: writes a model to a path for a target, with calibration images if the target needs them; a format that
-            decodes image files turns them upright or not, and resizes them to the stored size.
+        write: writes a model to a path for a target, with calibration images if the target needs them; the last two
+            arguments say whether image files are turned upright, and their stored size.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
         model: the name of the model file in a folder that is no model itself.
@@ -113,13 +113,15 @@ def _write_saved_model(model: keras.Model, path: Path, target: Target, images: S
 
 
 def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
-    tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images)
+    upright, stored_size = stored
+    prepared: dict[str, Any] = {"upright": upright, "stored_size": stored_size}
+    tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images, **prepared)
 
 
 def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
     from alexnet_keras.export import onnx  # imports an optional package
 
-    onnx.write(model, path, target.quantize, images)
+    onnx.write(model, path, target.quantize, images, *stored)
 
 
 def _write_web(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:

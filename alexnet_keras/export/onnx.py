@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.inference.keras_model import class_names, input_size
@@ -26,8 +27,15 @@ OPSET = 17
 IR_VERSION = 8  # the version that belongs to the opset, so that older runtimes can read the file
 
 
-def write(model: keras.Model, path: Path, quantize: str = "none", images: Split | None = None) -> None:
-    """Write an ONNX file with the class names and the range of the input in its metadata.
+def write(
+    model: keras.Model,
+    path: Path,
+    quantize: str = "none",
+    images: Split | None = None,
+    upright: bool = True,
+    stored_size: int = STORED_SIZE,
+) -> None:
+    """Write an ONNX file with the class names and a description of the input in its metadata.
 
     The file takes `images` (B, H, W, 3) float32 RGB, 0..255, for any B, and returns `probabilities` (B, classes)
     float32.
@@ -35,9 +43,11 @@ def write(model: keras.Model, path: Path, quantize: str = "none", images: Split 
     Args:
         quantize: `none`: float32; `int8`: 8-bit weights and activations, as quantize and dequantize operators around
             the others, which onnxruntime fuses into integer kernels.
+        upright, stored_size: how image files become crops for the network, as in `Predictor`.
     """
     network = Graph(model).build()
     properties = {"class_names": json.dumps(class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
+    properties |= {"upright": json.dumps(upright), "stored_size": str(stored_size)}
     helper.set_model_props(network, {**properties, "quantize": quantize})
     onnx.checker.check_model(network, full_check=True)
     if quantize == "none":

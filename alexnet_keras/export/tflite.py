@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration, tflite_metadata
 from alexnet_keras.export.fold_mean import folded
@@ -29,8 +30,10 @@ def write(
     batch_size: int = 1,
     images: Split | None = None,
     optimizations: Sequence[tf.lite.Optimize] = (),
+    upright: bool = True,
+    stored_size: int = STORED_SIZE,
 ) -> None:
-    """Write a TFLite file with the class names and the range of the input in its metadata.
+    """Write a TFLite file with the class names and a description of the input in its metadata.
 
     The file takes `(batch_size, H, W, 3)` RGB, 0..255, and returns `(batch_size, classes)` probabilities.
 
@@ -39,6 +42,7 @@ def write(
             8-bit weights and activations, float32 input and output; `int8-only`: the same with uint8 input and output.
         batch_size: images in one call, fixed.
         optimizations: more optimizations of the converter, such as `tf.lite.Optimize.EXPERIMENTAL_SPARSITY`.
+        upright, stored_size: how image files become crops for the network, as in `Predictor`.
     """
     names = class_names(model)
     converted = _convert(model, quantize, batch_size, images, optimizations)
@@ -48,6 +52,8 @@ def write(
         "input_shape": [batch_size, *model.input_shape[1:]],
         "input_range": [0, 255],
         "channels": "RGB",
+        "upright": upright,
+        "stored_size": stored_size,
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, where TFLite Metadata appends its files, too
         files = {**label_files.encode(names), METADATA: json.dumps(metadata, indent=2).encode() + b"\n"}

@@ -66,7 +66,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, u
     core = path / "litert" / "core.js"
     # Without a bundler, a browser finds a file by its path, but not a package by its name.
     core.write_text(NOTICE + core.read_text().replace('from "@litertjs/wasm-utils"', 'from "./wasm-utils.js"'))
-    tflite.write(model, path / MODEL, quantize, images=images)
+    tflite.write(model, path / MODEL, quantize, images=images, upright=upright, stored_size=stored_size)
     tflite.write_conv1(model, path / CONV1)
     towers = [layer for layer in model.layers if split_tower(layer.name)[0] == "conv1"]
     settings = {

@@ -1,5 +1,7 @@
 """Load ONNX files with onnxruntime. This module needs the extra `onnx`."""
 
+import contextlib
+import json
 import mmap
 import os
 from pathlib import Path
@@ -72,4 +74,7 @@ def load(path: Path) -> Predictor:
     def predict(batch: np.ndarray) -> np.ndarray:
         return session.run(None, {source: batch.astype(np.float32)})[0]
 
-    return Predictor(predict, side, names, str(path), rounded=properties.get("quantize") == "int8")
+    prepared: dict[str, object] = {}
+    with contextlib.suppress(ValueError):  # of another program
+        prepared = {name: json.loads(properties[name]) for name in ("upright", "stored_size") if name in properties}
+    return Predictor(predict, side, names, str(path), properties.get("quantize") == "int8", prepared=prepared)

@@ -1,8 +1,8 @@
 """Load a model file of any format as a function from images to probabilities."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ class Predictor:
         variant: the name of the network; `None` if the file does not have it.
         upright: whether image files are turned as their EXIF orientation says, as the model's run did.
         stored_size: side in pixels to which image files are resized before they are cropped, as in the model's run.
+        prepared: what the file says about `upright` and `stored_size`, for a model that is in no run.
     """
 
     function: Callable[["np.ndarray"], "np.ndarray"]
@@ -46,6 +47,7 @@ class Predictor:
     variant: str | None = None
     upright: bool = True
     stored_size: int = STORED_SIZE
+    prepared: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, images: "np.ndarray") -> "np.ndarray":
         """Call `function`, and check that its results are probabilities."""
@@ -85,7 +87,11 @@ def load_for_few_images(path: Path, images: int) -> Predictor | None:
 
 
 def _as_in_run(loaded: Predictor, path: Path) -> Predictor:
-    """Make image files be prepared as in the run of a model."""
+    """Make image files be prepared as in the run of a model; one that is in no run may say it itself."""
+    if not _run_values(path) and loaded.prepared:
+        upright, size = loaded.prepared.get("upright"), loaded.prepared.get("stored_size", 0)
+        if isinstance(upright, bool) and not wanted(StoredSize, size) and size >= loaded.input_size:
+            return dataclasses.replace(loaded, upright=upright, stored_size=size)
     size = stored_size_of(path, loaded.input_size)
     return dataclasses.replace(loaded, upright=upright_of(path), stored_size=size)
 

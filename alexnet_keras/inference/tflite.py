@@ -84,7 +84,8 @@ def load(path: Path) -> Predictor:
     try:
         files = _files(path)
         names = label_files.decode(files, str(path))
-        rounded = json.loads(files[METADATA])["quantize"].startswith("int8")
+        metadata = json.loads(files[METADATA])
+        rounded = metadata["quantize"].startswith("int8")
     except InputError:
         raise
     except Exception as error:  # zipfile, zlib and json each raise their own kinds
@@ -108,7 +109,7 @@ def load(path: Path) -> Predictor:
     def predict(batch: "np.ndarray") -> "np.ndarray":
         return np.concatenate([call(batch[start : start + size]) for start in range(0, len(batch), size)])
 
-    return Predictor(predict, side, names, str(path), rounded)
+    return Predictor(predict, side, names, str(path), rounded, prepared=metadata)
 
 
 def _files(path: Path) -> Mapping[str, bytes]:

@@ -119,6 +119,8 @@ def test_a_file_describes_its_input_and_runs_without_tensorflow(files, tmp_path)
             "input_shape": [1, 67, 67, 3],
             "input_range": [0, 255],
             "channels": "RGB",
+            "upright": True,
+            "stored_size": 256,
         }
     code = (
         "import sys, numpy as np\n"
