@@ -701,8 +701,10 @@ def _source(data: Source | None, *models: Any) -> DataSource:
 
 
 def named_source(name: str, recorded: Callable[[], DataSource]) -> DataSource:
-    """Return a data set by its name: as the run recorded it if it is that of the run, since a run may divide its images
-    in its own way, and otherwise with the default settings. Either way, images are turned and stored as in the run.
+    """Return a data set by name.
+
+    If the run used this data set, keep the division that the run recorded. Otherwise use the default division. In both
+    cases, prepare images as in the run.
     """
     with contextlib.suppress(OptionError, InputError):  # the model is in no run
         source = recorded()

@@ -57,7 +57,10 @@ def output_file_option(help_text: str) -> Callable[[Callable[..., Any]], Callabl
 def data_options(
     help_text: str, required: bool = False, stored: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make the options that name a data set: the fields of `DataSource`, unless `stored` is false without the size."""
+    """Make the options that name a data set: the fields of `DataSource`.
+
+    If `stored` is false, leave out `--stored-size`.
+    """
     folder = PathName(str, file_okay=False, resolve_path=True)
     options = [
         click.option(

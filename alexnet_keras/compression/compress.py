@@ -159,7 +159,7 @@ def compress(run: Path, settings: Settings, overwrite: bool = False) -> dict[str
 
 
 def cluster_kernels(model: keras.Model) -> None:
-    """Leave each kernel of a pruned model as many different values as `VALUES` says."""
+    """Cluster the weights of each kernel of a pruned model, so that it has at most `VALUES` different values."""
     for _, kernel in kernels(model).values():
         values = VALUES["conv" if len(kernel.shape) == 4 else "fc"]
         kernel.assign(cluster(np.asarray(kernel.numpy()), values))

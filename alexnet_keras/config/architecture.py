@@ -189,7 +189,7 @@ class Architecture:
     def conv1_zeros(self, side: int | None) -> tuple[int, int]:
         """The numbers of zeros before and after a side of the image, in pixels.
 
-        For an unknown side they are as many as any side needs; conv1 does not reach those that are too many.
+        If the side is unknown, return the largest numbers that any side needs. conv1 ignores surplus zeros.
         """
         if self.small:
             return 0, 0

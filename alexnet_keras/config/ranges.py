@@ -97,7 +97,7 @@ def check_fields(instance: Any, owner: str = "") -> None:
     """Check that every field of a dataclass has a value of its annotated type, within the range of that type.
 
     Args:
-        owner: the argument of which it is the value, if its fields are not arguments themselves.
+        owner: name of the argument that holds this instance, for messages. Empty if its fields are arguments.
     """
     for name, kind in annotated_fields(type(instance)).items():
         check_value(f"`{owner}` {name}" if owner else f"`{name}`", kind, getattr(instance, name))

@@ -51,7 +51,7 @@ class Report:
         division: how the validation images were chosen, unless the data set has its own.
         ignored: number of files that are no images, by suffix.
         problems: findings that make the results of training wrong.
-        warnings: findings that may do so.
+        warnings: findings that may make the results of training wrong.
     """
 
     name: str

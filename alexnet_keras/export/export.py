@@ -138,7 +138,7 @@ FORMATS = {
 
 
 def every_target() -> list[Target]:
-    """The targets that need no package which is not installed, without the web page, which holds a TFLite file."""
+    """The targets whose packages are installed, except the web page, which holds a TFLite file."""
     return [
         Target(format=name, quantize=quantize)
         for name, form in FORMATS.items()

@@ -1,4 +1,4 @@
-"""Figures of what a network takes for similar: nearest neighbors, and a map of the features."""
+"""Figures of images that a network finds similar: nearest neighbors, and a map of the features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -57,9 +57,10 @@ def evaluate(predictors: Predictor | Sequence[Predictor], split: Split, crops: i
 
 
 def same_classes(predictor: Predictor, dataset: DataSet) -> bool:
-    """Return whether a data set has the classes of a model; one whose class names are indices takes any other names.
+    """Return whether a data set has the classes of a model.
 
-    Either may have the synsets of ImageNet or their words, as `load_data` gives them.
+    A model whose class names are 0, 1, … fits any names, if there are as many. Either may have the synsets of ImageNet
+    or their words, as `load_data` gives them.
     """
     known, given = distinct_labels(predictor.class_names), distinct_labels(dataset.class_names)
     return known in (given, tuple(map(str, range(len(given)))))

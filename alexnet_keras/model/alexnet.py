@@ -58,8 +58,8 @@ def AlexNet(
         weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras, see `read_weights`), the
             `Weights` that `read_weights` returns, or `None` for random initial weights. If the weights contain the mean
             color of their training data, it replaces `mean`; their class names and their width are used unless you
-            pass others. `"imagenette"` is the trained network in the package, of the recipe `small`. `"imagenet"` is an
-            error that says where weights are.
+            pass others. `"imagenette"` is the trained network in the package, of the recipe `small`. `"imagenet"`
+            raises an error that says where to download weights.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
         input_tensor: the output of Keras layers that the network takes as images, such as `keras.Input((227, 227, 3))`,
@@ -322,7 +322,10 @@ class _Towers:
         return x if fused or not activate else self.activate(x, number)
 
     def _apply(self, x: Tensors, name: str, make: MakeLayer, own: bool = False) -> Tensors:
-        """Apply a layer to each tower; a single layer does if the towers see one tensor and need no `own` weights."""
+        """Apply a layer to each tower.
+
+        One layer is enough if both towers see the same tensor and `own` is false.
+        """
         if len(x) == 1 or (_is_joined(x) and not own):
             return [make(name=name, dtype=self.dtype)(x[0])] * len(x)
         return [make(name=in_tower(name, tower), dtype=self.dtype)(tensor) for tower, tensor in enumerate(x)]

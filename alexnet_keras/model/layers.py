@@ -18,7 +18,7 @@ class MeanSubtraction(keras.layers.Layer):
         stddev: number that the difference is divided by; 1 in the paper.
 
     Input: `(B, H, W, 3)`, any dtype, 0 to 255. Output: the same shape in the compute dtype. The difference is computed
-    in float32, because half precision rounds small numbers less than large ones.
+    in float32, because half precision would round large pixel values before the subtraction.
 
     Raises:
         ValueError: `mean` is not three numbers from 0 to 255, or `stddev` is not positive.

@@ -43,7 +43,7 @@ class RowResult:
             a run did not reach the target.
         difference: the mean minus that of the first row; `None` in the first row and with a target.
         probability: the p-value of the difference, for all comparisons together; `None` with one seed.
-        published, published_difference: the same of the published errors.
+        published, published_difference: the published error of this row, and its difference from that of the first row.
     """
 
     name: str

@@ -78,7 +78,7 @@ def remove(folder: Path, name: str) -> None:
 
 
 def seal(text: str) -> str:
-    """Return a text in Markdown with its seal, which a page does not show."""
+    """Append a checksum as an HTML comment, which Markdown pages do not show."""
     text += "\n"
     return text + SEAL.format(hashlib.sha256(text.encode()).hexdigest())
 

@@ -28,9 +28,10 @@ def compile_with_xla() -> None:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Import TensorFlow inside, so that its libraries write neither then nor later; exceptions still name every error.
+    """Silence TensorFlow's C++ libraries while they are imported in the `with` block, and later.
 
-    While they are loaded, they write a few lines before they read the variable. A user's own value of it is kept.
+    Later, `TF_CPP_MIN_LOG_LEVEL` silences them. A value that the user has set is kept. Before the libraries read it,
+    they write a few lines. Exceptions still name every error.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():

@@ -123,7 +123,7 @@ def _measure(config: TrainConfig, run: Path, inputs: Inputs, known: Measured | N
 
 
 def _report(config: TrainConfig, run: Path, inputs: Inputs, network: TrainingNetwork) -> Evaluation:
-    """Measure the best model, and remove the checkpoints that cannot be continued: only now the run is finished."""
+    """Measure the best model and write the results. Then remove checkpoints that no further training can use."""
     replicas = network.replicas
     if not replicas.is_chief:
         return Evaluation.from_dict(replicas.from_chief(None))  # waits until the chief has measured
@@ -168,7 +168,7 @@ def _finished(config: TrainConfig, run: Path, replicas: Replicas) -> Evaluation 
 
 
 def _explain(error: BaseException, run: Path) -> None:
-    """Add to the message of a run that stopped what is left of it, and what to do."""
+    """Add to the error message which checkpoint exists and how to resume."""
     if not isinstance(error, Interrupted | RunError):
         return
     (message,) = error.args

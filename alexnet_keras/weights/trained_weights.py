@@ -91,7 +91,10 @@ class Weights(Expectations):
         return self._outputs("fc8")
 
     def with_width(self, spec: Architecture) -> Architecture:
-        """Return an architecture with the width that these weights have; unchanged if they have no width of it."""
+        """Return an architecture with the width that these weights have.
+
+        Return the architecture unchanged if no `width` gives the sizes of these weights.
+        """
         layers = (*CONVOLUTIONS[: len(spec.filters)], *LAYERS[5 : 5 + len(spec.hidden_units)])
         numbers = dict(zip(layers, (*spec.filters, *spec.hidden_units), strict=True))
         given = {name: found for name in layers if (found := self._outputs(name)) is not None}

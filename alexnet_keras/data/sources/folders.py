@@ -62,7 +62,7 @@ def load(root: Path, source: DataSource) -> DataSet:
 def find_splits(root: Path) -> tuple[Path, Path | None]:
     """Find the folders of the training and of the validation images; without the second, the first is to be divided.
 
-    Folders are splits by their names if they have class folders, or if there are no others.
+    Folders named like splits are splits if they have class folders, or if no other folders exist.
     """
     children = subfolders(root)
     train, validation = ([name for name in children if name.lower() in names] for names in (TRAIN, VALIDATION))

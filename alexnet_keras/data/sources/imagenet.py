@@ -38,7 +38,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         build: whether TFDS may build its data set from the tars, which takes hours.
 
     Raises:
-        AbsentError: there is none, or only tars where nothing is to be built.
+        AbsentError: ImageNet was not found, or only its tars were and `build` is false.
     """
     library = tfds(source)
     data_dir = data_folder(source)

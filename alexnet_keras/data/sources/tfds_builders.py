@@ -103,7 +103,10 @@ def _stream(builder: Any, expression: str) -> Stream:
     pieces = tensorflow_datasets.core.ReadInstruction.from_spec(expression)
 
     def elements(start: int, stop: int) -> tf.data.Dataset:
-        """Those examples alone: TFDS goes to the file that they begin in, and passes over no other."""
+        """Read only the examples from `start` to `stop - 1`.
+
+        TFDS opens the file that holds the first one and skips the files before.
+        """
         chosen, before = [], 0
         for piece in pieces.to_absolute(builder.info.splits):
             first = piece.from_ or 0

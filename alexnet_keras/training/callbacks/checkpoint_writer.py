@@ -23,10 +23,10 @@ BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's networ
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    The end of the last epoch always gets one, which needs no variables if no step can follow it. The ends of the others
-    do if all checkpoints, including that of the last epoch, take at most `SHARE` of the time so far. A checkpoint is
-    what makes an epoch count: the model of the best epoch is saved before it, and history.csv and model.keras are made
-    from it afterwards, and made again when the run is resumed. If the disk is full, a warning is printed and training
+    The last epoch always ends with a checkpoint, which needs no variables if no step can follow it. Other epochs do if
+    all saving, including that of the last epoch, takes at most 5% of the time so far. After a restart, only epochs with
+    a checkpoint count: the model of the best epoch is saved before it, and history.csv and model.keras are made from it
+    afterwards, and made again when the run is resumed. If the disk is full, a warning is printed and training
     continues: the checkpoint before is kept, and the user may free some space.
 
     Args:
