@@ -171,5 +171,6 @@ EXPERIMENTS = {"figure-1": FIGURE_1, "cifar-18": CIFAR_18, "ablations": ABLATION
 
 
 def experiment(name: str) -> Experiment:
+    """Return an experiment by its name, or raise `OptionError`."""
     check(name in EXPERIMENTS, f"There is no experiment {brief(name)}; choose from {', '.join(EXPERIMENTS)}.")
     return EXPERIMENTS[name]

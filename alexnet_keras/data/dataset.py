@@ -113,6 +113,7 @@ def balanced(split: Split, count: int) -> np.ndarray:
 
 
 def take(split: Split, indices: np.ndarray) -> Split:
+    """Return the examples of a split with these indices, in this order, as a split."""
     return dataclasses.replace(
         split,
         names=[split.names[index] for index in indices],

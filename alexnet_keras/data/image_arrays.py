@@ -1,4 +1,4 @@
-"""Decode an image by Pillow and crop its centre by NumPy, without TensorFlow, whose import takes seconds."""
+"""Decode images by Pillow, without TensorFlow, whose import takes seconds."""
 
 import io
 import re

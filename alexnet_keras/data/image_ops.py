@@ -62,6 +62,7 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
 
 
 def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Return the central `(size, size, 3)` crop of an image."""
     offset = (tf.shape(image)[:2] - size) // 2
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
 
@@ -186,6 +187,7 @@ def crop_and_flip(
 def crop_and_flip_arrays(
     images: np.ndarray, offsets: np.ndarray, flipped: np.ndarray, shapes: np.ndarray | None = None, *, size: int
 ) -> np.ndarray:
+    """Return the `(B, size, size, 3)` crops of `crop_and_flip`, from NumPy arrays."""
     crops = np.empty((len(images), size, size, 3), np.uint8)
     if shapes is not None:
         windows = np.concatenate([offsets, shapes], axis=1)

@@ -16,6 +16,7 @@ from alexnet_keras.system.protobuf import messages
 
 
 def load(path: Path) -> Predictor:
+    """Load an ONNX file for ONNX Runtime."""
     try:
         import onnx
         import onnxruntime

@@ -56,6 +56,7 @@ SAVER = frozenset({"MergeV2Checkpoints", "Restore", "Save", "ShardedFilename"})
 
 
 def load(path: Path, allow_all_operations: bool = False) -> Predictor:
+    """Load a SavedModel that has only operations of our exports, or any if `allow_all_operations` is true."""
     for entry in path.rglob("*"):
         if not entry.is_dir():
             check_regular(entry)

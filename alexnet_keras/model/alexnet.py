@@ -55,11 +55,11 @@ def AlexNet(
             `Architecture`. The command `alexnet-keras info --variants` compares them.
         classes: number of classes; `None` for those of `weights`, or otherwise 1,000.
         include_top: whether to include the three fully connected layers.
-        weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras, see `read_weights`), the
-            `Weights` that `read_weights` returns, or `None` for random initial weights. If the weights contain the mean
-            color of their training data, it replaces `mean`; their class names and their width are used unless you
-            pass others. `"imagenette"` is the trained network in the package, of the recipe `small`. `"imagenet"`
-            raises an error that says where to download weights.
+        weights: a file of trained weights (of Caffe, torchvision, safetensors, NumPy or Keras; the page
+            docs/how_to/trained_weights.md has all formats), a `Weights` object in memory, or `None` for random initial
+            weights. If the weights contain the mean color of their training data, it replaces `mean`; their class names
+            and their width are used unless you pass others. `"imagenette"` is the trained network in the package, of
+            the recipe `small`. `"imagenet"` raises an error that says where to download weights.
         allow_missing: whether layers that `weights` lacks keep their random initial weights; otherwise a missing layer
             is an error.
         input_tensor: the output of Keras layers that the network takes as images, such as `keras.Input((227, 227, 3))`,

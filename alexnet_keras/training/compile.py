@@ -37,6 +37,7 @@ def accuracies() -> tuple[keras.metrics.Metric, ...]:
 
 
 def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:
+    """Make the optimizer of a training with `steps` steps in each epoch, with loss scaling if the policy needs it."""
     optimizer = KrizhevskySGD(
         learning_rates.learning_rate(config.schedule, config.learning_rate, config.epochs, steps),
         momentum=config.momentum,

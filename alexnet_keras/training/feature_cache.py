@@ -119,6 +119,7 @@ def _gather(features: tuple[tf.Tensor, ...], rows: tf.Tensor) -> Any:
 
 
 def compute(trunk: keras.Model, training: Split, validation: Split, input_size: int) -> Features:
+    """Compute the outputs of the frozen layers for the central crop of each image, and for its flip in training."""
     signature = tf.TensorSpec((None, input_size, input_size, 3), tf.uint8)
     # Training mode, because there local response normalization is compiled. The trunk has no dropout, and its batch
     # normalization is frozen.

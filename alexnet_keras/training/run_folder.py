@@ -256,6 +256,7 @@ def _discard(path: Path) -> None:
 
 
 def write_config(run: Path, config: TrainConfig, measured: Measured) -> None:
+    """Write the configuration of a run, and what the run has measured, into config.json."""
     atomic_files.write_json(run / CONFIG, {**to_dict(config), "measured": asdict(measured)}, owner=run)
 
 

@@ -53,6 +53,7 @@ def build(builder: Any, source: DataSource) -> None:
 
 
 def from_builder(builder: Any, source: DataSource, name: str) -> DataSet:
+    """Open a data set that TFDS has built."""
     expressions = _expressions(builder, source)
 
     def expression(split: str) -> str:
