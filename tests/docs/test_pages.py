@@ -63,6 +63,11 @@ def test_every_block_is_run_or_says_why_not(page):
             )
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.parent == ROOT / "docs"], ids=named)
+def test_a_page_starts_with_a_block(page):
+    assert re.match(r"# .+\n+(<!-- (not )?run.* -->\n)?```(bash|fish|python)\n", page.read_text())
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_can_be_parsed(page):
     for block in blocks(page):
