@@ -1,5 +1,6 @@
 """Every command and every program on every page works, or its page says why it is not run."""
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -21,7 +22,10 @@ from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.data.sources import shapes
 
 PAGES = sorted(
-    {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")}
+    {
+        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "saved_models/README.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    }
     - {*(ROOT / "docs/_build").rglob("*")}
 )
 LANGUAGES = ("bash", "fish", "python")
@@ -54,6 +58,13 @@ def commands(code: str) -> list[list[str]]:
     return [line[line.index("alexnet-keras") + 1 :] for line in words if "alexnet-keras" in line]
 
 
+def inline_commands(page: Path) -> list[list[str]]:
+    """The `alexnet-keras` commands in the sentences and tables of a page. `NAME` stands for one of several commands."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found = [shlex.split(command) for command in re.findall(r"`alexnet-keras ([^`]+)`", text)]
+    return [arguments for arguments in found if "NAME" not in arguments]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_block_is_run_or_says_why_not(page):
     for block in blocks(page):
@@ -74,6 +85,10 @@ def test_every_command_can_be_parsed(page):
         if block.language in ("bash", "fish"):
             for arguments in commands(block.code):
                 parse(main, arguments)
+    for arguments in inline_commands(page):
+        # A sentence may name a command without its arguments or its subcommand.
+        with contextlib.suppress(click.MissingParameter, click.exceptions.NoArgsIsHelpError):
+            parse(main, arguments)
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:
