@@ -150,8 +150,8 @@ def report(rates, sizes, as_json):
     if as_json:
         print(json.dumps({"device": device(), "operations_per_image": operations, "peak": peak, "rates": rates}))
         return
-    print(f"{device()}: {peak / 1e12:,.0f} TFLOP/s in a matrix product; {operations / 1e9:.2f} GFLOP an image")
-    print("| batch | subject | images per second | fraction of the matrix product | ours over it |")
+    print(f"{device()}: {peak / 1e12:,.0f} TFLOP/s in a matrix multiplication; {operations / 1e9:.2f} GFLOP an image")
+    print("| batch | subject | images per second | fraction of the matrix multiplication | ours over it |")
     print("| --- | --- | --- | --- | --- |")
     for size in sizes:
         for subject in SUBJECTS:

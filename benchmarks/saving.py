@@ -1,4 +1,4 @@
-"""Measure which part of the time of a run is spent on saving it.
+"""Measure which fraction of the time of a run is spent on saving it.
 
     python3 benchmarks/saving.py DATA [--recipe quickstart] [--epochs 27] [--steps 6] [--batch-size 16]
 
@@ -51,6 +51,6 @@ if __name__ == "__main__":
             batch_size=options.batch_size,
         )
     spent = Measured.seconds
-    share = spent["saving"] / spent["all"]
+    fraction = spent["saving"] / spent["all"]
     counts = f"checkpoints: {Measured.count} in {options.epochs} epochs"
-    print(f"{counts}; saving: {spent['saving']:.1f} of {spent['all']:.1f} s, {share:.1%}")
+    print(f"{counts}; saving: {spent['saving']:.1f} of {spent['all']:.1f} s, {fraction:.1%}")

@@ -39,7 +39,7 @@ class InputBenchmark:
     """Result of `measure`.
 
     Attributes:
-        pictures: kind of the images: `photographs` of any size, `stored JPEGs` of the stored size, or `raw` pixels.
+        kind: kind of the images: `photographs` of any size, `stored JPEGs` of the stored size, or `raw` pixels.
         ceiling: the work of `ceiling_images_per_second`, which is done on images in memory.
         images_per_second: of the training pipeline, read from where the data lies.
         processor_ms: processor time of the pipeline for an image, in milliseconds.
@@ -52,7 +52,7 @@ class InputBenchmark:
     """
 
     data: str
-    pictures: str
+    kind: str
     images: int
     batch_size: int
     input_size: int
@@ -146,7 +146,7 @@ def measure(
         rates |= alternate(_training(pipeline, variant, len(dataset.class_names)), rounds, "Measuring training")
     return InputBenchmark(
         data=str(source),
-        pictures=kind,
+        kind=kind,
         images=len(split),
         batch_size=batch_size,
         input_size=input_size,

@@ -32,7 +32,7 @@ class TrainBenchmark:
     """Result of `measure`.
 
     Attributes:
-        naive_images_per_second: of the baseline, `baseline_model` in float32 with `keras.optimizers.SGD`.
+        baseline_images_per_second: of the baseline, `baseline_model` in float32 with `keras.optimizers.SGD`.
         matmul_gflops: GFLOP/s of a large matrix multiplication in the step's precision.
     """
 
@@ -41,15 +41,15 @@ class TrainBenchmark:
     precision: str
     jit_compile: bool
     images_per_second: Rate
-    naive_images_per_second: Rate
+    baseline_images_per_second: Rate
     matmul_gflops: Rate
     operations_per_image: int
     hardware: str
 
     @property
-    def times_naive(self) -> float:
+    def times_baseline(self) -> float:
         """Speed of the training step in relation to the baseline."""
-        return self.images_per_second.median / self.naive_images_per_second.median
+        return self.images_per_second.median / self.baseline_images_per_second.median
 
     @property
     def fraction_of_peak(self) -> float:
@@ -57,7 +57,7 @@ class TrainBenchmark:
         return self.images_per_second.median * self.operations_per_image / 1e9 / self.matmul_gflops.median
 
     def to_dict(self) -> dict[str, Any]:
-        ratios = {"times_naive": round(self.times_naive, 2), "fraction_of_peak": round(self.fraction_of_peak, 3)}
+        ratios = {"times_baseline": round(self.times_baseline, 2), "fraction_of_peak": round(self.fraction_of_peak, 3)}
         return {**summarize_rates(self), **ratios}
 
 
@@ -93,7 +93,7 @@ def measure(
         precision=policy,
         jit_compile=compiled,
         images_per_second=rates["network"],
-        naive_images_per_second=rates["baseline"],
+        baseline_images_per_second=rates["baseline"],
         matmul_gflops=rates["matrix multiplication"].scaled(1e-9),
         operations_per_image=training_operations(network),
         hardware=describe(),

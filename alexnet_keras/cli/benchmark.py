@@ -57,8 +57,8 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
             ("variant", f"{result.variant}, batches of {result.batch_size} images"),
             ("hardware", result.hardware),
             ("training step", f"{result.images_per_second} images/s in {result.precision}"),
-            ("baseline", f"{result.naive_images_per_second} images/s in float32"),
-            ("speed-up", f"{result.times_naive:.1f} times the baseline"),
+            ("baseline", f"{result.baseline_images_per_second} images/s in float32"),
+            ("speed-up", f"{result.times_baseline:.1f} times the baseline"),
             ("peak", f"{result.matmul_gflops} GFLOP/s in a matrix multiplication of the same precision"),
             ("operations", f"{result.operations_per_image / 1e9:.2f} GFLOP per image"),
             ("fraction of the peak", f"{result.fraction_of_peak:.2f}"),
@@ -112,7 +112,7 @@ def input_(
     ratios = result.ratios
     crops = "crops" if min_crop_area is None else f"resized crops of at least {min_crop_area:.0%} of the area"
     rows = [
-        ("data", f"{result.data}: {result.images:,} images, {result.pictures}"),
+        ("data", f"{result.data}: {result.images:,} images, {result.kind}"),
         ("hardware", result.hardware),
         ("pipeline", f"{result.images_per_second} images/s with {crops}, flips and PCA noise {pca_noise}"),
         ("processor time", f"{result.processor_ms:.2f} ms for an image"),

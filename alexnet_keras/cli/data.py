@@ -123,7 +123,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
             ("unreadable", *(f"{len(split.unreadable):,}" for split in splits)),
             ("in two classes", *(f"{split.contradictions:,}" for split in splits)),
             ("turned upright", *(f"{split.turned:,}" for split in splits)),
-            ("almost one color", *(f"{split.uniform:,}" for split in splits)),
+            ("almost one colour", *(f"{split.uniform:,}" for split in splits)),
             ("shorter side", *(_range(split.shorter_side) for split in splits)),
             ("longer side", *(_range(split.longer_side) for split in splits)),
             *counts,

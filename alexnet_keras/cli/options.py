@@ -13,7 +13,7 @@ from alexnet_keras import api
 from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.ranges import Index, Part
+from alexnet_keras.config.ranges import Index, OpenFraction
 from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
@@ -84,7 +84,7 @@ def data_options(
         ),
         click.option(
             "--validation-split",
-            type=Number(Part),
+            type=Number(OpenFraction),
             help="Fraction of each class for validation, of a folder or table without a split.  "
             f"[default: {VALIDATION_SPLIT}]",
         ),

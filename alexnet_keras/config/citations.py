@@ -83,7 +83,7 @@ OWT = {
     "lrn_layers": "arXiv:1404.5997: no normalization",
     "dropout_layers": "torchvision/models/alexnet.py: before fc6 and before fc7",
     "initializer": "PyTorch's default: uniform within 1 / sqrt(inputs), weights and biases",
-    "pixel_stddev": "64 for this initializer; torchvision divides each color by its own deviation, 57 to 59",
+    "pixel_stddev": "64 for this initializer; torchvision divides each colour by its own deviation, 57 to 59",
 }
 BATCHNORM = {
     **dict.fromkeys(PAPER, "cvjena/cnn-models, AlexNet_cvgj/train.prototxt"),

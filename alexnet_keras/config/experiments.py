@@ -103,9 +103,9 @@ FIGURE_1 = Experiment(
 
 CIFAR_18 = Experiment(
     title="CIFAR-10 without augmentation (layers-18pct.cfg)",
-    protocol="validation error after the last epoch on the 10,000 test images; a mean color is subtracted instead of a "
-    "mean image; AlexNet sees random crops and flips of images that are enlarged to 256 pixels",
-    published="18% test error of the 2012 code's network (layer-params-18pct.cfg), central view, no augmentation",
+    protocol="validation error after the last epoch on the 10,000 test images; a mean colour is subtracted instead of "
+    "a mean image; AlexNet sees random crops and flips of images that are enlarged to 256 pixels",
+    published="18% test error of the 2012 code's network (layer-params-18pct.cfg), central crop, no augmentation",
     rows=(
         Row(
             name="layers-18pct",

@@ -87,7 +87,7 @@ Positive = Annotated[float, Range(0, 1_000, low_open=True)]
 Rate = Annotated[float, Range(0, 1e30, low_open=True)]  # finite in float32; the loss tells what is too high
 Name = Annotated[str, PathText()]
 Fold = Annotated[str, FoldText()]
-Part = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
+OpenFraction = Annotated[float, Range(0, 1, low_open=True, high_open=True)]
 Divisor = Annotated[float, Range(1, 1_000, low_open=True)]
 
 DESCRIPTIONS = {int: "a whole number", float: "a number", bool: "yes or no", str: "text", type(None): "none"}

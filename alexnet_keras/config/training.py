@@ -16,7 +16,7 @@ from alexnet_keras.config.ranges import (
     Index,
     Name,
     OneOf,
-    Part,
+    OpenFraction,
     Range,
     Rate,
     check_fields,
@@ -60,7 +60,7 @@ class DataSource:
     data_dir: Name | None = None
     manual_dir: Name | None = None
     split: str | None = None
-    validation_split: Part | None = None
+    validation_split: OpenFraction | None = None
     fold: Fold | None = None
     split_seed: Index = 0
     upright: bool = True
@@ -134,7 +134,7 @@ class TrainConfig:
     data_dir: Name | None = None
     manual_dir: Name | None = None
     split: str | None = None
-    validation_split: Part | None = None
+    validation_split: OpenFraction | None = None
     fold: Fold | None = None
     split_seed: Index = 0
     upright: bool = True
@@ -144,7 +144,7 @@ class TrainConfig:
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
-    target_error: Part | None = None
+    target_error: OpenFraction | None = None
     learning_rate: Rate = 0.01
     schedule: Schedule = Plateau()  # noqa: RUF009 - frozen, so it can be shared
     momentum: Fraction = 0.9

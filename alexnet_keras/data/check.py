@@ -16,7 +16,7 @@ from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.terminal_text import listed
 
 MAX_SHARED = 0.001  # fraction of the validation images; duplicates can change the validation error by as much
-MIN_SPREAD = 3.0  # standard deviation in grey levels, of 255; noise and JPEG artefacts of one color have less
+MIN_SPREAD = 3.0  # standard deviation in grey levels, of 255; noise and JPEG artefacts of one colour have less
 MAX_IMBALANCE = 10.0  # images of the largest class divided by those of the smallest
 
 
@@ -27,7 +27,7 @@ class SplitReport:
     Attributes:
         per_class: number of readable images of each class, in the order of the labels.
         shorter_side, longer_side: smallest, median and largest value in pixels.
-        uniform: number of images of almost one color.
+        uniform: number of images of almost one colour.
         turned: number of JPEG files that are turned upright, as their EXIF data say.
     """
 
@@ -158,7 +158,7 @@ def _judge(report: Report) -> None:
         if empty:
             report.problems.append(f"no {name} image of {listed(empty)}")
         if split.uniform:
-            report.warnings.append(f"{split.uniform:,} {name} images have almost one color")
+            report.warnings.append(f"{split.uniform:,} {name} images have almost one colour")
         if split.contradictions:
             report.warnings.append(f"{split.contradictions:,} {name} images are in more than one class")
     shared = len(report.duplicates)

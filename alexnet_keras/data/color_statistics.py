@@ -26,7 +26,7 @@ class ColorStatistics:
     def __post_init__(self) -> None:
         vectors, matrices = (self.mean, self.eigenvalues), (self.covariance, self.eigenvectors)
         sides = [len(vector) for vector in vectors] + [len(row) for matrix in matrices for row in (matrix, *matrix)]
-        check(set(sides) == {3}, "Color statistics must have three values for each of three colors.")
+        check(set(sides) == {3}, "Colour statistics must have three values for each of three colours.")
 
 
 class Moments:

@@ -90,7 +90,7 @@ def has_exif(jpeg: tf.Tensor) -> tf.Tensor:
 
 
 def is_turned(encoded: tf.Tensor) -> tf.Tensor:
-    """Return whether `decode` turns or mirrors a JPEG; of other kinds, which cameras do not write, `False`."""
+    """Return whether `decode` turns or flips a JPEG; of other kinds, which cameras do not write, `False`."""
     exif = tf.cond(is_jpeg(encoded), lambda: _after(_scans(encoded)[0], EXIF), lambda: tf.constant(b""))
     return tf.numpy_function(lambda exif: orientation_of(exif) > 1, [exif], tf.bool, stateful=False)
 

@@ -33,10 +33,10 @@ def upright_by_exif(image: tf.Tensor, exif: tf.Tensor, in_graph: bool) -> tf.Ten
 
 
 def _turn(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    turn = orientation - 1  # 0 to 3 turn or mirror, 4 to 7 do the same after a reflection along the diagonal
+    turn = orientation - 1  # 0 to 3 turn or flip, 4 to 7 do the same after a reflection along the diagonal
     image = tf.cond(turn > 3, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
-    upside_down, mirrored = turn % 4 > 1, (turn % 4 == 1) | (turn % 4 == 2)
-    return tf.reverse(image, tf.boolean_mask([0, 1], [upside_down, mirrored]))
+    upside_down, flipped = turn % 4 > 1, (turn % 4 == 1) | (turn % 4 == 2)
+    return tf.reverse(image, tf.boolean_mask([0, 1], [upside_down, flipped]))
 
 
 @tf.function(autograph=False)

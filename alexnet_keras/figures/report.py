@@ -225,7 +225,7 @@ class _Report:
         shown = results.confusions(self.answers)
         rows = []
         for name, percents in zip(shown.names, shown.percents.round().astype(int).tolist(), strict=True):
-            cells = (tag("td", percent or "", style=f"--share:{percent}") for percent in percents)
+            cells = (tag("td", percent or "", style=f"--fraction:{percent}") for percent in percents)
             rows.append(tag("tr", tag("th", name, scope="row"), *cells))
         heads = (tag("th", tag("span", name), scope="col") for name in shown.names)
         table = tag(
@@ -263,7 +263,7 @@ class _Report:
         for other, probability in zip(self.answers.classes[index], self.answers.probabilities[index], strict=True):
             kind, tick = ("true", "\u2713 ") if other == label else (None, "")
             cells = tag("span", tick, self.names[other]), tag("span", f"{probability:.1%}")
-            items.append(tag("li", *cells, class_=kind, style=f"--share:{100 * probability:.1f}"))
+            items.append(tag("li", *cells, class_=kind, style=f"--fraction:{100 * probability:.1f}"))
         picture = _photograph(image, f"Validation image of the class {self.names[label]}")
         return tag("figure", picture, tag("figcaption", tag("strong", self.names[label]), tag("ol", *items)))
 

@@ -49,18 +49,18 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     figure = style.new(f"Top-1 error by {by}", caption + (". The scale is logarithmic." if logarithmic else "."))
     axes = figure.subplots()
     style.plain(axes)
-    places_of = {name: _places(history, by) for name, history in runs.items()}
-    end = max(places[-1] for places in places_of.values())
+    positions_of = {name: _positions(history, by) for name, history in runs.items()}
+    end = max(positions[-1] for positions in positions_of.values())
     for index, (name, history) in enumerate(runs.items()):
-        places = places_of[name]
+        positions = positions_of[name]
         marker = "o" if len(history) < 30 else None
         for key, line in (("validation_top1_error", "solid"), ("top1_error", "dashed")):
-            axes.plot(places, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
+            axes.plot(positions, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
                       marker=marker, label=name if line == "solid" else None)  # fmt: skip
         last = history[-1]["validation_top1_error"]
         words = f"{last:.1%}" if len(runs) > 1 else f"validation\n{last:.1%}"
-        longest = places[-1] > 0.9 * end  # to the right of others, longer runs go on
-        axes.annotate(words, (places[-1], last), (8, 0) if longest else (0, -20), textcoords="offset points",
+        longest = positions[-1] > 0.9 * end  # to the right of others, longer runs go on
+        axes.annotate(words, (positions[-1], last), (8, 0) if longest else (0, -20), textcoords="offset points",
                       va="center", ha="left" if longest else "center",
                       fontsize=style.LABEL, color=style.color(index), weight="bold",
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
@@ -80,7 +80,7 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     return figure
 
 
-def _places(history: Sequence[Mapping[str, float]], by: str) -> np.ndarray:
+def _positions(history: Sequence[Mapping[str, float]], by: str) -> np.ndarray:
     """Where the epochs of a run are on the horizontal axis."""
     if by == "epoch":
         return np.array([row["epoch"] for row in history])
@@ -146,10 +146,10 @@ def predictions(model: Any, data: Source, wrong: bool = False, best: bool = Fals
     grid = figure.subplots(4, columns, height_ratios=(3, 1.35) * 2, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for place, (index, image) in enumerate(
+    for number, (index, image) in enumerate(
         zip(chosen, one_pass.crops(split, chosen, predictor.input_size), strict=True)
     ):
-        row, column = divmod(place, columns)
+        row, column = divmod(number, columns)
         style.show(grid[2 * row, column], image)
         _bars(grid[2 * row + 1, column], answers, index)
     return figure
@@ -166,8 +166,8 @@ def surest(answers: Answers) -> np.ndarray:
     right = np.flatnonzero(answers.ranks == 0)
     right = right[np.lexsort((-answers.probabilities[right, 0], answers.labels[right]))]
     _, first, counts = np.unique(answers.labels[right], return_index=True, return_counts=True)
-    place = np.arange(len(right)) - np.repeat(first, counts)  # in the class
-    return right[np.lexsort((-answers.probabilities[right, 0], place))]
+    rank = np.arange(len(right)) - np.repeat(first, counts)  # in the class
+    return right[np.lexsort((-answers.probabilities[right, 0], rank))]
 
 
 def _bars(axes: Any, answers: Answers, index: int) -> None:

@@ -138,7 +138,7 @@ def _mean(options: Mapping[str, Any], shape: Shape) -> Layer:
 
 
 def _convolution(options: Mapping[str, Any], shape: Shape) -> Layer:
-    """A convolution as a product of two matrices: the windows of the image, and the kernel."""
+    """A convolution as a matrix multiplication of the windows of the image and the kernel."""
     (*sides, channels), kernel, strides = shape, options["kernel_size"], options["strides"]
     groups, filters, activation = options["groups"], options["filters"], ACTIVATIONS[options["activation"]]
     plain = (options["data_format"], options["dilation_rate"], options["use_bias"]) == ("channels_last", [1, 1], True)

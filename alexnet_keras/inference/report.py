@@ -97,12 +97,12 @@ def write_predictions(output: Path, rows: Iterable[Mapping[str, Any]], top: int)
 def prediction_columns(top: int) -> dict[str, type]:
     """The columns of the `top` most probable classes in a table, as `flatten` fills them."""
     kinds = {"label": str, "class": str, "probability": float}
-    return {f"{name}_{place}": kind for place in range(1, top + 1) for name, kind in kinds.items()}
+    return {f"{name}_{rank}": kind for rank in range(1, top + 1) for name, kind in kinds.items()}
 
 
 def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
     """Replace the list `predictions` of a row by columns: `label_1`, `class_1`, `probability_1`, `label_2`, ..."""
     flat = {name: value for name, value in row.items() if name != "predictions"}
-    for place, prediction in enumerate(row["predictions"], start=1):
-        flat |= {f"{name}_{place}": value for name, value in prediction.items()}
+    for rank, prediction in enumerate(row["predictions"], start=1):
+        flat |= {f"{name}_{rank}": value for name, value in prediction.items()}
     return flat

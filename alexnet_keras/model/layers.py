@@ -10,7 +10,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
 class MeanSubtraction(keras.layers.Layer):
-    """Subtract the mean color of the training set from raw RGB, the only preprocessing in section 2 of the paper.
+    """Subtract the mean colour of the training set from raw RGB, the only preprocessing in section 2 of the paper.
 
     Args:
         mean: red, green and blue, 0 to 255. It is a part of the configuration instead of a weight, because it is

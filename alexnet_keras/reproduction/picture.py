@@ -70,19 +70,19 @@ def _errors(result: Reproduction) -> Figure:
     figure = style.new(result.title, caption, height=1.9 + 0.55 * len(result.rows))
     axes = figure.subplots()
     style.plain(axes)
-    for place, row in enumerate(result.rows):
+    for index, row in enumerate(result.rows):
         color = style.GREY if row.by_chance else style.color(0)
         assert row.mean is not None
-        axes.errorbar(100 * row.mean, place, xerr=100 * (row.deviation or 0), fmt="|", color=color, markersize=22,
+        axes.errorbar(100 * row.mean, index, xerr=100 * (row.deviation or 0), fmt="|", color=color, markersize=22,
                       markeredgewidth=3, linewidth=2)  # fmt: skip
         values = [100 * value for value in row.values if value is not None]
-        axes.plot(values, [place] * len(values), "o", color=color, markersize=6, alpha=0.6)
+        axes.plot(values, [index] * len(values), "o", color=color, markersize=6, alpha=0.6)
         theirs: Any = row.published if not published else None
         if published and row.published_difference is not None:
             assert first.mean is not None
             theirs = first.mean + row.published_difference
         if theirs is not None:
-            axes.plot(100 * theirs, place, "D", color=style.VERMILION, markerfacecolor="none", markersize=9)
+            axes.plot(100 * theirs, index, "D", color=style.VERMILION, markerfacecolor="none", markersize=9)
     axes.axvline(100 * (first.mean or 0), color=style.PALE, linewidth=1.5, zorder=0)
     axes.set_yticks(range(len(result.rows)), [row.name for row in result.rows], fontsize=style.LABEL, color=style.INK)
     axes.set_ylim(len(result.rows) - 0.5, -0.5)

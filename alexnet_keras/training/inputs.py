@@ -35,7 +35,7 @@ class Inputs:
     origin: Origin | None
 
     def color_statistics(self) -> ColorStatistics:
-        """The mean and the covariance of the colors of the training images."""
+        """The mean and the covariance of the colours of the training images."""
         return self.dataset.statistics or reading.color_statistics(self.training)
 
 

@@ -19,8 +19,8 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
     batch normalization) have no weight decay. Their learning rate is twice that of the weights by default. Both are as
     in the 2012 code (`layer-params-145.cfg`).
 
-    `keras.optimizers.SGD(weight_decay=...)` uses another rule: it subtracts the decay directly from the weights,
-    without momentum. With a momentum of 0.9, its decay is ten times weaker.
+    `keras.optimizers.SGD(weight_decay=...)` uses another rule: it subtracts the weight decay directly from the
+    weights, without momentum. With a momentum of 0.9, its weight decay is ten times weaker.
 
     Args:
         learning_rate: a number or a schedule.
@@ -99,7 +99,7 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
         rate, momentum = self._rate_and_momentum(index, ops.cast(learning_rate, variable.dtype))
         decay = self._decays[index]
         if keras.backend.backend() == "tensorflow" and self.momentum:
-            # The decay is divided by the momentum because the second pass multiplies it by the momentum.
+            # The weight decay is divided by the momentum because the second pass multiplies it by the momentum.
             _tensorflow_step(variable, velocity, gradient, rate, decay / self.momentum, momentum)
             return
         step = momentum * velocity - rate * (gradient + decay * variable)
@@ -138,9 +138,9 @@ class KrizhevskySGD(keras.optimizers.Optimizer):
 def _tensorflow_step(variable: Any, velocity: Any, gradient: Any, rate: Any, decay: float, momentum: Any) -> None:
     """Update in two passes over memory: 61 million weights are 244 MB, and the general form reads them often.
 
-    The first pass adds the decay, already divided by the momentum, to the velocity: `v - rate * decay * w`. The second
-    pass multiplies it by the momentum. A step of 128 images takes 3% less time than with `gradient + decay * w` as a
-    tensor.
+    The first pass adds the weight decay, already divided by the momentum, to the velocity: `v - rate * decay * w`. The
+    second pass multiplies it by the momentum. A step of 128 images takes 3% less time than with
+    `gradient + decay * w` as a tensor.
     """
     import tensorflow as tf  # only if it is the backend of Keras
 

@@ -33,7 +33,7 @@ def test_benchmark_input_as_json(kind, sources):
     result = cli("benchmark", "input", "--data", sources[kind], *options, "--json")
     assert result.code == 0, result.err
     values = result.json
-    assert (values["pictures"], values["images"], values["ceiling"]) == (kind, 12, KINDS[kind])
+    assert (values["kind"], values["images"], values["ceiling"]) == (kind, 12, KINDS[kind])
     rates = ["images_per_second", "ceiling_images_per_second"]
     rates += ["pillow_images_per_second"] if kind == "photographs" else []
     for name in rates:

@@ -33,14 +33,14 @@ def test_benchmark_train_as_json():
     values = result.json
     assert values["variant"] == "paper"
     assert (values["batch_size"], values["precision"], values["jit_compile"]) == (2, "float32", False)
-    for name in ("images_per_second", "naive_images_per_second", "matmul_gflops"):
+    for name in ("images_per_second", "baseline_images_per_second", "matmul_gflops"):
         low, high = values["spread"][name]
         assert 0 < low <= values[name] <= high
     rate, baseline, matrix = (
-        values[name] for name in ("images_per_second", "naive_images_per_second", "matmul_gflops")
+        values[name] for name in ("images_per_second", "baseline_images_per_second", "matmul_gflops")
     )
     rounding = 0.005 / min(rate, baseline, matrix)  # each has two decimals
-    assert values["times_naive"] == pytest.approx(rate / baseline, rel=0.01 + 2 * rounding)
+    assert values["times_baseline"] == pytest.approx(rate / baseline, rel=0.01 + 2 * rounding)
     peak = rate * values["operations_per_image"] / 1e9 / matrix
     assert values["fraction_of_peak"] == pytest.approx(peak, rel=0.01 + 2 * rounding, abs=1e-3)
 

@@ -37,7 +37,7 @@ def test_a_training_step_is_compared_with_the_baseline_and_the_peak(replaced):
 
 
 def measured(**changes):
-    values = {"data": "d", "pictures": "raw", "images": 12_000, "batch_size": 5, "input_size": 227, "pca_noise": None}
+    values = {"data": "d", "kind": "raw", "images": 12_000, "batch_size": 5, "input_size": 227, "pca_noise": None}
     values |= {"min_crop_area": None, "ceiling": "crop and flip alone", "first_batch_seconds": 0.5, "hardware": "m"}
     values |= {"images_per_second": rate(300.0), "processor_ms": 2.0, "ceiling_images_per_second": rate(400.0)}
     missing = ("fixed_images_per_second", "fixed_processor_ms", "pillow_images_per_second")

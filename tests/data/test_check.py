@@ -156,7 +156,7 @@ def test_images_of_almost_one_color_are_a_warning(colors):
     Image.effect_noise((600, 400), 1).save(colors / "train" / "red" / "black.png")
     result = report(colors)
     assert (result.train.uniform, result.validation.uniform) == (2, 0)
-    assert result.warnings == ["2 training images have almost one color"]
+    assert result.warnings == ["2 training images have almost one colour"]
 
 
 def test_images_that_are_turned_are_counted(colors):

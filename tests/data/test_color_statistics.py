@@ -43,7 +43,7 @@ def test_no_order_and_no_division_into_parts_changes_a_digit():
     parts.add(moments([0, 6, 3, 4]).sums)
     assert parts.statistics() == whole
     assert build(ColorStatistics, dataclasses.asdict(whole), "statistics") == whole
-    with pytest.raises(OptionError, match="Color statistics must have three values for each of three colors"):
+    with pytest.raises(OptionError, match="Colour statistics must have three values for each of three colours"):
         build(ColorStatistics, {**dataclasses.asdict(whole), "eigenvalues": [1.0, 2.0]}, "statistics")
 
 

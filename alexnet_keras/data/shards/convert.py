@@ -63,11 +63,11 @@ def conversion(stream: Stream, settings: Settings) -> Callable[..., tuple[tf.Ten
 
     def convert(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label, name = stream.load(*element)
-        square = image_ops.resize_and_crop(image, size)  # the compiled loop is no faster here and needs 100 MB
-        record = tf.io.encode_jpeg(square, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
-        colors = tf.reshape(tf.cast(square, tf.float64), (-1, 3))
+        image = image_ops.resize_and_crop(image, size)  # the compiled loop is no faster here and needs 100 MB
+        record = tf.io.encode_jpeg(image, quality=QUALITY) if settings.encoding == "jpeg" else tf.constant("")
+        colors = tf.reshape(tf.cast(image, tf.float64), (-1, 3))
         colors = tf.pad(colors, [[0, 0], [0, 1]], constant_values=1)
-        return name, label, square, record, tf.matmul(colors, colors, transpose_a=True)
+        return name, label, image, record, tf.matmul(colors, colors, transpose_a=True)
 
     return tf.function(convert, autograph=False)
 
@@ -80,9 +80,9 @@ def store(
         if parts is None:
             yield Stored(stream.name(index), reason=why_unreadable(stream, index))
             continue
-        name, label, square, record, color_sums = parts
-        data = record if settings.encoding == "jpeg" else square.tobytes()
-        yield Stored(name.decode() or stream.name(index), int(label), data, square, color_sums)
+        name, label, image, record, color_sums = parts
+        data = record if settings.encoding == "jpeg" else image.tobytes()
+        yield Stored(name.decode() or stream.name(index), int(label), data, image, color_sums)
 
 
 def in_threads(

@@ -82,35 +82,35 @@ class Reader:
             self._files[number] = file
         return self._files[number]
 
-    def locate(self, place: int) -> tuple[int, int]:
+    def locate(self, index: int) -> tuple[int, int]:
         """Return the number of the shard and the index of the image within it."""
-        number = bisect.bisect_right(self.starts, place) - 1
-        return number, place - self.starts[number]
+        number = bisect.bisect_right(self.starts, index) - 1
+        return number, index - self.starts[number]
 
-    def raw(self, places: np.ndarray) -> np.ndarray:
+    def raw(self, indices: np.ndarray) -> np.ndarray:
         """Read the images at `(B,)` indices: `(B, size, size, 3)` uint8."""
         length = self.size * self.size * 3
-        memory = np.empty(len(places) * length + ALIGNMENT, np.uint8)
+        memory = np.empty(len(indices) * length + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
-        images = memory[start : start + len(places) * length].reshape(len(places), length)
-        for image, place in zip(images, places.tolist(), strict=True):
-            self._fill(image, place)
-        return images.reshape(len(places), self.size, self.size, 3)
+        images = memory[start : start + len(indices) * length].reshape(len(indices), length)
+        for image, index in zip(images, indices.tolist(), strict=True):
+            self._fill(image, index)
+        return images.reshape(len(indices), self.size, self.size, 3)
 
-    def encoded(self, places: np.ndarray) -> np.ndarray:
+    def encoded(self, indices: np.ndarray) -> np.ndarray:
         """Read the JPEG files at `(B,)` indices: `(B,)` bytes objects."""
-        records = np.empty(len(places), object)
-        for slot, place in enumerate(places.tolist()):
-            record = bytearray(int(self.index[place]["length"]))
-            self._fill(record, place)
+        records = np.empty(len(indices), object)
+        for slot, index in enumerate(indices.tolist()):
+            record = bytearray(int(self.index[index]["length"]))
+            self._fill(record, index)
             if _jpeg_size(record) != (self.size, self.size):
-                raise self._damaged(*self.locate(place), f"is no JPEG of {self.size} x {self.size} pixels")
+                raise self._damaged(*self.locate(index), f"is no JPEG of {self.size} x {self.size} pixels")
             records[slot] = bytes(record)
         return records
 
-    def _fill(self, target: Any, place: int) -> None:
-        number, within = self.locate(place)
-        entry = self.index[place]
+    def _fill(self, target: Any, index: int) -> None:
+        number, within = self.locate(index)
+        entry = self.index[index]
         try:
             count = os.preadv(self._file(number), [target], int(entry["offset"]))
         except OSError as error:
@@ -128,8 +128,8 @@ class Reader:
 
     def verify(self, number: int) -> Iterator[None]:
         """Compare every image of a shard with its checksum, and yield after each."""
-        for place in range(self.starts[number], self.starts[number + 1]):
-            self._fill(bytearray(int(self.index[place]["length"])), place)
+        for index in range(self.starts[number], self.starts[number + 1]):
+            self._fill(bytearray(int(self.index[index]["length"])), index)
             yield
 
 
@@ -167,8 +167,8 @@ class Sources(Sequence[str]):
     def __len__(self) -> int:
         return len(self.reader.index)
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[index] for index in range(*place.indices(len(self)))]
-        number, within = self.reader.locate(range(len(self))[place])
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        number, within = self.reader.locate(range(len(self))[index])
         return self._of_shard(number)[within]

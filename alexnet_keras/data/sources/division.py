@@ -53,7 +53,7 @@ def divide(
 ) -> dict[str, list[Files]]:
     """Divide the images of each class at random.
 
-    An image's place in the random order is the hash of its path below `root`, so that the division depends neither on
+    The images of a class are ordered by the hashes of their paths below `root`, so that the division depends neither on
     the order of the files on the disk nor on where the folder is.
 
     Args:
@@ -77,8 +77,8 @@ def divide(
         chosen = np.arange(len(order)) % folds == number - 1  # in the order of the classes: equal parts of each
     else:
         wanted = np.rint(counts * (source.validation_split or VALIDATION_SPLIT)).astype(np.int64)
-        place = np.arange(len(order)) - before[labels[order]]
-        chosen = place < np.clip(wanted, 1, counts - 1)[labels[order]]
+        rank = np.arange(len(order)) - before[labels[order]]
+        chosen = rank < np.clip(wanted, 1, counts - 1)[labels[order]]
     validation = np.empty(len(order), bool)
     validation[order] = chosen
     of_parts = np.split(validation, np.cumsum([len(part.names) for part in parts])[:-1])

@@ -47,13 +47,13 @@ class Paths(Sequence[str]):
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[index] for index in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
-        number = bisect.bisect_right(self.starts, place) - 1
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        number = bisect.bisect_right(self.starts, index) - 1
         part = self.parts[number]
-        return os.path.join(part.folder, os.fsdecode(part.names[place - self.starts[number]]))
+        return os.path.join(part.folder, os.fsdecode(part.names[index - self.starts[number]]))
 
 
 def subfolders(folder: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 
-SHARE = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
+FRACTION = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
 LAST = 1 / 3  # of the cost of a checkpoint, if it needs no variables: the model has the weights, once of three times
 BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
 
@@ -96,9 +96,9 @@ class CheckpointWriter(keras.callbacks.Callback):
         return [next(metric for metric in self.model.metrics if metric.name == "loss"), *self.accuracies]
 
     def _affordable(self) -> bool:
-        """Whether one checkpoint now and that of the last epoch keep within `SHARE` of the time."""
+        """Whether one checkpoint now and that of the last epoch keep within `FRACTION` of the time."""
         last = self.cost * (1 if self.extensible else LAST)
-        return self.spent + self.cost + last <= SHARE * (time.monotonic() - self.began)
+        return self.spent + self.cost + last <= FRACTION * (time.monotonic() - self.began)
 
     def _waited(self, seconds: float) -> bool:
         return time.monotonic() - self.written >= seconds
