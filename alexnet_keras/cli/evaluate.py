@@ -10,6 +10,7 @@ from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.types import PathName
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 
 HARDEST = 3  # classes in the text output; the report has all of them
 
@@ -67,9 +68,9 @@ def evaluate(
     rows += [("data", str(source)), ("images", f"{result.num_images:,}"), ("crops", crops)]
     classes = values["per_class"]
     if not result.models:
-        rows += [("top-1 val error", _error(values, "top1"))]
+        rows += [(VAL_ERROR, _error(values, "top1"))]
         if len(classes) > 5:  # otherwise the top-5 error is 0
-            rows += [("top-5 val error", _error(values, "top5"))]
+            rows += [(TOP5_VAL_ERROR, _error(values, "top5"))]
     hardest = sorted(classes, key=lambda row: -row["top1_error"])[:HARDEST]
     rows += [("hardest classes", ", ".join(f"{row['label']} {options.percent(row['top1_error'])}" for row in hardest))]
     rows += [("wrote", str(path)) for path in (report, output) if path is not None]
@@ -79,7 +80,7 @@ def evaluate(
         average = {**values, "path": f"average of {len(paths)} models"}
         kinds = ("top1", "top5") if len(classes) > 5 else ("top1",)
         errors = [(row["path"], *(_error(row, kind) for kind in kinds)) for row in [*values["models"], average]]
-        options.print_table([("model", "top-1 val error", "top-5 val error")[: 1 + len(kinds)], *errors])
+        options.print_table([("model", VAL_ERROR, TOP5_VAL_ERROR)[: 1 + len(kinds)], *errors])
 
 
 def _error(row: dict[str, Any], kind: str) -> str:

@@ -15,6 +15,7 @@ from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.inference.versions import is_version
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.errors import OptionError, RunError
 
 
@@ -96,8 +97,8 @@ def export(model: Path | None, calibration: str | None, as_json: bool, data: str
     click.echo()
     table: list[tuple[str, ...]] = [("", "Keras model", "export")]
     for name, label, form in (
-        ("top1_error", "top-1 val error", "{:.2%}"),
-        ("top5_error", "top-5 val error", "{:.2%}"),
+        ("top1_error", VAL_ERROR, "{:.2%}"),
+        ("top5_error", TOP5_VAL_ERROR, "{:.2%}"),
         ("milliseconds", "ms/image, one image in a call", "{:,.1f}"),
         ("images_per_second", "images/s, 32 images in a call", "{:,.0f}"),
     ):

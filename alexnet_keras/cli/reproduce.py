@@ -12,6 +12,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.experiments import EXPERIMENTS, experiment
 from alexnet_keras.config.ranges import Count, Range
 from alexnet_keras.config.training import DataSource
+from alexnet_keras.system.columns import VAL_ERROR
 
 if TYPE_CHECKING:
     from alexnet_keras.reproduction.experiment import Reproduction, RowResult
@@ -80,7 +81,7 @@ def show(result: "Reproduction") -> None:
     click.echo()
     heads: tuple[str, ...]
     if result.target is None:
-        heads = ("", "top-1 val error", "difference", "p", "published", "difference", "epochs", "seeds")
+        heads = ("", VAL_ERROR, "difference", "p", "published", "difference", "epochs", "seeds")
         cells = map(_error_cells, result.rows)
     else:
         heads = ("", f"epochs to {result.target:.0%}", "learning rate", "epochs", "seeds")

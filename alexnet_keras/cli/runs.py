@@ -12,12 +12,13 @@ import click
 from alexnet_keras.cli.completion import complete_run
 from alexnet_keras.cli.options import example, json_option, percent, print_pairs, print_table
 from alexnet_keras.cli.types import PathName
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import duration
 from alexnet_keras.system.tables import csv_text, markdown_lines
 from alexnet_keras.system.terminal_text import printable
 
-HEADINGS = ("run", "top-1 val error", "top-5 val error", "epochs", "seed", "time")
+HEADINGS = ("run", VAL_ERROR, TOP5_VAL_ERROR, "epochs", "seed", "time")
 SETTINGS = ("recipe", "variant", "data")
 
 

@@ -16,6 +16,7 @@ from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
@@ -191,9 +192,9 @@ def show_run(run: Path, evaluation: "Evaluation") -> None:
     """Print the errors of a run, its files and the commands that use it."""
     from alexnet_keras.training import run_folder
 
-    errors = f"Top-1 val error {options.percent(evaluation.top1_error)}"
+    errors = f"{VAL_ERROR.capitalize()} {options.percent(evaluation.top1_error)}"
     if len(run_folder.read_config(run)[1].class_names) > 5:  # otherwise the top-5 error is 0
-        errors += f", top-5 val error {options.percent(evaluation.top5_error)}"
+        errors += f", {TOP5_VAL_ERROR} {options.percent(evaluation.top5_error)}"
     click.echo(f"{errors} on {evaluation.num_images:,} images.")
     click.echo(f"Wrote {run}:")
     click.echo("  " + ", ".join(sorted(path.name for path in run.iterdir() if not path.name.startswith("."))))

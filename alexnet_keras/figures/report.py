@@ -32,6 +32,7 @@ from alexnet_keras.inference.predictor import bytes_of
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.model.mosaic import as_images, mosaic
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
@@ -121,13 +122,13 @@ class _Report:
 
     def header(self) -> Markup:
         found, summary = self.evaluation, self.summary
-        kinds = ("top1", "top5") if len(self.names) > 5 else ("top1",)  # otherwise the top-5 error is 0
+        kinds = {"top1": VAL_ERROR} | ({"top5": TOP5_VAL_ERROR} if len(self.names) > 5 else {})  # otherwise it is 0
         parameters = self.model.count_params()
         tiles = [
             *(
-                (f"Top-{kind[-1]} error", f"{getattr(found, f'{kind}_error'):.2%}",
+                (label.capitalize(), f"{getattr(found, f'{kind}_error'):.2%}",
                  f"95%: {_interval(*getattr(found, f'{kind}_interval'))}")
-                for kind in kinds
+                for kind, label in kinds.items()
             ),
             ("Validation images", f"{found.num_images:,}", f"of {len(self.names):,} classes"),
             ("Best epoch", str(summary.best_epoch), f"of {summary.epochs_done}"),
@@ -216,7 +217,7 @@ class _Report:
         heads = {
             "Class": "",
             "Images": "number wide",
-            "Top-1 error (95% interval)": "",
+            f"{VAL_ERROR.capitalize()} (95% interval)": "",
             "Most often predicted instead": "",
         }
         return joined(_table(words, heads, rows), self.command("evaluate", "--report", "report"))
@@ -319,7 +320,7 @@ class _Report:
             rows.append((name, f"{file.bytes / 1e6:,.1f} MB", error, time))
         words = "The errors of exports are those of their parity check, on at most 500 images. "
         words += f"The times are medians on {' and '.join(sorted(self.hardware))}, one image in a call."
-        heads = {"File": "", **dict.fromkeys(("Size", "Top-1 error", "Time for an image"), "number")}
+        heads = {"File": "", **dict.fromkeys(("Size", VAL_ERROR.capitalize(), "Time for an image"), "number")}
         table = _table(words if self.hardware else "", heads, rows)
         if len(rows) > 1:
             return table

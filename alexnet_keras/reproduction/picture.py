@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from alexnet_keras.figures import style
 from alexnet_keras.reproduction.experiment import Reproduction
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.columns import VAL_ERROR
 from alexnet_keras.training import run_folder
 
 LINES = ("solid", "dashed", "dotted")  # of the rows, as in Figure 1
@@ -58,9 +59,7 @@ def _curves(result: Reproduction, target: float) -> Figure:
 def _errors(result: Reproduction) -> Figure:
     first = result.rows[0]
     published = any(row.published_difference is not None for row in result.rows)
-    caption = (
-        f"{Path(result.data).name}, top-1 validation error. Dots: single seeds. Bars: mean and standard deviation. "
-    )
+    caption = f"{Path(result.data).name}, {VAL_ERROR}. Dots: single seeds. Bars: mean and standard deviation. "
     if any(row.probability is not None for row in result.rows):
         caption += "Grey: the difference from the first row may be chance. "
     if published:

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 WIDTH = 100  # characters in a line of output
+VAL_ERROR, TOP5_VAL_ERROR = "top-1 val error", "top-5 val error"  # labels of tables and figures
 
 
 def pair_lines(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.class_labels import readable
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
 from alexnet_keras.system import atomic_files, file_list
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.progress import duration
 from alexnet_keras.system.tables import markdown_lines
 from alexnet_keras.system.terminal_text import listed, printable
@@ -126,13 +127,12 @@ def _page(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> str:
     local = Path(config.data).is_absolute() or config.data == "shapes"  # and on no hub
     identifier = _quoted(HUB_NAMES.get(data, re.sub(r"[^\w.-]+", "-", data, flags=re.ASCII).strip("-.") or "data"))
     labels = [readable(each) for each in measured.class_names]
-    kinds = ("top1", "top5") if len(labels) > 5 else ("top1",)  # otherwise the top-5 error is 0
-    metrics, errors = [], [("", "validation error", INTERVAL)]
-    for kind in kinds:
+    kinds = {"top1": VAL_ERROR} | ({"top5": TOP5_VAL_ERROR} if len(labels) > 5 else {})  # otherwise it is 0
+    metrics, errors = [], [("metric", "value", INTERVAL)]
+    for kind, label in kinds.items():
         error, (low, high) = getattr(evaluation, f"{kind}_error"), getattr(evaluation, f"{kind}_interval")
-        title = f"Top-{kind[-1]}"
-        metrics.append(METRIC.format(title, 1 - error))
-        errors.append((title, f"{error:.2%}", f"{low:.2%} to {high:.2%}"))
+        metrics.append(METRIC.format(f"Top-{kind[-1]}", 1 - error))
+        errors.append((label, f"{error:.2%}", f"{low:.2%} to {high:.2%}"))
     words = train_words(_without_folders(config))
     return PAGE.format(
         datasets="" if local else f"datasets:\n- {identifier}\n",

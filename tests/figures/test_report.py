@@ -122,7 +122,7 @@ def test_the_contents_lead_to_the_sections(page):
 def test_the_numbers_are_those_of_evaluate(page, many):
     evaluation, found = alexnet_keras.evaluate(many), Page(page.read_text()).text
     low, high = evaluation.top5_interval
-    assert f"Top-5 error {evaluation.top5_error:.2%} 95%: {low:.1%} to {high:.1%}" in found
+    assert f"Top-5 val error {evaluation.top5_error:.2%} 95%: {low:.1%} to {high:.1%}" in found
     assert "Validation images 30 of 30 classes" in found
     assert "Best epoch" in found
     assert "The run trained for 2 of at most 2 epochs. Each batch has 5 images." in found
@@ -222,7 +222,7 @@ def test_the_command_writes_into_the_run(run, folder, tmp_path):
     assert "of other, which is not the data set of the run." in found
     assert f"alexnet-keras evaluate {copy} --data {other}" in found
     assert "The run has no exports yet. This command writes the first one:" in found
-    assert "Top-5 error" not in found  # there are three classes
+    assert "Top-5 val error" not in found  # there are three classes
     again = cli("report", copy)
     assert (
         only_error(again) == f"Error: The output {copy / 'report.html'} exists; choose another --output, or remove it."

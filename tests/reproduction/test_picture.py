@@ -85,6 +85,7 @@ def test_errors_that_may_be_chance_are_grey_and_published_differences_are_diamon
     np.testing.assert_allclose(np.ravel(diamond.get_data()), [25 + 2, 1])
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["the network", "without A", "without B"]
     found = " ".join(words(figure)).replace("\n", " ")
+    assert "top-1 val error. Dots: single seeds." in found
     assert "Grey: the difference from the first row may be chance." in found
     assert "Diamonds: the first row's error plus the published difference." in found
 

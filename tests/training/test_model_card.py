@@ -90,7 +90,8 @@ def test_the_page_says_what_was_trained_without_a_path_of_the_machine(begun, tmp
     page = (run / CARD).read_text()
     for text in (
         "into 2 classes: a\\_b, \\<c\\>.",
-        "| Top-1 | 12.50% | 11.12% to 14.02% |\n\nThe errors are those of the central crop of each of 2,000 validation",
+        "| top-1 val error | 12.50% | 11.12% to 14.02% |\n\n"
+        "The errors are those of the central crop of each of 2,000 validation",
         "| network | variant tiny |",
         "| data | colours: 12 training and 9 validation images |",
         "random seed 7 |",
@@ -119,7 +120,7 @@ def test_the_card_of_a_run_is_its_own_until_the_user_changes_it(begun):
     run = begun()
     assert CARD in run_folder.owned(run)
     model_card.write(run, dataclasses.replace(FOUND, top1_error=0.25), ORIGINS)
-    assert "| Top-1 | 25.00% |" in (run / CARD).read_text()
+    assert "| top-1 val error | 25.00% |" in (run / CARD).read_text()
 
     changed = (run / CARD).read_text().replace("library_name", "license: mit\nlibrary_name")
     (run / CARD).write_text(changed)
