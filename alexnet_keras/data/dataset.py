@@ -89,7 +89,7 @@ def too_few(images: int, classes: int) -> str:
         return ""
     return (
         f"{images / classes:,.0f} training images for each class are few for a network that starts from random weights "
-        f"(fewer than {FEW_IMAGES}); start from trained ones: alexnet-keras train --recipe transfer --weights FILE"
+        f"(fewer than {FEW_IMAGES}); use the recipe 'transfer' and a file of trained weights"
     )
 
 

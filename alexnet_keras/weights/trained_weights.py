@@ -38,10 +38,9 @@ CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffen
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
 PUBLISHED = (
     "this package has no weights of ImageNet, only `weights='imagenette'`. "
-    "Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth "
-    "(torchvision) or http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel (Caffe), and convert it with "
-    "'alexnet-keras weights import alexnet-owt-7be5be79.pth --variant owt --output owt.keras' or "
-    "'alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras'"
+    "Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth (torchvision, `variant='owt'`) or "
+    "http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel (Caffe, `variant='caffe'`), and pass the path of "
+    "that file"
 )
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)
 TORCHVISION_STDDEV = (0.229, 0.224, 0.225)

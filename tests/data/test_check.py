@@ -174,9 +174,7 @@ def test_few_images_for_each_class_are_a_warning(colors):
         path.unlink()
     (warning,) = report(colors).warnings
     assert warning.startswith("3 training images for each class are few for a network that starts from random weights")
-    assert warning.endswith(
-        "(fewer than 4); start from trained ones: alexnet-keras train --recipe transfer --weights FILE"
-    )
+    assert warning.endswith("(fewer than 4); use the recipe 'transfer' and a file of trained weights")
     lines = cli("data", "check", "--data", colors).out.splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert warning in " ".join(map(str.strip, lines))

@@ -227,7 +227,8 @@ def test_a_missing_layer_is_named_with_the_names_that_the_file_has(torchvision, 
 
 @pytest.mark.parametrize("word", ["imagenet", "IMAGENET1K_V1"])
 def test_the_word_imagenet_says_where_weights_are(word):
-    with pytest.raises(
-        OptionError, match="Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth .* weights import "
-    ):
+    published = (
+        r"Download https://download.pytorch.org/models/alexnet-owt-7be5be79.pth \(torchvision, `variant='owt'`\)"
+    )
+    with pytest.raises(OptionError, match=f"{published} .*, and pass the path of that file"):
         AlexNet(weights=word)

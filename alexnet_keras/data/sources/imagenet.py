@@ -54,7 +54,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         if not builder.is_prepared():
             if not build:
                 raise AbsentError(
-                    f"{BUILDER} is not built from the tars in {manual_dir} yet, which takes hours; leave out `dry_run`."
+                    f"{BUILDER} is not built from the tars in {manual_dir} yet. This takes hours, and a dry run builds "
+                    "nothing; train without a dry run."
                 )
             for tar in tars.values():
                 check_size(tar)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.command_line import data_words
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
@@ -34,7 +35,7 @@ def load(source: DataSource, build_it: bool = True) -> DataSet:
     if not build_it and not builder.is_prepared():
         raise AbsentError(
             f"The data set {source.name} is not on this machine yet, and a dry run downloads nothing; "
-            "leave out `dry_run`."
+            "train without a dry run."
         )
     build(builder, source)
     return from_builder(builder, source, source.name)
@@ -135,10 +136,10 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
     whole = sum(split.num_examples for split in info.splits.values())
     needed = info.dataset_size * stream.count / max(whole, 1)
     if not fits_in_memory(needed):
+        command = f"alexnet-keras data prepare {data_words(source, source.stored_size)} --output DIR"
         raise TooLargeError(
             f"The data set {name} takes {needed / 1e9:.1f} GB, more than a third of the free memory, and TFDS can "
-            f"read it in any order only from memory; store it once by 'alexnet-keras data prepare --data {name} "
-            "--output DIR', then pass DIR as `data`.",
+            f"read it in any order only from memory; store it once by this command, then pass DIR as `data`: {command}",
             prepared_folder(source),
         )
     images, labels, names = [], [], []

@@ -200,7 +200,7 @@ def test_a_tree_has_its_own_splits(tmp_path):
 
 def test_a_dry_run_builds_nothing(tmp_path):
     write_tars(tmp_path / "downloads" / "manual", *drawn())
-    with pytest.raises(AbsentError, match="imagenet2012 is not built from the tars in .*; leave out `dry_run`"):
+    with pytest.raises(AbsentError, match="imagenet2012 is not built from the tars in .*; train without a dry run"):
         open_dataset(DataSource(name="imagenet", data_dir=str(tmp_path)), build=False)
     assert [path.name for path in tmp_path.iterdir()] == ["downloads"]
 

@@ -75,7 +75,7 @@ def test_a_tfds_name_is_prepared_and_read():
 
 @pytest.mark.usefixtures("tfds_folder")
 def test_a_dry_run_downloads_nothing(tmp_path):
-    message = "tiny_colors is not on this machine yet, and a dry run downloads nothing; leave out --dry-run"
+    message = "tiny_colors is not on this machine yet, and a dry run downloads nothing; train without a dry run."
     result = cli("train", "--data", "tiny_colors", "--dry-run")
     assert result.code == 1
     assert message in only_error(result)
@@ -101,7 +101,7 @@ def test_tfds_data_sets_that_cannot_be_used_say_why(monkeypatch):
     ):
         open_dataset("tiny_broken")
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 10}))
-    with pytest.raises(InputError, match="more than a third of the free memory, .* store it once by"):
+    with pytest.raises(InputError, match=r"third of the free memory, .* prepare --data tiny_colors --output DIR$"):
         _ = open_dataset("tiny_colors").train
 
 
@@ -222,7 +222,8 @@ def test_training_on_a_set_too_large_for_memory_prepares_it_once(monkeypatch, ti
     written = (shards / "dataset.json").stat().st_mtime_ns
     assert train(whole, tmp_path / "again").num_images == 4
     assert (shards / "dataset.json").stat().st_mtime_ns == written
-    with pytest.raises(InputError, match="more than a third of the free memory, .* store it once by"):
+    words = r"third of the free memory, .* prepare --data tiny_colors --split 'train\[:3\],train\[3:\]' --output DIR$"
+    with pytest.raises(InputError, match=words):
         train(dataclasses.replace(whole, split="train[:3],train[3:]"), tmp_path / "split")
 
 
