@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from alexnet_keras.benchmark.plan import Plan
     from alexnet_keras.inference.evaluation import Evaluation
 
+RARE = ("manual_dir", "split_seed", "columns", "stored_size", "upright")  # options of data that few runs need
 GROUPS = {
-    "Data": ("data", *SOURCE_FIELDS),
+    "Recipe": ("recipe",),
+    "Data": ("data", *(name for name in SOURCE_FIELDS if name not in RARE)),
     "Network": ("variant", "width", "network", "weights", "freeze"),
-    "Optimization": ("recipe", "epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
+    "Optimization": ("epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
     "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
     "Hardware": ("devices", "layout", "precision", "deterministic"),
+    "More about data": RARE,
 }
 
 
