@@ -34,6 +34,8 @@ def complete(*words):
         (["evaluate", "saved_models/2-fast", "saved_models/1"], ["saved_models/1-first"], ["file"]),
         (["figures", "filters", "i"], ["imagenette"], ["file"]),
         (["runs", "saved_models/1"], ["saved_models/1-first"], ["dir"]),
+        (["web", ""], [], ["dir"]),
+        (["weights", "import", ""], [], ["file"]),
         (["runs", "--m"], ["--markdown"], []),
         (["evaluate", "s"], [f"saved_models/{name}" for name in ("2-paper", "2-fast", "1-first")], ["file"]),
     ],
