@@ -124,11 +124,11 @@ def _network_and_pixels(model: Path, image: Path) -> tuple[Any, Any]:
     from alexnet_keras.figures.networks import load_network
     from alexnet_keras.inference.classify import read_image
     from alexnet_keras.inference.keras_model import input_size
-    from alexnet_keras.inference.predictor import stored_size_of, upright_of
+    from alexnet_keras.inference.predictor import preparation_of
 
     network = load_network(model)
     size = input_size(network)
-    return network, read_image(image, size, upright_of(model), stored_size_of(model, size))
+    return network, read_image(image, size, preparation_of(model, size))
 
 
 def _recorded(given: Mapping[str, Any]) -> DataSource:
@@ -182,7 +182,7 @@ def occlusion(model: Path, image: Path, label: str | None, allow_all_operations:
     from alexnet_keras.inference.classify import read_image
 
     predictor = _predictor(model, allow_all_operations)
-    pixels = read_image(image, predictor.input_size, predictor.upright, predictor.stored_size)
+    pixels = read_image(image, predictor.input_size, predictor.preparation)
     return drawing.occlusion(predictor, pixels, label, size, stride)
 
 

@@ -19,7 +19,7 @@ from alexnet_keras.export.calibration import CALIBRATED, calibration_images
 from alexnet_keras.export.parity import BOUNDS, check_parity
 from alexnet_keras.inference.evaluate import check_classes, same_classes
 from alexnet_keras.inference.keras_model import from_keras, input_size
-from alexnet_keras.inference.predictor import bytes_of, load_predictor, stored_size_of, upright_of
+from alexnet_keras.inference.predictor import ImagePreparation, bytes_of, load_predictor, preparation_of
 from alexnet_keras.inference.versions import FIRST, is_version
 from alexnet_keras.model.loading import MODEL_READERS, load_model
 from alexnet_keras.system import atomic_files, disk
@@ -92,8 +92,8 @@ class Format:
     """An export format.
 
     Attributes:
-        write: writes a model to a path for a target, with calibration images if the target needs them; the last two
-            arguments say whether image files are turned upright, and their stored size.
+        write: writes a model to a path for a target, with calibration images if the target needs them; the file says
+            how images are prepared.
         packages: optional packages that write and check the format; the extra of the format's name installs them.
         temporary: copies of the float32 weights that a conversion writes into the folder of temporary files at most.
         model: the name of the model file in a folder that is no model itself.
@@ -101,31 +101,38 @@ class Format:
 
     suffix: str
     quantizations: tuple[str, ...]
-    write: Callable[[keras.Model, Path, Target, Split | None, bool, int], None]
+    write: Callable[[keras.Model, Path, Target, Split | None, ImagePreparation], None]
     fixed_batch_size: bool = False
     packages: tuple[str, ...] = ()
     temporary: int = 0
     model: str = ""
 
 
-def _write_saved_model(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
-    saved_model.write(model, path if is_version(path) else path / FIRST, *stored)
+def _write_saved_model(
+    model: keras.Model, path: Path, target: Target, images: Split | None, preparation: ImagePreparation
+) -> None:
+    saved_model.write(model, path if is_version(path) else path / FIRST, preparation)
 
 
-def _write_tflite(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
-    upright, stored_size = stored
-    prepared: dict[str, Any] = {"upright": upright, "stored_size": stored_size}
-    tflite.write(model, path, target.quantize, batch_size=target.batch_size or 1, images=images, **prepared)
+def _write_tflite(
+    model: keras.Model, path: Path, target: Target, images: Split | None, preparation: ImagePreparation
+) -> None:
+    size = target.batch_size or 1
+    tflite.write(model, path, target.quantize, batch_size=size, images=images, preparation=preparation)
 
 
-def _write_onnx(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
+def _write_onnx(
+    model: keras.Model, path: Path, target: Target, images: Split | None, preparation: ImagePreparation
+) -> None:
     from alexnet_keras.export import onnx  # imports an optional package
 
-    onnx.write(model, path, target.quantize, images, *stored)
+    onnx.write(model, path, target.quantize, images, preparation)
 
 
-def _write_web(model: keras.Model, path: Path, target: Target, images: Split | None, *stored: Any) -> None:
-    web.write(model, path, target.quantize, images, *stored)
+def _write_web(
+    model: keras.Model, path: Path, target: Target, images: Split | None, preparation: ImagePreparation
+) -> None:
+    web.write(model, path, target.quantize, images, preparation)
 
 
 FORMATS = {
@@ -197,8 +204,7 @@ def export(
     try:
         with atomic_files.appear_whole(output, owner=output.parent) as partial:
             with stage(f"Writing {output.name}"):
-                stored_size = stored_size_of(model, input_size(source))
-                form.write(source, partial, target, images, upright_of(model), stored_size)
+                form.write(source, partial, target, images, preparation_of(model, input_size(source)))
             exported = dataclasses.replace(load_predictor(partial / form.model), name=str(output))
             parity = check_parity(original, exported, dataset.validation, same_classes(original, dataset))
             shortcomings = parity.shortcomings(BOUNDS[target.quantize])

@@ -1,5 +1,6 @@
 """ONNX files for onnxruntime, in float32 and in 8 bits. This module needs the extra `onnx`."""
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,10 +12,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration
 from alexnet_keras.inference.keras_model import class_names, input_size
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparation
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels
 from alexnet_keras.model.response_normalization import (
     LocalResponseNormalization,
@@ -32,8 +33,7 @@ def write(
     path: Path,
     quantize: str = "none",
     images: Split | None = None,
-    upright: bool = True,
-    stored_size: int = STORED_SIZE,
+    preparation: ImagePreparation = DEFAULT_PREPARATION,
 ) -> None:
     """Write an ONNX file with the class names and a description of the input in its metadata.
 
@@ -43,11 +43,11 @@ def write(
     Args:
         quantize: `none`: float32; `int8`: 8-bit weights and activations, as quantize and dequantize operators around
             the others, which onnxruntime fuses into integer kernels.
-        upright, stored_size: how image files become crops for the network, as in `Predictor`.
+        preparation: how image files are prepared for the network, as the metadata says.
     """
     network = Graph(model).build()
     properties = {"class_names": json.dumps(class_names(model)), "input_range": "[0, 255]", "channels": "RGB"}
-    properties |= {"upright": json.dumps(upright), "stored_size": str(stored_size)}
+    properties |= {name: json.dumps(value) for name, value in dataclasses.asdict(preparation).items()}
     helper.set_model_props(network, {**properties, "quantize": quantize})
     onnx.checker.check_model(network, full_check=True)
     if quantize == "none":

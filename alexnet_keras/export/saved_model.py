@@ -7,11 +7,11 @@ import keras
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.decode import decode_in_graph
 from alexnet_keras.inference import label_files
 from alexnet_keras.inference.keras_model import class_names, input_size, serving_function
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparation
 from alexnet_keras.system.protobuf import BYTES, STRING, message_classes
 
 TOP = 5  # classes that serve_jpeg returns, or all of them if there are fewer
@@ -29,7 +29,7 @@ SERVING = message_classes(
 )
 
 
-def write(model: keras.Model, path: Path, upright: bool = True, stored_size: int = STORED_SIZE) -> None:
+def write(model: keras.Model, path: Path, preparation: ImagePreparation = DEFAULT_PREPARATION) -> None:
     """Write a SavedModel with three signatures, all for batches of any size.
 
     - `serving_default` takes `images` (B, H, W, 3) float32 RGB, 0..255, and returns `probabilities` (B, classes)
@@ -50,7 +50,8 @@ def write(model: keras.Model, path: Path, upright: bool = True, stored_size: int
         return {"probabilities": probabilities(tf.cast(images, tf.float32))}
 
     def crop(encoded: tf.Tensor) -> tf.Tensor:
-        return image_ops.center_crop(image_ops.resize_and_crop(decode_in_graph(encoded, upright), stored_size), size)
+        image = decode_in_graph(encoded, preparation.upright)
+        return image_ops.center_crop(image_ops.resize_and_crop(image, preparation.stored_size), size)
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="encoded")], autograph=False)
     def serve_jpeg(encoded: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,5 +1,6 @@
 """TFLite files for LiteRT, in float32 and in smaller types."""
 
+import dataclasses
 import json
 import tempfile
 import zipfile
@@ -9,13 +10,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import calibration, tflite_metadata
 from alexnet_keras.export.fold_mean import folded
 from alexnet_keras.export.integer_lrn import with_integer_operators
 from alexnet_keras.inference import label_files
 from alexnet_keras.inference.keras_model import class_names, input_size, serving_function
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparation
 from alexnet_keras.inference.tflite import METADATA
 from alexnet_keras.system import native_stderr
 
@@ -30,8 +31,7 @@ def write(
     batch_size: int = 1,
     images: Split | None = None,
     optimizations: Sequence[tf.lite.Optimize] = (),
-    upright: bool = True,
-    stored_size: int = STORED_SIZE,
+    preparation: ImagePreparation = DEFAULT_PREPARATION,
 ) -> None:
     """Write a TFLite file with the class names and a description of the input in its metadata.
 
@@ -42,7 +42,7 @@ def write(
             8-bit weights and activations, float32 input and output; `int8-only`: the same with uint8 input and output.
         batch_size: images in one call, fixed.
         optimizations: more optimizations of the converter, such as `tf.lite.Optimize.EXPERIMENTAL_SPARSITY`.
-        upright, stored_size: how image files become crops for the network, as in `Predictor`.
+        preparation: how image files are prepared for the network, as the metadata says.
     """
     names = class_names(model)
     converted = _convert(model, quantize, batch_size, images, optimizations)
@@ -52,8 +52,7 @@ def write(
         "input_shape": [batch_size, *model.input_shape[1:]],
         "input_range": [0, 255],
         "channels": "RGB",
-        "upright": upright,
-        "stored_size": stored_size,
+        **dataclasses.asdict(preparation),
     }
     with zipfile.ZipFile(path, "a") as archive:  # behind the model, where TFLite Metadata appends its files, too
         files = {**label_files.encode(names), METADATA: json.dumps(metadata, indent=2).encode() + b"\n"}

@@ -15,6 +15,7 @@ from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import tflite
 from alexnet_keras.export.web_server import SETTINGS
 from alexnet_keras.inference.keras_model import class_names, input_size
+from alexnet_keras.inference.predictor import ImagePreparation
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import read_json
 
@@ -57,7 +58,7 @@ def find_runtime() -> Path:
     )
 
 
-def write(model: keras.Model, path: Path, quantize: str, images: Split | None, upright: bool, stored_size: int) -> None:
+def write(model: keras.Model, path: Path, quantize: str, images: Split | None, preparation: ImagePreparation) -> None:
     """Write the folder of a web page. Any web server can serve it, and it loads nothing from elsewhere."""
     packages = find_runtime()
     shutil.copytree(PAGE, path, copy_function=shutil.copyfile)
@@ -66,7 +67,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, u
     core = path / "litert" / "core.js"
     # Without a bundler, a browser finds a file by its path, but not a package by its name.
     core.write_text(NOTICE + core.read_text().replace('from "@litertjs/wasm-utils"', 'from "./wasm-utils.js"'))
-    tflite.write(model, path / MODEL, quantize, images=images, upright=upright, stored_size=stored_size)
+    tflite.write(model, path / MODEL, quantize, images=images, preparation=preparation)
     tflite.write_conv1(model, path / CONV1)
     towers = [layer for layer in model.layers if split_tower(layer.name)[0] == "conv1"]
     settings = {
@@ -75,8 +76,8 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, u
         "bytes": (path / MODEL).stat().st_size,
         "classes": [readable(name) for name in class_names(model)],
         "inputSize": input_size(model),
-        "storedSize": stored_size,
+        "storedSize": preparation.stored_size,
         "towers": len(towers),
-        "upright": upright,
+        "upright": preparation.upright,
     }
     (path / SETTINGS).write_text(json.dumps(settings) + "\n")

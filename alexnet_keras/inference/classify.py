@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop
 from alexnet_keras.data.image_arrays import decode_array
 from alexnet_keras.inference.evaluation import most_probable, predictions
 from alexnet_keras.inference.image_arguments import STANDARD_INPUT
-from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparation, Predictor
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import IMAGE_BYTES, read_bytes
@@ -28,17 +27,17 @@ COMPILED = 500  # so many images are worth the second in which `rescaled_crop` i
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255
 
 
-def read_image(image: Image, input_size: int, upright: bool = True, stored_size: int = STORED_SIZE) -> np.ndarray:
+def read_image(image: Image, input_size: int, preparation: ImagePreparation = DEFAULT_PREPARATION) -> np.ndarray:
     """Read the centre crop of an image, as evaluation crops it."""
     with native_stderr.silenced():  # the JPEG library prints what it finds, without the name of the image
-        return _read(image, input_size, upright, stored_size)
+        return _read(image, input_size, preparation)
 
 
-def _read(image: Image, input_size: int, upright: bool, stored_size: int, compiled: bool = False) -> np.ndarray:
+def _read(image: Image, input_size: int, preparation: ImagePreparation, compiled: bool = False) -> np.ndarray:
     if isinstance(image, Path | bytes):
         encoded = image if isinstance(image, bytes) else read_bytes(image, IMAGE_BYTES)
         try:
-            pixels = decode_array(encoded, upright)
+            pixels = decode_array(encoded, preparation.upright)
         except ValueError as error:
             raise InputError(f"{_name(image)} {error}; replace it.") from error
     else:
@@ -46,8 +45,8 @@ def _read(image: Image, input_size: int, upright: bool, stored_size: int, compil
 
         pixels, compiled = np.asarray(image), False
         warn_about_fractions(pixels[np.newaxis])
-    corner = np.full(2, (stored_size - input_size) // 2)
-    return rescaled_crop(pixels, stored_size, corner, input_size, compiled=compiled)
+    corner = np.full(2, (preparation.stored_size - input_size) // 2)
+    return rescaled_crop(pixels, preparation.stored_size, corner, input_size, compiled=compiled)
 
 
 def _name(image: Image) -> str | None:
@@ -70,7 +69,7 @@ def classify(
     with contextlib.ExitStack() as stack:
         stack.enter_context(native_stderr.silenced())
         progress = None if label is None else stack.enter_context(Progress(label, len(images)))
-        crops = _crops(images, predictor.input_size, predictor.upright, predictor.stored_size)
+        crops = _crops(images, predictor.input_size, predictor.preparation)
         for start in range(0, len(images), BATCH_SIZE):
             batch = images[start : start + BATCH_SIZE]
             found = list(itertools.islice(crops, len(batch)))
@@ -87,12 +86,12 @@ def classify(
                 progress.advance(len(batch))
 
 
-def _crops(images: Sequence[Image], size: int, upright: bool, stored_size: int) -> Iterator[np.ndarray | InputError]:
+def _crops(images: Sequence[Image], size: int, preparation: ImagePreparation) -> Iterator[np.ndarray | InputError]:
     """Yield the centre crop of each image, or the error of one that cannot be used; several are read at once."""
 
     def read(image: Image) -> np.ndarray | InputError:
         try:
-            return _read(image, size, upright, stored_size, compiled=len(images) >= COMPILED)
+            return _read(image, size, preparation, compiled=len(images) >= COMPILED)
         except InputError as error:
             return error
 

@@ -26,6 +26,22 @@ STEP = 1 / 256  # between two probabilities of an 8-bit file
 
 
 @dataclass(frozen=True)
+class ImagePreparation:
+    """How an image file is prepared before its centre is cropped.
+
+    Attributes:
+        upright: whether it is turned as its EXIF orientation says.
+        stored_size: side in pixels to which it is resized.
+    """
+
+    upright: bool = True
+    stored_size: int = STORED_SIZE
+
+
+DEFAULT_PREPARATION = ImagePreparation()
+
+
+@dataclass(frozen=True)
 class Predictor:
     """A model of any format, ready to predict.
 
@@ -34,9 +50,8 @@ class Predictor:
         class_names: one name for each class, in order; the indices "0", "1", ... if the model has no names.
         rounded: whether probabilities are multiples of 1/256.
         variant: the name of the network; `None` if the file does not have it.
-        upright: whether image files are turned as their EXIF orientation says, as the model's run did.
-        stored_size: side in pixels to which image files are resized before they are cropped, as in the model's run.
-        prepared: what the file says about `upright` and `stored_size`, for a model that is in no run.
+        preparation: how image files are prepared, as in the model's run.
+        prepared: what the file says about the preparation, for a model that is in no run.
     """
 
     function: Callable[["np.ndarray"], "np.ndarray"]
@@ -45,8 +60,7 @@ class Predictor:
     name: str = "in memory"
     rounded: bool = False
     variant: str | None = None
-    upright: bool = True
-    stored_size: int = STORED_SIZE
+    preparation: ImagePreparation = DEFAULT_PREPARATION
     prepared: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, images: "np.ndarray") -> "np.ndarray":
@@ -91,24 +105,20 @@ def _as_in_run(loaded: Predictor, path: Path) -> Predictor:
     if not _run_values(path) and loaded.prepared:
         upright, size = loaded.prepared.get("upright"), loaded.prepared.get("stored_size", 0)
         if isinstance(upright, bool) and not wanted(StoredSize, size) and size >= loaded.input_size:
-            return dataclasses.replace(loaded, upright=upright, stored_size=size)
-    size = stored_size_of(path, loaded.input_size)
-    return dataclasses.replace(loaded, upright=upright_of(path), stored_size=size)
+            return dataclasses.replace(loaded, preparation=ImagePreparation(upright, size))
+    return dataclasses.replace(loaded, preparation=preparation_of(path, loaded.input_size))
 
 
-def upright_of(model: Path) -> bool:
-    """Return whether the run of a model turned its images upright; `True` if the model is in no run."""
-    values = _run_values(model)
-    return not values or {**BEFORE, **values}["upright"] is not False
+def preparation_of(model: Path, input_size: int) -> ImagePreparation:
+    """Return how the run of a model prepared its images.
 
-
-def stored_size_of(model: Path, input_size: int) -> int:
-    """Return the side in pixels to which the run of a model resized its images before it cropped them.
-
-    A model that is in no run takes crops of 256 pixels or, if it takes less than `SMALL` pixels, whole images.
+    Images for a model that is in no run are turned upright. The model takes crops of 256 pixels or, if it takes less
+    than `SMALL` pixels, whole images.
     """
-    size = _run_values(model).get("stored_size", STORED_SIZE if input_size >= SMALL else input_size)
-    return STORED_SIZE if wanted(StoredSize, size) or size < input_size else int(size)
+    values = _run_values(model)
+    upright = not values or {**BEFORE, **values}["upright"] is not False
+    size = values.get("stored_size", STORED_SIZE if input_size >= SMALL else input_size)
+    return ImagePreparation(upright, STORED_SIZE if wanted(StoredSize, size) or size < input_size else int(size))
 
 
 def _run_values(model: Path) -> dict[str, Any]:

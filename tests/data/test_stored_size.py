@@ -19,7 +19,7 @@ from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources import shapes
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import onnx, tflite
-from alexnet_keras.inference.predictor import load_predictor, stored_size_of
+from alexnet_keras.inference.predictor import ImagePreparation, load_predictor, preparation_of
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
@@ -94,7 +94,7 @@ def test_crops_larger_than_the_images_are_refused(folder):
 )
 def test_a_model_takes_images_as_its_run_stored_them(tmp_path, recorded, input_size, size):
     (tmp_path / "config.json").write_text(json.dumps(recorded))
-    assert stored_size_of(tmp_path / "model.keras", input_size) == size
+    assert preparation_of(tmp_path / "model.keras", input_size).stored_size == size
 
 
 @pytest.mark.parametrize("module", [onnx, tflite], ids=["onnx", "tflite"])
@@ -109,8 +109,8 @@ def test_a_model_takes_images_as_its_run_stored_them(tmp_path, recorded, input_s
 )
 def test_an_exported_file_says_how_images_are_prepared(module, config, said, expected, tmp_path):
     path = tmp_path / f"model.{module.__name__.rpartition('.')[2]}"
-    upright, stored_size = said
-    module.write(AlexNet(NETWORK, classes=3, input_shape=(67, 67, 3)), path, upright=upright, stored_size=stored_size)
+    model = AlexNet(NETWORK, classes=3, input_shape=(67, 67, 3))
+    module.write(model, path, preparation=ImagePreparation(*said))
     (tmp_path / "config.json").write_text(json.dumps(config))
     found = load_predictor(path)
-    assert (found.upright, found.stored_size) == expected
+    assert found.preparation == ImagePreparation(*expected)

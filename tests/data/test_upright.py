@@ -17,7 +17,7 @@ from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.inference.classify import classify
-from alexnet_keras.inference.predictor import Predictor, upright_of
+from alexnet_keras.inference.predictor import ImagePreparation, Predictor, preparation_of
 from alexnet_keras.system.errors import InputError
 
 
@@ -87,16 +87,16 @@ def test_a_run_keeps_the_choice(tmp_path):
     (tmp_path / CONFIG).write_text(json.dumps(values))
     model = tmp_path / "model.keras"
     assert api.data_of(model).upright
-    assert upright_of(model)
+    assert preparation_of(model, 227).upright
     del values["upright"]  # an earlier version
     assert not from_dict(values).upright
     (tmp_path / CONFIG).write_text(json.dumps(values))
-    assert not upright_of(model)
+    assert not preparation_of(model, 227).upright
     assert not api.data_of(model).upright
     assert not api.named_source("other", lambda: api.data_of(model)).upright
     (tmp_path / CONFIG).write_text("{}")  # of another program
-    assert upright_of(model)
-    assert upright_of(tmp_path / "elsewhere" / "model.keras")
+    assert preparation_of(model, 227).upright
+    assert preparation_of(tmp_path / "elsewhere" / "model.keras", 227).upright
 
 
 @pytest.mark.parametrize("upright", [True, False])
@@ -107,7 +107,7 @@ def test_prediction_turns_images_as_the_run_of_the_model_did(folder, upright):
         seen.append(images)
         return np.ones((len(images), 1), np.float32)
 
-    predictor = Predictor(function, 227, ("a",), upright=upright)
+    predictor = Predictor(function, 227, ("a",), preparation=ImagePreparation(upright))
     for count in (1, 16):  # one by one, and in threads
         assert len(list(classify(predictor, [folder / "val" / "a" / "0.jpg"] * count, top=1))) == count
         assert is_upright(seen[-1][0]) == upright

@@ -24,7 +24,7 @@ from alexnet_keras.data.decode import decode
 from alexnet_keras.data.image_ops import center_crop, resize_and_crop
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.inference.classify import classify, read_image
-from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.inference.predictor import ImagePreparation, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import load_model
@@ -99,7 +99,7 @@ def test_encoded_images_are_cropped_as_predict_does(encoded, signatures, trained
 
 
 def test_images_stay_as_they_are_stored_if_the_run_left_them_so(trained, tmp_path):
-    saved_model.write(load_model(trained), tmp_path / "model", upright=False)
+    saved_model.write(load_model(trained), tmp_path / "model", ImagePreparation(upright=False))
     serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serve_jpeg"]
     plain, turned = serve(encoded=tf.constant([image(), image(exif=TURNED)]))["probabilities"]
     np.testing.assert_allclose(plain, turned, atol=1e-6)

@@ -12,7 +12,7 @@ from alexnet_keras.data.sources.file_split import split_of
 from alexnet_keras.data.sources.files import Files
 from alexnet_keras.inference import classify as module
 from alexnet_keras.inference.classify import classify, read_image
-from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, Predictor
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import IMAGE_BYTES
 
@@ -82,7 +82,7 @@ def test_every_path_of_an_image_gives_the_pixels_of_evaluation(size, tmp_path, m
     np.testing.assert_array_equal(read_image(path, 67), expected)
     monkeypatch.setattr(module, "COMPILED", 1)
     for image in (path, np.asarray(Image.open(path))):
-        (crop,) = module._crops([image], 67, True, 256)
+        (crop,) = module._crops([image], 67, DEFAULT_PREPARATION)
         np.testing.assert_array_equal(crop, expected)
 
 

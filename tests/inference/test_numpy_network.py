@@ -11,7 +11,7 @@ from support.train_tiny import NETWORK
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.inference.keras_model import from_keras
-from alexnet_keras.inference.predictor import FEW, load_for_few_images
+from alexnet_keras.inference.predictor import FEW, ImagePreparation, load_for_few_images
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import save_model
@@ -67,7 +67,7 @@ def test_a_file_in_a_run_is_used_as_the_run_used_it(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"recipe": "quickstart", "upright": False, "stored_size": 96}))
     archive.write(AlexNet(NETWORK, classes=3, input_shape=(67, 67, 3)), tmp_path / "model.alexnet")
     found = load_for_few_images(tmp_path / "model.alexnet", 1)
-    assert (found.upright, found.stored_size, found.class_names) == (False, 96, ("0", "1", "2"))
+    assert (found.preparation, found.class_names) == (ImagePreparation(False, 96), ("0", "1", "2"))
 
 
 @pytest.fixture
