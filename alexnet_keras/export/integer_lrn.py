@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.model.response_normalization import (
-    Formula,
     LocalResponseNormalization,
     SpatialResponseNormalization,
     window_weights,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.inference.signature import Port, check_classes, check_elements, image_side
 from alexnet_keras.weights import coded_arrays, keras_file
@@ -176,23 +177,23 @@ def _tower(options: Mapping[str, Any], shape: Shape) -> Layer:
 
 def _normalization(options: Mapping[str, Any], shape: Shape) -> Layer:
     """Local response normalization, as section 3.3 of the paper defines it."""
-    scale = options["alpha"] / (options["size"] if options["divide_alpha_by_size"] else 1)
-    return _normalized(options, shape, scale, (2,))
+    names = ("size", "k", "alpha", "beta", "divide_alpha_by_size")
+    return _normalized(Formula.across_channels(*[options[name] for name in names]), shape)
 
 
 def _spatial_normalization(options: Mapping[str, Any], shape: Shape) -> Layer:
-    return _normalized(options, shape, options["alpha"] / options["size"] ** 2, (0, 1))
+    return _normalized(Formula.within_channels(*[options[name] for name in ("size", "k", "alpha", "beta")]), shape)
 
 
-def _normalized(options: Mapping[str, Any], shape: Shape, scale: float, axes: tuple[int, ...]) -> Layer:
-    """Divide by a power of the energy in a window along some axes."""
-    size, k, beta = options["size"], options["k"], options["beta"]
+def _normalized(formula: Formula, shape: Shape) -> Layer:
+    """Divide by a power of the energy in a window."""
+    size, axes = formula.size, (0, 1) if formula.spatial else (2,)
     pads = [(size // 2 if axis in axes else 0,) * 2 for axis in range(3)]
     summed = tuple(range(-len(axes), 0))
 
     def normalize(x: np.ndarray) -> np.ndarray:
         windows = sliding_window_view(np.pad(x * x, pads), (size,) * len(axes), axes)
-        return x / (k + scale * windows.sum(summed)) ** beta
+        return x / (formula.k + formula.scale * windows.sum(summed)) ** formula.beta
 
     return Layer(shape, normalize, largest=math.prod(shape) * size ** len(axes))
 

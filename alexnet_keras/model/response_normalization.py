@@ -12,31 +12,14 @@ the gradient.
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.system.native_stderr import compile_with_xla
-
-
-@dataclass(frozen=True)
-class Formula:
-    """Constants of the formula above.
-
-    Attributes:
-        size: width of the window, odd: in channels or, if `spatial`, in rows and in columns.
-        k, scale, beta: the constants with these names in the formula.
-        spatial: whether the window spans positions of one channel, instead of channels at one position.
-    """
-
-    size: int
-    k: float
-    scale: float
-    beta: float
-    spatial: bool = False
 
 
 class _ResponseNormalization(keras.layers.Layer):
@@ -136,8 +119,7 @@ class LocalResponseNormalization(_ResponseNormalization):
 
     @property
     def formula(self) -> Formula:
-        scale = self.alpha / self.size if self.divide_alpha_by_size else self.alpha
-        return Formula(self.size, self.k, scale, self.beta)
+        return Formula.across_channels(self.size, self.k, self.alpha, self.beta, self.divide_alpha_by_size)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "divide_alpha_by_size": self.divide_alpha_by_size}
@@ -174,7 +156,7 @@ class SpatialResponseNormalization(_ResponseNormalization):
 
     @property
     def formula(self) -> Formula:
-        return Formula(self.size, self.k, self.alpha / self.size**2, self.beta, spatial=True)
+        return Formula.within_channels(self.size, self.k, self.alpha, self.beta)
 
 
 def window_weights(formula: Formula, channels: int) -> np.ndarray:

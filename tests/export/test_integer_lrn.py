@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.export import integer_lrn
 from alexnet_keras.model.response_normalization import (
-    Formula,
     LocalResponseNormalization,
     SpatialResponseNormalization,
 )

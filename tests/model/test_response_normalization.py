@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.model.response_normalization import (
-    Formula,
     LocalResponseNormalization,
     SpatialResponseNormalization,
     window_weights,
