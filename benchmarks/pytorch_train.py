@@ -35,7 +35,7 @@ def ours(precision, batch_size):
 
     model = network_to_train("paper", CLASSES, SIZE, precision)
     keras.utils.set_random_seed(0)
-    compile_for_training(model, KrizhevskySGD(1e-4), jit_compile=False)
+    compile_for_training(model, KrizhevskySGD(1e-4))
     return training_steps(model, random_batches(batch_size, SIZE, CLASSES), 3)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rates
-from alexnet_keras.benchmark.train import check_batch, network_to_train, training_steps
+from alexnet_keras.benchmark.train import check_batch, measured_optimizer, network_to_train, training_steps
 from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
@@ -23,10 +23,9 @@ from alexnet_keras.data.image_files import JPEG, size_of
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.pipeline import train_dataset
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.system.hardware import describe
-from alexnet_keras.training.compile import compile_for_training, scale_loss
-from alexnet_keras.training.optimizer import KrizhevskySGD
+from alexnet_keras.training.compile import compile_for_training
 
 # Images in a measurement: 2 to 4 s of two cores, so that the start of a pipeline, 0.1 s, does not count much.
 IMAGES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
@@ -247,7 +246,7 @@ def _training(pipeline: tf.data.Dataset, variant: str, classes: int) -> dict[str
     batch = next(iter(pipeline))
     policy = choose_precision("auto").policy
     model = network_to_train(variant, classes, batch[0].shape[1], policy)
-    compile_for_training(model, scale_loss(KrizhevskySGD(1e-4), policy), jit_compile=choose_jit().compile)
+    compile_for_training(model, measured_optimizer(policy))
     constant = tf.data.Dataset.from_tensors(batch).repeat()
     return {
         "training": training_steps(model, iter(pipeline), TRAIN_STEPS),

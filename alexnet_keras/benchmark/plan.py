@@ -9,20 +9,25 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.benchmark import alternate
-from alexnet_keras.benchmark.train import check_batch, network_to_train, random_batches, training_steps
+from alexnet_keras.benchmark.train import (
+    check_batch,
+    measured_optimizer,
+    network_to_train,
+    random_batches,
+    training_steps,
+)
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split, Stage, evenly_spaced
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.model.summary import summarize, totals, training_operations
 from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
-from alexnet_keras.training.compile import compile_for_training, scale_loss
-from alexnet_keras.training.optimizer import KrizhevskySGD
+from alexnet_keras.training.compile import compile_for_training
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
 IMAGENET_BYTES = 28_000  # mean size of the 256-pixel JPEGs that `data prepare` writes; 24 to 32 KB
@@ -134,8 +139,7 @@ def _find(config: TrainConfig) -> DataSet | None:
 
 def _training_rate(network: Any, config: TrainConfig, policy: str) -> float:
     """Measure the training step on a batch in memory, in images per second."""
-    compiled = choose_jit(deterministic=config.deterministic).compile
-    compile_for_training(network, scale_loss(KrizhevskySGD(1e-4), policy), jit_compile=compiled)
+    compile_for_training(network, measured_optimizer(policy), deterministic=config.deterministic)
     batches = random_batches(config.batch_size, config.input_size, network.output_shape[-1])
     work = training_steps(network, batches, 1)
     return alternate({"training": work}, ROUNDS, "Measuring the training step")["training"].median

@@ -11,7 +11,7 @@ import tensorflow as tf
 from alexnet_keras.benchmark import Rate, Work, alternate, summarize_rates
 from alexnet_keras.benchmark.baseline import baseline_model
 from alexnet_keras.config.variants import architecture
-from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import training_operations
 from alexnet_keras.system.errors import check
@@ -73,16 +73,15 @@ def measure(
     input_size = input_size or spec.input_size
     check_batch(batch_size, input_size)
     policy = choose_precision(precision).policy
-    compiled = choose_jit().compile
     network = network_to_train(variant, CLASSES, input_size, policy)
     baseline = baseline_model(spec, CLASSES, input_size)
 
     def work(model: keras.Model, optimizer: keras.optimizers.Optimizer, count: int) -> Work:
-        compile_for_training(model, optimizer, jit_compile=compiled)
+        compile_for_training(model, optimizer)
         return training_steps(model, random_batches(batch_size, input_size, CLASSES), count)
 
     subjects = {
-        "network": work(network, scale_loss(KrizhevskySGD(1e-4), policy), STEPS),
+        "network": work(network, measured_optimizer(policy), STEPS),
         "baseline": work(baseline, keras.optimizers.SGD(1e-4, momentum=0.9), 1),
         "matrix multiplication": _matrix_multiplications(keras.DTypePolicy(policy).compute_dtype),
     }
@@ -91,7 +90,7 @@ def measure(
         variant=variant,
         batch_size=batch_size,
         precision=policy,
-        jit_compile=compiled,
+        jit_compile=network.jit_compile,
         images_per_second=rates["network"],
         baseline_images_per_second=rates["baseline"],
         matmul_gflops=rates["matrix multiplication"].scaled(1e-9),
@@ -104,6 +103,11 @@ def network_to_train(variant: Any, classes: int, input_size: int, policy: str) -
     """Build a variant, or an `Architecture`, that returns logits."""
     shape = (input_size, input_size, 3)
     return AlexNet(architecture(variant), classes=classes, input_shape=shape, classifier_activation=None, dtype=policy)
+
+
+def measured_optimizer(policy: str) -> keras.optimizers.Optimizer:
+    """Return the optimizer of training, with a learning rate so small that no measurement diverges."""
+    return scale_loss(KrizhevskySGD(1e-4), policy)
 
 
 def check_batch(batch_size: int, input_size: int) -> None:

@@ -15,7 +15,7 @@ from alexnet_keras.config.schedules import Cosine
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split
-from alexnet_keras.distribution.precision import choose_jit, choose_precision
+from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.training.callbacks.loss_monitor import LossMonitor
@@ -60,8 +60,7 @@ def retrain(
     )
     freeze_zeros(network)
     optimizer = update_rule(config, policy, steps)
-    jit = choose_jit(deterministic=config.deterministic).compile
-    compile_for_training(network, optimizer, jit_compile=jit, label_smoothing=config.label_smoothing)
+    compile_for_training(network, optimizer, deterministic=config.deterministic, label_smoothing=config.label_smoothing)
     optimizer.iterations.assign(first_epoch * steps)
     batches = pipeline.train_dataset(
         training,

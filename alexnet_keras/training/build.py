@@ -10,7 +10,6 @@ import keras
 
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.distribution.precision import choose_jit
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError
@@ -52,9 +51,13 @@ def build_network(
             feature_cache.freeze(model, config.freeze)
         metrics = accuracies()
         optimizer = update_rule(config, measured.policy, inputs.steps)
-        jit_compile = choose_jit(replicas.num_devices, config.deterministic).compile
         compile_for_training(
-            model, optimizer, jit_compile=jit_compile, label_smoothing=config.label_smoothing, metrics=metrics
+            model,
+            optimizer,
+            num_devices=replicas.num_devices,
+            deterministic=config.deterministic,
+            label_smoothing=config.label_smoothing,
+            metrics=metrics,
         )
         optimizer.build(model.trainable_variables)
     checkpoints = Checkpoints(run, _variables(model))

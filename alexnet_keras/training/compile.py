@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.distribution.precision import choose_jit
 from alexnet_keras.training import learning_rates
 from alexnet_keras.training.optimizer import KrizhevskySGD
 
@@ -14,17 +15,20 @@ def compile_for_training(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     *,
-    jit_compile: bool,
+    num_devices: int = 1,
+    deterministic: bool = False,
     label_smoothing: float = 0.0,
     metrics: Sequence[keras.metrics.Metric] | None = None,
 ) -> None:
-    """Compile a network that ends in logits.
+    """Compile a network that ends in logits, with XLA where that is faster.
 
     Args:
         model: a network `(B, H, W, 3)` -> `(B, classes)` whose last activation is linear, or the last part of one.
+        num_devices, deterministic: arguments of `choose_jit`.
         metrics: the metrics to use; `None` for new ones, as `accuracies` makes them.
     """
     metrics = list(metrics or accuracies())
+    jit_compile = choose_jit(num_devices, deterministic).compile
     model.compile(optimizer, loss=smoothed_crossentropy(label_smoothing), metrics=metrics, jit_compile=jit_compile)
 
 

@@ -194,7 +194,8 @@ class _Epochs:
                 compile_for_training(
                     fitted,
                     model.optimizer,
-                    jit_compile=model.jit_compile,
+                    num_devices=replicas.num_devices,
+                    deterministic=config.deterministic,
                     label_smoothing=config.label_smoothing,
                     metrics=self.network.metrics,
                 )

@@ -11,7 +11,7 @@ from tensorflow.python.util import _pywrap_determinism
 from alexnet_keras.distribution.precision import Jit
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system.errors import InputError
-from alexnet_keras.training import build
+from alexnet_keras.training import compile as module
 from alexnet_keras.training.checkpoints import State
 from alexnet_keras.training.train import train
 
@@ -21,7 +21,7 @@ def test_xla_trains_to_the_same_weights(config, tmp_path, monkeypatch):
     network = dataclasses.replace(NETWORK, towers=1, dropout=0.0)
     config = dataclasses.replace(config, architecture=network, batch_size=3, epochs=1)  # XLA compiles for each size
     for jit in (True, False):
-        monkeypatch.setattr(build, "choose_jit", lambda *arguments, jit=jit: Jit(jit, "a test"))
+        monkeypatch.setattr(module, "choose_jit", lambda *arguments, jit=jit: Jit(jit, "a test"))
         train(config, tmp_path / str(jit))
     compiled, plain = (load_model(tmp_path / jit / "model.keras").get_weights() for jit in ("True", "False"))
     for one, other in zip(compiled, plain, strict=True):
