@@ -6,6 +6,7 @@ CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 LAYERS = (*CONVOLUTIONS, "fc6", "fc7", "fc8")
 TOWERS = ("a", "b")  # as in layers-145.cfg of the 2012 code: conv1a, conv1b
 
+_WEIGHTED = re.compile(rf"(conv|fc|batchnorm)\d[{''.join(TOWERS)}]?")
 _IN_TOWER = re.compile(rf"(.*\d)([{''.join(TOWERS)}])")
 
 
@@ -18,3 +19,13 @@ def split_tower(name: str) -> tuple[str, int | None]:
     """The layer and the tower of a name: `conv1b` is (`conv1`, 1), and `fc8`, which sees both towers, (`fc8`, None)."""
     found = _IN_TOWER.fullmatch(name)
     return (found[1], TOWERS.index(found[2])) if found else (name, None)
+
+
+def number_of(name: str) -> int:
+    """The number in the name of a layer, with or without a tower: `conv5b` and `batchnorm5` have 5."""
+    return int(split_tower(name)[0][-1])
+
+
+def is_weighted(name: str) -> bool:
+    """Whether a name is that of a layer with weights: `conv1`, `fc6a`, `batchnorm2`."""
+    return _WEIGHTED.fullmatch(name) is not None

@@ -14,7 +14,7 @@ import keras
 
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.layer_names import in_tower
+from alexnet_keras.config.layer_names import in_tower, number_of
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import architecture
 from alexnet_keras.model import archive
@@ -295,7 +295,7 @@ class _Towers:
         """Apply dropout to the outputs of the layer `after` (section 4.2)."""
         if after not in self.spec.dropout_layers or not self.spec.dropout:
             return x
-        return self._apply(x, f"drop{after[-1]}", partial(keras.layers.Dropout, self.spec.dropout))
+        return self._apply(x, f"drop{number_of(after)}", partial(keras.layers.Dropout, self.spec.dropout))
 
     def connect(self, x: Tensors, number: int) -> Tensors:
         """Apply a fully connected layer and activate."""

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.config.layer_names import number_of
 from alexnet_keras.data import augmentation, image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.system.memory import fits_in_memory
@@ -22,10 +22,9 @@ CROPS = 2  # of a training image: the central crop and its horizontal flip
 
 def freeze(model: keras.Model, last: str) -> None:
     """Freeze the convolutions of a network up to and including one; all other layers are trainable."""
-    number = 0 if last == "none" else int(last[-1])
+    number = 0 if last == "none" else number_of(last)
     for layer in model.layers:
-        kind, _ = split_tower(layer.name)
-        layer.trainable = not (kind.startswith(("conv", "batchnorm")) and int(kind[-1]) <= number)
+        layer.trainable = not (layer.name.startswith(("conv", "batchnorm")) and number_of(layer.name) <= number)
 
 
 def fitted_part(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, is_weighted
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -32,7 +32,6 @@ from alexnet_keras.weights.layouts import (
 )
 
 CLASSIFIER = LAYERS[-3:]
-LAYER_NAME = re.compile(r"(conv|fc|batchnorm)\d[ab]?")
 KINDS = ("weight", "bias")  # of PyTorch
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
@@ -245,7 +244,7 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> W
     unknown = []
     for name, value in arrays.items():
         parts = name.split("/")
-        if LAYER_NAME.fullmatch(parts[0]) and len(parts) == 2 and value.dtype.kind in "fV" and value.ndim:
+        if is_weighted(parts[0]) and len(parts) == 2 and value.dtype.kind in "fV" and value.ndim:
             layers.setdefault(parts[0], {})[parts[1]] = np.asarray(value, np.float32)
         else:
             unknown.append(name)
@@ -284,7 +283,7 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
     targets = [layer for layer in targets if layer.weights]
     expected = shapes_of_model(targets)
     missing = missing_layers(weights, targets)
-    known = [name for name in weights.layers if LAYER_NAME.fullmatch(name) and name not in CLASSIFIER]
+    known = [name for name in weights.layers if is_weighted(name) and name not in CLASSIFIER]
     foreign = [name for name in known if name not in expected]
     if foreign:
         raise InputError(f"{weights.source} has {_names(foreign)}, which the model lacks; choose another `variant`.")

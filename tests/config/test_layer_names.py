@@ -2,7 +2,7 @@
 
 import pytest
 
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, in_tower, split_tower
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, in_tower, is_weighted, number_of, split_tower
 from alexnet_keras.model.alexnet import AlexNet
 
 
@@ -17,8 +17,19 @@ def test_a_name_without_a_tower(name):
     assert split_tower(name) == (name, None)
 
 
+@pytest.mark.parametrize(("name", "number"), [("conv1", 1), ("conv5b", 5), ("batchnorm2a", 2), ("fc8", 8)])
+def test_the_number_of_a_layer(name, number):
+    assert number_of(name) == number
+
+
+@pytest.mark.parametrize("name", ["mean", "conv", "pool1", "conv1c", "conv11", "xconv1", "conv1_on_the_second"])
+def test_layers_without_weights(name):
+    assert not is_weighted(name)
+
+
 def test_the_names_of_a_model():
     model = AlexNet("paper", classes=3, filters=(2,) * 5, hidden_units=(2, 2))
     weighted = [split_tower(layer.name) for layer in model.layers if layer.weights]
     assert {name for name, _ in weighted} == set(LAYERS)
+    assert all(is_weighted(layer.name) for layer in model.layers if layer.weights)
     assert [tower for name, tower in weighted if name in CONVOLUTIONS] == [0, 1] * 5
