@@ -40,6 +40,11 @@ def accuracies() -> tuple[keras.metrics.Metric, ...]:
     )
 
 
+def metrics_of_epoch(model: keras.Model, accuracies: Sequence[keras.metrics.Metric]) -> list[keras.metrics.Metric]:
+    """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
+    return [next(metric for metric in model.metrics if metric.name == "loss"), *accuracies]
+
+
 def update_rule(config: TrainConfig, policy: str, steps: int) -> keras.optimizers.Optimizer:
     """Make the optimizer of a training with `steps` steps in each epoch, with loss scaling if the policy needs it."""
     optimizer = KrizhevskySGD(

@@ -26,7 +26,7 @@ from alexnet_keras.training.callbacks.position import Position
 from alexnet_keras.training.callbacks.progress_line import ProgressLine
 from alexnet_keras.training.callbacks.target_error import EndAtTarget
 from alexnet_keras.training.callbacks.tensorboard import TensorBoardLog
-from alexnet_keras.training.compile import compile_for_training
+from alexnet_keras.training.compile import compile_for_training, metrics_of_epoch
 from alexnet_keras.training.feature_cache import Features
 from alexnet_keras.training.inputs import Inputs
 from alexnet_keras.training.options import RunOptions
@@ -215,7 +215,7 @@ class _Epochs:
         epoch, model = self.network.state.epoch, stage.model
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=model)
         callbacks.on_epoch_begin(epoch)  # restores the sums of the metrics
-        metrics = [next(metric for metric in model.metrics if metric.name == "loss"), *self.network.metrics]
+        metrics = metrics_of_epoch(model, self.network.metrics)
         logs = {metric.name: float(metric.result()) for metric in metrics}
         for metric in metrics:  # evaluate resets only those that a step has built
             metric.reset_state()

@@ -14,6 +14,7 @@ from alexnet_keras.training import run_folder
 from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
+from alexnet_keras.training.compile import metrics_of_epoch
 
 FRACTION = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
 LAST = 1 / 3  # of the cost of a checkpoint, if it needs no variables: the model has the weights, once of three times
@@ -92,8 +93,7 @@ class CheckpointWriter(keras.callbacks.Callback):
             self._write(start)
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Keras's metric of the loss, which belongs to the model that is fitted, and the accuracies."""
-        return [next(metric for metric in self.model.metrics if metric.name == "loss"), *self.accuracies]
+        return metrics_of_epoch(self.model, self.accuracies)
 
     def _affordable(self) -> bool:
         """Whether one checkpoint now and that of the last epoch keep within `FRACTION` of the time."""
