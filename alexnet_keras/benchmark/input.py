@@ -17,6 +17,7 @@ from alexnet_keras.benchmark import Rate, Work, alternate, pillow, summarize_rat
 from alexnet_keras.benchmark.train import check_batch, measured_optimizer, network_to_train, training_steps
 from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, reading
+from alexnet_keras.data.crop_windows import center_corner
 from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import DCT, is_jpeg
 from alexnet_keras.data.image_files import JPEG, size_of
@@ -122,7 +123,7 @@ def measure(
     first = opened + time.perf_counter() - start
 
     sample, kind = _sample(split)
-    offset = (split.stored_size - input_size) // 2
+    offset = center_corner(split.stored_size, input_size)
     count = count or IMAGES[kind]
     ceiling, work = _ceiling(sample, kind, input_size, offset, batch_size, count)
     batches = math.ceil(count / batch_size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
-from alexnet_keras.data.crop_windows import crop_windows
+from alexnet_keras.data.crop_windows import center_corner, crop_windows
 
 CROP, FLIP, COLOR = 0, 1, 2  # one random stream for each
 
@@ -56,7 +56,7 @@ def draw(
     epoch_seed = fold_in(tf.constant([seed, 0], tf.int64), epoch)
     crop_seed, shapes = fold_in(epoch_seed, CROP), None
     if centered:
-        offsets = tf.fill((count, 2), (stored_size - size) // 2)
+        offsets = tf.fill((count, 2), center_corner(stored_size, size))
     elif min_crop_area is None:
         offsets = tf.random.stateless_uniform(
             (count, 2), crop_seed, minval=0, maxval=stored_size - size + 1, dtype=tf.int32

@@ -1,8 +1,15 @@
-"""Choose the windows of random resized crops from uniform random numbers, by NumPy alone."""
+"""Choose the windows of crops, by NumPy alone: the centre, or random windows from uniform random numbers."""
+
+from typing import Any
 
 import numpy as np
 
 MAX_ASPECT_RATIO = 4 / 3  # Szegedy et al. 2014 (arXiv:1409.4842), section 6: from 3/4 to 4/3
+
+
+def center_corner(stored_size: Any, size: int) -> Any:
+    """Return the top and left edge of the centre crop of an image; sizes may be numbers, arrays or tensors."""
+    return (stored_size - size) // 2
 
 
 def crop_windows(uniform: np.ndarray, stored_size: int, min_area: float) -> np.ndarray:

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from alexnet_keras.config.training import STORED_SIZE
 from alexnet_keras.data.compiled_resize import rescaled_crop, resized
+from alexnet_keras.data.crop_windows import center_corner
 from alexnet_keras.data.decode import DCT, decode, has_exif, is_jpeg, jpeg_dimensions, stored_bytes
 
 
@@ -63,8 +64,13 @@ def _rescale_rows(rows: tf.Tensor, scale: tf.Tensor, corner: tf.Tensor, count: i
 
 def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     """Return the central `(size, size, 3)` crop of an image."""
-    offset = (tf.shape(image)[:2] - size) // 2
+    offset = center_corner(tf.shape(image)[:2], size)
     return tf.slice(image, [offset[0], offset[1], 0], [size, size, 3])
+
+
+def flip(images: tf.Tensor) -> tf.Tensor:
+    """Flip one image or several, `(..., H, W, 3)`, horizontally."""
+    return tf.reverse(images, axis=[-2])
 
 
 def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -75,7 +81,7 @@ def ten_crops(image: tf.Tensor, size: int) -> tf.Tensor:
     """
     corners = [image[:size, :size], image[:size, -size:], image[-size:, :size], image[-size:, -size:]]
     crops = tf.stack([*corners, center_crop(image, size)])
-    return tf.concat([crops, tf.reverse(crops, axis=[2])], axis=0)
+    return tf.concat([crops, flip(crops)], axis=0)
 
 
 def crop_encoded(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras.data.compiled_resize import rescaled_crop
+from alexnet_keras.data.crop_windows import center_corner
 from alexnet_keras.data.image_arrays import decode_array
 from alexnet_keras.inference.evaluation import most_probable, predictions
 from alexnet_keras.inference.image_arguments import STANDARD_INPUT
@@ -45,7 +46,7 @@ def _read(image: Image, input_size: int, preparation: ImagePreparation, compiled
 
         pixels, compiled = np.asarray(image), False
         warn_about_fractions(pixels[np.newaxis])
-    corner = np.full(2, (preparation.stored_size - input_size) // 2)
+    corner = np.full(2, center_corner(preparation.stored_size, input_size))
     return rescaled_crop(pixels, preparation.stored_size, corner, input_size, compiled=compiled)
 
 

@@ -134,7 +134,7 @@ def compute(trunk: keras.Model, training: Split, validation: Split, input_size: 
             return [np.concatenate(values) for values in zip(*batches, strict=True)]
 
         plain = features(training, image_ops.center_crop)
-        flipped = features(training, lambda image, size: tf.reverse(image_ops.center_crop(image, size), axis=[1]))
+        flipped = features(training, lambda image, size: image_ops.flip(image_ops.center_crop(image, size)))
         validated = features(validation, image_ops.center_crop)
     joined = tuple(tf.concat(pair, axis=0) for pair in zip(plain, flipped, strict=True))
     return Features(joined, tuple(map(tf.constant, validated)), training.labels, validation.labels)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alexnet_keras.data.crop_windows import MAX_ASPECT_RATIO, crop_windows
+from alexnet_keras.data.crop_windows import MAX_ASPECT_RATIO, center_corner, crop_windows
 
 UNIFORM = np.random.RandomState(1).random_sample((50_000, 4)).astype(np.float32)
 
@@ -35,3 +35,11 @@ def test_windows_of_few_areas_have_every_ratio_and_position():
     for edge, length in ((top, height), (left, width)):
         counts, _ = np.histogram(edge / (2**14 - length), 4, (0, 1))
         np.testing.assert_allclose(counts, len(uniform) / 4, rtol=0.05)
+
+
+@pytest.mark.parametrize(("stored_size", "size", "corner"), [(256, 227, 14), (256, 224, 16), (67, 67, 0)])
+def test_the_corner_of_the_centre_crop_is_rounded_down(stored_size, size, corner):
+    assert center_corner(stored_size, size) == corner
+    np.testing.assert_array_equal(
+        center_corner(np.array([stored_size, stored_size + 1]), size), [corner, (stored_size + 1 - size) // 2]
+    )
