@@ -16,7 +16,7 @@ from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Index, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
-from alexnet_keras.config.training import SOURCE_FIELDS, DataSource, Source, TrainConfig
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, SOURCE_FIELDS, DataSource, Source, TrainConfig
 from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
@@ -92,7 +92,7 @@ def train(
     network: Mapping[str, Any] | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    checkpoint_minutes: float = 5.0,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     devices: str = "auto",
     layout: str = "replicas",
     callbacks: "Sequence[keras.callbacks.Callback]" = (),

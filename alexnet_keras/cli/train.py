@@ -15,7 +15,7 @@ from alexnet_keras.config.architecture import Width
 from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
-from alexnet_keras.config.training import FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
 from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
@@ -110,7 +110,7 @@ GROUPS = {
 @click.option(
     "--checkpoint-minutes",
     type=Number(Minutes),
-    default=5,
+    default=CHECKPOINT_MINUTES,
     show_default=True,
     help="Write a checkpoint at least every so many minutes. The ends of epochs get additional ones while "
     "saving takes at most 5% of the time.",

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, TrainConfig
 from alexnet_keras.distribution import devices
 from alexnet_keras.distribution.cluster import Cluster, check_cluster, find_cluster
 from alexnet_keras.system.errors import OptionError, check
 from alexnet_keras.weights.trained_weights import remedy
-
-CHECKPOINT_MINUTES = 5.0  # a checkpoint of the paper's network takes two to four seconds
 
 
 @dataclass(frozen=True, kw_only=True)
