@@ -45,7 +45,7 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         @functools.wraps(draw)
         def command(output: Path, width: int, as_json: bool, **given: Any) -> None:
             save = drawing.save  # fails at once without matplotlib
-            atomic_files.check_output(output, (".png", ".svg"))
+            atomic_files.check_output(output, drawing.SUFFIXES)
             if "model" in given and not given.get("variant"):
                 given["model"] = _model_path(given["model"], "data" in given)
             if "data" in given:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alexnet_keras.figures.style import save
     from alexnet_keras.figures.units import patches
 
+SUFFIXES = (".png", ".svg")  # of the files that `save` writes
 _MODULES = {
     "architecture": "diagram",
     "augmentation": "augmented",

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from alexnet_keras.figures import SUFFIXES
 from alexnet_keras.system import atomic_files
 
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
@@ -19,7 +20,6 @@ INK, GREY, PALE = "#222222", "#666666", "#dddddd"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 VERMILION, SKY = "#D55E00", "#56B4E9"
 TITLE, LABEL, SMALL = 20, 14, 12  # points
-SUFFIXES = (".png", ".svg")
 _LINE = 150  # characters of a caption at the size SMALL
 
 

@@ -15,6 +15,7 @@ from alexnet_keras.config.experiments import Experiment, Row
 from alexnet_keras.config.recipes import stretched
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.sources.open_dataset import absolute_source
+from alexnet_keras.figures import SUFFIXES
 from alexnet_keras.reproduction import chance
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.columns import pair_lines
@@ -141,7 +142,7 @@ class Reproducer:
         self.seeds, self.epochs = tuple(range(seeds or experiment.seeds)), epochs
         self.results, self.picture = output / f"{name}.json", picture or output / f"{name}.png"
         if picture is not None:
-            atomic_files.check_output(picture, (".png", ".svg"), "picture")
+            atomic_files.check_output(picture, SUFFIXES, "picture")
         ours = self.results.is_file() and read_json(self.results).get("experiment") == name
         for path in (self.results, self.picture):
             if path.exists() and not ours:
