@@ -13,6 +13,7 @@ from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import BatchSize, Count
 from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
+from alexnet_keras.system.disk import size_of
 
 batch_option = click.option(
     "--batch-size", type=Number(BatchSize), default=128, show_default=True, help="Images in a batch."
@@ -157,7 +158,7 @@ def inference(models: tuple[Path, ...], rounds: int, allow_all_operations: bool,
     for speed in result.models:
         rows = [
             ("model", speed.model),
-            ("size", f"{speed.bytes / 1e6:,.1f} MB"),
+            ("size", size_of(speed.bytes, 1)),
             ("one image", f"{speed.milliseconds} ms"),
             ("32 images in a call", f"{speed.batched} images/s"),
         ]

@@ -16,6 +16,7 @@ from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.inference.versions import is_version
 from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError, RunError
 
 
@@ -85,7 +86,7 @@ def export(model: Path | None, calibration: str | None, as_json: bool, data: str
     few = result["num_images"] < NUM_IMAGES
     rows = [
         ("wrote", result["path"]),
-        ("size", f"{result['bytes'] / 1e6:,.1f} MB"),
+        ("size", size_of(result["bytes"], 1)),
         ("largest difference", f"{result['max_abs_difference']:.2g} in probability, from the Keras model"),
         ("equal top-1", f"{options.percent(result['top1_agreement'])} of {result['num_images']} validation images"),
     ]

@@ -13,6 +13,7 @@ from alexnet_keras.distribution import two_tower
 from alexnet_keras.distribution.cluster import Cluster
 from alexnet_keras.distribution.rendezvous import connect
 from alexnet_keras.distribution.replicated_model import ReplicatedModel
+from alexnet_keras.system.disk import size_of
 
 
 class Replicas:
@@ -102,7 +103,7 @@ class Replicas:
         """Return the number of workers, or the memory of each device in the two-tower layout, to end a plan's line."""
         if self.two_towers:
             held = two_tower.bytes_per_device([*model.trainable_variables, *model.optimizer.variables])
-            sizes = ", ".join(f"{device}: {size / 1e6:,.1f} MB" for device, size in held.items())
+            sizes = ", ".join(f"{device}: {size_of(size, 1)}" for device, size in held.items())
             return f"; {sizes} of weights and velocities"
         return "" if self.cluster is None else f"; {self.num_workers} workers, {self.count} devices in all"
 

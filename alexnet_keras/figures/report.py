@@ -33,6 +33,7 @@ from alexnet_keras.model.loading import load_model
 from alexnet_keras.model.mosaic import as_images, mosaic
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
@@ -317,7 +318,7 @@ class _Report:
         for name, file in self.files.items():
             time = "-" if file.milliseconds is None else f"{file.milliseconds:,.1f} ms"
             error = "-" if file.top1_error is None else f"{file.top1_error:.2%}"
-            rows.append((name, f"{file.bytes / 1e6:,.1f} MB", error, time))
+            rows.append((name, size_of(file.bytes, 1), error, time))
         words = "The errors of exports are those of their parity check, on at most 500 images. "
         words += f"The times are medians on {' and '.join(sorted(self.hardware))}, one image in a call."
         heads = {"File": "", **dict.fromkeys(("Size", VAL_ERROR.capitalize(), "Time for an image"), "number")}

@@ -20,9 +20,9 @@ def announce(path: Path, needed: float, work: str) -> None:
     print(f"{work} needs at most {size_of(needed)}; {size_of(free_bytes(path))} are free.", file=sys.stderr)
 
 
-def size_of(count: float) -> str:
-    """Format a number of bytes, such as `1.50 GB`."""
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.2f} MB"
+def size_of(count: float, digits: int = 2) -> str:
+    """Format a number of bytes, such as `1.50 GB`, with so many digits after the point."""
+    return f"{count / 1e9:,.{digits}f} GB" if count >= 1e9 else f"{count / 1e6:,.{digits}f} MB"
 
 
 def check_free(path: Path, needed: float, work: str) -> None:

@@ -41,7 +41,7 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
         "run": str(run),
         "hardware": describe(replicas.devices) + replicas.describe(network.model),
         "precision": f"{policy} ({reason}), XLA {'on' if jit.compile else 'off'} ({jit.reason})",
-        "disk": f"{bytes_needed(network) / 1e9:,.2f} GB needed at most, {disk.free_bytes(run) / 1e9:,.2f} GB free",
+        "disk": f"{disk.size_of(bytes_needed(network))} needed at most, {disk.size_of(disk.free_bytes(run))} free",
     }
     advice = "" if config.weights else too_few(len(inputs.training), classes)
     if advice:

@@ -15,6 +15,10 @@ def test_work_that_does_not_fit_is_refused_before_it_begins(tmp_path, monkeypatc
     assert not output.parent.exists()
 
 
+def test_sizes_have_the_unit_and_the_digits_that_are_asked_for():
+    assert [disk.size_of(1.25e9), disk.size_of(2e6, 1), disk.size_of(1.479e11, 1)] == ["1.25 GB", "2.0 MB", "147.9 GB"]
+
+
 def test_what_is_needed_and_free_is_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: disk.shutil._ntuple_diskusage(10, 7, 3 * 10**9))
     disk.announce(tmp_path, 581e6, "The file a.npz")

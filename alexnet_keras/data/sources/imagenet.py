@@ -18,6 +18,7 @@ from alexnet_keras.data.sources import tables, tfds_builders
 from alexnet_keras.data.sources.file_split import split_of
 from alexnet_keras.data.sources.files import Files, images, of_class, subfolders
 from alexnet_keras.data.sources.tfds_library import data_folder, tfds
+from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 from alexnet_keras.system.terminal_text import brief
 
@@ -76,7 +77,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
             f"train/<synset>/*.JPEG with val in {data_dir}, or there in {', '.join(TREES[1:])}",
         ]
     )
-    downloads = " and ".join(f"{name} ({size / 1e9:.1f} GB, {size:,} bytes)" for name, size in SIZES.items())
+    downloads = " and ".join(f"{name} ({size_of(size, 1)}, {size:,} bytes)" for name, size in SIZES.items())
     raise AbsentError(
         f"The data set {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
         f"put both into {manual_dir}, and call this again; or name other folders by `data_dir` and `manual_dir`."

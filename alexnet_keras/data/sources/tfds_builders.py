@@ -11,6 +11,7 @@ from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.data.sources import division
 from alexnet_keras.data.sources.tfds_library import check_connection, find_builder, first_line, prepared_folder, tfds
+from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError, TooLargeError
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
@@ -138,7 +139,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
     if not fits_in_memory(needed):
         command = f"alexnet-keras data prepare {data_words(source, source.stored_size)} --output DIR"
         raise TooLargeError(
-            f"The data set {name} takes {needed / 1e9:.1f} GB, more than a third of the free memory, and TFDS can "
+            f"The data set {name} takes {size_of(needed, 1)}, more than a third of the free memory, and TFDS can "
             f"read it in any order only from memory; store it once by this command, then pass DIR as `data`: {command}",
             prepared_folder(source),
         )
