@@ -20,7 +20,7 @@ from alexnet_keras.config.training import CHECKPOINT_MINUTES, SOURCE_FIELDS, Dat
 from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
-from alexnet_keras.system.errors import InputError, OptionError, RunError
+from alexnet_keras.system.errors import InputError, OptionError, RunError, remedy_of_name
 from alexnet_keras.system.input_files import check_regular, read_json
 from alexnet_keras.system.native_stderr import import_keras
 from alexnet_keras.system.tables import check_table
@@ -172,7 +172,7 @@ def configure_run(
     known = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("recipe", "architecture")]
     for name in changes:
         if name not in known:
-            raise OptionError(f"The configuration has no field {name!r}; choose from {', '.join(known)}.")
+            raise OptionError(f"The configuration has no field {name!r}; {remedy_of_name(name, known)}")
     if resume:
         if overwrite:
             raise OptionError("`resume` and `overwrite` exclude each other; omit one of them.")
@@ -591,11 +591,17 @@ def existing_run(path: Path | None) -> Path:
 
 def newest_run(root: Path | None = None) -> Path:
     """Return the folder of the run whose model is the newest in saved_models/, or in `root`."""
-    from alexnet_keras.training.run_folder import MODEL, ROOT
+    from alexnet_keras.training.run_folder import CONFIG, MODEL, ROOT
 
     root = root or ROOT
     models = [path for path in root.glob(f"*/{MODEL}") if path.is_file()]
     if not models:
+        begun = sorted(path.parent for path in root.glob(f"*/{CONFIG}"))
+        if begun:
+            raise OptionError(
+                f"The run {begun[-1]} has no model yet, and there is no other one; continue it with "
+                f"`run={begun[-1]}` and `resume=True`."
+            )
         raise OptionError(f"There is no run in {root}; name a model, or make one with 'alexnet-keras train'.")
     return max(models, key=lambda path: (path.stat().st_mtime_ns, path)).parent
 

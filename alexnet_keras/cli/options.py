@@ -144,8 +144,8 @@ def model_or_pretrained(model: Path | None) -> Path:
     path = api.run_or_pretrained() if model is None else api.find_model(model)
     if model is None and path == pretrained.FILE:
         notice = (
-            f"There is no run, so the command uses {pretrained.NAME}, the trained network in this package. "
-            f"It knows only {pretrained.LABELS}."
+            f"There is no run with a model, so the command uses {pretrained.NAME}, the trained network in this "
+            f"package. It knows only {pretrained.LABELS}."
         )
         click.echo(textwrap.fill(notice, WIDTH), err=True)
     return path

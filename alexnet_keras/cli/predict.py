@@ -58,7 +58,8 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
         raise click.UsageError(f"The command line names the model {path} but no image; name an image after it.")
     for word in words:
         if not (word.startswith((LIST, STANDARD_INPUT)) or os.path.exists(word) or any(sign in word for sign in "*?[")):
-            raise click.UsageError(f"The image {word} does not exist; check its name.")
+            kind = "model or image" if word == words[0] and len(words) > 1 and not named else "image"
+            raise click.UsageError(f"The {kind} {word} does not exist; check its name.")
     if output is not None:
         check_table(output)
     path = path or options.model_or_pretrained(None)

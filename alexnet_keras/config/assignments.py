@@ -9,7 +9,7 @@ from typing import Any
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.ranges import DESCRIPTIONS
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.system.errors import OptionError, check
+from alexnet_keras.system.errors import OptionError, check, remedy_of_name
 from alexnet_keras.system.terminal_text import brief
 
 
@@ -34,7 +34,7 @@ def _parse_fields(kind: Any, words: Sequence[str], excluded: Sequence[str] = ())
     for word in words:
         name, equals, text = word.partition("=")
         check(bool(equals), f"{brief(word)} is not an assignment; write NAME=VALUE.")
-        check(name in names, f"There is no field {brief(name)}; choose from {', '.join(names) or 'none'}.")
+        check(name in names, f"There is no field {brief(name)}; {remedy_of_name(name, names)}")
         values[name] = _parse(kinds[name], text, name)
     return values
 

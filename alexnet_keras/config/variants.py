@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.system.errors import check
+from alexnet_keras.system.errors import check, remedy_of_name
 
 _PAPER = Architecture(name="paper")
 _CAFFE = Architecture(
@@ -64,7 +64,7 @@ def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
         variant = ARCHITECTURES[variant]
     fields = [field.name for field in dataclasses.fields(Architecture) if field.name != "name"]
     for name in changes:
-        check(name in fields, f"There is no field {name!r}; choose from {', '.join(fields)}.")
+        check(name in fields, f"There is no field {name!r}; {remedy_of_name(name, fields)}")
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
     }

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import xxhash
 
+from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data.dataset import DataSet, Stage, Stream, too_few
 from alexnet_keras.data.decode import is_turned
 from alexnet_keras.data.shards import SPLITS
@@ -17,6 +18,7 @@ from alexnet_keras.system.terminal_text import listed
 
 MAX_SHARED = 0.001  # fraction of the validation images; duplicates can change the validation error by as much
 MIN_SPREAD = 3.0  # standard deviation in grey levels, of 255; noise and JPEG artefacts of one colour have less
+BATCH_SIZE = recipe("quickstart").batch_size  # that training uses if the user names no other one
 MAX_IMBALANCE = 10.0  # images of the largest class divided by those of the smallest
 
 
@@ -104,10 +106,22 @@ def check(dataset: DataSet, jobs: int) -> Report:
         dataset.division,
         dict(dataset.ignored),
         [],
-        [warning for warning in (dataset.ignored_files(), too_few(len(train), len(dataset.class_names))) if warning],
+        list(
+            filter(None, (dataset.ignored_files(), too_few(len(train), len(dataset.class_names)), _batch(len(train))))
+        ),
     )
     _judge(report)
     return report
+
+
+def _batch(images: int) -> str:
+    """Warn if the images are fewer than a batch of the default recipe, which training refuses."""
+    batch_size = recipe("quickstart").batch_size
+    if images >= batch_size:
+        return ""
+    return (
+        f"{images:,} training images are fewer than a batch of {batch_size}; train with `batch_size` {images} or less"
+    )
 
 
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:

@@ -1,6 +1,10 @@
 """Exceptions, grouped by who can fix the problem."""
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
+
+ALIKE = 0.75  # from 0 to 1: `epoch` and `epochs` have 0.91, `depth` and `width` 0.6
 
 
 class OptionError(ValueError):
@@ -52,6 +56,12 @@ class Interrupted(BaseException):
     def __init__(self, message: str, signal: int) -> None:
         super().__init__(message)
         self.signal = signal
+
+
+def remedy_of_name(name: str, names: Sequence[str]) -> str:
+    """Say which of some names was probably meant by another one, or list all of them."""
+    meant = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
+    return f"did you mean {meant[0]!r}?" if meant else f"choose from {', '.join(names) or 'none'}."
 
 
 def check(condition: bool, message: str) -> None:

@@ -54,6 +54,7 @@ class Progress:
         self.label, self.pauses = label, pauses
         self._first: tuple[float, int] | None = None  # when the first items were finished, and how many
         terminal = sys.stderr.isatty()
+        columns = min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
         self._bar = tqdm(
             total=total,
             unit=unit,
@@ -64,8 +65,10 @@ class Progress:
             delay=DELAY_SECONDS,
             mininterval=REFRESH_SECONDS if terminal else LOG_SECONDS,
             miniters=1,
-            ncols=min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH,
-            bar_format="{desc} " + ("|{bar}| " if terminal else "") + "{n:,}/{total:,} {unit}{postfix}",
+            ncols=columns,
+            bar_format="{desc} "
+            + ("|{bar}| " if terminal and columns == WIDTH else "")
+            + "{n:,}/{total:,} {unit}{postfix}",
         )
 
     @property
@@ -75,7 +78,7 @@ class Progress:
     def advance(self, items: int, note: str = "") -> None:
         """Count `items` more; the line shows the note."""
         self._bar.set_description_str(self.label, refresh=False)
-        self._bar.set_postfix_str(", ".join(filter(None, (note, *self._times(items)))), refresh=False)
+        self._bar.set_postfix_str(", ".join(filter(None, (*self._times(items), note))), refresh=False)
         self._bar.update(items)
 
     def _times(self, items: int) -> Iterator[str]:

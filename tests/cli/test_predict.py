@@ -78,6 +78,7 @@ def test_the_python_function_takes_the_same(trained, photos):
     [
         (["MODEL", "https://example.org/cat.jpg"], "'https://example.org/cat.jpg' is a URL; download the file and", 2),
         (["MODEL", "*.gif"], "No file matches the pattern *.gif; check it.", 2),
+        (["absent", "photos"], "The model or image absent does not exist; check its name.", 2),
         (["MODEL", "absent.jpg"], "The image absent.jpg does not exist; check its name.", 2),
         (["MODEL", "@absent.txt"], "absent.txt cannot be read", 1),
         (["MODEL", "photos", "--output", "p.xlsx"], "--output must end in .csv or .json or .parquet, got 'p.xlsx'", 2),

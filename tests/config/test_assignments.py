@@ -62,6 +62,7 @@ def test_changes_to_a_training_configuration(words, settings):
         (parse_changes, "towers_meet=0", "`towers_meet` must be yes or no, got '0'."),
         (parse_settings, "momentum=high", "`momentum` must be a number, got 'high'."),
         (parse_settings, "epochs=none", "`epochs` must be a whole number, got 'none'."),
+        (parse_settings, "step_per_epoch=3", "There is no field 'step_per_epoch'; did you mean 'steps_per_epoch'?"),
         (parse_settings, "recipe=mine", "There is no field 'recipe'; choose from data, "),
         (parse_settings, "architecture=owt", "There is no field 'architecture'"),
         (parse_settings, "schedule=line", "`schedule` must be one of cosine, plateau, steps, linear, got 'line'."),

@@ -16,6 +16,7 @@ from alexnet_keras.system.columns import WIDTH
 @pytest.fixture(autouse=True)
 def few_images_are_enough(monkeypatch):
     monkeypatch.setattr(dataset, "FEW_IMAGES", 4)
+    monkeypatch.setattr(check, "BATCH_SIZE", 4)
 
 
 @pytest.fixture
@@ -167,6 +168,14 @@ def test_images_that_are_turned_are_counted(colors):
     Image.effect_noise((40, 30), 60).save(colors / "val" / "red" / "upright.jpg", exif=exif)
     result = report(colors)
     assert (result.train.turned, result.validation.turned, result.warnings) == (0, 1, [])
+
+
+def test_fewer_images_than_a_batch_are_a_warning(colors, monkeypatch):
+    monkeypatch.setattr(check, "BATCH_SIZE", 12)
+    assert report(colors).warnings == []
+    monkeypatch.setattr(check, "BATCH_SIZE", 13)
+    (warning,) = report(colors).warnings
+    assert warning == "12 training images are fewer than a batch of 13; train with batches of at most 12"
 
 
 def test_few_images_for_each_class_are_a_warning(colors):

@@ -49,3 +49,12 @@ def test_a_condition_is_checked():
     errors.check(True, "Never said.")
     with pytest.raises(errors.OptionError, match=r"^`size` must be 1 or 2\.$"):
         errors.check(False, "`size` must be 1 or 2.")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("epoch", "did you mean 'epochs'?"), ("depth", "choose from epochs, width."), ("", "choose from epochs, width.")],
+)
+def test_an_unknown_name_has_a_remedy(name, remedy):
+    assert errors.remedy_of_name(name, ["epochs", "width"]) == remedy
+    assert errors.remedy_of_name(name, []) == "choose from none."

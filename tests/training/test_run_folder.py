@@ -39,6 +39,14 @@ def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
     assert newest_run(tmp_path) == tmp_path / "a"
 
 
+def test_an_unfinished_run_without_a_model_is_named(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / run_folder.CONFIG).write_text("{}")
+    with pytest.raises(OptionError, match="The run .*/2 has no model yet, .* with `run=.*/2` and `resume=True`.$"):
+        newest_run(tmp_path)
+
+
 @pytest.mark.parametrize("made_by_the_user", [True, False])
 def test_new_folders_differ_at_the_same_moment_and_stay_only_with_content(made_by_the_user, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

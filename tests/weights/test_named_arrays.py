@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.weight_files import blobs, caffemodel, npy_of_python2
 
-from alexnet_keras.weights import trained_weights
+from alexnet_keras.weights import named_arrays, trained_weights
 
 
 def caffe_tensorflow(given):
@@ -58,3 +58,11 @@ def test_a_full_disk_is_one_error_without_a_traceback_of_its_own(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == {str(errno.EFBIG)}
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_file_can_be_read_by_others_as_the_user_decided(suffix, tmp_path):
+    path, other = tmp_path / f"weights{suffix}", tmp_path / "other"
+    named_arrays.write(path, {"conv1/kernel": np.ones(3, np.float32)}, {})
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
