@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -34,14 +35,6 @@ from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
 
 REPORT = "compression.json"
-# Step -> the stages of the network whose errors it measures.
-STAGES = {
-    "measure": ("dense",),
-    "prune": (),
-    "retrain": ("pruned",),
-    "encode": ("clustered", "coded"),
-    "convert": ("tflite",),
-}
 PRUNED = "model-pruned.keras"  # exists from pruning to the end of the compression
 ARCHIVE = f"model{archive.SUFFIX}"
 TFLITE = "model-pruned.tflite"
@@ -120,10 +113,11 @@ class Record:
         return record
 
     def check(self, epochs: int) -> None:
-        check(self.done == list(STAGES)[: len(self.done)], f"the steps {self.done} are not the first ones.")
+        names = [name for name, _, _ in STEPS]
+        check(self.done == names[: len(self.done)], f"the steps {self.done} are not the first ones.")
         check(0 <= self.epoch <= epochs, f"`epoch` {self.epoch} is not between 0 and {epochs}.")
-        stages = {stage for step in self.done for stage in STAGES[step]}
-        sizes = set(STAGES["encode"]) | {"dense", "pruned"} if "encode" in self.done else set()
+        stages = {stage for name, _, measured in STEPS if name in self.done for stage in measured}
+        sizes = {"dense", "pruned", "clustered", "coded"} if "encode" in self.done else set()
         check(stages <= set(self.errors) and sizes <= set(self.bytes) <= {*self.errors}, "results are missing.")
         for values in self.errors.values():
             Evaluation.from_dict(values)
@@ -186,10 +180,10 @@ class _Compression:
 
     def finish(self) -> dict[str, Any]:
         """Do the remaining steps, and replace the record by the report."""
-        for step in (self.measure, self.prune, self.retrain, self.encode, self.convert):
-            if step.__name__ not in self.record.done:
-                step()
-                self.record.done.append(step.__name__)
+        for name, do, _ in STEPS:
+            if name not in self.record.done:
+                do(self)
+                self.record.done.append(name)
                 self._save_record()
         record = self.record
         report = {
@@ -273,3 +267,13 @@ class _Compression:
     def _save_model(self) -> None:
         with atomic_files.appear_whole(self.run / PRUNED, owner=self.run) as partial:
             self.model.save(partial)
+
+
+# The name of each step in the record, its method, and the stages of the network whose errors it measures.
+STEPS: tuple[tuple[str, Callable[[_Compression], None], tuple[str, ...]], ...] = (
+    ("measure", _Compression.measure, ("dense",)),
+    ("prune", _Compression.prune, ()),
+    ("retrain", _Compression.retrain, ("pruned",)),
+    ("encode", _Compression.encode, ("clustered", "coded")),
+    ("convert", _Compression.convert, ("tflite",)),
+)
