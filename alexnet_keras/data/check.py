@@ -116,12 +116,9 @@ def check(dataset: DataSet, jobs: int) -> Report:
 
 def _batch(images: int) -> str:
     """Warn if the images are fewer than a batch of the default recipe, which training refuses."""
-    batch_size = recipe("quickstart").batch_size
-    if images >= batch_size:
+    if images >= BATCH_SIZE:
         return ""
-    return (
-        f"{images:,} training images are fewer than a batch of {batch_size}; train with `batch_size` {images} or less"
-    )
+    return f"{images:,} training images are fewer than a batch of {BATCH_SIZE}; train with batches of at most {images}"
 
 
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import pytest
 from support import ROOT, cli, only_error
 
+from alexnet_keras import figures
+
 RUN = ROOT / "tests" / "fixtures" / "finished_run"
 FIGURES = ("architecture", "augmentation", "confusion", "curves", "embedding", "filters", "patches", "retrieval")
 
@@ -21,7 +23,8 @@ def drawn(monkeypatch, tmp_path):
 
         return record
 
-    drawing = SimpleNamespace(**{name: recorder(name) for name in (*FIGURES, "save")})
+    functions = {name: recorder(name) for name in (*FIGURES, "save")}
+    drawing = SimpleNamespace(**functions, SUFFIXES=figures.SUFFIXES)
     monkeypatch.setattr("alexnet_keras.cli.figures.drawing", drawing)
     monkeypatch.chdir(tmp_path)
     return calls

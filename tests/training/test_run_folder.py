@@ -263,7 +263,7 @@ def test_colors_of_two_channels_are_damage(tmp_path):
     values = read_json(ROOT / "tests" / "fixtures" / "finished_run" / "config.json")
     values["measured"]["colours"]["mean"] = [1, 2]
     atomic_files.write_json(tmp_path / "config.json", values)
-    with pytest.raises(InputError, match="config.json is damaged, .*three values for each of three colors"):
+    with pytest.raises(InputError, match="config.json is damaged, .*three values for each of three colours"):
         run_folder.read_config(tmp_path)
 
 
