@@ -21,8 +21,8 @@ from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
 from alexnet_keras.inference.evaluation import Evaluation
-from alexnet_keras.inference.keras_model import from_keras
-from alexnet_keras.inference.predictor import Predictor, load_predictor
+from alexnet_keras.inference.keras_model import from_keras, input_size
+from alexnet_keras.inference.predictor import Predictor, load_predictor, preparation_of
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, file_list
@@ -238,7 +238,9 @@ class _Compression:
         """Write the sparse TFLite file, and measure its errors."""
         path = self.run / TFLITE
         with atomic_files.appear_whole(path, owner=self.run) as partial:
-            tflite.write(self.model, partial, optimizations=[tf.lite.Optimize.EXPERIMENTAL_SPARSITY])
+            prepared = preparation_of(path, input_size(self.model))
+            sparsity = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+            tflite.write(self.model, partial, optimizations=sparsity, preparation=prepared)
         self._evaluate("tflite", load_predictor(path))
         self.record.bytes["tflite"] = path.stat().st_size
 

@@ -16,7 +16,7 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export import tflite
 from alexnet_keras.inference.evaluate import evaluate
-from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, load_predictor
 from alexnet_keras.model import archive
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system import atomic_files, disk
@@ -83,6 +83,12 @@ def test_weights_are_pruned_and_clustered(finished):
         assert kept == pytest.approx(PAPER_KEPT[name], abs=1 / weights.size)
         assert len(np.unique(weights[weights != 0])) <= (256 if name.startswith("conv") else 32)
         assert report["layers"][layer]["kept"] == kept
+
+
+def test_the_tflite_says_how_the_run_prepares_images(finished, tmp_path):
+    run, _ = finished
+    moved = shutil.copyfile(run / "model-pruned.tflite", tmp_path / "model.tflite")
+    assert load_predictor(moved).preparation == load_predictor(run / "model.keras").preparation != DEFAULT_PREPARATION
 
 
 def test_the_tflite_computes_what_the_archive_computes(finished):
