@@ -64,8 +64,8 @@ def build_network(
     state = _restore(checkpoints, replicas) or State(steps=inputs.steps)
     if state.complete and not state.over and state.epoch < config.epochs:
         raise InputError(
-            f"The run {run} is complete after {state.epoch:,} epochs, so it cannot get {config.epochs:,}; "
-            "start another run."
+            f"The run {run} has kept no weights at its end, after {state.epoch:,} epochs, so it cannot get "
+            f"{config.epochs:,}; start again with `overwrite=True`."
         )
     if state.steps != inputs.steps:
         raise InputError(

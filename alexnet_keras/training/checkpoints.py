@@ -56,7 +56,7 @@ class State:
         best: the top-1 error and the loss of the best epoch on the validation images, or `None`.
         best_epoch: the number of the best epoch, from 1.
         over: whether the plateau schedule or `target_error` has ended the run.
-        complete: whether no step can follow, so that the checkpoint needs no variables.
+        complete: whether no step follows, so that the checkpoint has no variables.
     """
 
     epoch: int = 0
@@ -117,8 +117,8 @@ def reason_of(error: OSError) -> str:
 class Checkpoints:
     """The checkpoints of one run, and the models of their best epochs.
 
-    A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. That of a run to
-    which no step can be added has only the state, a few kilobytes instead of 455 MB. The ZIP container has a CRC-32 of
+    A checkpoint is one .npz file without pickles: one member for each variable, and the state as JSON. That of a run
+    that gets no more steps has only the state, a few kilobytes instead of 455 MB. The ZIP container has a CRC-32 of
     every member. A resumed run reads only its checkpoints, and writes history.csv and model.keras again from them.
     Therefore the model of a new best epoch is written into the folder of the checkpoints first, and model.keras is then
     linked to it.
@@ -242,7 +242,8 @@ def remove_finished(run: Path, config: TrainConfig) -> None:
     """Remove the checkpoints of a finished run, but keep the newest if the schedule lets more epochs follow."""
     for path in [] if config.schedule.ends_with_run else newest_first(run)[:1]:
         with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            if not _state(archive).over:
+            state = _state(archive)
+            if not (state.over or state.complete):
                 remove_old(run, kept=1)
                 return
     run_folder.remove_checkpoints(run)

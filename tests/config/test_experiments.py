@@ -59,7 +59,9 @@ def test_figure_1_compares_two_activations_up_to_a_training_error_without_regula
 
 
 def test_an_unknown_experiment_is_named():
-    with pytest.raises(OptionError, match="There is no experiment 'figure-2'; choose from figure-1, cifar-18, ablations"):
+    with pytest.raises(
+        OptionError, match="There is no experiment 'figure-2'; choose from figure-1, cifar-18, ablations"
+    ):
         experiment("figure-2")
 
 

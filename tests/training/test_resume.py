@@ -280,7 +280,7 @@ def test_a_run_that_was_killed_after_its_last_epoch_is_only_measured(config, who
 def test_a_complete_run_whose_configuration_was_changed_gets_no_epochs(config, ended):
     recorded, measured = run_folder.read_config(ended)
     run_folder.write_config(ended, dataclasses.replace(recorded, epochs=3), measured)
-    with pytest.raises(InputError, match="is complete after 2 epochs, so it cannot get 3; start another run."):
+    with pytest.raises(InputError, match="kept no weights at its end, after 2 epochs, so it cannot get 3; start again"):
         train(dataclasses.replace(config, epochs=3), ended, resume=True)
     assert (ended / run_folder.MODEL).exists()
 

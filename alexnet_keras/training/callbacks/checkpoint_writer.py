@@ -17,6 +17,7 @@ from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, wr
 from alexnet_keras.training.compile import metrics_of_epoch
 
 FRACTION = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
+CHEAP = 1.0  # seconds that a checkpoint may cost in any case
 LAST = 1 / 3  # of the cost of a checkpoint, if it needs no variables: the model has the weights, once of three times
 BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
 
@@ -24,8 +25,9 @@ BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's networ
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    The last epoch always ends with a checkpoint, which needs no variables if no step can follow it. Other epochs do if
-    all saving, including that of the last epoch, takes at most 5% of the time so far. After a restart, only epochs with
+    The last epoch always ends with a checkpoint. It has variables if the run can get more epochs and if they cost at
+    most 5% of the time, or less than a second. Other epochs do if all saving, including that of the last epoch, takes
+    at most 5% of the time so far. After a restart, only epochs with
     a checkpoint count: the model of the best epoch is saved before it, and history.csv and model.keras are made from it
     afterwards, and made again when the run is resumed. If the disk is full, a warning is printed and training
     continues: the checkpoint before is kept, and the user may free some space.
@@ -82,8 +84,9 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         last = self.state.over or epoch + 1 == self.epochs
-        self.state.complete = self.state.over or (last and not self.extensible)
-        if self.best is not None and (last or self._affordable() or self._waited(self.seconds)):
+        continues = self.extensible and not self.state.over and (self.cost < CHEAP or self._affordable(self.cost))
+        self.state.complete = last and not continues
+        if self.best is not None and (last or self._affordable(self.cost * (1 + LAST)) or self._waited(self.seconds)):
             start = time.monotonic()
             with writing_epoch(epoch + 1, self.checkpoints.run):
                 self.best.save()
@@ -95,10 +98,9 @@ class CheckpointWriter(keras.callbacks.Callback):
     def metrics(self) -> list[keras.metrics.Metric]:
         return metrics_of_epoch(self.model, self.accuracies)
 
-    def _affordable(self) -> bool:
-        """Whether one checkpoint now and that of the last epoch keep within `FRACTION` of the time."""
-        last = self.cost * (1 if self.extensible else LAST)
-        return self.spent + self.cost + last <= FRACTION * (time.monotonic() - self.began)
+    def _affordable(self, seconds: float) -> bool:
+        """Whether so many more seconds of saving keep within `FRACTION` of the time."""
+        return self.spent + seconds <= FRACTION * (time.monotonic() - self.began)
 
     def _waited(self, seconds: float) -> bool:
         return time.monotonic() - self.written >= seconds

@@ -49,9 +49,9 @@ def written(tmp_path):
 
 
 @pytest.fixture
-def timed(request, make, monkeypatch):
+def timed(make, monkeypatch):
     """A writer whose checkpoints take two seconds, and a function that ends an epoch some seconds after the last."""
-    callback = make(minutes=5, epochs=6, extensible=getattr(request, "param", True))
+    callback = make(minutes=5, epochs=6)
     callback.cost = 2.0
     clock = [callback.began]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
@@ -70,29 +70,22 @@ def timed(request, make, monkeypatch):
     return callback, end_epoch
 
 
-def test_saving_takes_at_most_a_twentieth_of_the_time(timed, tmp_path):
-    _, end_epoch = timed
-    end_epoch(0, 79)
+@pytest.mark.parametrize(("seconds", "complete"), [(20, True), (24, False)])
+def test_saving_takes_at_most_a_twentieth_of_the_time(seconds, complete, timed, tmp_path):
+    callback, end_epoch = timed
+    end_epoch(0, 53)
     assert written(tmp_path) == []
-    end_epoch(1, 1)  # 80 s for 4 s of saving: now, and at the end
+    end_epoch(1, 0.5)  # 53.5 s for 2 s of saving now, and 2/3 s for the model at the end
     assert written(tmp_path) == [6]
     end_epoch(2, 37)
     assert written(tmp_path) == [6]
-    end_epoch(3, 1)  # 120 s for 6 s
+    end_epoch(3, 1)  # 93.5 s for 4 s and 2/3 s
     assert written(tmp_path) == [12, 6]
     end_epoch(4, 1)
     assert written(tmp_path) == [12, 6]
-    end_epoch(5, 0.5)
-    assert written(tmp_path) == [18, 12]  # the last always
-
-
-@pytest.mark.parametrize("timed", [False], indirect=True)
-def test_the_last_checkpoint_of_a_run_that_cannot_be_longer_costs_only_the_model(timed, tmp_path):
-    _, end_epoch = timed
-    end_epoch(0, 53)  # 2 s now and 2/3 s at the end are a twentieth of 53.3 s
-    assert written(tmp_path) == []
-    end_epoch(1, 0.5)
-    assert written(tmp_path) == [6]
+    end_epoch(5, seconds)  # the last always, but without variables unless 120 s allow 6 s
+    assert written(tmp_path) == [18, 12]
+    assert callback.checkpoints.read()[0].complete == complete
 
 
 @pytest.mark.parametrize(
@@ -131,7 +124,7 @@ def test_the_promised_minutes_count_more_than_the_cost(timed, tmp_path):
     callback.cost = 100.0
     end_epoch(0, 299)
     assert written(tmp_path) == []
-    end_epoch(1, 1)
+    end_epoch(1, 1.5)
     assert written(tmp_path) == [6]
 
 
