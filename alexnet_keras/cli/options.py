@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -175,9 +176,15 @@ def example(*commands: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {command}" for command in commands)
 
 
-def load_tensorflow() -> None:
-    """Import TensorFlow without the messages that its C++ libraries write while it is imported."""
+def load_tensorflow(logs: bool = False) -> None:
+    """Import TensorFlow without the messages that its C++ libraries write while it is imported.
+
+    Args:
+        logs: whether a file or a pipe gets a line about it, for a command that runs for long.
+    """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the pipeline, training and exports need TensorFlow
+    if logs and not sys.stderr.isatty() and "tensorflow" not in sys.modules:
+        print("Loading TensorFlow ...", file=sys.stderr, flush=True)
     with stage("Loading TensorFlow"), native_stderr.loading():  # for 3 to 10 seconds
         import tensorflow
 

@@ -176,7 +176,7 @@ def train(
     cluster = run_options.check(config)
     if not (dry_run or resume):  # a finished run is resumed without its data
         check_available(config.source)
-    options.load_tensorflow()
+    options.load_tensorflow(logs=True)
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
 

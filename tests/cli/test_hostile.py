@@ -59,7 +59,7 @@ def run_with(words, parameter, value):
 def unstarted(tmp_path, monkeypatch):
     """Let no command work."""
 
-    def begin():
+    def begin(**_):
         raise ReachedError
 
     for name in ("options", "reproduce"):

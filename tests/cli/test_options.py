@@ -1,6 +1,9 @@
 """Tables and pairs are aligned and fit the width of the output."""
 
+import subprocess
 import sys
+
+from support import ROOT
 
 from alexnet_keras.cli.options import data_source, load_tensorflow, print_pairs, print_table
 from alexnet_keras.config.training import DataSource
@@ -40,10 +43,18 @@ def test_options_change_the_recorded_source():
 
 
 def test_a_terminal_shows_at_once_what_takes_seconds(capsys, monkeypatch):
-    load_tensorflow()
+    load_tensorflow(logs=True)  # it is loaded already
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     load_tensorflow()
     shown, cleared = capsys.readouterr().err.removeprefix("\r").split("\r", 1)
     assert shown == "Loading TensorFlow ..."
     assert cleared.strip() == ""
+
+
+def test_a_log_has_one_line_while_tensorflow_is_loaded():
+    code = (
+        "from alexnet_keras.cli.options import load_tensorflow; load_tensorflow(logs=True); load_tensorflow(logs=True)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stderr == "Loading TensorFlow ...\n"

@@ -87,7 +87,7 @@ def test_bad_options_are_refused_before_tensorflow_is_imported(environment, argu
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(
-        "alexnet_keras.cli.options.load_tensorflow", lambda: pytest.fail("TensorFlow is imported first")
+        "alexnet_keras.cli.options.load_tensorflow", lambda **_: pytest.fail("TensorFlow is imported first")
     )
     result = cli("train", *arguments)
     assert result.code == 2

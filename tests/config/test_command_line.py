@@ -42,7 +42,7 @@ def test_train_reads_what_it_wrote(config, monkeypatch):
         raise StopError
 
     monkeypatch.setattr(train, "run_training", stop)
-    monkeypatch.setattr("alexnet_keras.cli.options.load_tensorflow", lambda: None)
+    monkeypatch.setattr("alexnet_keras.cli.options.load_tensorflow", lambda **_: None)
     monkeypatch.setattr("alexnet_keras.data.sources.tfds_library.check_available", lambda source: None)
     monkeypatch.setattr("alexnet_keras.training.options.RunOptions.check", lambda self, config: None)
     with pytest.raises(StopError):
