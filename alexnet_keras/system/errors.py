@@ -1,6 +1,5 @@
 """Exceptions, grouped by who can fix the problem."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +59,8 @@ class Interrupted(BaseException):
 
 def remedy_of_name(name: str, names: Sequence[str]) -> str:
     """Say which of some names was probably meant by another one, or list all of them."""
+    import difflib  # not at the start of each command
+
     meant = difflib.get_close_matches(name, names, n=1, cutoff=ALIKE)
     return f"did you mean {meant[0]!r}?" if meant else f"choose from {', '.join(names) or 'none'}."
 
