@@ -13,11 +13,13 @@ from alexnet_keras import figures as drawing
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model, complete_run
 from alexnet_keras.cli.types import Number, PathName
+from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count, Index, Range
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.columns import print_message
 
 
 @click.group(
@@ -109,7 +111,10 @@ def _model_path(model: Path | None, needs_data: bool = False) -> Path:
     """Find a run, a model file or a file of trained weights."""
     if model and model.is_file() and model.suffix not in SUFFIXES:
         return model
-    return api.find_model(model) if needs_data else options.model_or_pretrained(model)
+    path = api.find_model(model) if needs_data else options.model_or_pretrained(model)
+    if model is None and path != pretrained.FILE:
+        print_message(f"The model is that of the newest run, {path}.")
+    return path
 
 
 def _predictor(model: Path, allow_all_operations: bool) -> Any:

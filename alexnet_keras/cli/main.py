@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from alexnet_keras.system.columns import WIDTH
+from alexnet_keras.system.columns import WIDTH, print_message
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.system.terminal_text import printable, shorten
@@ -84,7 +84,7 @@ class Program(click.Group):
             _fail(self._in_options(str(error), words), 2)
         except (InputError, RunError) as error:
             for message in error.args[:-1]:  # of several failures, each has a line
-                _print_error(self._in_options(message, words))
+                _print_message("Error: " + self._in_options(message, words))
             _fail(self._in_options(error.args[-1], words), 1)
         except OSError as error:
             _fail(_explain(error), 1)
@@ -107,19 +107,19 @@ def _load(name: str) -> click.Command:
 
 def _warn(shown: set[str], message: Warning | str, *_: Any) -> None:
     """Print a warning of the library in one line, once in a command."""
-    line = f"Warning: {shorten(printable(' '.join(str(message).split())))}"
+    line = f"Warning: {message}"
     if line not in shown:
         shown.add(line)
-        click.echo(line, err=True)
+        _print_message(line)
 
 
 def _fail(message: str, code: int, prefix: str = "Error: ") -> None:
-    _print_error(message, prefix)
+    _print_message(prefix + message)
     sys.exit(code)
 
 
-def _print_error(message: str, prefix: str = "Error: ") -> None:
-    click.echo(prefix + shorten(printable(" ".join(message.split()))), err=True)
+def _print_message(message: str) -> None:
+    print_message(shorten(printable(" ".join(message.split()))))
 
 
 def _explain(error: OSError) -> str:

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from alexnet_keras.config.ranges import Index, OpenFraction
 from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
-from alexnet_keras.system.columns import WIDTH, pair_lines
+from alexnet_keras.system.columns import WIDTH, pair_lines, print_message
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.terminal_text import printable
 
@@ -148,7 +147,7 @@ def model_or_pretrained(model: Path | None) -> Path:
             f"There is no run with a model, so the command uses {pretrained.NAME}, the trained network in this "
             f"package. It knows only {pretrained.LABELS}."
         )
-        click.echo(textwrap.fill(notice, WIDTH), err=True)
+        print_message(notice)
     return path
 
 

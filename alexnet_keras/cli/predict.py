@@ -16,6 +16,7 @@ from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Count
 from alexnet_keras.inference.image_arguments import LIST, STANDARD_INPUT, images_of_word
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.tables import check_table
 from alexnet_keras.system.terminal_text import counted, printable
 
@@ -66,7 +67,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     ignored: Counter[str] = Counter()
     images = [image for word in words for image in images_of_word(word, ignored)]
     if ignored:
-        click.echo(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.", err=True)
+        print_message(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.")
     from alexnet_keras.inference.predictor import load_for_few_images, load_predictor
 
     predictor = load_for_few_images(path, len(images))
@@ -93,7 +94,7 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     elif as_json:
         click.echo(json.dumps(list(rows)))
         for error in errors:
-            click.echo(f"Error: {printable(error)}", err=True)
+            print_message(f"Error: {printable(error)}")
     else:
         _print(rows, options.model_line(model), len(images))
     sys.exit(1 if errors else 0)
@@ -110,7 +111,7 @@ def _print(rows: Iterable[dict[str, Any]], model: str, count: int) -> None:
     """Print the classes of each image with bars, or its error on standard error."""
     for row in rows:
         if "error" in row:
-            click.echo(f"Error: {printable(row['error'])}", err=True)
+            print_message(f"Error: {printable(row['error'])}")
             continue
         if model:
             click.echo(f"Model {printable(model)}")

@@ -12,7 +12,7 @@ import click
 from alexnet_keras.cli.completion import complete_run
 from alexnet_keras.cli.options import example, json_option, percent, print_pairs, print_table
 from alexnet_keras.cli.types import PathName
-from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR, print_message
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import duration
 from alexnet_keras.system.tables import csv_text, markdown_lines
@@ -65,7 +65,7 @@ def runs(folders: tuple[Path, ...], as_csv: bool, markdown: bool, as_json: bool)
     else:
         _print(summaries, seeds)
     for message in damaged:
-        click.echo(f"Error: {printable(message)}", err=True)
+        print_message(f"Error: {printable(message)}")
     sys.exit(1 if damaged else 0)
 
 

@@ -89,4 +89,5 @@ def export(model: Path | None, output: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"output": str(output), "bytes": size, "layers": list(found.layers)}))
         return
-    options.print_pairs([("wrote", str(output)), ("size", size_of(size)), ("layers", ", ".join(found.layers))])
+    rows = [("wrote", str(output)), ("model", str(path)), ("size", size_of(size)), ("layers", ", ".join(found.layers))]
+    options.print_pairs(rows)

@@ -1,7 +1,6 @@
 """Compress the network of a run: prune, retrain, cluster and encode its weights (Han, Mao and Dally 2015)."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from alexnet_keras.inference.predictor import Predictor, load_predictor, prepara
 from alexnet_keras.model import archive
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, file_list
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.disk import announce
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, check
 from alexnet_keras.system.hardware import describe
@@ -247,7 +247,7 @@ class _Compression:
     def _evaluate(self, stage: str, predictor: Predictor) -> None:
         evaluation = evaluate(predictor, self.validation)
         self.record.errors[stage] = evaluation.to_dict()
-        print(f"{stage}: val error {evaluation.top1_error:.2%}", file=sys.stderr)
+        print_message(f"{stage}: val error {evaluation.top1_error:.2%}")
 
     def _layers(self) -> dict[str, dict[str, Any]]:
         """Layer -> its number of weights, the fractions kept here and in the paper, and its number of values."""

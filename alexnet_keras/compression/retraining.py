@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.training.callbacks.loss_monitor import LossMonitor
 from alexnet_keras.training.compile import compile_for_training, update_rule
@@ -112,4 +112,4 @@ class _Epochs(keras.callbacks.Callback):
         self.progress.close()
         self.target.set_weights(self.model.get_weights())
         self.on_epoch(epoch + 1)
-        print(f"{self.label}  loss {logs['loss']:.3f}  error {1 - logs['accuracy']:.1%}", file=sys.stderr)
+        print_message(f"{self.label}  loss {logs['loss']:.3f}  error {1 - logs['accuracy']:.1%}")

@@ -4,12 +4,12 @@ import contextlib
 import os
 import re
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from alexnet_keras.distribution.cluster import Cluster
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError, RunError
 
 WAIT_SECONDS = 600.0  # for other workers to start
@@ -23,10 +23,7 @@ def gather(cluster: Cluster, seconds: float = WAIT_SECONDS) -> None:
     TensorFlow waits as well, but without a limit, and signals do not stop it.
     """
     count = len(cluster.addresses)
-    print(
-        f"Worker {cluster.index + 1} of {count}, {cluster.addresses[cluster.index]}: waiting for others",
-        file=sys.stderr,
-    )
+    print_message(f"Worker {cluster.index + 1} of {count}, {cluster.addresses[cluster.index]}: waiting for others")
     deadline = time.monotonic() + seconds
     missing = _welcome(cluster, deadline) if cluster.is_chief else _report(cluster, deadline)
     if missing:

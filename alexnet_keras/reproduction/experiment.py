@@ -18,7 +18,7 @@ from alexnet_keras.data.sources.open_dataset import absolute_source
 from alexnet_keras.figures import SUFFIXES
 from alexnet_keras.reproduction import chance
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.columns import pair_lines
+from alexnet_keras.system.columns import pair_lines, print_message
 from alexnet_keras.system.errors import AbsentError, InputError, Interrupted, RunError, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.input_files import read_json
@@ -258,7 +258,7 @@ class Reproducer:
             try:
                 self._train(job)
             except RunError as error:  # the learning rate may be too high
-                print(f"{job.title} is left out: {error}", file=sys.stderr, flush=True)
+                print_message(f"{job.title} is left out: {error}")
                 failure = error
             else:
                 errors[job.config.learning_rate] = run_folder.read_history(job.run)[-1]["top1_error"]

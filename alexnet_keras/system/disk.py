@@ -1,9 +1,9 @@
 """Check the free disk space before long work writes files."""
 
 import shutil
-import sys
 from pathlib import Path
 
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError
 
 
@@ -17,7 +17,7 @@ def free_bytes(path: Path) -> int:
 def announce(path: Path, needed: float, work: str) -> None:
     """Print what some work writes at most and what is free on the disk of `path`, after `check_free`."""
     check_free(path, needed, work)
-    print(f"{work} needs at most {size_of(needed)}; {size_of(free_bytes(path))} are free.", file=sys.stderr)
+    print_message(f"{work} needs at most {size_of(needed)}; {size_of(free_bytes(path))} are free.")
 
 
 def size_of(count: float, digits: int = 2) -> str:

@@ -1,13 +1,12 @@
 """Progress of long jobs, as one line on standard error."""
 
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from typing import Self
 
-from alexnet_keras.system.columns import WIDTH
+from alexnet_keras.system.columns import WIDTH, line_width
 
 DELAY_SECONDS = 2.0  # shorter jobs print nothing
 REFRESH_SECONDS = 0.2  # on a terminal, where the line is redrawn
@@ -54,7 +53,7 @@ class Progress:
         self.label, self.pauses = label, pauses
         self._first: tuple[float, int] | None = None  # when the first items were finished, and how many
         terminal = sys.stderr.isatty()
-        columns = min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
+        columns = line_width() if terminal else WIDTH
         self._bar = tqdm(
             total=total,
             unit=unit,

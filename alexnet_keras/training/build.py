@@ -1,7 +1,6 @@
 """Build the network of a run on its devices, with the weights that the run starts or continues from."""
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import stage
 from alexnet_keras.training import feature_cache, run_folder
@@ -125,5 +125,5 @@ def _restore(checkpoints: Checkpoints, replicas: Replicas) -> State | None:
     elif not state.complete:
         replicas.arrays_from_chief(checkpoints.variables, arrays)
     if replicas.is_chief:
-        print(f"Resuming at {state.position()}.", file=sys.stderr)
+        print_message(f"Resuming at {state.position()}.")
     return state

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import math
 import os
-import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import numpy as np
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError, RunError, check
 from alexnet_keras.system.input_files import JSON_BYTES, parse_json
 from alexnet_keras.system.terminal_text import printable
@@ -176,7 +176,7 @@ class Checkpoints:
                 reasons.append(f"{path} {error}")
                 continue
             for reason, damaged in zip(reasons, found, strict=False):
-                print(f"{reason}; resuming from {path.name}, {state.position()}.", file=sys.stderr)
+                print_message(f"{reason}; resuming from {path.name}, {state.position()}.")
                 os.replace(damaged, damaged.with_name(f"damaged-{damaged.name}"))
             self.last = path
             return state, values

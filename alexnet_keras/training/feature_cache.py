@@ -1,7 +1,6 @@
 """Frozen layers: their outputs for each image are computed once instead of in every epoch."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import tensorflow as tf
 from alexnet_keras.config.layer_names import number_of
 from alexnet_keras.data import augmentation, image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
 
@@ -38,9 +38,7 @@ def fitted_part(
     trunk, head = cut(model)
     bytes_per_crop = sum(math.prod(value.shape[1:]) * tf.as_dtype(value.dtype).size for value in trunk.outputs)
     if not fits_in_memory(bytes_per_crop * (CROPS * len(training) + len(validation))):
-        print(
-            "The features of the frozen layers do not fit into memory and are computed in every epoch.", file=sys.stderr
-        )
+        print_message("The features of the frozen layers do not fit into memory and are computed in every epoch.")
         return model, None
     return head, compute(trunk, training, validation, input_size)
 

@@ -2,13 +2,13 @@
 
 import dataclasses
 import hashlib
-import sys
 from pathlib import Path
 
 from alexnet_keras.config.layer_names import CONVOLUTIONS
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import read_weights
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.run_folder import Measured, Origin
@@ -31,10 +31,9 @@ def begin(
     if config.freeze != "none":
         epochs = f" for {config.freeze_epochs} epochs" if config.freeze_epochs else ""
         frozen = f"; up to {config.freeze} they are frozen{epochs}"
-    print(
+    print_message(
         f"Weights of {', '.join(origin.layers)} are from {config.weights}{frozen}. "
-        f"Random initial weights: {', '.join(origin.new_layers)}.",
-        file=sys.stderr,
+        f"Random initial weights: {', '.join(origin.new_layers)}."
     )
     return trained, origin
 

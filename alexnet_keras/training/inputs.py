@@ -1,7 +1,6 @@
 """Open what a run is trained on: the data set and, if there are any, trained weights to start from."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from alexnet_keras.data.dataset import DataSet, Split, Stage
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError, TooLargeError
 from alexnet_keras.training import initial_weights
 from alexnet_keras.training.run_folder import Measured, Origin
@@ -54,10 +54,9 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     weights, origin = initial_weights.begin(config, run, known, len(dataset.class_names))
     resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None
     if resizes and compiled_resize.loops() is None:
-        print(
+        print_message(
             "Numba is not installed, so resizing images takes seven to fourteen times as long; "
-            "install it with `pip install 'alexnet-keras[fast]'`.",
-            file=sys.stderr,
+            "install it with `pip install 'alexnet-keras[fast]'`."
         )
     return Inputs(
         dataset=dataset,
@@ -77,10 +76,9 @@ def _open(config: TrainConfig, may_prepare: bool) -> DataSet:
     except TooLargeError as error:
         if not may_prepare or config.split is not None:
             raise
-        print(
+        print_message(
             f"{dataset.name} is too large for memory. Its images are now stored once at {config.stored_size} pixels in "
-            f"{error.prepared}. This can be stopped and continued; later runs read them from there.",
-            file=sys.stderr,
+            f"{error.prepared}. This can be stopped and continued; later runs read them from there."
         )
         prepare(dataset, error.prepared, Settings(size=config.stored_size, jobs=os.cpu_count() or 1))
         dataset = open_dataset(config.source)

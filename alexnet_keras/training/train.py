@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from alexnet_keras.inference.evaluation import Evaluation
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files, disk
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import Interrupted, OptionError, RunError, check
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import stage
@@ -69,7 +69,7 @@ def train(config: TrainConfig, run: Path, options: RunOptions | None = None, **c
         stack.enter_context(repeating_bits(config.deterministic))
         evaluation = _finished(config, run, replicas) if options.resume else None
         if evaluation is not None:
-            print(f"{run} is finished; there is nothing to resume.", file=sys.stderr)
+            print_message(f"{run} is finished; there is nothing to resume.")
             return evaluation
         try:
             with rendezvous.noticing_loss(cluster):

@@ -89,6 +89,13 @@ def test_an_architecture_is_of_a_model_or_of_a_variant(drawn, monkeypatch):
     ]
 
 
+def test_the_newest_run_is_named_if_no_model_is(drawn, tmp_path):
+    (tmp_path / "saved_models").mkdir()
+    (tmp_path / "saved_models" / "mine").symlink_to(RUN)
+    assert "The model is that of the newest run, saved_models/mine/model.keras.\n" in cli("figures", "filters").err
+    assert "newest run" not in cli("figures", "filters", RUN).err
+
+
 def test_a_file_of_trained_weights_is_taken_as_it_is(drawn, tmp_path):
     (tmp_path / "a.caffemodel").touch()
     assert cli("figures", "filters", "a.caffemodel").code == 0

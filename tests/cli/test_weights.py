@@ -22,6 +22,8 @@ def test_a_narrow_model_through_both_commands(tmp_path, monkeypatch):
     assert "missing" not in result.out
     result = cli("weights", "export", tmp_path / "a.keras", "--output", tmp_path / "b.safetensors", "--json")
     assert result.json["layers"] == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
+    out = cli("weights", "export", tmp_path / "a.keras", "--output", tmp_path / "b.npz").out
+    assert [line.split()[0] for line in out.splitlines()] == ["wrote", "model", "size", "layers"]
     before, after = trained_weights.read(tmp_path / "a.npz"), trained_weights.read(tmp_path / "b.safetensors")
     assert (after.mean, after.class_names, after.variants) == (before.mean, ("a", "b", "c"), ("paper",))
     for layer, values in before.layers.items():

@@ -38,6 +38,13 @@ def test_curves():
     assert len({line.get_color() for line in axes.lines}) == 2
 
 
+def test_curves_of_one_epoch_have_one_tick():
+    figure = figures.curves({"one": history(0.8)})
+    assert_well_set(figure)
+    low, high = figure.axes[0].get_xlim()
+    assert [tick for tick in figure.axes[0].get_xticks() if low <= tick <= high] == [1]
+
+
 def test_curves_by_minutes():
     figure = figures.curves({"one": history(0.8, 0.7), "other": history(0.6, 0.5, 0.4)}, by="minutes")
     assert_well_set(figure)

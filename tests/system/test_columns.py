@@ -1,10 +1,14 @@
 """Aligned columns of names and values."""
 
+import sys
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.properties import repeatable
 
-from alexnet_keras.system.columns import WIDTH, pair_lines
+from alexnet_keras.system import columns
+from alexnet_keras.system.columns import WIDTH, pair_lines, print_message
 
 
 def test_values_are_aligned_and_long_ones_continue_below_their_beginning():
@@ -19,6 +23,32 @@ def test_values_are_aligned_and_long_ones_continue_below_their_beginning():
 def test_a_path_is_never_broken():
     path = "a-folder/" * 20
     assert list(pair_lines([("run", path), ("none", "")])) == [f"run   {path}", "none  "]
+
+
+MESSAGE = "`batch_size` 500 is larger than the 300 images; choose a smaller one. " * 3
+
+
+@pytest.mark.parametrize("width", ["40", "300"])
+def test_a_terminal_gets_lines_that_fit(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    print_message(MESSAGE)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= min(int(width), WIDTH)
+    assert " ".join(lines) == MESSAGE.strip()
+    assert max(len(line) for pair in pair_lines([("name", MESSAGE)]) for line in pair.split("\n")) <= int(width)
+
+
+def test_a_program_gets_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    print_message(MESSAGE)
+    assert capsys.readouterr().err == MESSAGE + "\n"
+
+
+def test_a_very_narrow_terminal_still_gets_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "5")
+    assert columns.wrapped("four words in two lines", 8) == "four words in two\n        lines"
 
 
 words = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)

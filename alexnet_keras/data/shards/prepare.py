@@ -10,7 +10,6 @@ import io
 import json
 import math
 import re
-import sys
 import time
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +46,7 @@ from alexnet_keras.data.shards.format import (
 )
 from alexnet_keras.data.shards.writer import writing
 from alexnet_keras.system import atomic_files, native_stderr
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.disk import check_free
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import parse_json, read_bytes, read_json
@@ -272,7 +272,7 @@ def _make_shard(
             if stored.reason is not None:
                 bad.append(BadImage(job.shard, stored.name, stored.reason))
                 progress.close()
-                print(f"{stored.name} {stored.reason}", file=sys.stderr)
+                print_message(f"{stored.name} {stored.reason}")
             elif not 0 <= stored.label < len(dataset.class_names):
                 raise dataset.label_error(stored.name, stored.label)
             else:

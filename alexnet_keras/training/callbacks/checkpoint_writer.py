@@ -2,12 +2,12 @@
 
 import math
 import signal
-import sys
 import time
 from typing import Any
 
 import keras
 
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import Interrupted, RunError
 from alexnet_keras.system.signals import Signals
 from alexnet_keras.training import run_folder
@@ -121,10 +121,9 @@ class CheckpointWriter(keras.callbacks.Callback):
                 self.checkpoints.write(state)
         except OSError as error:
             last = self.checkpoints.last
-            print(
+            print_message(
                 f"Warning: the checkpoint at {state.position()} cannot be written ({reason_of(error)}). Training "
-                f"continues{f', and {last.name} is kept' if last else ' without a checkpoint'}.",
-                file=sys.stderr,
+                f"continues{f', and {last.name} is kept' if last else ' without a checkpoint'}."
             )
             return False
         except RunError as error:

@@ -1,7 +1,6 @@
 """Watch the loss of a training: it must be a finite number, and it should move."""
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 
 from alexnet_keras.config.architecture import GAUSSIANS
 from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import RunError
 
 PAPER_LEARNING_RATE = 0.01  # section 5; the most that is recommended after a loss that is not finite
@@ -61,10 +61,9 @@ class LossMonitor(keras.callbacks.Callback):
                 f"The initializer {initializer!r}, N(0, 0.01) in the first layers, needs epochs of a million images "
                 "before the loss falls; for less data choose `initializer=he_normal`, as quickstart does."
             )
-        print(
+        print_message(
             f"Warning: the loss has stayed at ln({self.classes}) = {self.random_guess:.3f} for {self.flat_steps:,} "
-            f"steps: the network does not tell one class from another. {remedy}",
-            file=sys.stderr,
+            f"steps: the network does not tell one class from another. {remedy}"
         )
 
 

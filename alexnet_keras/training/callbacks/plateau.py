@@ -1,11 +1,11 @@
 """Lower the learning rate when the validation error stops falling (section 5 of the paper)."""
 
-import sys
 from typing import Any
 
 import keras
 
 from alexnet_keras.config.schedules import Plateau
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.training.checkpoints import State
 
 
@@ -33,4 +33,4 @@ class LowerOnPlateau(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = learning_rate
             consequence = f"the learning rate becomes {learning_rate:g}"
         if self.prints:
-            print(f"The val error has not improved for {schedule.patience} epochs: {consequence}.", file=sys.stderr)
+            print_message(f"The val error has not improved for {schedule.patience} epochs: {consequence}.")

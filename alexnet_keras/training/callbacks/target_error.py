@@ -1,10 +1,10 @@
 """End a run when its training error is small enough."""
 
-import sys
 from typing import Any
 
 import keras
 
+from alexnet_keras.system.columns import print_message
 from alexnet_keras.training.checkpoints import State
 
 
@@ -21,7 +21,6 @@ class EndAtTarget(keras.callbacks.Callback):
             return
         self.state.over = self.model.stop_training = True
         if self.prints:
-            print(
-                f"The training error of {error:.1%} has reached the target of {self.target:.1%}: training ends.",
-                file=sys.stderr,
+            print_message(
+                f"The training error of {error:.1%} has reached the target of {self.target:.1%}: training ends."
             )
