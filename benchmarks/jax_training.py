@@ -38,6 +38,8 @@ class Training:
 
         if config.freeze != "none":
             raise SystemExit("Frozen layers need the command alexnet-keras train.")
+        if config.small_epochs:
+            raise SystemExit("Smaller images in the first epochs need the command alexnet-keras train.")
         if policy == "float32":
             jax.config.update("jax_default_matmul_precision", "highest")
         self.config = config

@@ -100,6 +100,9 @@ class TrainConfig:
         data, data_dir, manual_dir, split, validation_split, fold, split_seed, upright, columns, stored_size: the data
             set, as in `DataSource`.
         input_size: side of the crop in pixels, at most `stored_size`.
+        small_input_size: side in pixels to which the crops are resized in the first epochs, which then take less time;
+            `None` for `input_size` in all epochs. `model.any_size` says how the network takes both sizes.
+        small_fraction: the fraction of the epochs that have these small images, rounded down to whole epochs.
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.
@@ -142,6 +145,8 @@ class TrainConfig:
     columns: str | None = None
     stored_size: StoredSize = STORED_SIZE
     input_size: Annotated[int, Range(1, STORED_SIZE)] = 227
+    small_input_size: Annotated[int, Range(1, STORED_SIZE)] | None = None
+    small_fraction: Fraction = 0.0
     batch_size: BatchSize = 128
     epochs: Count = 90
     steps_per_epoch: Count | None = None
@@ -176,6 +181,22 @@ class TrainConfig:
             f"`input_size` must be {smallest} to {self.stored_size}, from the smallest image that the network takes to "
             f"`stored_size`, got {self.input_size}.",
         )
+        small = self.small_input_size
+        check(
+            small is None or smallest <= small < self.input_size,
+            f"`small_input_size` must be at least {smallest} and less than `input_size` {self.input_size}, got {small}"
+            "; choose another size, or none with `small_fraction=0`.",
+        )
+        check(
+            (small is not None) == (self.small_fraction > 0),
+            f"`small_input_size` {small or 'none'} and `small_fraction` {self.small_fraction:g} need each other; "
+            "set both, or `small_input_size=none` and `small_fraction=0`.",
+        )
+        check(
+            small is None or not self.cache_features,
+            f"`cache_features` computes features once, and `small_input_size` {small} needs them of two sizes; choose "
+            "one of the two.",
+        )
         check(
             self.freeze_epochs is None or self.freeze != "none",
             f"`freeze_epochs` {self.freeze_epochs} needs layers to freeze; name the last of them with `freeze`.",
@@ -205,6 +226,17 @@ class TrainConfig:
     def frozen(self, epoch: int) -> str:
         """The last frozen convolution in an epoch, counted from 0, or `none`."""
         return self.freeze if self.freeze_epochs is None or epoch < self.freeze_epochs else "none"
+
+    @property
+    def small_epochs(self) -> int:
+        """The number of epochs with images of `small_input_size`."""
+        return int(self.small_fraction * self.epochs + 1e-9)  # 0.29 * 100 is 28.999...
+
+    def image_size(self, epoch: int) -> int:
+        """The side of the training images in an epoch, counted from 0."""
+        if self.small_input_size is None or epoch >= self.small_epochs:
+            return self.input_size
+        return self.small_input_size
 
     def crops(self, frozen: str = "none") -> dict[str, Any]:
         """The arguments of `pipeline.train_dataset` for crops and flips, while the layers up to `frozen` are frozen."""

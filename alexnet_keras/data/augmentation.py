@@ -42,11 +42,13 @@ def draw(
     flips: bool = True,
     min_crop_area: float | None = None,
     stored_size: int = STORED_SIZE,
+    resized: int | None = None,
 ) -> Draws:
     """Draw an epoch from the arguments alone, so that any worker can enter the epoch at any step.
 
     Args:
         size: side of the crops in pixels, at most `stored_size`.
+        resized: side to which crops are resized; `None` for `size`.
         epoch: scalar int64, number of the epoch.
         centered: whether all crops are centre crops; all other draws stay the same.
         min_crop_area: the smallest area of random resized crops, as `crop_windows` takes it; `None` for crops that are
@@ -66,8 +68,10 @@ def draw(
         uniform = tf.random.stateless_uniform((count, 4), crop_seed)
         windows = tf.numpy_function(choose, [uniform], tf.int32, stateful=False)
         offsets, shapes = tf.split(tf.ensure_shape(windows, (count, 4)), 2, axis=1)
+    if shapes is None and resized not in (None, size):
+        shapes = tf.fill((count, 2), size)
     return Draws(
-        size=size,
+        size=resized or size,
         order=tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), epoch_seed),
         offsets=offsets,
         flipped=tf.random.stateless_uniform((count,), fold_in(epoch_seed, FLIP)) < (0.5 if flips else 0.0),

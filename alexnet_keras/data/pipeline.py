@@ -41,6 +41,7 @@ def train_dataset(
     centered: bool = False,
     flips: bool = True,
     min_crop_area: float | None = None,
+    resized: int | None = None,
 ) -> tf.data.Dataset:
     """Build augmented batches that contain every image once an epoch, in another order in each epoch.
 
@@ -56,12 +57,13 @@ def train_dataset(
         worker_index: index of this worker, 0 to `num_workers - 1`.
         num_workers: number of workers that divide each batch. All workers get equally many batches, so that they stay
             in step; the last batch of an epoch may be empty.
+        resized: side in pixels to which the crops are resized; `None` for `input_size`.
 
     Returns:
-        `(B / num_workers, input_size, input_size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. With
-        `noise`, images are float32 and can be slightly below 0 or above 255. Rounding to uint8 would lose a component
-        whose standard deviation is a tenth of a grey level, and clipping would prevent bright images from becoming
-        brighter.
+        `(B / num_workers, size, size, 3)` uint8, 0..255, with `(B / num_workers,)` int64 labels. The size is `resized`
+        or `input_size`. With `noise`, images are float32 and can be slightly below 0 or above 255. Rounding to uint8
+        would lose a component whose standard deviation is a tenth of a grey level, and clipping would prevent bright
+        images from becoming brighter.
     """
     split.check_crop(input_size)
     if batch_size % num_workers:
@@ -87,11 +89,12 @@ def train_dataset(
             flips=flips,
             min_crop_area=min_crop_area,
             stored_size=split.stored_size,
+            resized=resized,
         )
         skipped = tf.where(epoch_index == 0, local * first_step, 0)
         dataset = _crops(tf.data.Dataset.from_tensor_slices(tf.constant(indices)[skipped:]), split, draws, local)
         if empty:
-            nothing = (tf.zeros((0, input_size, input_size, 3), tf.uint8), tf.zeros((0,), tf.int64))
+            nothing = (tf.zeros((0, draws.size, draws.size, 3), tf.uint8), tf.zeros((0,), tf.int64))
             dataset = dataset.concatenate(tf.data.Dataset.from_tensors(nothing))
 
         def finish(crops: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

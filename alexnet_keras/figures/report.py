@@ -170,6 +170,10 @@ class _Report:
         flips, area = "random" if chosen["flips"] else "no", chosen["min_crop_area"]
         if area is not None:
             crops = f"Random crops of at least {area:.0%} of the area, resized to"
+        small = ""
+        if config.small_epochs:
+            small = f" In the first {style.in_words(config.small_epochs, 'epochs')}, the crops are resized to "
+            small += f"{config.small_input_size} x {config.small_input_size}."
         noise = f"PCA colour augmentation ({config.pca_noise})" if config.pca_noise else "no PCA colour augmentation"
         rows = {
             "Recipe": f"{self.summary.recipe}.",
@@ -178,7 +182,7 @@ class _Report:
             "Data": f"{config.data}: {measured.train_images:,} training images and {measured.validation_images:,} "
             f"validation images of {len(measured.class_names):,} classes.",
             "Augmentation": f"{crops} {config.input_size} x {config.input_size} pixels from images of "
-            f"{config.stored_size} x {config.stored_size}, {flips} horizontal flips, and {noise}.",
+            f"{config.stored_size} x {config.stored_size}, {flips} horizontal flips, and {noise}.{small}",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
             "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "
             f"{config.batch_size:,} images.",

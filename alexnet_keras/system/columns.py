@@ -10,7 +10,7 @@ VAL_ERROR, TOP5_VAL_ERROR = "top-1 val error", "top-5 val error"  # labels of ta
 
 
 def line_width() -> int:
-    """The number of characters in a line: `WIDTH`, or those of a narrower terminal; 80 if it does not tell its width."""
+    """The number of characters in a line: `WIDTH`, or those of a narrower terminal; 80 if that is unknown."""
     terminal = sys.stdout.isatty() or sys.stderr.isatty()
     return min(WIDTH, shutil.get_terminal_size((80 if terminal else WIDTH, 24)).columns)
 

@@ -11,6 +11,7 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.distribution.replicas import Replicas
 from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.model.any_size import for_any_size
 from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.progress import stage
@@ -46,7 +47,10 @@ def build_network(
     """Build and compile the network, and restore the newest checkpoint if there is one."""
     keras.utils.set_random_seed(config.seed)
     with stage("Building the network"), replicas.strategy.scope():
-        model = replicas.prepare(_network(config, measured, dtype=measured.policy, classifier_activation=None))
+        model = _network(config, measured, dtype=measured.policy, classifier_activation=None)
+        if config.small_input_size is not None:
+            model = for_any_size(model)
+        model = replicas.prepare(model)
         if config.freeze_epochs is None:  # else the optimizer needs velocities of the frozen layers for later epochs
             feature_cache.freeze(model, config.freeze)
         metrics = accuracies()

@@ -52,7 +52,7 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     if known is not None:
         check_unchanged(known, dataset, run)
     weights, origin = initial_weights.begin(config, run, known, len(dataset.class_names))
-    resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None
+    resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None or config.small_epochs > 0
     if resizes and compiled_resize.loops() is None:
         print_message(
             "Numba is not installed, so resizing images takes seven to fourteen times as long; "

@@ -59,7 +59,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
         network, signals, options.checkpoint_minutes, config.epochs, extensible, monitor.cause, best
     )
     callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *ends, writer]
-    progress = ProgressLine(state, config.epochs, images)
+    progress = ProgressLine(state, config, images)
     if best is not None:
         callbacks = [
             Position(state),
@@ -150,6 +150,8 @@ class _Epochs:
             ends.append(state.epoch + 1)
         if self._adds_noise and config.pca_noise_epochs is not None:
             ends.append(config.pca_noise_epochs)
+        if state.epoch < config.small_epochs:
+            ends.append(config.small_epochs)
         if stage.frozen != "none" and config.freeze_epochs is not None:
             ends.append(config.freeze_epochs)
         return min(ends)
@@ -174,6 +176,7 @@ class _Epochs:
             self.inputs.training,
             **where,
             noise=noise,
+            resized=config.image_size(state.epoch),
             **config.crops(stage.frozen),
             worker_index=replicas.worker_index,
             num_workers=replicas.num_workers,

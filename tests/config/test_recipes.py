@@ -94,6 +94,8 @@ def test_another_network_keeps_what_the_recipe_chose():
     thin = with_network(recipe("small"), "owt").architecture
     assert thin == architecture("owt", initializer="he_normal", width=0.25)
     assert with_network(recipe("paper"), "caffe").architecture == ARCHITECTURES["caffe"]
+    assert with_network(recipe("fast"), "owt").architecture.initializer == "he_normal"
+    assert with_network(recipe("fast"), "batchnorm").architecture.initializer == "paper"
     only = with_network(recipe("paper"), None, lrn_layers=())
     assert only.architecture == dataclasses.replace(ARCHITECTURES["paper"], lrn_layers=())
     with pytest.raises(OptionError, match="`variant` 'vgg' is unknown"):

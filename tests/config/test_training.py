@@ -30,6 +30,20 @@ from alexnet_keras.system.errors import OptionError
         ({"min_crop_area": 0.0}, r"`min_crop_area` must be in \[0.01, 1\) or none, got 0.0"),
         ({"min_crop_area": 0.3, "augment": False}, "`min_crop_area` 0.3 makes random crops, which `augment=no` excl"),
         (
+            {"small_input_size": 66, "small_fraction": 0.5},
+            "`small_input_size` must be at least 67 and less than `input_size` 227, got 66",
+        ),
+        ({"small_input_size": 227, "small_fraction": 0.5}, "less than `input_size` 227, got 227"),
+        (
+            {"small_input_size": 131},
+            "`small_input_size` 131 and `small_fraction` 0 need each other; set both, or `small_input_size=none` and",
+        ),
+        ({"small_fraction": 0.5}, "`small_input_size` none and `small_fraction` 0.5 need each other"),
+        (
+            {"small_input_size": 131, "small_fraction": 0.5, "cache_features": True},
+            "`cache_features` computes features once, and `small_input_size` 131 needs them of two sizes; choose one",
+        ),
+        (
             {"min_crop_area": 0.3, "cache_features": True},
             "`min_crop_area` 0.3 changes the images in each epoch; choose",
         ),
@@ -70,3 +84,16 @@ def test_rates_of_layers_that_do_not_learn_are_refused(changes, message):
 def test_wrong_divisions_are_refused(values, message):
     with pytest.raises(OptionError, match=message):
         DataSource(name="d", **values)
+
+
+@pytest.mark.parametrize(("fraction", "epochs", "small"), [(0.75, 20, 15), (0.75, 13, 9), (0.29, 100, 29), (0.5, 1, 0)])
+def test_the_first_epochs_have_small_images(fraction, epochs, small):
+    values = {"small_input_size": 131, "small_fraction": fraction, "epochs": epochs}
+    config = dataclasses.replace(recipe("quickstart"), **values)
+    assert config.small_epochs == small
+    assert [config.image_size(epoch) for epoch in range(epochs)] == [131] * small + [227] * (epochs - small)
+
+
+def test_all_epochs_have_images_of_one_size_unless_told_otherwise():
+    config = recipe("quickstart")
+    assert (config.small_epochs, config.image_size(0)) == (0, 227)

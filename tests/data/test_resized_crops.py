@@ -66,6 +66,24 @@ def test_a_crop_depends_only_on_seed_epoch_and_index():
         np.testing.assert_array_equal(crops[0], expected[0])
 
 
+@pytest.mark.parametrize("area", [None, 0.2])
+def test_crops_are_resized_for_a_smaller_network(area):
+    """The windows stay those of the whole size, so that small images show as much as large ones."""
+    images = np.stack([NOISE[start : start + 64, start : start + 64] for start in range(12)])
+    split = split_in_memory([""] * 12, np.arange(12), images)
+    draws = augmentation.draw(12, 50, 3, tf.constant(1, tf.int64), min_crop_area=area, stored_size=64, resized=20)
+    assert draws.size == 20
+    windows = np.concatenate([draws.offsets, draws.shapes], axis=1)
+    crops, labels = (np.concatenate(parts) for parts in zip(*batches(split, area, resized=20)[:3], strict=True))
+    for crop, label, window, flipped in zip(crops, labels, windows, draws.flipped.numpy(), strict=True):
+        assert area or list(window[2:]) == [50, 50]
+        expected = by_pillow(images[label], window, 20)
+        assert np.abs((crop[:, ::-1] if flipped else crop) - expected).max() <= 1
+    plain = augmentation.draw(12, 50, 3, tf.constant(1, tf.int64), min_crop_area=area, stored_size=64, resized=50)
+    np.testing.assert_array_equal(plain.offsets, draws.offsets)
+    assert (plain.shapes is None) == (area is None)
+
+
 def test_folders_shards_and_memory_have_the_same_pixels(folder, tmp_path):
     dataset = open_dataset(DataSource(name=str(folder), stored_size=64))
     for encoding in ("jpeg", "raw"):

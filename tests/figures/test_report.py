@@ -144,6 +144,7 @@ def test_the_numbers_are_those_of_evaluate(page, many):
             "fast",
             "Random crops of at least 35% of the area, resized to 227 x 227 pixels from images of 256 x 256, random",
         ),
+        ("fast", "In the first 15 epochs, the crops are resized to 131 x 131."),
         ("transfer", "The central crop of 227 x 227 pixels from images of 256 x 256, random horizontal flips, and"),
         ("transfer", "the weights in caffe.npz, where the layers up to conv5 are frozen. The random seed is 0."),
     ],

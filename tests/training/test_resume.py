@@ -18,6 +18,7 @@ from support.train_tiny import NETWORK
 import alexnet_keras
 from alexnet_keras.config import recipes
 from alexnet_keras.config.schedules import LayerRate, Plateau, Steps
+from alexnet_keras.data import pipeline
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.errors import InputError, RunError
@@ -93,6 +94,27 @@ def test_events_are_functions_of_the_epoch(config, stopped, tmp_path):
     rates_of_last_steps = [row["learning_rate"] for row in history(tmp_path / "whole")]
     assert rates_of_last_steps == pytest.approx([0.01, 0.001, 0.0001])
     stopped(config, tmp_path / "run", 7)  # at epoch 2, step 2
+    train(config, tmp_path / "run", resume=True)
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("batches", [2, 7])
+def test_small_images_come_first(batches, config, stopped, tmp_path, monkeypatch):
+    """The first epoch has images of 40 pixels, the second has 67. A run resumes from both, to the same weights."""
+    sizes = []
+    make = pipeline.train_dataset
+
+    def recorded(*arguments, **options):
+        dataset = make(*arguments, **options)
+        sizes.append(dataset.element_spec[0].shape[1])
+        return dataset
+
+    monkeypatch.setattr(pipeline, "train_dataset", recorded)
+    config = dataclasses.replace(config, small_input_size=40, small_fraction=0.5, min_crop_area=0.5)
+    train(config, tmp_path / "whole")
+    assert sizes == [40, 67]
+    assert load_model(tmp_path / "whole" / run_folder.MODEL).input_shape == (None, 67, 67, 3)
+    stopped(config, tmp_path / "run", batches)
     train(config, tmp_path / "run", resume=True)
     assert_same(tmp_path / "run", tmp_path / "whole")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.training.checkpoints import State
 
@@ -12,9 +13,9 @@ from alexnet_keras.training.checkpoints import State
 class ProgressLine(keras.callbacks.Callback):
     """Show how far the run is, and print the numbers of each epoch when it has ended."""
 
-    def __init__(self, state: State, epochs: int, images_per_epoch: int) -> None:
+    def __init__(self, state: State, config: TrainConfig, images_per_epoch: int) -> None:
         super().__init__()
-        self.state, self.epochs, self.images_per_epoch = state, epochs, images_per_epoch
+        self.state, self.config, self.images_per_epoch = state, config, images_per_epoch
         self.on_epoch_begin(state.epoch)
 
     def _images_done(self) -> int:
@@ -23,8 +24,10 @@ class ProgressLine(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.images = self._images_done()
-        rest = self.epochs * self.images_per_epoch - self.images
-        self.progress = Progress(f"Epoch {epoch + 1}/{self.epochs}, rest of the run", rest, pauses=self._pauses())
+        epochs = self.config.epochs
+        rest = epochs * self.images_per_epoch - self.images
+        pauses = self._pauses() * self._growth(epoch)
+        self.progress = Progress(f"Epoch {epoch + 1}/{epochs}, rest of the run", rest, pauses=pauses)
 
     def _pauses(self) -> float:
         """The time of an epoch over that of its training, as measured in the one before; validation is the rest."""
@@ -32,6 +35,11 @@ class ProgressLine(keras.callbacks.Callback):
             return 1.0
         row = self.state.last_row()
         return max(1.0, row["seconds"] * row["images_per_second"] / self.images_per_epoch)
+
+    def _growth(self, epoch: int) -> float:
+        """The mean area of an image in the rest of the run over the area now: later images can be larger."""
+        areas = [self.config.image_size(each) ** 2 for each in range(epoch, self.config.epochs)]
+        return sum(areas) / (areas[0] * len(areas)) if areas else 1.0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, self.images = self.images, self._images_done()
@@ -43,7 +51,7 @@ class ProgressLine(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         row = self.state.last_row()
         print(
-            f"Epoch {epoch + 1}/{self.epochs}  loss {row['loss']:.3f}  error {row['top1_error']:.1%}  "
+            f"Epoch {epoch + 1}/{self.config.epochs}  loss {row['loss']:.3f}  error {row['top1_error']:.1%}  "
             f"val loss {row['validation_loss']:.3f}  val error {row['validation_top1_error']:.1%}  "
             f"{row['images_per_second']:.0f} images/s  {row['seconds']:.0f} s"
             f"{'  best' if self.state.best_epoch == epoch + 1 else ''}",
