@@ -67,7 +67,9 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
     )
 
 
-@benchmark.command("input", epilog=options.example("alexnet-keras benchmark input --data shards --json"))
+@benchmark.command(
+    "input", cls=options.GroupedCommand, epilog=options.example("alexnet-keras benchmark input --data shards --json")
+)
 @options.data_options("A data set, as for train.  [default: shapes]")
 @batch_option
 @click.option(

@@ -23,7 +23,7 @@ CONTENTS = {
 }
 
 
-@click.command(epilog=options.example("alexnet-keras compress saved_models/RUN"))
+@click.command(cls=options.GroupedCommand, epilog=options.example("alexnet-keras compress saved_models/RUN"))
 @click.argument("run", required=False, type=PathName(), shell_complete=complete_run)
 @click.option(
     "--kept",

@@ -35,7 +35,10 @@ def data() -> None:
     """Prepare a data set for training, or check it."""
 
 
-@data.command(epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256"))
+@data.command(
+    cls=options.GroupedCommand,
+    epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256"),
+)
 @data_option
 @click.option("--output", type=PathName(), required=True, help="The folder to write.")
 @click.option(
@@ -94,7 +97,7 @@ def prepare(
     )
 
 
-@data.command(epilog=options.example("alexnet-keras data check --data imagenette"))
+@data.command(cls=options.GroupedCommand, epilog=options.example("alexnet-keras data check --data imagenette"))
 @data_option
 @jobs_option
 @options.json_option

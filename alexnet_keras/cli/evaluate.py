@@ -16,11 +16,12 @@ HARDEST = 3  # classes in the text output; the report has all of them
 
 
 @click.command(
+    cls=options.GroupedCommand,
     epilog=options.example(
         "alexnet-keras evaluate saved_models/RUN --crops 10",
         "alexnet-keras evaluate saved_models/RUN/model.tflite --data imagenette",
         "alexnet-keras evaluate saved_models/RUN1 saved_models/RUN2 --report paper",
-    )
+    ),
 )
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=PathName(), shell_complete=complete_model)
 @options.data_options("The data set whose validation images are used.  [default: the data set of the run]")

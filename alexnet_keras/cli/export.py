@@ -21,12 +21,13 @@ from alexnet_keras.system.errors import OptionError, RunError
 
 
 @click.command(
+    cls=options.GroupedCommand,
     epilog=options.example(
         "alexnet-keras export --format saved_model",
         "alexnet-keras export saved_models/RUN --format tflite --quantize int8",
         "alexnet-keras export saved_models/RUN --format web --output page",
         "alexnet-keras export saved_models/RUN --format all --output exports",
-    )
+    ),
 )
 @options.model_argument
 @click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web", "all"]), required=True)

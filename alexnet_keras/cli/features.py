@@ -13,7 +13,8 @@ from alexnet_keras.system import atomic_files
 
 
 @click.command(
-    epilog=options.example("alexnet-keras features caffe.keras --data imagenette --layer fc7 --output fc7.npz")
+    cls=options.GroupedCommand,
+    epilog=options.example("alexnet-keras features caffe.keras --data imagenette --layer fc7 --output fc7.npz"),
 )
 @options.model_argument
 @options.data_options("The data set whose images the network sees.  [default: the data set of the run]")

@@ -72,7 +72,8 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
             show_default=True,
             help="Width of a .png file in pixels.",
         )
-        return figures.command(name, epilog=options.example(*examples))(option(width(options.json_option(command))))
+        make = figures.command(name, cls=options.GroupedCommand, epilog=options.example(*examples))
+        return make(option(width(options.json_option(command))))
 
     return decorate
 

@@ -14,12 +14,23 @@ from alexnet_keras.cli.completion import complete_data, complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Index, OpenFraction
-from alexnet_keras.config.training import STORED_SIZE, VALIDATION_SPLIT, CropArea, DataSource, StoredSize
+from alexnet_keras.config.training import (
+    SOURCE_FIELDS,
+    STORED_SIZE,
+    VALIDATION_SPLIT,
+    CropArea,
+    DataSource,
+    StoredSize,
+)
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.columns import WIDTH, pair_lines, print_message
 from alexnet_keras.system.progress import stage
 from alexnet_keras.system.terminal_text import printable
+
+RARE_DATA = ("manual_dir", "split_seed", "columns", "stored_size", "upright")  # options of data that few runs need
+DATA = ("data", *(name for name in SOURCE_FIELDS if name not in RARE_DATA))
+GROUPS: Mapping[str, Sequence[str]] = {"Options": (), "Data": DATA, "More about data": RARE_DATA}
 
 change_option = click.option(
     "--change",
@@ -155,19 +166,23 @@ class GroupedCommand(click.Command):
     """A command whose help lists its options under headings.
 
     Args:
-        groups: heading -> names of parameters. The options that no group names follow under "Other".
+        groups: heading -> names of parameters. An empty group stands for the options that no other group names.
     """
 
-    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]] = GROUPS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.groups = groups
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = {parameter.name: parameter.get_help_record(ctx) for parameter in self.get_params(ctx)}
-        groups = {title: [records.pop(name) for name in names] for title, names in self.groups.items()}
-        for title, rows in {**groups, "Other": list(records.values())}.items():
-            with formatter.section(title):
-                formatter.write_dl([row for row in rows if row is not None])
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = {str(option.name): option.get_help_record(ctx) for option in options}
+        named = {name for names in self.groups.values() for name in names}
+        others = [name for name in records if name not in named]
+        for title, names in self.groups.items():
+            rows = [record for name in names or others if (record := records.get(name)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 def example(*commands: str) -> str:

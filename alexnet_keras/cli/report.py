@@ -13,9 +13,10 @@ from alexnet_keras.cli.types import PathName
 
 
 @click.command(
+    cls=options.GroupedCommand,
     epilog=options.example(
         "alexnet-keras report saved_models/RUN", "alexnet-keras report saved_models/RUN --output pages/first.html"
-    )
+    ),
 )
 @click.argument("run", required=False, type=PathName(), shell_complete=complete_run)
 @options.data_options("The data set on whose images the network is measured.  [default: the data set of the run]")

@@ -15,7 +15,7 @@ from alexnet_keras.config.architecture import Width
 from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
-from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, SOURCE_FIELDS
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
 from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from alexnet_keras.benchmark.plan import Plan
     from alexnet_keras.inference.evaluation import Evaluation
 
-RARE = ("manual_dir", "split_seed", "columns", "stored_size", "upright")  # options of data that few runs need
 GROUPS = {
     "Recipe": ("recipe",),
-    "Data": ("data", *(name for name in SOURCE_FIELDS if name not in RARE)),
+    "Data": options.DATA,
     "Network": ("variant", "width", "network", "weights", "freeze"),
     "Optimization": ("epochs", "batch_size", "learning_rate", "pca_noise", "settings"),
     "Run": ("run", "seed", "resume", "overwrite", "dry_run", "checkpoint_minutes"),
     "Hardware": ("devices", "layout", "precision", "deterministic"),
-    "More about data": RARE,
+    "More about data": options.RARE_DATA,
+    "Other": (),
 }
 
 

@@ -1,11 +1,22 @@
 """Tables and pairs are aligned and fit the width of the output."""
 
+import re
 import subprocess
 import sys
 
-from support import ROOT
+import pytest
+from support import ROOT, cli
 
-from alexnet_keras.cli.options import data_source, load_tensorflow, print_pairs, print_table
+from alexnet_keras.cli.options import (
+    DATA,
+    GROUPS,
+    RARE_DATA,
+    GroupedCommand,
+    data_source,
+    load_tensorflow,
+    print_pairs,
+    print_table,
+)
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system.columns import WIDTH
 
@@ -43,6 +54,8 @@ def test_options_change_the_recorded_source():
 
 
 def test_a_terminal_shows_at_once_what_takes_seconds(capsys, monkeypatch):
+    load_tensorflow()
+    capsys.readouterr()
     load_tensorflow(logs=True)  # it is loaded already
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -58,3 +71,20 @@ def test_a_log_has_one_line_while_tensorflow_is_loaded():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stderr == "Loading TensorFlow ...\n"
+
+
+@pytest.mark.parametrize("words", ["evaluate", "export", "compress", "features", "report", "figures patches"])
+def test_the_options_of_a_data_set_have_headings_of_their_own(words):
+    text = cli(*words.split(), "--help").out
+    assert [line[:-1] for line in text.splitlines() if line.endswith(":") and line[0] != " "] == list(GROUPS)
+    own, data, rare = text[text.index("Options:\n") :].replace("More about data:", "Data:").split("\nData:\n")
+    shown = [re.findall(r"^  (?:-h, )?(--[\w-]+)", part, re.MULTILINE) for part in (own, data, rare)]
+    assert {"--json", "--help"} <= set(shown[0])
+    assert shown[1:] == [[f"--{name.replace('_', '-')}" for name in names] for names in (DATA, RARE_DATA)]
+    assert "MODEL]" not in own  # arguments stand in the first line
+
+
+def test_a_heading_without_options_is_left_out():
+    assert "Data:" not in cli("figures", "filters", "--help").out
+    command = GroupedCommand("none", groups={"Options": (), "Data": ("data",)})
+    assert command.get_help(command.make_context("none", [])).count(":\n") == 1
