@@ -146,7 +146,7 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
             table[count] = index, label, digest, min(sides), max(sides), spread
             count += 1
     if not count:
-        raise InputError(f"No image for {split} of {dataset.name} can be used.")
+        raise InputError(f"No image for {split} of {dataset.name} can be used; replace the images.")
     table = table[:count]
     report.per_class = np.bincount(table["label"], minlength=len(dataset.class_names)).tolist()
     report.uniform = int((table["spread"] < MIN_SPREAD).sum())

@@ -156,11 +156,14 @@ class _Builder:
         if not isinstance(inputs, list):
             self.left -= _bytes_of(layer, inputs.shape[-1])
             if self.left < 0 or _needs_a_large_constant(layer, inputs.shape[-1]):
-                raise InputError(f"{self.path} has the layer {brief(layer.name)}, which is larger than its weights.")
+                raise InputError(
+                    f"{self.path} has the layer {brief(layer.name)}, which is larger than its weights; export it again."
+                )
         output = layer(inputs)
         if 4 * math.prod(side or 1 for side in output.shape[1:]) > UNPACKED_BYTES:
             raise InputError(
-                f"{self.path} has the layer {brief(layer.name)}, whose output is larger than any of AlexNet."
+                f"{self.path} has the layer {brief(layer.name)}, whose output is larger than any of AlexNet; "
+                "pass another file."
             )
         return output
 

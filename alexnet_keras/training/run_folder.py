@@ -270,7 +270,9 @@ def read_config(run: Path) -> tuple[TrainConfig, Measured]:
         measured = build(Measured, values.pop("measured", None), "measured")
         return from_dict(values), measured
     except OptionError as error:
-        raise InputError(f"{path} is damaged, or of another version: {error}") from error
+        raise InputError(
+            f"{path} is damaged, or of another version: {error} Restore a copy, or use the version that wrote it."
+        ) from error
 
 
 def write_history(run: Path, rows: Sequence[Mapping[str, str]]) -> None:

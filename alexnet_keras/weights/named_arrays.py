@@ -62,7 +62,7 @@ def read_npy(path: Path) -> dict[str, list[np.ndarray]]:
                 budget.take(array.size)
             layers[name] = [array.values() for array in arrays]
     except DamageError as error:
-        raise InputError(f"{path} {error}.") from error
+        raise InputError(f"{path} {error}; download it again, or pass another file.") from error
     return layers
 
 

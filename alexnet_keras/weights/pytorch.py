@@ -74,7 +74,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         return _zipped(path, budget) if zipfile.is_zipfile(path) else _legacy(path, budget)
     except DamageError as error:
-        raise InputError(f"{path} {error}.") from error
+        raise InputError(f"{path} {error}; save `model.state_dict()` again, or download the file again.") from error
 
 
 def _zipped(path: Path, budget: Budget) -> dict[str, np.ndarray]:
@@ -135,7 +135,7 @@ def _arrays(values: Any, numbers_of: Callable[[Storage], np.ndarray]) -> dict[st
     nested, opaque = _state_dicts(values)
     if not nested:
         found = f", but an object of {brief(opaque)}, whose code is never run here" if opaque else ""
-        raise DamageError(f"has no state dict{found}: save `model.state_dict()`")
+        raise DamageError(f"has no state dict{found}")
     state = max(nested, key=lambda tensors: len(torchvision_names(tensors)))  # the first of several
     storages: dict[str, np.ndarray] = {}
     for tensor in state.values():

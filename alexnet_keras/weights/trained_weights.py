@@ -126,14 +126,14 @@ def read(path: Path) -> Weights:
         raise
     except Exception as error:  # libraries raise many kinds of errors for a damaged file
         reason = _line(str(error)) or type(error).__name__
-        raise InputError(f"{path} is not {kind}, or is damaged ({reason}).") from error
+        raise InputError(f"{path} is not {kind}, or is damaged ({reason}); download it again.") from error
     try:
         with np.errstate(all="ignore"):  # values that are not finite are refused below
             weights = convert(str(path), found)
     except InputError:
         raise
     except ValueError as error:
-        raise InputError(f"The weights in {path} are not those of an AlexNet: {error}.") from error
+        raise InputError(f"The weights in {path} are not those of an AlexNet: {error}; pass another file.") from error
     if not weights.layers:
         raise InputError(
             f"{path} has no layer of an AlexNet, only {_names(weights.unknown) or 'nothing'}; check the file."
@@ -213,7 +213,7 @@ def _of_torchvision(source: str, tensors: Mapping[str, np.ndarray]) -> Weights:
     names = torchvision_names(tensors)
     several = next((_names(found[:2]) for found in names.values() if len(found) > 1), None)
     if several:
-        raise ValueError(f"the file has two networks, such as {several}; save the state dict of one")
+        raise ValueError(f"the file has two networks, such as {several}, instead of one state dict")
     known = {
         layer: [tensors[names[f"{name}.{kind}"][0]] for kind in KINDS]
         for name, layer in TORCHVISION.items()
@@ -251,7 +251,10 @@ def _of_names(source: str, arrays: Mapping[str, np.ndarray], metadata: str) -> W
     try:
         expectations = build(Expectations, parse_json(metadata, f"The metadata of {source}"), named_arrays.METADATA)
     except OptionError as error:
-        raise InputError(f"{source} has metadata that cannot be used: {_line(str(error))}") from error
+        raise InputError(
+            f"{source} has metadata that cannot be used: {_line(str(error))} Write the file again with 'alexnet-keras "
+            "weights export'."
+        ) from error
     return Weights(
         source=source, layers=join_towers(layers), unknown=tuple(unknown), **dataclasses.asdict(expectations)
     )
@@ -279,7 +282,8 @@ def assign(weights: Weights, variant: str, targets: Iterable[Any], *, allow_miss
         variant: the variant of the model. Only names in `ARCHITECTURES` are compared.
     """
     if variant in ARCHITECTURES and variant not in weights.variants and {*weights.variants} & {*ARCHITECTURES}:
-        raise InputError(f"{weights.source} is for `variant` {' or '.join(weights.variants)}, got {variant}.")
+        fitting = " or ".join(weights.variants)
+        raise InputError(f"{weights.source} is for `variant` {fitting}, got {variant}; pass {fitting}.")
     targets = [layer for layer in targets if layer.weights]
     expected = shapes_of_model(targets)
     missing = missing_layers(weights, targets)

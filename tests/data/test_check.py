@@ -142,7 +142,7 @@ def test_a_set_without_any_readable_image_is_an_error(colors):
         path.write_text("x")
     result = cli("data", "check", "--data", colors)
     assert result.code == 1
-    assert "No image for validation of colours can be used." in result.err
+    assert "No image for validation of colours can be used; replace the images." in result.err
 
 
 def test_classes_that_differ_between_the_splits_are_all_named(colors):

@@ -137,13 +137,15 @@ def test_the_matrix_of_response_normalization_is_bounded(monkeypatch, tmp_path):
     wide(300).save(tmp_path / "a.keras")
     assert load_model(tmp_path / "a.keras").output_shape == (None, 300)
     monkeypatch.setattr(checked_config, "MOST_CHANNELS", 299)
-    with pytest.raises(InputError, match="a.keras has the layer 'norm', which is larger than its weights"):
+    with pytest.raises(InputError, match="a.keras has the layer 'norm', which is larger than its weights; export it"):
         load_model(tmp_path / "a.keras")
 
 
 def test_the_output_of_a_layer_is_bounded(saved, monkeypatch, tmp_path):
     monkeypatch.setattr(checked_config, "UNPACKED_BYTES", 4 * 67 * 67 * 3 - 1)
-    with pytest.raises(InputError, match="a.keras has the layer 'mean', whose output is larger than any of AlexNet"):
+    with pytest.raises(
+        InputError, match="a.keras has the layer 'mean', whose output is larger than any of Alex.*; pass"
+    ):
         load_model(write(tmp_path / "a.keras", saved))
 
 

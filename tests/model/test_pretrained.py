@@ -59,7 +59,7 @@ def test_it_is_a_base_for_other_classes(model):
     for changes, message in (
         ({"classes": 5}, r"imagenette has fc8/kernel of shape \(1024, 10\), the model needs \(1024, 5\); choose the"),
         ({"width": 0.5}, r"imagenette has conv1/kernel of shape \(11, 11, 3, 24\), the model needs \(11, 11, 3, 48\)"),
-        ({"variant": "owt"}, "imagenette is for `variant` paper, got owt."),
+        ({"variant": "owt"}, "imagenette is for `variant` paper, got owt; pass paper."),
     ):
         with pytest.raises(InputError, match=message):
             alexnet_keras.AlexNet(weights=pretrained.NAME, **changes)

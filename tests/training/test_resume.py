@@ -424,7 +424,7 @@ def test_a_folder_that_is_no_run_is_not_overwritten(config, folder, tmp_path):
     with pytest.raises(InputError, match="home exists; choose another `run`, or remove it"):
         train(config, tmp_path / "home", overwrite=True)
     atomic_files.write_json(tmp_path / "home" / run_folder.CONFIG, {"somebody": "else"})
-    with pytest.raises(InputError, match="config.json is damaged, or of another version"):
+    with pytest.raises(InputError, match="config.json is damaged, or of another version: .* Restore a copy, or use"):
         train(config, tmp_path / "home", overwrite=True)
     assert sorted(os.listdir(tmp_path / "home")) == ["config.json", "thesis.tex"]
 

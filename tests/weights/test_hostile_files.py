@@ -162,13 +162,13 @@ FILES = {
     ),
     "nested_key.pth": (
         with_pickle(b"\x80\x02}" + NESTED + b"Ns."),
-        "has no state dict: save",
+        "has no state dict; save",
     ),
     "long.pth": (
         with_pickle(b"\x80\x02})" + b"\x85" * 300_000),
         "has a pickle of more than 100,000 instructions, which no weights need",
     ),
-    "doubled_key.pth": (with_pickle(b"\x80\x02}" + DOUBLED[2:] + b"Ns."), "has no state dict: save"),
+    "doubled_key.pth": (with_pickle(b"\x80\x02}" + DOUBLED[2:] + b"Ns."), "has no state dict; save"),
     "doubled_argument.pth": (
         with_pickle(b"\x80\x02" + name("torch._utils", "_rebuild_tensor_v2") + b"(" + DOUBLED[2:] + b"N))tR."),
         "calls torch._utils._rebuild_tensor_v2 with other arguments than PyTorch does",
@@ -181,7 +181,7 @@ FILES = {
     ),
     "escapes.pth": (
         with_pickle(b"\x80\x02" + name("os" + ESCAPE, "system") + b")R."),
-        r"has no state dict, but an object of 'os.*', whose code is never run here: save `model.state_dict\(\)`",
+        r"has no state dict, but an object of 'os.*', whose code is never run here; save `model.state_dict\(\)`",
     ),
     "large_storage.pth": (
         with_pickle(state_dict(ONES).replace(number(2), number(2**31 - 1), 1), bytes(8)),

@@ -45,7 +45,7 @@ def test_a_nested_state_dict_beside_other_objects(key, prefix, torchvision, asse
     ("value", "message"),
     [
         (np.ones(3), "is not a dictionary of arrays in an .npy file, or is damaged .it is one array without the names"),
-        ({"conv1": Program()}, "has an object of 'posix.mkdir' where weights have another type"),
+        ({"conv1": Program()}, "has an object of 'posix.mkdir' where weights have another type; download it"),
         ({"conv1": [Program(), np.ones(1)]}, "has an object of 'posix.mkdir' where weights have another type"),
         ({"conv1": [np.array([print]), np.ones(1)]}, "has an array of Python objects or of a wrong shape where weig"),
         (

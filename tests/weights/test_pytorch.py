@@ -70,8 +70,11 @@ def test_code_that_a_pickle_names_is_never_run(module, what, tmp_path):
 @pytest.mark.parametrize(
     ("pickled", "message"),
     [
-        (b"\x80\x02}.", "has no state dict: save"),
-        (b"\x80\x02(i__main__\nA\n.", "has the pickle instruction INST, which no weights need, so it is not read"),
+        (b"\x80\x02}.", "has no state dict; save"),
+        (
+            b"\x80\x02(i__main__\nA\n.",
+            "has the pickle instruction INST, which no weights need, so it is not read; save",
+        ),
         (state_dict(ONES)[:-1], "is not a PyTorch file, or is damaged .pickle exhausted before seeing STOP"),
         (state_dict({"x": np.ones(3, "float32")}), "has a storage '0' of 8 bytes, not 3 numbers"),
         (
@@ -100,7 +103,7 @@ def test_a_zip_that_is_not_pytorchs_and_a_truncated_old_file(tmp_path):
     with pytest.raises(InputError, match="b.pth is truncated"):
         trained_weights.read(path)
     path.write_bytes(pickle.dumps(1, protocol=2))
-    with pytest.raises(InputError, match="b.pth is a pickle, but PyTorch did not write it"):
+    with pytest.raises(InputError, match="b.pth is a pickle, but PyTorch did not write it; save"):
         trained_weights.read(path)
 
 

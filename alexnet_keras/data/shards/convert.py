@@ -102,7 +102,9 @@ def in_threads(
         try:
             parts = next(elements)
         except StopIteration as error:
-            raise InputError(f"{stream.name(index)} is missing: the data set ends before it.") from error
+            raise InputError(
+                f"{stream.name(index)} is missing: the data set ends before it; build or download the data set again."
+            ) from error
         except tf.errors.OpError:  # of this image alone: the iterator continues with the next one
             yield None
         else:

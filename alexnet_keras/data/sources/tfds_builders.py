@@ -87,9 +87,12 @@ def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
             try:
                 count = splits[part].num_examples
             except (KeyError, ValueError, AssertionError) as error:
-                raise OptionError(f"`split` {part}: TensorFlow Datasets says: {first_line(error)}") from error
+                raise OptionError(
+                    f"`split` {part} cannot be used; the data set has {', '.join(splits)}. TensorFlow Datasets says: "
+                    f"{first_line(error)}"
+                ) from error
             if not count:
-                raise OptionError(f"`split` {part} has no image in it.")
+                raise OptionError(f"`split` {part} has no image; give a larger part of the data set.")
         return dict(zip(("train", "validation"), parts, strict=True))
     found = {"train": "train"} if "train" in splits else {}
     for validation in ("validation", "test"):
@@ -152,7 +155,7 @@ def _in_memory(builder: Any, expression: str, source: DataSource) -> Split:
             names.append(file_name.decode())
             progress.advance(1)
     if not labels:
-        raise InputError(f"The data set {name} has no image in its split {expression!r}.")
+        raise InputError(f"The data set {name} has no image in its split {expression!r}; build or download it again.")
     held = tf.constant(images)
     split_names = [name or stream.name(index) for index, name in enumerate(names)]
     return Split(split_names, np.array(labels, np.int64), held.__getitem__)

@@ -44,7 +44,10 @@ def find_builder(source: DataSource) -> Any:
                 f"The data set {source.name}: no such folder, and no such data set in TensorFlow Datasets; "
                 "give 'shapes', 'imagenet', a folder of images, a table (.csv), or the name of a TFDS data set."
             ) from error
-        raise OptionError(f"The data set {source.name}: TensorFlow Datasets says: {first_line(error)}") from error
+        raise OptionError(
+            f"The data set {source.name} cannot be opened; check its version and its configuration. TensorFlow "
+            f"Datasets says: {first_line(error)}"
+        ) from error
 
 
 def first_line(error: Exception) -> str:
@@ -87,7 +90,7 @@ def check_connection(builder: Any, source: DataSource) -> None:
         except requests.ConnectionError:  # also if the name of the server is unknown
             return False
         except requests.RequestException:
-            pass  # it answers, and TFDS knows what to make of it
+            pass  # the server answers, and TFDS handles its errors
         return True
 
     servers = list(urls)[:MAX_SERVERS]

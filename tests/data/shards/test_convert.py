@@ -51,5 +51,7 @@ def test_a_data_set_that_ends_early_is_named():
     stream = Stream(3, "image {}".format, lambda start, stop: tf.data.Dataset.range(start, stop - 1), None)
     numbers = in_threads(stream, lambda index: (index * 2,), 0, 3, jobs=1)
     assert [next(numbers), next(numbers)] == [(0,), (2,)]
-    with pytest.raises(InputError, match=r"^image 2 is missing: the data set ends before it\.$"):
+    with pytest.raises(
+        InputError, match=r"^image 2 is missing: the data set ends before it; build or download .* again\.$"
+    ):
         next(numbers)
