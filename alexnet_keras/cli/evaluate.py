@@ -10,7 +10,7 @@ from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.types import PathName
-from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.columns import error_labels
 
 HARDEST = 3  # classes in the text output; the report has all of them
 
@@ -68,10 +68,9 @@ def evaluate(
     rows = [("model", options.model_line(facts)) for facts in values["models"]]
     rows += [("data", str(source)), ("images", f"{result.num_images:,}"), ("crops", crops)]
     classes = values["per_class"]
+    labels = error_labels(len(classes))
     if not result.models:
-        rows += [(VAL_ERROR, _error(values, "top1"))]
-        if len(classes) > 5:  # otherwise the top-5 error is 0
-            rows += [(TOP5_VAL_ERROR, _error(values, "top5"))]
+        rows += [(label, _error(values, kind)) for kind, label in labels.items()]
     hardest = sorted(classes, key=lambda row: -row["top1_error"])[:HARDEST]
     rows += [("hardest classes", ", ".join(f"{row['label']} {options.percent(row['top1_error'])}" for row in hardest))]
     rows += [("wrote", str(path)) for path in (report, output) if path is not None]
@@ -79,9 +78,8 @@ def evaluate(
     if result.models:
         click.echo()
         average = {**values, "path": f"average of {len(paths)} models"}
-        kinds = ("top1", "top5") if len(classes) > 5 else ("top1",)
-        errors = [(row["path"], *(_error(row, kind) for kind in kinds)) for row in [*values["models"], average]]
-        options.print_table([("model", VAL_ERROR, TOP5_VAL_ERROR)[: 1 + len(kinds)], *errors])
+        errors = [(row["path"], *(_error(row, kind) for kind in labels)) for row in [*values["models"], average]]
+        options.print_table([("model", *labels.values()), *errors])
 
 
 def _error(row: dict[str, Any], kind: str) -> str:

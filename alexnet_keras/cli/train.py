@@ -16,7 +16,7 @@ from alexnet_keras.config.assignments import parse_changes, parse_settings
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
-from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.columns import error_labels
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.system.progress import duration
@@ -131,7 +131,12 @@ GROUPS = {
 @click.option(
     "--precision", type=click.Choice(PRECISIONS), help="Numeric precision of the training step.  [default: auto]"
 )
-@click.option("--deterministic", is_flag=True, default=None, help="Repeat the run with the same bits; slower.")
+@click.option(
+    "--deterministic",
+    is_flag=True,
+    default=None,
+    help="Give the same weights, bit for bit, if the run is repeated. Training is slower.",
+)
 @options.json_option
 def train(
     recipe: str | None,
@@ -195,10 +200,9 @@ def show_run(run: Path, evaluation: "Evaluation") -> None:
     """Print the errors of a run, its files and the commands that use it."""
     from alexnet_keras.training import run_folder
 
-    errors = f"{VAL_ERROR.capitalize()} {options.percent(evaluation.top1_error)}"
-    if len(run_folder.read_config(run)[1].class_names) > 5:  # otherwise the top-5 error is 0
-        errors += f", {TOP5_VAL_ERROR} {options.percent(evaluation.top5_error)}"
-    click.echo(f"{errors} on {evaluation.num_images:,} images.")
+    labels = error_labels(len(run_folder.read_config(run)[1].class_names))
+    errors = (f"{label} {options.percent(getattr(evaluation, f'{kind}_error'))}" for kind, label in labels.items())
+    click.echo(f"{', '.join(errors).capitalize()} on {evaluation.num_images:,} images.")
     click.echo(f"Wrote {run}:")
     click.echo("  " + ", ".join(sorted(path.name for path in run.iterdir() if not path.name.startswith("."))))
     click.echo("Next:")

@@ -10,6 +10,7 @@ from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import Split, sample
 from alexnet_keras.inference.evaluation import from_ranks, rank
 from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
 from alexnet_keras.system.progress import Progress
 
 NUM_IMAGES = 500  # images to compare on; all of them if a split has fewer
@@ -77,12 +78,11 @@ class Parity:
             found.append(f"largest difference {self.max_abs_difference:.2g}, above {bounds.largest_difference:.2g}")
         if self.top1_agreement < bounds.equal_top1:
             found.append(f"equal top-1 {self.top1_agreement:.2%}, below {bounds.equal_top1:.1%}")
-        for name in ("top1_error", "top5_error"):
+        for name, label in (("top1_error", VAL_ERROR), ("top5_error", TOP5_VAL_ERROR)):
             exported, keras = getattr(self.exported, name), getattr(self.keras, name)
             if exported is None or keras is None:
                 continue
             if exported - keras > bounds.error_increase + 1e-9:  # rounding; the errors of whole images differ by more
-                label = name.replace("_", " ").replace("top", "top-")
                 found.append(f"{label} {exported:.2%} instead of {keras:.2%}, over {bounds.error_increase:.0%} more")
         return found
 

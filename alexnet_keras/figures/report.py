@@ -32,7 +32,7 @@ from alexnet_keras.inference.predictor import bytes_of
 from alexnet_keras.model.loading import load_model
 from alexnet_keras.model.mosaic import as_images, mosaic
 from alexnet_keras.system import atomic_files
-from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.columns import VAL_ERROR, error_labels
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.hardware import describe
@@ -54,7 +54,7 @@ HORIZONTAL = 12  # so many names of classes fit above a confusion matrix
 DARK = {
     "#ffffff": "#1b2027",
     style.INK: "#e6eaef",
-    style.GREY: "#a2adb9",
+    style.GRAY: "#a2adb9",
     style.PALE: "#343c47",
     style.COLORS[0].lower(): "#7cc0f0",
 }
@@ -123,13 +123,12 @@ class _Report:
 
     def header(self) -> Markup:
         found, summary = self.evaluation, self.summary
-        kinds = {"top1": VAL_ERROR} | ({"top5": TOP5_VAL_ERROR} if len(self.names) > 5 else {})  # otherwise it is 0
         parameters = self.model.count_params()
         tiles = [
             *(
                 (label.capitalize(), f"{getattr(found, f'{kind}_error'):.2%}",
                  f"95%: {_interval(*getattr(found, f'{kind}_interval'))}")
-                for kind, label in kinds.items()
+                for kind, label in error_labels(len(self.names)).items()
             ),
             ("Validation images", f"{found.num_images:,}", f"of {len(self.names):,} classes"),
             ("Best epoch", str(summary.best_epoch), f"of {summary.epochs_done}"),

@@ -9,6 +9,11 @@ WIDTH = 100  # characters in a line of output
 VAL_ERROR, TOP5_VAL_ERROR = "top-1 val error", "top-5 val error"  # labels of tables and figures
 
 
+def error_labels(classes: int) -> dict[str, str]:
+    """Label each error of a model. With at most five classes, the top-5 error is always 0 and is left out."""
+    return {"top1": VAL_ERROR} | ({"top5": TOP5_VAL_ERROR} if classes > 5 else {})
+
+
 def line_width() -> int:
     """The number of characters in a line: `WIDTH`, or those of a narrower terminal; 80 if that is unknown."""
     terminal = sys.stdout.isatty() or sys.stderr.isatty()

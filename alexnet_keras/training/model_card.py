@@ -15,7 +15,7 @@ from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.class_labels import readable
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
 from alexnet_keras.system import atomic_files, file_list
-from alexnet_keras.system.columns import TOP5_VAL_ERROR, VAL_ERROR
+from alexnet_keras.system.columns import error_labels
 from alexnet_keras.system.progress import duration
 from alexnet_keras.system.tables import markdown_lines
 from alexnet_keras.system.terminal_text import listed, printable
@@ -127,9 +127,8 @@ def _page(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> str:
     local = Path(config.data).is_absolute() or config.data == "shapes"  # and on no hub
     identifier = _quoted(HUB_NAMES.get(data, re.sub(r"[^\w.-]+", "-", data, flags=re.ASCII).strip("-.") or "data"))
     labels = [readable(each) for each in measured.class_names]
-    kinds = {"top1": VAL_ERROR} | ({"top5": TOP5_VAL_ERROR} if len(labels) > 5 else {})  # otherwise it is 0
     metrics, errors = [], [("metric", "value", INTERVAL)]
-    for kind, label in kinds.items():
+    for kind, label in error_labels(len(labels)).items():
         error, (low, high) = getattr(evaluation, f"{kind}_error"), getattr(evaluation, f"{kind}_interval")
         metrics.append(METRIC.format(f"Top-{kind[-1]}", 1 - error))
         errors.append((label, f"{error:.2%}", f"{low:.2%} to {high:.2%}"))

@@ -48,13 +48,13 @@ GOOD = Parity(500, 0.0, 1.0, SAME, SAME)
         (
             "int8",
             {"exported": dataclasses.replace(SAME, top1_error=0.212)},
-            "top-1 error 21.20% instead of 20.00%, over 1% more",
+            "top-1 val error 21.20% instead of 20.00%, over 1% more",
         ),
         ("int8-only", {"exported": dataclasses.replace(SAME, top1_error=0.22)}, None),
         (
             "int8-only",
             {"exported": dataclasses.replace(SAME, top5_error=0.072)},
-            "top-5 error 7.20% instead of 5.00%, over 2% more",
+            "top-5 val error 7.20% instead of 5.00%, over 2% more",
         ),
     ],
 )

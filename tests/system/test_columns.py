@@ -51,6 +51,11 @@ def test_a_very_narrow_terminal_still_gets_words(monkeypatch):
     assert columns.wrapped("four words in two lines", 8) == "four words in two\n        lines"
 
 
+@pytest.mark.parametrize(("classes", "labels"), [(5, ["top-1 val error"]), (6, ["top-1 val error", "top-5 val error"])])
+def test_few_classes_have_no_top5_error(classes, labels):
+    assert list(columns.error_labels(classes).values()) == labels
+
+
 words = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)
 
 
