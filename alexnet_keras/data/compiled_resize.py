@@ -119,10 +119,10 @@ def _spans(count: int, scale: float, corner: int, length: int) -> tuple[np.ndarr
     """
     radius = max(1.0, 1 / scale)
     width = min(int(2 * radius) + 1, length)
-    centres = (corner + np.arange(count) + 0.5) / scale
-    starts = np.clip(np.ceil(centres - radius - 0.5), 0, length - width)
+    centers = (corner + np.arange(count) + 0.5) / scale
+    starts = np.clip(np.ceil(centers - radius - 0.5), 0, length - width)
     pixels = starts[:, np.newaxis] + np.arange(width) + 0.5
-    weights = np.maximum(0, 1 - np.abs(pixels - centres[:, np.newaxis]) / radius)
+    weights = np.maximum(0, 1 - np.abs(pixels - centers[:, np.newaxis]) / radius)
     totals = np.cumsum(weights, axis=1)[:, -1:]  # from first to last, as on every processor
     return starts.astype(np.int64), (weights / totals).astype(np.float32)
 

@@ -94,7 +94,7 @@ class _Box:
             sides += [[self.corner + corner for corner in (at(0, h), at(w, h), at(w, h) + d, at(0, h) + d)]]
             sides += [[self.face(*point) for point in CORNERS]]
         for corners in sides:
-            axes.add_patch(Polygon(corners, facecolor=fill, edgecolor=style.GREY, linewidth=1, zorder=2))
+            axes.add_patch(Polygon(corners, facecolor=fill, edgecolor=style.GRAY, linewidth=1, zorder=2))
         # The lines between towers run below tower a and above tower b, so the text is on the other side.
         above = self.stage.tower == 0
         place = self.corner + (at(0, h + d[1] + 0.6) if above else at(0, -0.7))
@@ -104,7 +104,7 @@ class _Box:
     def connect(self, axes: Any, target: "_Box", crosses: bool) -> None:
         """Draw the window of the target's kernel on this box and its way to the target."""
         line = {
-            "color": style.VERMILION if crosses else style.GREY,
+            "color": style.VERMILION if crosses else style.GRAY,
             "linestyle": (0, (4, 2)) if crosses else "solid",
             "linewidth": 1.3 if crosses else 0.9,
             "zorder": 3,

@@ -145,7 +145,7 @@ def _evidence(
     style.show(axes[0], image, "the image")
     shown = style.show(axes[1], heat, meaning, extent=(0, side, side, 0), **options)
     bar = figure.colorbar(shown, ax=axes[1], location="left", shrink=0.8, pad=0.02)
-    bar.ax.tick_params(labelsize=style.SMALL, colors=style.GREY)
+    bar.ax.tick_params(labelsize=style.SMALL, colors=style.GRAY)
     bar.outline.set_visible(False)
     light = tf.image.resize(evidence[..., None] / max(float(evidence.max()), 1e-12), (side, side)).numpy()
     style.show(axes[2], (image * (0.15 + 0.85 * light)).astype(np.uint8), "the image, lit by the evidence")

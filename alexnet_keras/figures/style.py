@@ -15,7 +15,7 @@ from alexnet_keras.system import atomic_files
 
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
 PIXELS, PREVIEW = 2000, 1000  # across a PNG, and across a figure in a notebook
-INK, GREY, PALE = "#222222", "#666666", "#dddddd"
+INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
 # Okabe and Ito's palette, which colour-blind people can tell apart, without black and with the yellow last.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 VERMILION, SKY = "#D55E00", "#56B4E9"
@@ -37,7 +37,7 @@ def new(title: str, caption: str = "", height: float = HEIGHT) -> Figure:
     figure = Slide(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1), facecolor="white")
     figure.suptitle(title, x=0.015, ha="left", fontsize=TITLE, weight="bold", color=INK)
     if caption:
-        figure.supxlabel(textwrap.fill(caption, _LINE), x=0.015, ha="left", fontsize=SMALL, color=GREY)
+        figure.supxlabel(textwrap.fill(caption, _LINE), x=0.015, ha="left", fontsize=SMALL, color=GRAY)
     return figure
 
 
@@ -61,8 +61,8 @@ def frame(axes: Any, color: str) -> None:
 def plain(axes: Any) -> None:
     """Remove what carries no information from a diagram with axes."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(labelsize=SMALL, colors=GREY)
+    axes.spines[["left", "bottom"]].set_color(GRAY)
+    axes.tick_params(labelsize=SMALL, colors=GRAY)
 
 
 def color(index: int) -> str:

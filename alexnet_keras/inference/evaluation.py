@@ -24,9 +24,9 @@ def wilson(fraction: float, count: int) -> tuple[float, float]:
     covers the choice of the images, not the seed of a training.
     """
     spread = _Z**2 / count
-    centre = (fraction + spread / 2) / (1 + spread)
+    center = (fraction + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * math.sqrt(fraction * (1 - fraction) / count + spread / (4 * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, center - half), min(1.0, center + half)
 
 
 @dataclass(frozen=True)

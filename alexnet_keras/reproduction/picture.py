@@ -46,7 +46,7 @@ def _curves(result: Reproduction, target: float) -> Figure:
             axes.plot(row.mean, target, "o", color=color, markersize=9)
             axes.annotate(f"{row.mean:.1f} epochs", (row.mean, target), (0, -24), textcoords="offset points",
                           ha="center", fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
-    axes.axhline(target, color=style.GREY, linewidth=1, linestyle=(0, (2, 4)))
+    axes.axhline(target, color=style.GRAY, linewidth=1, linestyle=(0, (2, 4)))
     axes.set_ylim(0, None)
     axes.set_xlim(0, None)
     axes.set_xlabel("epoch", fontsize=style.LABEL, color=style.INK)
@@ -70,7 +70,7 @@ def _errors(result: Reproduction) -> Figure:
     axes = figure.subplots()
     style.plain(axes)
     for index, row in enumerate(result.rows):
-        color = style.GREY if row.by_chance else style.color(0)
+        color = style.GRAY if row.by_chance else style.color(0)
         assert row.mean is not None
         axes.errorbar(100 * row.mean, index, xerr=100 * (row.deviation or 0), fmt="|", color=color, markersize=22,
                       markeredgewidth=3, linewidth=2)  # fmt: skip

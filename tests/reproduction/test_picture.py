@@ -79,7 +79,7 @@ def test_errors_that_may_be_chance_are_grey_and_published_differences_are_diamon
     dots = lines_of(figure, "o")
     np.testing.assert_allclose([dot.get_xdata() for dot in dots], [[20, 30], [25, 31], [50, 50]])
     assert [to_hex(dot.get_color()) for dot in dots] == [
-        each.lower() for each in (style.color(0), style.GREY, style.color(0))
+        each.lower() for each in (style.color(0), style.GRAY, style.color(0))
     ]
     (diamond,) = lines_of(figure, "D")
     np.testing.assert_allclose(np.ravel(diamond.get_data()), [25 + 2, 1])

@@ -34,8 +34,8 @@ def _polygon(*corners: tuple[int, int]) -> Form:
     return inside
 
 
-def _circle(radius: int, centre: int = 0) -> Form:
-    return lambda x, y: (x - centre) ** 2 + y**2 <= radius**2
+def _circle(radius: int, center: int = 0) -> Form:
+    return lambda x, y: (x - center) ** 2 + y**2 <= radius**2
 
 
 def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def _ring(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _crescent(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return _circle(1000)(x, y) & ~_circle(860, centre=460)(x, y)
+    return _circle(1000)(x, y) & ~_circle(860, center=460)(x, y)
 
 
 def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
