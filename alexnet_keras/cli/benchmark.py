@@ -19,7 +19,11 @@ batch_option = click.option(
     "--batch-size", type=Number(BatchSize), default=128, show_default=True, help="Images in a batch."
 )
 rounds_option = click.option(
-    "--rounds", type=Number(Count), default=7, show_default=True, help="Number of measurements of each subject."
+    "--rounds",
+    type=Number(Count),
+    default=7,
+    show_default=True,
+    help="Measurements of each program that is compared.",
 )
 
 
@@ -86,7 +90,9 @@ def train(variant: str, batch_size: int, precision: str, rounds: int, as_json: b
     help="Also train this variant, on the pipeline and on one constant batch.",
 )
 @options.min_crop_area_option
-@click.option("--images", type=Number(Count), help="Images in a measurement.  [default: 2 to 4 seconds]")
+@click.option(
+    "--images", type=Number(Count), help="Images in a measurement.  [default: as many as take 2 to 4 seconds]"
+)
 @rounds_option
 @options.json_option
 def input_(

@@ -35,7 +35,8 @@ from alexnet_keras.system.errors import OptionError, RunError
     "--quantize",
     type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
     help="Number format of the weights and activations. int8 takes and returns float32; int8-only takes and returns "
-    "uint8 and has no float operator.  [default: none; for web int8, or dynamic without images that calibrate int8]",
+    "uint8 and has no float operator.  [default: none; for the format web: int8, or dynamic if there are no "
+    "calibration images]",
 )
 @click.option(
     "--calibration",

@@ -102,7 +102,11 @@ def data_options(
         click.option(
             "--fold", help="Instead of a fraction, use one of k equal parts of each class for validation, such as 2/5."
         ),
-        click.option("--split-seed", type=Number(Index), help="Random seed of this division.  [default: 0]"),
+        click.option(
+            "--split-seed",
+            type=Number(Index),
+            help="Random seed for dividing the images into training and validation.  [default: 0]",
+        ),
         click.option(
             "--upright/--no-upright",
             default=None,

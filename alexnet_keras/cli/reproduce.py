@@ -55,9 +55,9 @@ def reproduce(name: str, data: str | None, as_json: bool, **options: Any) -> Non
     """Repeat an experiment of the paper beside its published numbers (needs the extra 'figures').
 
     figure-1 compares ReLU with tanh on CIFAR-10, cifar-18 trains the small network of the 2012 code, and ablations
-    removes one part of AlexNet after the other. Each network is a run. A command that was stopped continues when it is
-    called again, and finished runs are not trained again. The command first says what it will train and how long that
-    takes.
+    trains AlexNet without one of its parts, for each part in turn. Each network is a run. A command that was stopped
+    continues when it is called again, and finished runs are not trained again. The command first says what it will
+    train and how long that takes.
     """
     source = data or experiment(name).data
     from alexnet_keras import figures

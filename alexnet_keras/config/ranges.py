@@ -72,7 +72,7 @@ class FoldText:
 
 
 MOST_FOLDS = 100
-# Every upper end is beyond anything that was ever useful, and small enough that nothing overflows or takes all memory.
+# Each upper limit is larger than any useful value, and small enough to avoid overflow and to fit into memory.
 MOST_CHANGES = 100  # of a learning rate in one run: with the largest divisor, 1,000, its quotient is a float
 Count = Annotated[int, Range(1, 1_000_000)]
 BatchSize = Annotated[int, Range(1, 65_536)]  # twice the largest that trained an AlexNet, arXiv:1708.03888

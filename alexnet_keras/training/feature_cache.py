@@ -30,7 +30,7 @@ def freeze(model: keras.Model, last: str) -> None:
 def fitted_part(
     model: keras.Model, training: Split, validation: Split, input_size: int
 ) -> tuple[keras.Model, "Features | None"]:
-    """The part of a network that follows its frozen layers, and the features that it is fitted to.
+    """Return the part of a network behind its frozen layers, and the features that it is fitted to.
 
     Returns:
         The whole network and `None` if the features do not fit into memory.
@@ -44,7 +44,7 @@ def fitted_part(
 
 
 def cut(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Split a network after the last values that training does not change.
+    """Split a network behind its frozen layers.
 
     Both parts share the layers of the network and therefore its weights. Dropout belongs to the second part.
     """

@@ -1,11 +1,13 @@
 """Shards: 256-pixel images, written once, read fast in any order.
 
-A shard is a `.npy` file, NumPy's own format: stable since 2007, specified in public, read by `np.load` anywhere, and
-no more than a header before the bytes. Raw images are one array `(N, 256, 256, 3)`; JPEG files lie one behind the
-other in a flat array of bytes. Random access is then one `pread` at an offset, on two cores about 100,000 raw images
-a second; ArrayRecord, which reads at random too, gave 10,000 to 17,000 a core, TFRecord and tar files (WebDataset) have
-no random access at all, so they can only shuffle within a buffer. Reads are `pread` and not memory maps, because a
-disk's error is then an exception and not a signal that ends the process, and the pages count nobody's memory.
+A shard is a `.npy` file, which is a header and the bytes. This is NumPy's own format: stable since 2007, specified in
+public, and read by `np.load` anywhere. Raw images are one array `(N, 256, 256, 3)`. JPEG files lie one behind the other
+in a flat array of bytes. Random access is then one `pread` at an offset: about 100,000 raw images a second on two
+cores. ArrayRecord, which also reads at random, gave 10,000 to 17,000 a core. TFRecord and tar files (WebDataset) have
+no random access, so they can only shuffle within a buffer.
+
+Reads use `pread` instead of memory maps for two reasons. An error of the disk is then an exception instead of a signal
+that ends the process. And unlike the pages of a memory map, the bytes do not count as memory of the process.
 
     DIR/plan.json                data and settings; written first
     DIR/dataset.json             what is in it; written last, so a folder with it is complete
@@ -14,9 +16,8 @@ disk's error is then an exception and not a signal that ends the process, and th
     DIR/train-00000.sources.json where each came from
     DIR/train-00000.notes.npz    bad images, and sums from which the statistics are made
 
-Every image has a 64-bit checksum (XXH3, 2 microseconds a raw image), which is compared at every read, and
-dataset.json has one of every index and of every list of sources: neither an image nor a label can
-change unseen.
+Every image has a 64-bit checksum (XXH3, 2 microseconds a raw image), which is compared at every read. dataset.json has
+a checksum of every index and of every list of sources. So neither an image nor a label can change unseen.
 """
 
 import io

@@ -82,7 +82,7 @@ class Prepared:
 def prepare(dataset: DataSet, output: Path, settings: Settings) -> Prepared:
     """Write the images of a data set into shards, or resume an earlier call that was stopped.
 
-    Images that cannot be used are printed on standard error, all of a shard before it is given up.
+    `prepare` prints every unusable image of a shard on standard error before it stops.
 
     Args:
         output: a folder that does not exist, is empty, or holds the shards of an earlier call with the same data and

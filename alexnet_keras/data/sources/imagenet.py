@@ -33,7 +33,7 @@ SOLUTION = "LOC_val_solution.csv"  # Kaggle's table of the labels of the validat
 
 
 def load(source: DataSource, build: bool = True) -> DataSet:
-    """The first form that is there: shards, a built TFDS data set, the two tars, a tree of folders.
+    """Open the first form of ImageNet that exists: shards, a built TFDS data set, the two tars, a tree of folders.
 
     Args:
         build: whether TFDS may build its data set from the tars, which takes hours.

@@ -16,21 +16,24 @@ from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 from alexnet_keras.training.compile import metrics_of_epoch
 
-FRACTION = 0.05  # of the time since training began that checkpoints may take, unless the promised minutes need more
-CHEAP = 1.0  # seconds that a checkpoint may cost in any case
-LAST = 1 / 3  # of the cost of a checkpoint, if it needs no variables: the model has the weights, once of three times
+FRACTION = 0.05  # of the time since training began: saving at the ends of epochs takes no more
+CHEAP = 1.0  # seconds: a last checkpoint that takes less has the weights, if more epochs may follow
+LAST = 1 / 3  # cost of a save without weights in the checkpoint: with them, it writes weights, velocities and the model
 BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
 
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
-    The last epoch always ends with a checkpoint. It has variables if the run can get more epochs and if they cost at
-    most 5% of the time, or less than a second. Other epochs do if all saving, including that of the last epoch, takes
-    at most 5% of the time so far. After a restart, only epochs with
-    a checkpoint count: the model of the best epoch is saved before it, and history.csv and model.keras are made from it
-    afterwards, and made again when the run is resumed. If the disk is full, a warning is printed and training
-    continues: the checkpoint before is kept, and the user may free some space.
+    The last epoch always ends with a checkpoint. It includes the weights only if more epochs may follow and saving is
+    cheap: it takes less than a second, or all saving takes at most 5% of the time. Another epoch ends with a checkpoint
+    if all saving, including the save at the end of the run, takes at most 5% of the time so far, or if the promised
+    minutes have passed.
+
+    A resumed run knows only the epochs before its checkpoint. So the model of the best epoch is saved before each
+    checkpoint. Afterwards, history.csv and model.keras are written to agree with the checkpoint, and once more when the
+    run is resumed. If the disk is full, the callback prints a warning, keeps the checkpoint before and continues the
+    training, because the user may free some space.
 
     Args:
         network: its state is written, and the sums of its metrics with it.
