@@ -149,11 +149,9 @@ def input_(
 @rounds_option
 @options.operations_option
 @options.json_option
+@options.help_ends(options.ANY_MODEL)
 def inference(models: tuple[Path, ...], rounds: int, allow_all_operations: bool, as_json: bool) -> None:
-    """Measure the latency and throughput of model files against the memory bandwidth.
-
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette, the trained network in this package.
-    """
+    """Measure the latency and throughput of model files against the memory bandwidth."""
     paths = [api.find_model(model) for model in models]
     options.load_tensorflow()
     from alexnet_keras.benchmark.inference import measure

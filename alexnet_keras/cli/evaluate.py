@@ -41,6 +41,7 @@ HARDEST = 3  # classes in the text output; the report has all of them
 @options.output_file_option("File to write, with a row for each image: .csv, .json or .parquet.")
 @options.operations_option
 @options.json_option
+@options.help_ends(options.ANY_MODEL, options.NEWEST_RUN)
 def evaluate(
     models: tuple[Path, ...],
     crops: str,
@@ -52,8 +53,6 @@ def evaluate(
 ) -> None:
     """Measure the top-1 and top-5 error of MODEL on validation images, with 95% intervals.
 
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette, the trained network in this package.
-    Without MODEL, the command uses the newest run in saved_models/.
     The probabilities of several models are averaged, and the errors of each are printed, too.
     """
     paths = [api.find_model(model) for model in models or [None]]

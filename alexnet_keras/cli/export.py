@@ -53,15 +53,12 @@ from alexnet_keras.system.errors import OptionError, RunError
     "[default: the data set of the run; for a model in no run that of --calibration, or shapes]"
 )
 @options.json_option
+@options.help_ends(options.KERAS_MODEL, options.NEWEST_RUN, options.OR_IMAGENETTE)
 def export(model: Path | None, calibration: str | None, as_json: bool, data: str | None, **given: Any) -> None:
     """Write MODEL in another format and compare the export with it on validation images.
 
     The format web is a folder with a web page that classifies images in the browser.
     The format all writes every format except web, in every number format, and prints one table.
-
-    MODEL is a run, .keras, .alexnet or imagenette.
-    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
-    network in this package.
     """
     path = options.model_or_pretrained(model)
     where = {name: given.pop(name) for name in SOURCE_FIELDS}

@@ -30,11 +30,11 @@ from alexnet_keras.system import atomic_files
 )
 @click.option("--output", type=PathName(), required=True, help="The .npz file to write.")
 @options.json_option
+@options.help_ends(options.KERAS_MODEL, options.NEWEST_RUN)
 def features(model: Path | None, layer: str, part: str, output: Path, as_json: bool, **where: Any) -> None:
     """Write the output of one layer for the central crop of each image to a .npz file.
 
-    The file also holds the names, splits and labels of the images. MODEL is a run, .keras, .alexnet or imagenette.
-    Without MODEL, the command uses the newest run in saved_models/.
+    The file also holds the names, splits and labels of the images.
     """
     path = api.find_model(model)
     atomic_files.check_output(output, (".npz",))

@@ -19,12 +19,11 @@ from alexnet_keras.config.variants import ARCHITECTURES, architecture
 @options.change_option
 @click.option("--variants", "all_variants", is_flag=True, help="A summary of all named networks.")
 @options.json_option
+@options.help_ends(options.KERAS_MODEL, options.NEWEST_RUN, options.OR_IMAGENETTE)
 def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_variants: bool, as_json: bool) -> None:
     """Print the layers, output shapes and parameters of MODEL or of a variant.
 
-    For a variant, also print each of its constants with its source. MODEL is a run, .keras, .alexnet or imagenette.
-    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
-    network in this package.
+    For a variant, also print each of its constants with its source.
     """
     given = [name for name, value in (("MODEL", model), ("--variant", variant), ("--variants", all_variants)) if value]
     if len(given) > 1:

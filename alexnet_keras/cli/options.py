@@ -1,6 +1,7 @@
 """Options, help and tables that several commands share."""
 
 import dataclasses
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,22 @@ min_crop_area_option = click.option(
     "resized]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+IMAGENETTE = "imagenette, the trained network in this package, which knows ten classes"
+ANY_MODEL = f"MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or {IMAGENETTE}."
+KERAS_MODEL = f"MODEL is a run, .keras, .alexnet or {IMAGENETTE}."
+NEWEST_RUN = "Without MODEL, the command uses the newest run in saved_models/."
+OR_IMAGENETTE = "If there is no run, it uses imagenette."
 model_argument = click.argument("model", required=False, type=PathName(), shell_complete=complete_model)
+
+
+def help_ends(*sentences: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Append a paragraph to the docstring of a command, which is its help."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{' '.join(sentences)}"
+        return function
+
+    return decorate
 
 
 def variant_option(help_text: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

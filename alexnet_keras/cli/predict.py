@@ -35,12 +35,9 @@ from alexnet_keras.system.terminal_text import counted, printable
 @options.output_file_option("File to write instead of printing, with a row for each image: .csv, .json or .parquet.")
 @options.operations_option
 @options.json_option
+@options.help_ends(options.ANY_MODEL, options.NEWEST_RUN, options.OR_IMAGENETTE)
 def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_operations: bool, as_json: bool) -> None:
     """Print or write the most probable classes of each IMAGE.
-
-    MODEL is a run, .keras, SavedModel, .tflite, .onnx, .alexnet or imagenette.
-    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
-    network in this package, which knows ten classes.
 
     \b
     IMAGE is one of these:

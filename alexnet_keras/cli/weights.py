@@ -67,14 +67,11 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
 @options.model_argument
 @click.option("--output", type=PathName(), required=True, help="A .npz or .safetensors file to write.")
 @options.json_option
+@options.help_ends(options.KERAS_MODEL, options.NEWEST_RUN, options.OR_IMAGENETTE)
 def export(model: Path | None, output: Path, as_json: bool) -> None:
     """Write the weights of MODEL with joined towers.
 
     The arrays are named conv1/kernel, conv1/bias and so on.
-
-    MODEL is a run, .keras, .alexnet or imagenette.
-    Without MODEL, the command uses the newest run in saved_models/. If there is no run, it uses imagenette, the trained
-    network in this package.
     """
     path = options.model_or_pretrained(model)
     atomic_files.check_output(output, (".npz", ".safetensors"))
