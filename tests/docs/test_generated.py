@@ -39,5 +39,9 @@ def test_every_constant_has_a_source(generated):
     assert "| changed |" not in text
 
 
-def test_every_recipe_has_a_section(generated):
+def test_every_recipe_has_a_section_and_a_row(generated):
     assert re.findall(r"^### (\w+)", generated.recipes(), re.MULTILINE) == list(RECIPES)
+    page = (ROOT / "docs/reference/recipes.md").read_text()
+    (rows,) = re.findall(r"^\| recipe \| what it is \|\n\| --- \| --- \|\n((?:\|.*\n)+)", page, re.MULTILINE)
+    names = [name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(names) == sorted(RECIPES)
