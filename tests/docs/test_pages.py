@@ -79,6 +79,17 @@ def test_a_page_starts_with_a_block(page):
     assert re.match(r"# .+\n+(<!-- (not )?run.* -->\n)?```(bash|fish|python)\n", page.read_text())
 
 
+IMAGES = {"photos": "`photos` is [a folder of your own images](", "photo.jpg": "`photo.jpg` is an image"}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=named)
+def test_a_page_says_what_its_images_are(page):
+    code = "\n".join(block.code for block in blocks(page) if block.language in LANGUAGES)
+    for name, words in IMAGES.items():
+        if page.name != "your_own_images.md" and re.search(rf"(?<![\w/]){name}(?!\w)", code):
+            assert words in page.read_text(), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_can_be_parsed(page):
     for block in blocks(page):
