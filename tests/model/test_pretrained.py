@@ -23,8 +23,8 @@ from alexnet_keras.training import initial_weights
 SHA256 = "30897f6cfa4c80c0e68d276d7a9253af69c1a2067df22500db55b75f0a7fea3c"
 ERROR = 0.2051  # top-1, on all 3,925 validation images; docs/results.md has the command
 NOTICE = (
-    "There is no run with a model, so the command uses imagenette, the trained network in this package.\n"
-    "It knows only tench, English springer, cassette player, chain saw, church, French horn, garbage\n"
+    "There is no run with a model, so the command uses imagenette, the trained network in this package. "
+    "It knows only tench, English springer, cassette player, chain saw, church, French horn, garbage "
     "truck, gas pump, golf ball, parachute.\n"
 )
 
