@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from alexnet_keras.config.training import CHECKPOINT_MINUTES, TrainConfig
+from alexnet_keras.config.ranges import Minutes, OneOf, check_value
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, LAYOUTS, TrainConfig
 from alexnet_keras.distribution import devices
 from alexnet_keras.distribution.cluster import Cluster, check_cluster, find_cluster
-from alexnet_keras.system.errors import OptionError, check
+from alexnet_keras.system.errors import OptionError
 from alexnet_keras.weights.trained_weights import remedy
 
 
@@ -27,12 +28,12 @@ class RunOptions:
     overwrite: bool = False
     checkpoint_minutes: float = CHECKPOINT_MINUTES
     devices: str = "auto"
-    layout: str = "replicas"
+    layout: str = LAYOUTS[0]
     callbacks: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        # NaN compares false with everything.
-        check(self.checkpoint_minutes >= 0, f"`checkpoint_minutes` must be 0 or more, got {self.checkpoint_minutes}.")
+        check_value("`checkpoint_minutes`", Minutes, self.checkpoint_minutes)
+        check_value("`layout`", Annotated[str, OneOf(LAYOUTS)], self.layout)
 
     def check(self, config: TrainConfig) -> Cluster | None:
         """Check what can be checked without TensorFlow, whose import takes seconds.

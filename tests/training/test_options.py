@@ -12,9 +12,17 @@ from alexnet_keras.training.options import RunOptions
 from alexnet_keras.training.train import train
 
 
-def test_minutes_that_are_not_a_number(config, tmp_path):
-    with pytest.raises(OptionError, match="`checkpoint_minutes` must be 0 or more, got nan."):
-        train(config, tmp_path / "run", checkpoint_minutes=math.nan)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"checkpoint_minutes": math.nan}, "`checkpoint_minutes` must be a number, got nan."),
+        ({"checkpoint_minutes": -1}, "`checkpoint_minutes` must be 0 to 1,000,000, got -1."),
+        ({"layout": "two_tower"}, "`layout` must be one of replicas, two-tower, got 'two_tower'."),
+    ],
+)
+def test_options_out_of_range(options, message, config, tmp_path):
+    with pytest.raises(OptionError, match=message):
+        train(config, tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
