@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.ranges import Index, wanted
+from alexnet_keras.config.ranges import Count, Index, check_value, wanted
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import CHECKPOINT_MINUTES, SOURCE_FIELDS, DataSource, Source, TrainConfig
@@ -324,7 +324,7 @@ def predict(
         model: folder of a run, a model file of any format, or a Keras model of this package.
         images: path of an image file; a folder, for all images in it; a pattern such as `"photos/*.jpg"`;
             `(height, width, 3)` uint8 RGB, 0 to 255; `bytes` of an image file; or a sequence of these.
-        top: number of classes for each image.
+        top: number of classes for each image, at least 1.
         on_error: `"stop"` at an image that cannot be used, or `"report"` it in its result.
         allow_all_operations: load a SavedModel even if its operations may read and write files or run code.
 
@@ -335,7 +335,7 @@ def predict(
         An image that cannot be used has no predictions, but an `error`, if `on_error` is `"report"`.
 
     Raises:
-        OptionError: there is no such model, or no file matches a pattern.
+        OptionError: there is no such model, no file matches a pattern, or `top` is out of its range.
         InputError: the model or an image cannot be used.
         RunError: the model returns numbers that are no probabilities.
     """
@@ -343,6 +343,7 @@ def predict(
     from alexnet_keras.inference.image_arguments import find_images
     from alexnet_keras.inference.predictor import load_for_few_images
 
+    check_value("`top`", Count, top)
     if on_error not in ("stop", "report"):
         raise OptionError(f"`on_error` must be 'stop' or 'report', got {on_error!r}.")
     model = find_model(Path(model)) if isinstance(model, str | Path) else model

@@ -122,6 +122,12 @@ def test_predict_takes_paths_and_arrays(result, folder):
         alexnet_keras.predict(result.run, "absent.jpg")
 
 
+@pytest.mark.parametrize("top", [-1, 0])
+def test_predict_checks_top(top):
+    with pytest.raises(OptionError, match=f"`top` must be 1 to 1,000,000, got {top}."):
+        alexnet_keras.predict("absent", "photo.jpg", top=top)
+
+
 def test_predict_reads_neither_lists_nor_standard_input(result, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("-", "@photo"):

@@ -4,7 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import click
 
@@ -14,7 +14,7 @@ from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model, complete_run
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.ranges import Count, Index, Range
+from alexnet_keras.config.ranges import Count, FigureWidth, Index
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.inference.predictor import SUFFIXES
@@ -67,7 +67,7 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         )
         width = click.option(
             "--width",
-            type=Number(Annotated[int, Range(200, 10_000)]),
+            type=Number(FigureWidth),
             default=2000,
             show_default=True,
             help="Width of a .png file in pixels.",

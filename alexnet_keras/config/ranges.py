@@ -80,6 +80,7 @@ CallSize = Annotated[int, Range(1, 64)]  # images in one call of a TFLite file; 
 Epoch = Annotated[float, Range(0, 1_000_000)]
 Index = Annotated[int, Range(0, 2**31 - 1)]
 Fraction = Annotated[float, Range(0, 1, high_open=True)]
+FigureWidth = Annotated[int, Range(200, 10_000)]  # of a .png file, in pixels
 Port = Annotated[int, Range(0, 65_535)]  # of TCP
 Minutes = Annotated[float, Range(0, 1_000_000)]
 Factor = Annotated[float, Range(0, 1_000)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from alexnet_keras.config.ranges import check_value
+from alexnet_keras.config.ranges import BatchSize, Index, check_value
 from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, CropArea, DataSource
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.pca_noise import noise_of
@@ -39,7 +39,7 @@ def load_data(
         source: `"shapes"`; `"imagenet"`; a folder `<root>/<class>/...` or `<root>/{train,val}/<class>/...`; a table of
             images (.csv); a folder that `alexnet-keras data prepare` wrote; or the name of a TFDS data set, which is
             downloaded if necessary. A warning says how many files of a folder are no images.
-        batch_size: images in a batch, at least 1; the last batch of an epoch may be smaller.
+        batch_size: images in a batch, 1 to 65,536; the last batch of an epoch may be smaller.
         input_size: side of the crops in pixels, 1 to `stored_size`.
         seed: random seed for shuffling and augmentation. Each pass over the training batches draws a new order.
         pca_noise: PCA colour augmentation of the training images: `"paper"` (section 4.1), `"original"` (the code of
@@ -64,8 +64,8 @@ def load_data(
         OptionError: there is no such data set, or an argument is out of its range.
         InputError: the data set is damaged or incomplete, or an image cannot be read.
     """
-    if batch_size < 1:
-        raise OptionError(f"`batch_size` must be at least 1, got {batch_size}.")
+    check_value("`batch_size`", BatchSize, batch_size)
+    check_value("`seed`", Index, seed)
     if not 1 <= input_size <= stored_size:
         raise OptionError(f"`input_size` must be 1 to {stored_size}, got {input_size}.")
     if pca_noise not in (None, *PCA_NOISES):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from alexnet_keras.config.ranges import check_value
+from alexnet_keras.config.ranges import Index, check_value
 from alexnet_keras.config.training import PCA_NOISES, CropArea, Source
 from alexnet_keras.data import augmentation as drawing
 from alexnet_keras.data import image_ops, reading
@@ -41,9 +41,10 @@ def augmentation(
         min_crop_area: the smallest area of random resized crops, as `TrainConfig` has it.
 
     Raises:
-        OptionError: there is no such image, or `min_crop_area` is out of its range.
+        OptionError: there is no such image, or `seed` or `min_crop_area` is out of its range.
         InputError: the image cannot be read.
     """
+    check_value("`seed`", Index, seed)
     check_value("`min_crop_area`", CropArea | None, min_crop_area)
     dataset = open_dataset(data)
     split = dataset.train

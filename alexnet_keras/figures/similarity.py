@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patheffects import withStroke
 
+from alexnet_keras.config.ranges import Count, check_value
 from alexnet_keras.config.training import Source
 from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
@@ -73,9 +74,10 @@ def retrieval(model: Any, data: Source, layer: str = "fc7", limit: int = 2000) -
         limit: number of training images that are searched, of each class in proportion.
 
     Raises:
-        OptionError: there is no such layer.
+        OptionError: there is no such layer, or `limit` is out of its range.
         InputError: the data set cannot be read.
     """
+    check_value("`limit`", Count, limit)
     model = network_of(model)
     found = neighbors(model, open_dataset(data), layer, limit)
     caption = (
@@ -119,9 +121,10 @@ def embedding(model: Any, data: Source, layer: str = "fc7", limit: int = 300) ->
         limit: number of validation images, of each class in proportion.
 
     Raises:
-        OptionError: there is no such layer.
+        OptionError: there is no such layer, or `limit` is out of its range.
         InputError: the data set cannot be read, has too few images, or scikit-learn is not installed.
     """
+    check_value("`limit`", Count, limit)
     model = network_of(model)
     try:
         from sklearn.manifold import TSNE

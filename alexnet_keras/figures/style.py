@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from alexnet_keras.config.ranges import FigureWidth, check_value
 from alexnet_keras.figures import SUFFIXES
 from alexnet_keras.system import atomic_files
 
@@ -81,12 +82,13 @@ def save(figure: Figure, output: str | Path, width: int = PIXELS) -> None:
     Args:
         figure: the figure.
         output: the file, which must not exist; its suffix chooses the format.
-        width: the width of a PNG in pixels.
+        width: the width of a PNG in pixels, 200 to 10,000.
 
     Raises:
-        OptionError: `output` has another suffix.
+        OptionError: `output` has another suffix, or `width` is out of its range.
         InputError: `output` exists or cannot be written.
     """
+    check_value("`width`", FigureWidth, width)
     output = Path(output)
     atomic_files.check_output(output, SUFFIXES)
     atomic_files.write_output(output, encode(figure, output.suffix, width))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from alexnet_keras.config.ranges import Count, check_value
 from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -30,9 +31,10 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
         limit: number of validation images that are searched, of each class in proportion.
 
     Raises:
-        OptionError: there is no such layer or unit.
+        OptionError: there is no such layer or unit, or `limit` is out of its range.
         InputError: the data set cannot be read.
     """
+    check_value("`limit`", Count, limit)
     model = network_of(model)
     network, size = until(model, layer), input_size(model)
     units = network.output_shape[-1]

@@ -67,7 +67,9 @@ def test_load_data_divides_a_table_by_its_columns_and_split_seed(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
+        ({"batch_size": 0}, "`batch_size` must be 1 to 65,536, got 0."),
+        ({"batch_size": 65_537}, "`batch_size` must be 1 to 65,536, got 65537."),
+        ({"seed": -1}, "`seed` must be 0 to 2,147,483,647, got -1."),
         ({"input_size": 257}, "`input_size` must be 1 to 256"),
         ({"pca_noise": "caffe"}, "`pca_noise` must be None or one of paper, original, got 'caffe'."),
     ],

@@ -1,10 +1,12 @@
 """The figure of the augmentation shows crops with visible noise, and is repeatable by its seed."""
 
 import numpy as np
+import pytest
 from matplotlib.patches import Rectangle
 from support.drawings import assert_well_set, images, words
 
 from alexnet_keras import figures
+from alexnet_keras.system.errors import OptionError
 
 
 def test_augmentation(folder):
@@ -23,3 +25,8 @@ def test_another_seed_draws_otherwise(folder):
     one, same, other = (images(figures.augmentation(str(folder), seed=seed)) for seed in (1, 1, 2))
     assert all(np.array_equal(first, second) for first, second in zip(one, same, strict=True))
     assert not np.array_equal(one[1], other[1])
+
+
+def test_a_seed_out_of_range(folder):
+    with pytest.raises(OptionError, match="`seed` must be 0 to 2,147,483,647, got -1."):
+        figures.augmentation(str(folder), seed=-1)

@@ -10,7 +10,7 @@ from support.drawings import assert_well_set, images, words
 
 from alexnet_keras import figures
 from alexnet_keras.figures import similarity
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_the_nearest_neighbour_of_a_training_image_is_itself(network, twins):
@@ -64,3 +64,9 @@ def test_embedding_without_scikit_learn(hide, network, folder):
         InputError, match="needs scikit-learn; install it with `pip install 'alexnet-keras\\[embedding\\]'`"
     ):
         figures.embedding(network, str(folder))
+
+
+@pytest.mark.parametrize("draw", [figures.retrieval, figures.embedding])
+def test_a_limit_out_of_range(draw, network, folder):
+    with pytest.raises(OptionError, match="`limit` must be 1 to 1,000,000, got 0."):
+        draw(network, str(folder), limit=0)

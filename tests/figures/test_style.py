@@ -2,9 +2,11 @@
 
 import io
 
+import pytest
 from PIL import Image
 
 from alexnet_keras import figures
+from alexnet_keras.system.errors import OptionError
 
 
 def test_the_same_figure_gives_the_same_bytes(network, tmp_path):
@@ -15,6 +17,11 @@ def test_the_same_figure_gives_the_same_bytes(network, tmp_path):
             contents.append((tmp_path / f"{name}{suffix}").read_bytes())
         assert contents[0] == contents[1]
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_a_width_out_of_range(network, tmp_path):
+    with pytest.raises(OptionError, match="`width` must be 200 to 10,000, got 0."):
+        figures.save(figures.filters(network), tmp_path / "a.png", width=0)
 
 
 def test_a_notebook_shows_a_figure(network):

@@ -37,6 +37,11 @@ def test_units_that_do_not_exist(network, folder, layer, unit, message):
         figures.patches(network, str(folder), layer, unit)
 
 
+def test_a_limit_out_of_range(network, folder):
+    with pytest.raises(OptionError, match="`limit` must be 1 to 1,000,000, got -1."):
+        figures.patches(network, str(folder), "conv5", 0, limit=-1)
+
+
 def test_the_strongest_position_of_a_feature_map():
     output = np.zeros((4, 5))
     output[2, 3] = 7
