@@ -56,6 +56,13 @@ ARCHITECTURES = {
     )
 }
 
+MODEL_PREFIX = "alexnet_"
+
+
+def variant_of(model_name: str) -> str | None:
+    """Return the variant after which `AlexNet` named a model, or `None` if the model has a name of its own."""
+    return model_name.removeprefix(MODEL_PREFIX) if model_name.startswith(MODEL_PREFIX) else None
+
 
 def architecture(variant: "str | Architecture", **changes: Any) -> Architecture:
     """Look up a variant by its name and change fields of it."""

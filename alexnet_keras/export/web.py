@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from alexnet_keras.config.layer_names import split_tower
+from alexnet_keras.config.variants import variant_of
 from alexnet_keras.data.class_labels import readable
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import tflite
@@ -71,7 +72,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, p
     tflite.write_conv1(model, path / CONV1)
     towers = [layer for layer in model.layers if split_tower(layer.name)[0] == "conv1"]
     settings = {
-        "variant": model.name.removeprefix("alexnet_"),
+        "variant": variant_of(model.name),
         "quantize": quantize,
         "bytes": (path / MODEL).stat().st_size,
         "classes": [readable(name) for name in class_names(model)],

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from alexnet_keras.config.layer_names import TOWERS
+from alexnet_keras.config.variants import variant_of
 from alexnet_keras.figures import style
 from alexnet_keras.figures.networks import network_of
 from alexnet_keras.figures.stages import Stage, stages
@@ -32,10 +33,9 @@ def architecture(model: Any) -> Figure:
     caption = "Boxes: feature maps (height x width x channels). Bars: fully connected layers. Not to scale. "
     caption += "Orange dashes: from one tower to the other." if towers else "The network has one tower."
     parameters = model.count_params() / 1e6
-    variant = model.name.removeprefix("alexnet_")
-    figure = style.new(
-        f"AlexNet, variant {variant}: {parameters:,.1f} million parameters", caption, style.HEIGHT if towers else 6.5
-    )
+    variant = variant_of(model.name)
+    title = f"AlexNet{f', variant {variant}' if variant else ''}: {parameters:,.1f} million parameters"
+    figure = style.new(title, caption, style.HEIGHT if towers else 6.5)
     axes = figure.subplots()
     axes.set(xlim=(0, 132), ylim=(0, 60 if towers else 50), aspect="equal")
     axes.set_axis_off()

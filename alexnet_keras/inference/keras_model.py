@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.variants import variant_of
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.inference.signature import Port, check_classes, image_side
 from alexnet_keras.system.errors import InputError
@@ -62,5 +63,5 @@ def from_keras(model: keras.Model, name: str | None = None) -> Predictor:
     def function(images: np.ndarray) -> np.ndarray:
         return call(tf.cast(images, tf.float32)).numpy()
 
-    variant = model.name.removeprefix("alexnet_") if model.name.startswith("alexnet_") else None
+    variant = variant_of(model.name)
     return Predictor(function, input_size(model), class_names(model), name or repr(model.name), variant=variant)

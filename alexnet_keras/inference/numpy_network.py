@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from alexnet_keras.config.lrn_formula import Formula
+from alexnet_keras.config.variants import variant_of
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.inference.signature import Port, check_classes, check_elements, image_side
 from alexnet_keras.weights import coded_arrays, keras_file
@@ -51,7 +52,7 @@ def load(path: Path) -> Predictor | None:
         network.predict(np.zeros((1, network.side, network.side, 3), np.uint8))  # shows whether its parts fit together
     except Exception:  # its configuration may be any JSON
         return None
-    variant = network.name.removeprefix("alexnet_") if network.name.startswith("alexnet_") else None
+    variant = variant_of(network.name)
     return Predictor(network.predict, network.side, network.class_names, str(path), variant=variant)
 
 

@@ -16,7 +16,7 @@ from alexnet_keras.config import pretrained
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.layer_names import in_tower, number_of
 from alexnet_keras.config.training import IMAGENET_MEAN
-from alexnet_keras.config.variants import architecture
+from alexnet_keras.config.variants import MODEL_PREFIX, architecture
 from alexnet_keras.model import archive
 from alexnet_keras.model.initializers import initializers, pixel_stddev
 from alexnet_keras.model.layers import MeanSubtraction, Predictions, TowerChannels, batch_normalization
@@ -124,7 +124,7 @@ def AlexNet(
         if pooling:
             outputs = POOLINGS[pooling](data_format=CHANNELS_LAST, name=f"{pooling}_pool", dtype=dtype)(outputs)
     (source,) = keras.utils.get_source_inputs(images)
-    model = keras.Model(source, outputs, name=name or f"alexnet_{spec.name}")
+    model = keras.Model(source, outputs, name=name or f"{MODEL_PREFIX}{spec.name}")
     if trained is not None:
         assign(trained, spec.name, model.layers, allow_missing=allow_missing)
     return watch_pixels(model)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from alexnet_keras.config.variants import variant_of
 from alexnet_keras.model import archive
 from alexnet_keras.model.checked_config import build_network
 from alexnet_keras.model.layers import Predictions
@@ -106,12 +107,12 @@ def weights_of(model: keras.Model, source: str = "the model") -> Weights:
         model: an AlexNet of this package.
         source: name of the weights in messages.
     """
-    mean, last = model.get_layer("mean"), model.layers[-1]
+    mean, last, variant = model.get_layer("mean"), model.layers[-1], variant_of(model.name)
     return Weights(
         source=source,
         layers=of_model(model.layers),
         mean=mean.mean,
         stddev=mean.stddev,
         class_names=last.class_names if isinstance(last, Predictions) else None,
-        variants=(model.name.removeprefix("alexnet_"),),
+        variants=() if variant is None else (variant,),
     )

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.variants import ARCHITECTURES, architecture
+from alexnet_keras.config.variants import ARCHITECTURES, architecture, variant_of
 from alexnet_keras.system.errors import OptionError
 
 
@@ -16,6 +16,11 @@ def test_variants_are_data():
         assert isinstance(variant, Architecture)
         assert variant.name == name
         hash(variant)
+
+
+def test_the_variant_is_in_the_name_of_a_model():
+    assert variant_of("alexnet_one_tower") == "one_tower"
+    assert variant_of("mine") is None
 
 
 def test_an_unknown_field_is_named():

@@ -18,3 +18,8 @@ def test_architecture(variant):
     assert found.count(f"55 x 55 x {16 // towers}") == towers
     assert "5" in found
     assert any(text.startswith("11 x 11, stride 4\n") for text in found)
+
+
+def test_a_model_with_a_name_of_its_own_has_no_variant(tiny):
+    figure = figures.architecture(AlexNet(tiny, classes=3, input_shape=(67, 67, 3), name="mine"))
+    assert "AlexNet: 0.0 million parameters" in words(figure)

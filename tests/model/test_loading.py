@@ -73,6 +73,7 @@ def test_weights_join_the_towers_and_know_their_model(tiny, tmp_path):
     assert (weights.class_names, weights.variants) == (("a", "b", "c"), ("tiny",))
     assert weights.layers["conv2"]["kernel"].shape == (5, 5, 4, 8)
     assert weights_of(AlexNet(tiny, include_top=False, input_shape=(67, 67, 3))).class_names is None
+    assert weights_of(AlexNet(tiny, include_top=False, input_shape=(67, 67, 3), name="mine")).variants == ()
 
 
 def test_weights_of_other_shapes_are_refused(tiny, tmp_path):

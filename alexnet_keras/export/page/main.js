@@ -36,7 +36,7 @@ async function start() {
   const threads = numThreads > 1 ? `${numThreads} threads` : "one thread";
   const why = isolated ? "" : " (the server does not send the headers that more threads need)";
   $("facts").textContent =
-    `AlexNet, variant ${settings.variant}: ${settings.classes.length.toLocaleString("en")} classes, ` +
+    `AlexNet${settings.variant ? `, variant ${settings.variant}` : ""}: ${settings.classes.length.toLocaleString("en")} classes, ` +
     `${(settings.bytes / 1e6).toFixed(1)} MB, ${threads}${why}.`;
   $("loading").hidden = true;
   say("The network is ready.");
