@@ -229,6 +229,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     function.__name__: function
     for function in (quickstart, fast, small, original, paper, caffe, owt, batchnorm, transfer)
 }
+FROM_WEIGHTS = (transfer.__name__,)  # recipes that do not train from random weights
 
 
 def recipe(name: str, epochs: int | None = None) -> TrainConfig:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from alexnet_keras.config.ranges import Minutes, OneOf, check_value
+from alexnet_keras.config.recipes import FROM_WEIGHTS
 from alexnet_keras.config.training import CHECKPOINT_MINUTES, LAYOUTS, TrainConfig
 from alexnet_keras.distribution import devices
 from alexnet_keras.distribution.cluster import Cluster, check_cluster, find_cluster
@@ -42,8 +43,10 @@ class RunOptions:
             The workers that the environment describes, or `None` if this process is the only one.
         """
         weights = config.weights
-        if not self.resume and weights is None and config.recipe == "transfer":
-            raise OptionError("The recipe transfer starts from trained weights; name their file with `weights`.")
+        if not self.resume and weights is None and config.recipe in FROM_WEIGHTS:
+            raise OptionError(
+                f"The recipe {config.recipe} starts from trained weights; name their file with `weights`."
+            )
         if not self.resume and weights is None and config.freeze != "none":
             raise OptionError(f"`freeze` {config.freeze} keeps trained weights; name their file with `weights`.")
         if not self.resume and weights is not None and not Path(weights).is_file():
