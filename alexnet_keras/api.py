@@ -590,20 +590,19 @@ def existing_run(path: Path | None) -> Path:
     return run
 
 
-def newest_run(root: Path | None = None) -> Path:
-    """Return the folder of the run whose model is the newest in saved_models/, or in `root`."""
+def newest_run() -> Path:
+    """Return the folder of the run whose model is the newest in saved_models/."""
     from alexnet_keras.training.run_folder import CONFIG, MODEL, ROOT
 
-    root = root or ROOT
-    models = [path for path in root.glob(f"*/{MODEL}") if path.is_file()]
+    models = [path for path in ROOT.glob(f"*/{MODEL}") if path.is_file()]
     if not models:
-        begun = sorted(path.parent for path in root.glob(f"*/{CONFIG}"))
+        begun = sorted(path.parent for path in ROOT.glob(f"*/{CONFIG}"))
         if begun:
             raise OptionError(
                 f"The run {begun[-1]} has no model yet, and there is no other one; continue it with "
                 f"`run={begun[-1]}` and `resume=True`."
             )
-        raise OptionError(f"There is no run in {root}; name a model, or make one with 'alexnet-keras train'.")
+        raise OptionError(f"There is no run in {ROOT}; name a model, or make one with 'alexnet-keras train'.")
     return max(models, key=lambda path: (path.stat().st_mtime_ns, path)).parent
 
 

@@ -33,12 +33,12 @@ class Cluster:
         return self.index == 0
 
 
-def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
+def find_cluster() -> Cluster | None:
     """Find the workers that the environment describes: by TF_CONFIG, else by a Slurm step of several tasks."""
-    if environment.get("TF_CONFIG"):
-        cluster = from_tf_config(environment["TF_CONFIG"])
-    elif environment.get("SLURM_STEP_NUM_TASKS", "1") != "1":
-        cluster = from_slurm(environment)
+    if os.environ.get("TF_CONFIG"):
+        cluster = from_tf_config(os.environ["TF_CONFIG"])
+    elif os.environ.get("SLURM_STEP_NUM_TASKS", "1") != "1":
+        cluster = from_slurm(os.environ)
     else:
         return None
     return cluster if len(cluster.addresses) > 1 else None

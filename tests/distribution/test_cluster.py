@@ -12,7 +12,14 @@ from support.processes import Program, assert_same_training, result, start_train
 from support.processes import train as train_alone
 from support.properties import repeatable, texts, unless_refused
 
-from alexnet_keras.distribution.cluster import Cluster, check_cluster, expand_nodes, find_cluster
+from alexnet_keras.distribution.cluster import (
+    Cluster,
+    check_cluster,
+    expand_nodes,
+    find_cluster,
+    from_slurm,
+    from_tf_config,
+)
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.training import run_folder
 
@@ -105,8 +112,9 @@ TASK = '{{"cluster": {}, "task": {{"type": "{}", "index": {}}}}}'
         (TASK.format('{"worker": ["a:1"]}', "worker", 0), None),
     ],
 )
-def test_tf_config_is_read(text, cluster):
-    assert find_cluster({"TF_CONFIG": text}) == cluster
+def test_tf_config_is_read(text, cluster, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    assert find_cluster() == cluster
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_tf_config_is_read(text, cluster):
 )
 def test_an_impossible_tf_config_is_refused(text, message):
     with pytest.raises(OptionError, match=message):
-        find_cluster({"TF_CONFIG": text})
+        from_tf_config(text)
 
 
 SLURM = {
@@ -157,11 +165,15 @@ SLURM = {
 }
 
 
-def test_slurm_is_read():
-    assert find_cluster(SLURM) == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
-    assert find_cluster({**SLURM, "SLURM_STEP_NUM_TASKS": "1"}) is None
-    assert find_cluster({}) is None
-    assert find_cluster({"SLURM_NTASKS": "16"}) is None  # a batch script's own process: srun starts the tasks
+def test_slurm_is_read(monkeypatch):
+    assert find_cluster() is None
+    monkeypatch.setenv("SLURM_NTASKS", "16")
+    assert find_cluster() is None  # a batch script's own process: srun starts the tasks
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    assert find_cluster() == Cluster(("node9:24567", "node10:24567", "gpu07:24567"), 1)
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+    assert find_cluster() is None
 
 
 @pytest.mark.parametrize(
@@ -181,12 +193,12 @@ def test_slurm_is_read():
 )
 def test_an_impossible_slurm_step_is_refused(changes, message):
     with pytest.raises(OptionError, match=message):
-        find_cluster({**SLURM, **changes})
+        from_slurm({**SLURM, **changes})
 
 
 def test_slurm_without_srun_is_refused():
     with pytest.raises(OptionError, match="Slurm has not set SLURM_PROCID; start the tasks with srun"):
-        find_cluster({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
+        from_slurm({name: value for name, value in SLURM.items() if name != "SLURM_PROCID"})
 
 
 @pytest.mark.parametrize(
@@ -219,12 +231,13 @@ def test_what_workers_cannot_do_is_refused(batch_size, devices, layout, message)
 @repeatable
 @given(texts | st.text('{}[]":,1cluster worker task'))
 def test_any_environment_is_a_cluster_or_is_refused(text):
-    for environment in (
-        {"TF_CONFIG": text},
-        {"TF_CONFIG": json.dumps({"cluster": {"worker": [text, "b:1"]}, "task": {"type": "worker", "index": 1}})},
-        dict.fromkeys(("SLURM_STEP_NUM_TASKS", *SLURM), text),
+    of_two = {"cluster": {"worker": [text, "b:1"]}, "task": {"type": "worker", "index": 1}}
+    for read, value in (
+        (from_tf_config, text),
+        (from_tf_config, json.dumps(of_two)),
+        (from_slurm, dict.fromkeys(SLURM, text)),
     ):
-        cluster = unless_refused(lambda environment=environment: find_cluster(environment))
+        cluster = unless_refused(lambda read=read, value=value: read(value))
         assert cluster is None or 0 <= cluster.index < len(cluster.addresses)
 
 

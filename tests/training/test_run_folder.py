@@ -27,24 +27,26 @@ def make_run(path, age):
     os.utime(model, (1000 - age, 1000 - age))
 
 
-def test_newest_is_the_run_that_last_wrote_a_model(tmp_path):
+def test_newest_is_the_run_that_last_wrote_a_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        OptionError, match="There is no run in .*; name a model, or make one with 'alexnet-keras train'"
+        OptionError, match="There is no run in saved_models; name a model, or make one with 'alexnet-keras train'"
     ):
-        newest_run(tmp_path)
-    make_run(tmp_path / "b", age=5)
-    make_run(tmp_path / "a", age=1)
-    make_run(tmp_path / "c", age=9)
-    (tmp_path / "unfinished").mkdir()
-    assert newest_run(tmp_path) == tmp_path / "a"
+        newest_run()
+    make_run(run_folder.ROOT / "b", age=5)
+    make_run(run_folder.ROOT / "a", age=1)
+    make_run(run_folder.ROOT / "c", age=9)
+    (run_folder.ROOT / "unfinished").mkdir()
+    assert newest_run() == run_folder.ROOT / "a"
 
 
-def test_an_unfinished_run_without_a_model_is_named(tmp_path):
+def test_an_unfinished_run_without_a_model_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for name in ("1", "2"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / run_folder.CONFIG).write_text("{}")
+        (run_folder.ROOT / name).mkdir(parents=True)
+        (run_folder.ROOT / name / run_folder.CONFIG).write_text("{}")
     with pytest.raises(OptionError, match="The run .*/2 has no model yet, .* with `run=.*/2` and `resume=True`.$"):
-        newest_run(tmp_path)
+        newest_run()
 
 
 @pytest.mark.parametrize("made_by_the_user", [True, False])

@@ -86,18 +86,15 @@ def store(
 
 
 def in_threads(
-    stream: Stream, function: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, jobs: int, ready: int = 2
+    stream: Stream, function: Callable[..., tuple[tf.Tensor, ...]], start: int, stop: int, jobs: int
 ) -> Iterator[tuple[Any, ...] | None]:
-    """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read.
-
-    Up to `ready` results are computed ahead.
-    """
+    """Map elements of a stream, `jobs` at once, in their order; `None` for one that cannot be read."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = jobs
     options.threading.max_intra_op_parallelism = 1  # a thread an image; more threads wait for each other
     options.autotune.enabled = False  # see reading.untuned
     dataset = stream.elements(start, stop).map(plain_graph(function), num_parallel_calls=jobs, deterministic=True)
-    elements = iter(dataset.prefetch(ready).with_options(options))
+    elements = iter(dataset.prefetch(2).with_options(options))
     for index in range(start, stop):
         try:
             parts = next(elements)
