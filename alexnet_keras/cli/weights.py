@@ -42,14 +42,14 @@ def import_(path: Path, variant: str, output: Path, allow_missing: bool, as_json
     atomic_files.check_output(output, (".keras",))
     check_exists(path)
     options.load_tensorflow()
-    from alexnet_keras.data.sources import imagenet
+    from alexnet_keras.data.class_labels import synsets
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.loading import read_weights
 
     trained = read_weights(path)
-    synsets = imagenet.synsets()  # weights for as many classes have the order of ILSVRC2012
+    classes = synsets()  # weights for as many classes have the order of ILSVRC2012
     nameless = trained.classes is None or trained.class_names is None
-    names = synsets if nameless and trained.classes in (None, len(synsets)) else None  # `None`: those of the weights
+    names = classes if nameless and trained.classes in (None, len(classes)) else None  # `None`: those of the weights
     model = AlexNet(variant, class_names=names, weights=trained, allow_missing=allow_missing)
     missing = missing_layers(trained, model.layers)
     with atomic_files.appear_whole(output) as partial:

@@ -9,28 +9,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def text_of_tfds(path: str) -> str:
+    """Read a file of TensorFlow Datasets (Apache 2.0) without its import, which takes a second."""
+    found = importlib.util.find_spec("tensorflow_datasets")
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError(f"TensorFlow Datasets is not installed, so {path} is missing; install the package.")
+    return (Path(found.submodule_search_locations[0]) / "datasets" / path).read_text()
+
+
+def synsets() -> tuple[str, ...]:
+    """Return the 1,000 classes of ImageNet in the order of their labels, as TFDS ships them."""
+    return tuple(text_of_tfds("imagenet2012/labels.txt").split())
+
+
 @functools.cache
 def imagenet_words() -> dict[str, str]:
-    """Read the words of ImageNet's 1,000 synsets from the files of TensorFlow Datasets (Apache 2.0).
-
-    The files are read without an import of TensorFlow Datasets, which takes a second.
+    """Return the words of ImageNet's 1,000 synsets, as TFDS ships them.
 
     Returns:
         A mapping such as `{"n01440764": "tench, Tinca tinca", ...}`, empty if the installed version has no such files.
     """
-    found = importlib.util.find_spec("tensorflow_datasets")
-    if found is None or not found.submodule_search_locations:
-        return {}
-    root = Path(found.submodule_search_locations[0]) / "datasets"
     try:
-        synsets = (root / "imagenet2012" / "labels.txt").read_text().split()
-        statements = ast.parse((root / "siscore" / "labels.py").read_text()).body
+        names = synsets()
+        statements = ast.parse(text_of_tfds("siscore/labels.py")).body
     except OSError:
         return {}
     for statement in statements:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "IMAGENET_LABELS_LIST":
             words = ast.literal_eval(statement.value)
-            return dict(zip(synsets, words, strict=True)) if len(words) == len(synsets) else {}
+            return dict(zip(names, words, strict=True)) if len(words) == len(names) else {}
     return {}
 
 

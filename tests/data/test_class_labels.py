@@ -1,8 +1,10 @@
 """Readable labels of class names that are synsets of ImageNet."""
 
+import importlib.util
+
 import pytest
 
-from alexnet_keras.data.class_labels import distinct_labels, imagenet_words, readable
+from alexnet_keras.data.class_labels import distinct_labels, imagenet_words, readable, synsets
 
 
 @pytest.mark.parametrize(
@@ -11,6 +13,15 @@ from alexnet_keras.data.class_labels import distinct_labels, imagenet_words, rea
 )
 def test_a_synset_has_its_first_word(class_name, label):
     assert readable(class_name) == label
+
+
+def test_without_tfds_class_names_have_no_words(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match="so imagenet2012/labels.txt is missing; install the package"):
+        synsets()
+    imagenet_words.cache_clear()
+    assert imagenet_words() == {}
+    imagenet_words.cache_clear()
 
 
 def test_all_thousand_labels_differ():

@@ -7,8 +7,9 @@ import tensorflow as tf
 from PIL import Image
 from support import ROOT
 
+from alexnet_keras.data import class_labels
 from alexnet_keras.data.image_files import DECODED, SUFFIXES, UNREAD
-from alexnet_keras.data.sources import imagenet, tables
+from alexnet_keras.data.sources import tables
 from alexnet_keras.data.sources.folders import VALIDATION
 from alexnet_keras.data.sources.open_dataset import open_dataset
 
@@ -31,7 +32,7 @@ def quoted(cell: str) -> list[str]:
 )
 def test_a_folder_of_this_layout_is_read(layout, validation, tmp_path):
     paths = quoted(layout)
-    classes = imagenet.synsets()[:2] if "synset" in layout or "ILSVRC" in layout else ("cat", "dog")
+    classes = class_labels.synsets()[:2] if "synset" in layout or "ILSVRC" in layout else ("cat", "dog")
     for path in paths:
         for name in classes if "<" in path else ("",):
             folder = tmp_path / re.sub(r"<(class|synset)>", name, path).replace("<any>", "a")

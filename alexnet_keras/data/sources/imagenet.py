@@ -13,6 +13,7 @@ import numpy as np
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import shards
+from alexnet_keras.data.class_labels import synsets, text_of_tfds
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.data.sources import tables, tfds_builders
 from alexnet_keras.data.sources.file_split import split_of
@@ -84,18 +85,6 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     )
 
 
-def synsets() -> tuple[str, ...]:
-    """The 1,000 classes in the order of their labels, as TFDS ships them."""
-    return tuple(_shipped("datasets/imagenet2012/labels.txt"))
-
-
-def _shipped(path: str) -> list[str]:
-    import tensorflow_datasets
-
-    lines: list[str] = Path(tensorflow_datasets.core.tfds_path(path)).read_text().split()
-    return lines
-
-
 def is_tree(root: Path) -> bool:
     """Whether a folder has `train/<synset>` and `val`, of however many of the classes."""
     if not (root / "train").is_dir() or not (root / "val").is_dir():
@@ -152,7 +141,7 @@ def _flat(root: Path, names: tuple[str, ...], ignored: Counter[str]) -> Files:
     table = next((folder / SOLUTION for folder in folders if (folder / SOLUTION).is_file()), None)
     truth: dict[str, int] = {}
     if table is None:
-        shipped = _shipped("datasets/imagenet2012/validation_labels.txt")
+        shipped = text_of_tfds("imagenet2012/validation_labels.txt").split()
         truth = {f"ILSVRC2012_val_{number:08}": indices[synset] for number, synset in enumerate(shipped, 1)}
     for row in () if table is None else tables.files_and_labels(table, ",", root / "val"):
         synset = row.label.split()[0]  # then come the corners of boxes

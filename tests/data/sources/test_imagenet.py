@@ -43,7 +43,7 @@ def sizes(monkeypatch) -> None:
 
 
 def label_of(synset: str) -> int:
-    return imagenet.synsets().index(synset)
+    return class_labels.synsets().index(synset)
 
 
 def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -110,7 +110,7 @@ def test_labels_are_in_the_order_of_the_synsets_and_have_words():
 def test_the_words_are_those_of_the_challenge(shared_data):
     lines = (shared_data / "imagenet_synset_words.txt").read_text().splitlines()
     expected = dict(line.split(" ", 1) for line in lines)
-    assert tuple(expected) == imagenet.synsets()
+    assert tuple(expected) == class_labels.synsets()
     words = {
         synset: text.split(" (")[0] for synset, text in class_labels.imagenet_words().items()
     }  # crane (bird), (machine)
@@ -248,7 +248,7 @@ def _full(*arguments, **options):
 
 def test_kaggles_imagenet_by_its_folder(tmp_path):
     tree = tmp_path / "kaggle" / "ILSVRC" / "Data" / "CLS-LOC"
-    synset = imagenet.synsets()[7]
+    synset = class_labels.synsets()[7]
     draw(tree / "train" / synset / "1.JPEG", "JPEG")
     for number in (1, 3):
         draw(tree / "val" / f"ILSVRC2012_val_{number:08}.JPEG", "JPEG")

@@ -11,10 +11,10 @@ from support import cli, only_error
 
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data import check
+from alexnet_keras.data import check, class_labels
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
-from alexnet_keras.data.sources import imagenet, tfds_library
+from alexnet_keras.data.sources import tfds_library
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.training.train import train
@@ -151,7 +151,7 @@ def test_a_data_set_for_validation_alone_by_tfds_mocking(tmp_path):
     record_splits(tfds.builder("imagenet_v2", data_dir=str(tmp_path)), {"test": 6})
     with tfds.testing.mock_data(num_examples=6, data_dir=str(tmp_path)):
         dataset = open_dataset(DataSource(name="imagenet_v2", data_dir=str(tmp_path)))
-        assert dataset.class_names == imagenet.synsets()
+        assert dataset.class_names == class_labels.synsets()
         assert len(dataset.validation) == 6
         with pytest.raises(
             InputError, match="The data set imagenet_v2 has no split for train, only test; name both splits"
