@@ -12,7 +12,7 @@ import click
 from alexnet_keras.cli import options
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Range
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import STORED_SIZE, DataSource, StoredSize
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.disk import size_of
 
@@ -43,8 +43,8 @@ def data() -> None:
 @click.option("--output", type=PathName(), required=True, help="The folder to write.")
 @click.option(
     "--size",
-    type=Number(Annotated[int, Range(32, 1_024)]),
-    default=256,
+    type=Number(StoredSize),
+    default=STORED_SIZE,
     show_default=True,
     help="Side of the stored images in pixels.",
 )

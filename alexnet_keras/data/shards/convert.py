@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.ranges import check_value
+from alexnet_keras.config.training import STORED_SIZE, StoredSize
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import Stream, plain_graph
 from alexnet_keras.data.image_files import why_refused
-from alexnet_keras.data.shards.format import ENCODINGS, MAX_SIZE, MIN_SIZE
+from alexnet_keras.data.shards.format import ENCODINGS
 from alexnet_keras.system.errors import InputError, OptionError
 
 QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
@@ -24,14 +26,13 @@ class Settings:
         jobs: number of images to convert at the same time.
     """
 
-    size: int = 256
+    size: StoredSize = STORED_SIZE
     encoding: str = "jpeg"
     jobs: int = 1
     on_error: str = "stop"
 
     def __post_init__(self) -> None:
-        if not MIN_SIZE <= self.size <= MAX_SIZE:
-            raise OptionError(f"`size` must be {MIN_SIZE} to {MAX_SIZE} pixels, got {self.size}.")
+        check_value("`size`", StoredSize, self.size)
         if self.encoding not in ENCODINGS:
             raise OptionError(f"`encoding` must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
         if self.on_error not in ("stop", "skip"):

@@ -46,7 +46,7 @@ ENCODINGS = ("jpeg", "raw")
 INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("checksum", "<u8")])
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
 MAX_LIST_BYTES = 2**26  # of an index or a list of sources; 4,096 images have 131 kB and about 400 kB
-MIN_SIZE, MAX_SIZE = 32, 1024  # pixels
+MIN_SIZE, MAX_SIZE = 32, 1024  # pixels; earlier versions stored more than training does
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from alexnet_keras.system.errors import InputError, OptionError
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 31}, "`size` must be 32 to 1024 pixels, got 31"),
+        ({"size": 31}, "`size` must be 32 to 256, got 31."),
+        ({"size": 257}, "`size` must be 32 to 256, got 257."),
         ({"encoding": "webp"}, "`encoding` must be one of jpeg, raw, got 'webp'"),
         ({"on_error": "ask"}, "`on_error` must be 'stop' or 'skip', got 'ask'"),
         ({"jobs": 0}, "`jobs` must be at least 1, got 0"),

@@ -384,6 +384,13 @@ def test_other_sizes_are_resized_when_they_are_read(colors, tmp_path, encoding):
     assert split.pixels(np.int64(3)).shape == (256, 256, 3)
 
 
+def test_larger_shards_of_earlier_versions_are_read(colors, tmp_path):
+    settings = Settings(encoding="raw")
+    object.__setattr__(settings, "size", 320)
+    prepare.prepare(open_dataset(str(colors)), tmp_path / "out", settings)
+    assert open_dataset(str(tmp_path / "out")).train.pixels(np.int64(3)).shape == (256, 256, 3)
+
+
 def test_a_pass_over_the_command_line(colors, tmp_path):
     arguments = ["data", "prepare", "--data", colors, "--output", tmp_path / "out"]
     table = cli(*arguments)
