@@ -5,14 +5,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import click
 
 from alexnet_keras.cli import options
 from alexnet_keras.cli.types import Number, PathName
-from alexnet_keras.config.ranges import Range
-from alexnet_keras.config.training import STORED_SIZE, DataSource, StoredSize
+from alexnet_keras.config.ranges import Jobs
+from alexnet_keras.config.training import ENCODINGS, ON_ERROR, STORED_SIZE, DataSource, StoredSize
 from alexnet_keras.system.columns import WIDTH
 from alexnet_keras.system.disk import size_of
 
@@ -22,7 +22,7 @@ LISTED_CLASSES = 20  # longer lists are cut to the five largest and the five sma
 data_option = options.data_options(DATA_HELP, required=True, stored=False)  # `prepare` has `--size`
 jobs_option = click.option(
     "--jobs",
-    type=Number(Annotated[int, Range(1, 1_024)]),
+    type=Number(Jobs),
     default=os.cpu_count(),
     help="Images that are decoded at the same time.  [default: the number of processors]",
 )
@@ -50,16 +50,16 @@ def data() -> None:
 )
 @click.option(
     "--encoding",
-    type=click.Choice(["jpeg", "raw"]),
-    default="jpeg",
+    type=click.Choice(ENCODINGS),
+    default=ENCODINGS[0],
     show_default=True,
     help="JPEG takes 24 to 32 KB for each image; raw pixels take 192 KB and need no decoding.",
 )
 @jobs_option
 @click.option(
     "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
+    type=click.Choice(ON_ERROR),
+    default=ON_ERROR[0],
     show_default=True,
     help="What to do when an image cannot be used.",
 )

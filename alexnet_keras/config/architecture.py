@@ -10,6 +10,7 @@ from alexnet_keras.system.errors import check
 from alexnet_keras.system.terminal_text import brief
 
 LARGEST_LAYER = 1.1e9  # weights, 4 GB: the fc6 of the paper at the largest input has 31 * 31 * 256 * 4,096 = 1.0e9
+LARGEST_INPUT = 1_024  # pixels a side
 ORDERS = ("paper", "original", "caffenet")
 POOLED = (1, 2, 5)  # section 3.5: pooling follows conv1, conv2 and conv5
 SMALL = 3  # convolutions of the small network, each with a pooling
@@ -83,7 +84,7 @@ class Architecture:
     """
 
     name: str
-    input_size: Annotated[int, Range(11, 1024)] = 227
+    input_size: Annotated[int, Range(11, LARGEST_INPUT)] = 227
     conv1_padding: Annotated[int, Range(0, 10)] = 0  # a window of 11 would see nothing but zeros
     conv1_ceil: bool = False
     towers: Annotated[int, Range(1, 2)] = 2

@@ -77,6 +77,7 @@ MOST_CHANGES = 100  # of a learning rate in one run: with the largest divisor, 1
 Count = Annotated[int, Range(1, 1_000_000)]
 BatchSize = Annotated[int, Range(1, 65_536)]  # twice the largest that trained an AlexNet, arXiv:1708.03888
 CallSize = Annotated[int, Range(1, 64)]  # images in one call of a TFLite file; more need gigabytes on the device
+Jobs = Annotated[int, Range(1, 1_024)]  # images that are decoded at the same time
 Epoch = Annotated[float, Range(0, 1_000_000)]
 Index = Annotated[int, Range(0, 2**31 - 1)]
 Fraction = Annotated[float, Range(0, 1, high_open=True)]

@@ -27,6 +27,8 @@ from alexnet_keras.system.errors import check
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
 StoredSize = Annotated[int, Range(32, STORED_SIZE)]  # of CIFAR-10 to ImageNet
+ENCODINGS = ("jpeg", "raw")  # of the images in shards
+ON_ERROR = ("stop", "skip")  # what `data prepare` does at an image that cannot be used
 CropArea = Annotated[float, Range(0.01, 1, high_open=True)]  # a tenth of the side, to less than the whole image
 CHECKPOINT_MINUTES: float = 5  # by default; a checkpoint of the paper's network takes two to four seconds
 PCA_NOISES = ("paper", "original")  # two readings of section 4.1; `data.pca_noise.noise_of` has the formulas

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from alexnet_keras.config.architecture import LARGEST_INPUT
 from alexnet_keras.model import layers  # noqa: F401  it registers layers with Keras
 from alexnet_keras.model.pixel_check import watch_pixels
 from alexnet_keras.model.response_normalization import LocalResponseNormalization
@@ -22,7 +23,6 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.terminal_text import brief
 from alexnet_keras.weights.sizes import UNPACKED_BYTES
 
-LARGEST_INPUT = 1_024  # pixels a side, as in `Architecture`
 MOST_LAYERS = 200  # "batchnorm" has 58
 MOST_CHANNELS = 8_192  # local response normalization makes a matrix of channels x channels, here of 268 MB
 # Layers that users put between and behind those of an AlexNet are here too, if they cannot read files or run code.

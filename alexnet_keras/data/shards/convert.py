@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.ranges import check_value
-from alexnet_keras.config.training import STORED_SIZE, StoredSize
+from alexnet_keras.config.ranges import Jobs, OneOf, check_fields
+from alexnet_keras.config.training import ENCODINGS, ON_ERROR, STORED_SIZE, StoredSize
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.dataset import Stream, plain_graph
 from alexnet_keras.data.image_files import why_refused
-from alexnet_keras.data.shards.format import ENCODINGS
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError
 
 QUALITY = 95  # of JPEG, with halved colour resolution: 24 to 32 KB a photograph
 
@@ -27,18 +26,12 @@ class Settings:
     """
 
     size: StoredSize = STORED_SIZE
-    encoding: str = "jpeg"
-    jobs: int = 1
-    on_error: str = "stop"
+    encoding: Annotated[str, OneOf(ENCODINGS)] = ENCODINGS[0]
+    jobs: Jobs = 1
+    on_error: Annotated[str, OneOf(ON_ERROR)] = ON_ERROR[0]
 
     def __post_init__(self) -> None:
-        check_value("`size`", StoredSize, self.size)
-        if self.encoding not in ENCODINGS:
-            raise OptionError(f"`encoding` must be one of {', '.join(ENCODINGS)}, got {self.encoding!r}.")
-        if self.on_error not in ("stop", "skip"):
-            raise OptionError(f"`on_error` must be 'stop' or 'skip', got {self.on_error!r}.")
-        if self.jobs < 1:
-            raise OptionError(f"`jobs` must be at least 1, got {self.jobs}.")
+        check_fields(self)
 
 
 @dataclass(frozen=True)

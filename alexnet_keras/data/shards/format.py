@@ -30,7 +30,7 @@ import numpy as np
 import xxhash
 
 from alexnet_keras.config.serialization import build
-from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.config.training import ENCODINGS, STORED_SIZE
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.decode import stored_bytes
 from alexnet_keras.system.errors import InputError, OptionError, check
@@ -42,7 +42,6 @@ MANIFEST = "dataset.json"
 IMAGES_FILE, INDEX_FILE, SOURCES_FILE, NOTES_FILE = "{}.npy", "{}.index.npy", "{}.sources.json", "{}.notes.npz"
 PLAN = "plan.json"  # written first: what decides the bytes of all shards
 SPLITS = ("train", "validation")
-ENCODINGS = ("jpeg", "raw")
 INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("checksum", "<u8")])
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
 MAX_LIST_BYTES = 2**26  # of an index or a list of sources; 4,096 images have 131 kB and about 400 kB

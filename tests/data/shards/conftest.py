@@ -3,7 +3,7 @@
 import pytest
 from support import draw_folder
 
-from alexnet_keras.data import shards
+from alexnet_keras.config.training import ENCODINGS
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -15,6 +15,6 @@ def prepared(tmp_path_factory):
     root = tmp_path_factory.mktemp("prepared")
     draw_folder(root / "colours")
     source = open_dataset(str(root / "colours"))
-    for encoding in shards.ENCODINGS:
+    for encoding in ENCODINGS:
         prepare(source, root / encoding, Settings(encoding=encoding))
     return root

@@ -16,9 +16,9 @@ from alexnet_keras.system.errors import InputError, OptionError
     [
         ({"size": 31}, "`size` must be 32 to 256, got 31."),
         ({"size": 257}, "`size` must be 32 to 256, got 257."),
-        ({"encoding": "webp"}, "`encoding` must be one of jpeg, raw, got 'webp'"),
-        ({"on_error": "ask"}, "`on_error` must be 'stop' or 'skip', got 'ask'"),
-        ({"jobs": 0}, "`jobs` must be at least 1, got 0"),
+        ({"encoding": "webp"}, "`encoding` must be one of jpeg, raw, got 'webp'."),
+        ({"on_error": "ask"}, "`on_error` must be one of stop, skip, got 'ask'."),
+        ({"jobs": 0}, "`jobs` must be 1 to 1,024, got 0."),
     ],
 )
 def test_settings_check_themselves(options, message):

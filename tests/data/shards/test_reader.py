@@ -8,7 +8,8 @@ import tensorflow as tf
 import xxhash
 from support.shard_files import copy, forge
 
-from alexnet_keras.data import reading, shards
+from alexnet_keras.config.training import ENCODINGS
+from alexnet_keras.data import reading
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError
 
@@ -46,7 +47,7 @@ def test_shards_hold_the_images_of_their_source(prepared, encoding, tolerance):
             assert np.abs(difference).mean() <= tolerance
 
 
-@pytest.mark.parametrize("encoding", shards.ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_batch_is_its_images_in_any_order(prepared, encoding):
     split = open_dataset(str(prepared / encoding)).train
     order = [7, 0, 11, 7, 3]
@@ -63,7 +64,7 @@ def test_statistics_are_those_of_the_training_images(prepared):
     np.testing.assert_allclose(dataset.statistics.covariance, np.cov(images.reshape(-1, 3).T, bias=True), rtol=1e-9)
 
 
-@pytest.mark.parametrize("encoding", shards.ENCODINGS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_changed_byte_is_found_when_it_is_read(prepared, encoding, tmp_path):
     folder = copy(prepared, encoding, tmp_path)
     path = folder / "train-00000.npy"
