@@ -6,33 +6,24 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.lrn_formula import Formula
+from alexnet_keras.model.response_normalization import SpatialResponseNormalization
 
-SPATIAL_SIZE, SPATIAL_ALPHA, SPATIAL_BETA = 5, 0.001, 0.75  # layers-145.cfg: cnorm2
 
+class ResponseNormalization(keras.layers.Layer):
+    """Response normalization by TensorFlow's own operators."""
 
-class ChannelLRN(keras.layers.Layer):
-    """Local response normalization by `tf.nn`, which takes half of the window and does not divide alpha."""
-
-    def __init__(self, spec: Architecture, **kwargs: Any) -> None:
+    def __init__(self, formula: Formula, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.spec = spec
+        self.formula = formula
 
     def call(self, inputs: Any) -> Any:
-        spec = self.spec
-        alpha = spec.lrn_alpha / spec.lrn_size if spec.lrn_divide_alpha_by_size else spec.lrn_alpha
-        return tf.nn.local_response_normalization(
-            inputs, depth_radius=spec.lrn_size // 2, bias=spec.lrn_k, alpha=alpha, beta=spec.lrn_beta
-        )
-
-
-class SpatialLRN(keras.layers.Layer):
-    """Response normalization within each channel; alpha / 25 times a sum of 25 values is alpha times their mean."""
-
-    def call(self, inputs: Any) -> Any:
-        border = SPATIAL_SIZE // 2
+        size, k, scale, beta = self.formula.size, self.formula.k, self.formula.scale, self.formula.beta
+        border = size // 2
+        if not self.formula.spatial:
+            return tf.nn.local_response_normalization(inputs, border, k, scale, beta)
         padded = tf.pad(inputs, ((0, 0), (border, border), (border, border), (0, 0)))
-        energy = tf.nn.avg_pool2d(padded * padded, SPATIAL_SIZE, 1, "VALID")
-        return inputs * (1 + SPATIAL_ALPHA * energy) ** -SPATIAL_BETA
+        return inputs * (k + scale * size**2 * tf.nn.avg_pool2d(padded * padded, size, 1, "VALID")) ** -beta
 
 
 def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.Model:
@@ -46,6 +37,8 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
     """
     assert spec.towers_meet
     layers = keras.layers
+    constants = spec.lrn_size, spec.lrn_k, spec.lrn_alpha, spec.lrn_beta, spec.lrn_divide_alpha_by_size
+    lrn = Formula.across_channels(*constants)
 
     def follow(step: str, x: Any) -> Any:
         match step:
@@ -54,9 +47,9 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
             case "batch_normalization":
                 return layers.BatchNormalization(center=False, scale=False, dtype="float32")(x)
             case "lrn":
-                return ChannelLRN(spec, dtype="float32")(x)
+                return ResponseNormalization(lrn, dtype="float32")(x)
             case "spatial_lrn":
-                return SpatialLRN(dtype="float32")(x)
+                return ResponseNormalization(SpatialResponseNormalization().formula, dtype="float32")(x)
             case _:
                 return layers.MaxPooling2D(spec.pool_size, strides=2)(x)
 

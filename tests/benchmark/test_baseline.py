@@ -22,9 +22,10 @@ def test_the_baseline_has_the_same_parameters(variant):
     assert baseline_model(spec, 10, 67).count_params() == ours.count_params()
 
 
-def test_the_baseline_computes_the_same_logits():
+@pytest.mark.parametrize("variant", ["one_tower", "original"])
+def test_the_baseline_computes_the_same_logits(variant):
     """One tower, so that the normalization has the same channels in its window."""
-    spec = dataclasses.replace(narrow("one_tower"), initializer="he_normal")
+    spec = dataclasses.replace(narrow(variant), towers=1, initializer="he_normal")
     ours = AlexNet(spec, classes=10, input_shape=(67, 67, 3), classifier_activation=None, mean=[115] * 3)
     baseline = baseline_model(spec, 10, 67)
     baseline.set_weights(ours.get_weights())
