@@ -3,7 +3,8 @@
 import re
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
-LAYERS = (*CONVOLUTIONS, "fc6", "fc7", "fc8")
+CLASSIFIER = ("fc6", "fc7", "fc8")
+LAYERS = (*CONVOLUTIONS, *CLASSIFIER)
 TOWERS = ("a", "b")  # as in layers-145.cfg of the 2012 code: conv1a, conv1b
 
 _WEIGHTED = re.compile(rf"(conv|fc|batchnorm)\d[{''.join(TOWERS)}]?")
@@ -29,3 +30,8 @@ def number_of(name: str) -> int:
 def is_weighted(name: str) -> bool:
     """Whether a name is that of a layer with weights: `conv1`, `fc6a`, `batchnorm2`."""
     return _WEIGHTED.fullmatch(name) is not None
+
+
+def is_frozen(name: str, last: str) -> bool:
+    """Whether a layer has weights and is frozen if the convolutions up to `last` are, where `none` is none of them."""
+    return last != "none" and is_weighted(name) and number_of(name) <= number_of(last)

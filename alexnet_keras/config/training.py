@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.layer_names import CONVOLUTIONS
+from alexnet_keras.config.layer_names import CONVOLUTIONS, is_frozen
 from alexnet_keras.config.ranges import (
     BatchSize,
     Count,
@@ -220,7 +220,7 @@ class TrainConfig:
             )
         for rate in self.layer_rates:
             check(
-                self.freeze == "none" or rate.layer > self.freeze,  # conv1 < ... < conv5 < fc6, also as text
+                not is_frozen(rate.layer, self.freeze),
                 f"`freeze` {self.freeze} freezes {rate.layer}, for which the recipe has a learning rate of its own; "
                 "choose another recipe.",
             )

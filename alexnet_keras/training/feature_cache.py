@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.layer_names import number_of
+from alexnet_keras.config.layer_names import is_frozen
 from alexnet_keras.data import augmentation, image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.system.columns import print_message
@@ -22,9 +22,8 @@ CROPS = 2  # of a training image: the central crop and its horizontal flip
 
 def freeze(model: keras.Model, last: str) -> None:
     """Freeze the convolutions of a network up to and including one; all other layers are trainable."""
-    number = 0 if last == "none" else number_of(last)
     for layer in model.layers:
-        layer.trainable = not (layer.name.startswith(("conv", "batchnorm")) and number_of(layer.name) <= number)
+        layer.trainable = not is_frozen(layer.name, last)
 
 
 def fitted_part(

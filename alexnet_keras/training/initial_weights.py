@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
-from alexnet_keras.config.layer_names import CONVOLUTIONS
+from alexnet_keras.config.layer_names import CLASSIFIER, CONVOLUTIONS, is_frozen
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import read_weights
@@ -13,7 +13,7 @@ from alexnet_keras.system.errors import InputError
 from alexnet_keras.training.checkpoints import newest_first
 from alexnet_keras.training.run_folder import Measured, Origin
 from alexnet_keras.weights.layouts import shapes_of_model
-from alexnet_keras.weights.trained_weights import CLASSIFIER, Weights, assign, missing_layers
+from alexnet_keras.weights.trained_weights import Weights, assign, missing_layers
 
 
 def begin(
@@ -56,7 +56,7 @@ def read(config: TrainConfig, classes: int) -> tuple[Weights, Origin]:
     taken = dataclasses.replace(given, layers={name: given.layers[name] for name in given.layers if fits(name)})
     assign(taken, config.architecture.name, network.layers, allow_missing=True)
     missing = missing_layers(taken, network.layers)
-    lacking = [name for name in missing if name in CONVOLUTIONS and name <= config.freeze != "none"]
+    lacking = [name for name in missing if name in CONVOLUTIONS and is_frozen(name, config.freeze)]
     if lacking:
         raise InputError(
             f"{path} lacks {', '.join(lacking)}, so `freeze` {config.freeze} cannot keep them; freeze fewer layers."

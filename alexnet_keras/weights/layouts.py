@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from alexnet_keras.config.layer_names import LAYERS, split_tower
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, split_tower
 
 Layers = dict[str, dict[str, np.ndarray]]  # layer -> kernel, bias, ... -> float32 values
 
@@ -53,7 +53,7 @@ def from_channels_first(pairs: Mapping[str, Sequence[np.ndarray]], *, bgr: bool)
     for name, (weight, bias) in pairs.items():
         bias = np.asarray(bias, np.float32).reshape(-1)
         weight = np.asarray(weight, np.float32)
-        if name.startswith("conv"):
+        if name in CONVOLUTIONS:
             kernel = weight.transpose(2, 3, 1, 0)
             kernel = kernel[:, :, ::-1] if bgr and name == "conv1" else kernel
         else:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from alexnet_keras.config.architecture import Architecture
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, is_weighted
+from alexnet_keras.config.layer_names import CLASSIFIER, CONVOLUTIONS, LAYERS, is_weighted
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import IMAGENET_MEAN
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -31,7 +31,6 @@ from alexnet_keras.weights.layouts import (
     torchvision_names,
 )
 
-CLASSIFIER = LAYERS[-3:]
 KINDS = ("weight", "bias")  # of PyTorch
 CAFFE_VARIANTS = ("caffe", "caffenet")  # bvlc_alexnet and bvlc_reference_caffenet: the same shapes
 # Weights of torchvision expect pixels of 0 to 1, minus the mean and divided by the standard deviation of each colour.
@@ -93,7 +92,7 @@ class Weights(Expectations):
 
         Return the architecture unchanged if no `width` gives the sizes of these weights.
         """
-        layers = (*CONVOLUTIONS[: len(spec.filters)], *LAYERS[5 : 5 + len(spec.hidden_units)])
+        layers = (*CONVOLUTIONS[: len(spec.filters)], *CLASSIFIER[: len(spec.hidden_units)])
         numbers = dict(zip(layers, (*spec.filters, *spec.hidden_units), strict=True))
         given = {name: found for name in layers if (found := self._outputs(name)) is not None}
         for name in sorted(given, key=lambda layer: -numbers[layer]):  # of the largest, rounding changes least

@@ -2,7 +2,15 @@
 
 import pytest
 
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, in_tower, is_weighted, number_of, split_tower
+from alexnet_keras.config.layer_names import (
+    CONVOLUTIONS,
+    LAYERS,
+    in_tower,
+    is_frozen,
+    is_weighted,
+    number_of,
+    split_tower,
+)
 from alexnet_keras.model.alexnet import AlexNet
 
 
@@ -25,6 +33,19 @@ def test_the_number_of_a_layer(name, number):
 @pytest.mark.parametrize("name", ["mean", "conv", "pool1", "conv1c", "conv11", "xconv1", "conv1_on_the_second"])
 def test_layers_without_weights(name):
     assert not is_weighted(name)
+
+
+@pytest.mark.parametrize(
+    ("last", "frozen"),
+    [
+        ("none", []),
+        ("conv1", ["conv1", "conv1b", "batchnorm1"]),
+        ("conv5", ["conv1", "conv1b", "batchnorm1", "conv5a"]),
+    ],
+)
+def test_frozen_layers(last, frozen):
+    names = ["images", "mean", "conv1", "conv1b", "batchnorm1", "pool1", "conv5a", "batchnorm6", "fc6", "predictions"]
+    assert [name for name in names if is_frozen(name, last)] == frozen
 
 
 def test_the_names_of_a_model():
