@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.figures import style
-from alexnet_keras.figures.graph import Graph
 from alexnet_keras.figures.networks import network_of
+from alexnet_keras.inference.keras_model import layers_named
 from alexnet_keras.model.mosaic import as_images, mosaic
 
 COLUMNS = 16
@@ -38,7 +38,7 @@ def filters(model: Any) -> Figure:
 
 def first_kernels(model: keras.Model) -> list[np.ndarray]:
     """Return the kernels of conv1, `(H, W, 3, N)`, of each tower."""
-    return [np.asarray(layer.kernel) for layer in Graph(model).named("conv1")]
+    return [np.asarray(layer.kernel) for layer in layers_named(model, "conv1")]
 
 
 def described(towers: list[np.ndarray]) -> tuple[str, str]:

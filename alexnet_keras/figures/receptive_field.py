@@ -5,6 +5,7 @@ from collections.abc import Callable
 import keras
 
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.inference.keras_model import layers_named
 from alexnet_keras.model.response_normalization import SpatialResponseNormalization
 
 Field = Callable[[int], tuple[int, int]]  # a position along one side of a feature map -> its first and last pixel
@@ -18,7 +19,7 @@ def receptive_field(model: keras.Model, layer: str) -> Field:
         where the unit sees zeros beside it. The position of a unit of a fully connected layer is 0.
     """
     graph = Graph(model)
-    end = graph.named(layer)[0]
+    end = layers_named(model, layer)[0]
     image = model.input_shape[1]
 
     def field(layer: keras.layers.Layer, first: int, last: int) -> tuple[int, int]:

@@ -11,13 +11,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
-from alexnet_keras.inference.keras_model import input_size
+from alexnet_keras.inference.keras_model import input_size, layers_named
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import announce
-from alexnet_keras.system.errors import OptionError, RunError
+from alexnet_keras.system.errors import RunError
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.zip_files import write_array
 
@@ -70,18 +69,8 @@ def write(
 
 def until(model: keras.Model, layer: str) -> keras.Model:
     """Cut a model after a layer; a name without its tower cuts both towers and concatenates their outputs."""
-    layers = {each.name: each for each in model.layers}
-    found = [layers[layer]] if layer in layers else [layers[name] for name in sorted(layers) if _stem(name) == layer]
-    if not found:
-        raise OptionError(
-            f"{model.name} has no layer {layer!r}; choose from {', '.join(dict.fromkeys(map(_stem, layers)))}."
-        )
-    outputs = [each.output for each in found]
+    outputs = [each.output for each in layers_named(model, layer)]
     return keras.Model(model.inputs[0], outputs[0] if len(outputs) == 1 else keras.layers.Concatenate()(outputs))
-
-
-def _stem(name: str) -> str:
-    return split_tower(name)[0]
 
 
 def compiled(network: keras.Model) -> Callable[[Any], np.ndarray]:

@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.config.variants import variant_of
 from alexnet_keras.inference.predictor import Predictor
 from alexnet_keras.inference.signature import Port, check_classes, image_side
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.terminal_text import brief
 
 
 def input_size(model: keras.Model) -> int:
@@ -22,6 +24,16 @@ def class_names(model: keras.Model) -> tuple[str, ...]:
     return getattr(model.layers[-1], "class_names", None) or tuple(
         str(index) for index in range(model.output_shape[-1])
     )
+
+
+def layers_named(model: keras.Model, name: str) -> list[keras.layers.Layer]:
+    """Return the layer of a name, or the two of its towers: `conv5` is `conv5a` and `conv5b`."""
+    stems = {layer.name: split_tower(layer.name)[0] for layer in model.layers}
+    found = [name] if name in stems else sorted(each for each in stems if stems[each] == name)
+    if not found:
+        known = ", ".join(dict.fromkeys(stems.values()))
+        raise OptionError(f"The network has no `layer` {brief(name)}; choose from {known}.")
+    return [model.get_layer(each) for each in found]
 
 
 def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:

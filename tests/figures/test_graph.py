@@ -1,9 +1,6 @@
 """The graph of a model says which layers feed which, in both towers."""
 
-import pytest
-
 from alexnet_keras.figures.graph import Graph
-from alexnet_keras.system.errors import OptionError
 
 
 def names(layers):
@@ -20,15 +17,3 @@ def test_the_layers_before_a_layer(narrow):
     (joined,) = graph.inputs(narrow.get_layer("conv3a"))
     assert names(graph.inputs(joined)) == ["pool2a", "pool2b"]
     assert graph.inputs(narrow.get_layer("conv3b")) == [joined]
-
-
-def test_a_name_stands_for_both_towers_or_for_one(narrow):
-    graph = Graph(narrow)
-    assert names(graph.named("conv5")) == ["conv5a", "conv5b"]
-    assert names(graph.named("conv5b")) == ["conv5b"]
-    assert names(graph.named("fc8")) == ["fc8"]
-
-
-def test_an_unknown_name_is_refused_with_those_that_exist(narrow):
-    with pytest.raises(OptionError, match="The network has no `layer` 'conv9'; choose from images, mean, conv1, "):
-        Graph(narrow).named("conv9")

@@ -29,7 +29,7 @@ def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder):
     ("layer", "unit", "message"),
     [
         ("conv5", 8, "`unit` must be 0 to 7, because conv5 has 8 channels, got 8."),
-        ("conv9", 0, "no layer 'conv9'; choose from images, mean, conv1"),
+        ("conv9", 0, "no `layer` 'conv9'; choose from images, mean, conv1"),
     ],
 )
 def test_units_that_do_not_exist(network, folder, layer, unit, message):

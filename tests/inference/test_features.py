@@ -60,7 +60,7 @@ def test_both_towers_and_feature_maps(model, folder, tmp_path):
         (
             ("--layer", "fc9", "--output", "f.npz"),
             2,
-            "alexnet_paper has no layer 'fc9'; choose from images, mean, conv1, ",
+            "The network has no --layer 'fc9'; choose from images, mean, conv1, ",
         ),
         (("--output", "f.h5"), 2, "--output must end in .npz, got 'f.h5'"),
         (("--output", "there.npz"), 1, "The output there.npz exists; choose another --output, or remove it"),

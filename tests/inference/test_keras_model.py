@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.inference.keras_model import from_keras, layers_named
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.system.errors import InputError
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_a_model_without_class_names_has_indices(tiny):
@@ -55,3 +55,11 @@ def test_a_keras_model_of_another_form_is_refused(tiny):
     model.layers[-1].class_names = ("a", "b", "c")
     with pytest.raises(InputError, match=r"The model 'alexnet_tiny' has 3 class names, but returns float32 \(any, 2\)"):
         from_keras(model)
+
+
+def test_a_name_stands_for_both_towers_or_for_one(tiny):
+    model = AlexNet(tiny, classes=4, input_shape=(67, 67, 3))
+    for name, names in {"conv5": ["conv5a", "conv5b"], "conv5b": ["conv5b"], "fc8": ["fc8"]}.items():
+        assert [layer.name for layer in layers_named(model, name)] == names
+    with pytest.raises(OptionError, match="The network has no `layer` 'conv9'; choose from images, mean, conv1, "):
+        layers_named(model, "conv9")
