@@ -58,21 +58,14 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
     writer = CheckpointWriter(
         network, signals, options.checkpoint_minutes, config.epochs, extensible, monitor.cause, best
     )
-    callbacks: list[keras.callbacks.Callback] = [Position(state), monitor, *ends, writer]
     progress = ProgressLine(state, config, images)
+    before: list[keras.callbacks.Callback] = []
+    after: list[keras.callbacks.Callback] = []
     if best is not None:
-        callbacks = [
-            Position(state),
-            monitor,
-            best,
-            EpochLog(state, config, images),
-            *ends,
-            writer,
-            TensorBoardLog(checkpoints, state, network.model),
-            progress,
-            *options.callbacks,
-        ]
+        before = [best, EpochLog(state, config, images)]
+        after = [TensorBoardLog(checkpoints, state, network.model), progress, *options.callbacks]
         publish(checkpoints, state)  # again, in case the process was killed before it could
+    callbacks = [Position(state), monitor, *before, *ends, writer, *after]
     with (
         contextlib.closing(progress),
         reading.naming_unreadable(inputs.training, inputs.validation),
