@@ -16,8 +16,6 @@ from typing import IO, Any
 from alexnet_keras.system.terminal_text import brief
 
 MOST_INSTRUCTIONS = 100_000  # of a pickle; the state dict of torchvision's AlexNet has fewer than 1,000
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 
 
 class DamageError(Exception):
@@ -38,6 +36,13 @@ class Opaque:
     name: str
 
 
+CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_SET": Opaque("builtins.set")}
+EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
+LITERALS = {  # instructions whose argument is a value
+    *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+    *("BINSTRING", "SHORT_BINSTRING"),  # of Python 2: text or bytes, each byte as one character
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+}
 Functions = Mapping[str, Callable[..., Any]]
 
 
@@ -78,20 +83,12 @@ def interpret(file: IO[bytes], functions: Functions, load: Callable[[Any], Any] 
                 stack.pop()
             case "POP_MARK":
                 since_mark()
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                stack.append(CONSTANTS[opcode.name])
-            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "LONG4" | "BINFLOAT":
+            case name if name in CONSTANTS:
+                stack.append(CONSTANTS[name])
+            case name if name in LITERALS:
                 stack.append(argument)
-            case "BINUNICODE" | "SHORT_BINUNICODE" | "BINUNICODE8":
-                stack.append(argument)
-            case "BINSTRING" | "SHORT_BINSTRING":  # of Python 2: text or bytes, each byte as one character
-                stack.append(argument)
-            case "BINBYTES" | "SHORT_BINBYTES" | "BINBYTES8" | "BYTEARRAY8":
-                stack.append(argument)
-            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
-                stack.append(EMPTY[opcode.name]())
-            case "EMPTY_SET":
-                stack.append(Opaque("builtins.set"))
+            case name if name in EMPTY:
+                stack.append(EMPTY[name]())
             case "FROZENSET":
                 since_mark()
                 stack.append(Opaque("builtins.frozenset"))
@@ -100,29 +97,22 @@ def interpret(file: IO[bytes], functions: Functions, load: Callable[[Any], Any] 
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 length = int(opcode.name[-1])
                 stack[-length:] = [tuple(stack[-length:])]
-            case "BINPUT" | "LONG_BINPUT":
-                memo[argument] = stack[-1]
-            case "MEMOIZE":
-                memo[len(memo)] = stack[-1]
+            case "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                memo[len(memo) if argument is None else argument] = stack[-1]
             case "BINGET" | "LONG_BINGET":
                 stack.append(memo[argument])
             case "APPEND" | "APPENDS" | "ADDITEMS":
                 items = [stack.pop()] if opcode.name == "APPEND" else since_mark()
-                if not isinstance(stack[-1], Opaque):
-                    checked(stack[-1], list).extend(items)
+                _add(items, stack[-1], list)
             case "SETITEM" | "SETITEMS":
                 items = since_mark() if opcode.name == "SETITEMS" else [stack.pop(-2), stack.pop()]
-                if not isinstance(stack[-1], Opaque):
-                    pairs = zip(items[::2], items[1::2], strict=True)
-                    checked(stack[-1], dict).update({key: value for key, value in pairs if isinstance(key, str)})
+                _add(items, stack[-1], dict)
             case "GLOBAL" | "STACK_GLOBAL":
                 parts = argument.split(" ") if opcode.name == "GLOBAL" else [stack.pop(-2), stack.pop()]
                 stack.append(Name(".".join(parts)))
             case "REDUCE":
                 arguments = checked(stack.pop(), tuple)
-                called = stack.pop()
-                known = functions.get(called.text) if isinstance(called, Name) else None
-                stack.append(known(*arguments) if known else _opaque(called))
+                stack.append(_call(stack.pop(), arguments, functions))
             case "NEWOBJ" | "NEWOBJ_EX":
                 del stack[-1 if opcode.name == "NEWOBJ" else -2 :]  # the arguments
                 stack.append(_opaque(stack.pop()))
@@ -149,6 +139,22 @@ def checked(value: Any, kind: Any) -> Any:
         found = f"an object of {brief(value.name)}" if isinstance(value, Opaque) else f"a {type(value).__name__}"
         raise DamageError(f"has {found} where weights have another type")
     return value
+
+
+def _add(items: list[Any], target: Any, kind: Any) -> None:
+    """Add items to a list, or keys and values in turn to a dict; what was not made ignores them."""
+    if isinstance(target, Opaque):
+        return
+    if kind is list:
+        checked(target, list).extend(items)
+    else:
+        pairs = zip(items[::2], items[1::2], strict=True)
+        checked(target, dict).update({key: value for key, value in pairs if isinstance(key, str)})
+
+
+def _call(called: Any, arguments: tuple[Any, ...], functions: Functions) -> Any:
+    known = functions.get(called.text) if isinstance(called, Name) else None
+    return known(*arguments) if known else _opaque(called)
 
 
 def _opaque(called: Any) -> Opaque:
