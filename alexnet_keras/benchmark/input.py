@@ -18,7 +18,7 @@ from alexnet_keras.benchmark.train import check_batch, measured_optimizer, netwo
 from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.crop_windows import center_corner
-from alexnet_keras.data.dataset import Split, Stage, evenly_spaced
+from alexnet_keras.data.dataset import DataSet, Split, Stage, evenly_spaced
 from alexnet_keras.data.decode import DCT, is_jpeg
 from alexnet_keras.data.image_files import JPEG, size_of
 from alexnet_keras.data.pca_noise import noise_of
@@ -106,44 +106,28 @@ def measure(
         variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
     """
     check_batch(batch_size, input_size)
-    start = time.perf_counter()
-    dataset = open_dataset(source)
+    dataset, pipelines, first = _open(source, batch_size, pca_noise, input_size, min_crop_area)
     split = dataset.train
-    opened = time.perf_counter() - start
-    noise = None
-    if pca_noise:
-        with reading.naming_unreadable(split):
-            noise = noise_of(pca_noise, dataset.statistics or reading.color_statistics(split))
-    where: dict[str, Any] = {"input_size": input_size, "batch_size": batch_size, "seed": 0, "noise": noise}
-    epochs = tf.data.Dataset.range(2**40)
-    pipeline = train_dataset(split, **where, epochs=epochs, min_crop_area=min_crop_area)
-    start = time.perf_counter()
-    with reading.naming_unreadable(split):
-        next(iter(pipeline))
-    first = opened + time.perf_counter() - start
-
     sample, kind = _sample(split)
-    offset = center_corner(split.stored_size, input_size)
     count = count or IMAGES[kind]
-    ceiling, work = _ceiling(sample, kind, input_size, offset, batch_size, count)
+    corner = center_corner(split.stored_size, input_size)
+    ceiling, work = _ceiling(sample, kind, input_size, corner, batch_size, count)
     batches = math.ceil(count / batch_size)
-    processor: dict[str, list[float]] = {"pipeline": [], "fixed": []}
-    subjects = {"pipeline": _timed(_drain(pipeline.take(batches)), processor["pipeline"])}
-    if min_crop_area is not None:
-        fixed = train_dataset(split, **where, epochs=epochs)
-        subjects["fixed"] = _timed(_drain(fixed.take(batches)), processor["fixed"])
+    spent: dict[str, list[float]] = {name: [] for name in pipelines}
+    subjects = {name: _timed(_drain(each.take(batches)), spent[name]) for name, each in pipelines.items()}
     subjects["ceiling"] = work
     with contextlib.ExitStack() as stack:
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
-            encoded = [image.numpy() for image in sample]
-            subjects["pillow"] = pillow.loader(
-                pool, encoded * math.ceil(count / len(encoded)), input_size, split.stored_size
-            )
+            images = [image.numpy() for image in sample] * math.ceil(count / len(sample))
+            subjects["pillow"] = pillow.loader(pool, images, input_size, split.stored_size)
             subjects["pillow"]()  # starts the processes
         rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
     if variant:
-        rates |= alternate(_training(pipeline, variant, len(dataset.class_names)), rounds, "Measuring training")
+        rates |= alternate(
+            _training(pipelines["pipeline"], variant, len(dataset.class_names)), rounds, "Measuring training"
+        )
+    processor = {name: round(statistics.median(each), 3) for name, each in spent.items()}
     return InputBenchmark(
         data=str(source),
         kind=kind,
@@ -155,15 +139,40 @@ def measure(
         ceiling=ceiling,
         first_batch_seconds=round(first, 3),
         images_per_second=rates["pipeline"],
-        processor_ms=round(statistics.median(processor["pipeline"]), 3),
+        processor_ms=processor["pipeline"],
         fixed_images_per_second=rates.get("fixed"),
-        fixed_processor_ms=round(statistics.median(processor["fixed"]), 3) if processor["fixed"] else None,
+        fixed_processor_ms=processor.get("fixed"),
         ceiling_images_per_second=rates["ceiling"],
         pillow_images_per_second=rates.get("pillow"),
         training_images_per_second=rates.get("training"),
         constant_batch_images_per_second=rates.get("constant"),
         hardware=describe(),
     )
+
+
+def _open(
+    source: Source, batch_size: int, pca_noise: str | None, input_size: int, min_crop_area: float | None
+) -> tuple[DataSet, dict[str, tf.data.Dataset], float]:
+    """Open a data set and its training pipelines, and measure the seconds to the first batch.
+
+    Returns:
+        The pipeline as `pipeline` and, with `min_crop_area`, the one with crops that are not resized as `fixed`.
+    """
+    start = time.perf_counter()
+    dataset = open_dataset(source)
+    split = dataset.train
+    opened = time.perf_counter() - start
+    with reading.naming_unreadable(split):
+        noise = noise_of(pca_noise, dataset.statistics or reading.color_statistics(split)) if pca_noise else None
+    shared: dict[str, Any] = {"input_size": input_size, "batch_size": batch_size, "seed": 0, "noise": noise}
+    make = functools.partial(train_dataset, split, epochs=tf.data.Dataset.range(2**40), **shared)
+    pipelines = {"pipeline": make(min_crop_area=min_crop_area)}
+    if min_crop_area is not None:
+        pipelines["fixed"] = make()
+    start = time.perf_counter()
+    with reading.naming_unreadable(split):
+        next(iter(pipelines["pipeline"]))
+    return dataset, pipelines, opened + time.perf_counter() - start
 
 
 def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
