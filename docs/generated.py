@@ -6,9 +6,9 @@ A line `<!-- generated: NAME -->` in a page is replaced by the table `TABLES[NAM
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from alexnet_keras.config import citations
+from alexnet_keras.config.command_line import as_word
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -37,7 +37,7 @@ def constants() -> str:
     """Every constant of every variant with its source, one section a variant."""
     sections = []
     for name, architecture in ARCHITECTURES.items():
-        rows = [(f"`{field}`", _text(value), source) for field, value, source in citations.constants(architecture)]
+        rows = [(f"`{field}`", as_word(value), source) for field, value, source in citations.constants(architecture)]
         sections.append(f"### {name}\n\n{table(('constant', 'value', 'source'), rows)}")
     return "\n\n".join(sections)
 
@@ -48,7 +48,7 @@ def recipes() -> str:
     for name, function in RECIPES.items():
         config = function()
         rows = [
-            (f"`{field.name}`", _text(getattr(config, field.name)))
+            (f"`{field.name}`", as_word(getattr(config, field.name)))
             for field in dataclasses.fields(config)
             if field.name not in LEFT_OUT
         ]
@@ -64,15 +64,3 @@ TABLES: dict[str, Callable[[], str]] = {"variants": variants, "constants": const
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     return "\n".join(markdown_lines([header, *rows]))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(map(_text, value)) or "none"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (f"{field.name} {_text(getattr(value, field.name))}" for field in dataclasses.fields(value))
-        name = getattr(value, "name", "")
-        return f"{name} ({'; '.join(fields)})".replace(" ()", "") if name else "; ".join(fields)
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ import click
 from alexnet_keras.cli import options
 from alexnet_keras.config.assignments import parse_changes
 from alexnet_keras.config.citations import COLUMNS, constants, row
+from alexnet_keras.config.command_line import as_word
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 
 
@@ -50,7 +51,7 @@ def info(model: Path | None, variant: str | None, network: tuple[str, ...], all_
         click.echo(json.dumps(values))
         return
     if spec is not None:
-        options.print_pairs([(name, f"{_text(value)}  ({source})") for name, value, source in constants(spec)])
+        options.print_pairs([(name, f"{as_word(value)}  ({source})") for name, value, source in constants(spec)])
         click.echo()
     lines = [("layer", "output shape", "parameters", "multiply-adds")]
     for layer in layers:
@@ -78,9 +79,3 @@ def _show_variants(as_json: bool) -> None:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value}"

@@ -1,8 +1,8 @@
-"""The words of the command line that name a data set, or that repeat a training."""
+"""Settings in words: what names a data set or repeats a training on the command line, and what a run has changed."""
 
 import dataclasses
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
@@ -22,6 +22,7 @@ OPTIONS = (
     "precision",
     "deterministic",
 )
+ELSEWHERE = ("recipe", "architecture", "data", *SOURCE_FIELDS)  # fields that have words of their own
 
 
 def data_words(source: DataSource, stored_size: int = STORED_SIZE) -> str:
@@ -53,9 +54,24 @@ def train_words(config: TrainConfig) -> str:
     for name, value in _differences(config, dataclasses.replace(base, epochs=recipe(config.recipe).epochs)):
         if name in OPTIONS:
             words += [_option(name)] if value is True else [_option(name), as_word(value)]
-        elif name not in ("architecture", "data", *SOURCE_FIELDS):
+        elif name not in ELSEWHERE:
             words += ["--set", f"{name}={as_word(value)}"]
     return f"{data_words(config.source, base.stored_size)} {shlex.join(words)}"
+
+
+def changes(config: TrainConfig, but: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
+    base = recipe(config.recipe) if config.recipe in RECIPES else None
+    network = base.architecture if base else None
+    if network is None or network.name != config.architecture.name:
+        network = ARCHITECTURES.get(config.architecture.name)
+    return _listed(config, base, (*ELSEWHERE, *but)), _listed(config.architecture, network)
+
+
+def _listed(value: Any, base: Any, but: Sequence[str] = ()) -> str:
+    differences = [] if base is None else _differences(value, base)
+    words = ", ".join(f"{name}={as_word(changed)}" for name, changed in differences if name not in but)
+    return words and f" with {words}"
 
 
 def as_word(value: Any) -> str:

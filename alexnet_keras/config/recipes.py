@@ -5,16 +5,15 @@ trained on the whole of ImageNet.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
-from alexnet_keras.config.training import SOURCE_FIELDS, TrainConfig
+from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 from alexnet_keras.system.errors import check
 
 KEPT = ("initializer", "width")  # fields of a network that a recipe chooses for every variant
-ELSEWHERE = ("recipe", "architecture", "data", *SOURCE_FIELDS)  # what `changes` leaves out
 
 
 def original() -> TrainConfig:
@@ -275,24 +274,3 @@ def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> Tr
         network = architecture(variant, **chosen)
     network = architecture(network, **changes)
     return dataclasses.replace(config, architecture=network, input_size=network.input_size)
-
-
-def changes(config: TrainConfig, but: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
-    base = recipe(config.recipe) if config.recipe in RECIPES else None
-    network = base.architecture if base else None
-    if network is None or network.name != config.architecture.name:
-        network = ARCHITECTURES.get(config.architecture.name)
-    return _differences(config, base, but), _differences(config.architecture, network)
-
-
-def _differences(value: Any, base: Any, but: Sequence[str] = ()) -> str:
-    if base is None:
-        return ""
-    names = [field.name for field in dataclasses.fields(value) if field.name not in (*ELSEWHERE, *but)]
-    changed = [name for name in names if getattr(value, name) != getattr(base, name)]
-    return " with " + ", ".join(f"{name}={_text(getattr(value, name))}" for name in changed) if changed else ""
-
-
-def _text(value: Any) -> str:
-    return getattr(value, "name", str(value))  # of a schedule, its name

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_keras.config.citations import initial_weights
-from alexnet_keras.config.command_line import train_words
-from alexnet_keras.config.recipes import changes
+from alexnet_keras.config.command_line import changes, train_words
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.class_labels import readable
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation

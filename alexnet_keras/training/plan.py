@@ -6,7 +6,7 @@ import sys
 import keras
 import tensorflow as tf
 
-from alexnet_keras.config.recipes import changes
+from alexnet_keras.config.command_line import changes
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.dataset import too_few
 from alexnet_keras.distribution.precision import choose_jit, choose_precision

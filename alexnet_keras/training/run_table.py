@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.config.recipes import changes
+from alexnet_keras.config.command_line import changes
 from alexnet_keras.config.serialization import to_dict
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.training import run_folder

@@ -29,8 +29,8 @@ def test_info_of_a_variant_says_where_its_numbers_come_from():
     result = cli("info", "--variant", "original", "--change", "filters=16,16,16,16,16")
     assert result.code == 0
     lines = [line.split() for line in result.out.splitlines()]
-    assert ["lrn_k", "2.0", "(layer-params-145.cfg:", "minDiv=2)"] in lines
-    assert ["filters", "16,", "16,", "16,", "16,", "16", "(changed)"] in lines
+    assert ["lrn_k", "2", "(layer-params-145.cfg:", "minDiv=2)"] in lines
+    assert ["filters", "16,16,16,16,16", "(changed)"] in lines
     assert ["norm1a", "55", "x", "55", "x", "8"] in [line[:6] for line in lines]
     assert max(map(len, result.out.splitlines())) <= 100
 

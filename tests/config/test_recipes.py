@@ -7,7 +7,7 @@ import re
 import pytest
 
 from alexnet_keras.config import recipes
-from alexnet_keras.config.recipes import RECIPES, changes, recipe, with_network
+from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import LayerRate, Linear, Plateau, Steps
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
 from alexnet_keras.system.errors import OptionError
@@ -107,8 +107,3 @@ def test_an_unknown_recipe_is_named():
         OptionError, match="`recipe` 'slow' is unknown; choose from quickstart, fast, small, original, paper, caffe"
     ):
         recipe("slow")
-
-
-def test_changes_name_the_field():
-    assert changes(dataclasses.replace(recipe("quickstart"), min_crop_area=0.35))[0] == " with min_crop_area=0.35"
-    assert recipe("fast").min_crop_area == 0.35
