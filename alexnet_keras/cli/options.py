@@ -89,62 +89,46 @@ def data_options(
     If `stored` is false, leave out `--stored-size`.
     """
     folder = PathName(str, file_okay=False, resolve_path=True)
-    options = [
-        click.option(
-            "--data",
-            type=PathName(str),
-            metavar="DATA",
-            required=required,
-            help=help_text,
-            shell_complete=complete_data,
-        ),
-        click.option(
-            "--data-dir", type=folder, help="Folder of data sets that TFDS has built.  [default: the folder of TFDS]"
-        ),
-        click.option(
+    rows = [
+        ("--data-dir", folder, "Folder of data sets that TFDS has built.  [default: the folder of TFDS]"),
+        (
             "--manual-dir",
-            type=folder,
-            help="Folder of archives that you have downloaded.  [default: downloads/manual in the data folder]",
+            folder,
+            "Folder of archives that you have downloaded.  [default: downloads/manual in the data folder]",
         ),
-        click.option(
-            "--split", help="Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'."
-        ),
-        click.option(
+        ("--split", str, "Training and validation split of a TFDS data set, such as 'train[:80%],train[80%:]'."),
+        (
             "--validation-split",
-            type=Number(OpenFraction),
-            help="Fraction of each class for validation, of a folder or table without a split.  "
+            Number(OpenFraction),
+            "Fraction of each class for validation, of a folder or table without a split.  "
             f"[default: {VALIDATION_SPLIT}]",
         ),
-        click.option(
-            "--fold", help="Instead of a fraction, use one of k equal parts of each class for validation, such as 2/5."
-        ),
-        click.option(
-            "--split-seed",
-            type=Number(Index),
-            help="Random seed for dividing the images into training and validation.  [default: 0]",
-        ),
-        click.option(
+        ("--fold", str, "Instead of a fraction, use one of k equal parts of each class for validation, such as 2/5."),
+        ("--split-seed", Number(Index), "Random seed for dividing the images into training and validation.  [default: 0]"),
+        (
             "--upright/--no-upright",
-            default=None,
-            help="Turn images as their EXIF orientation says, or leave them as the camera stored them.  "
+            bool,
+            "Turn images as their EXIF orientation says, or leave them as the camera stored them.  "
             "[default: --upright]",
         ),
-        click.option(
+        (
             "--columns",
-            help="Columns of a table, such as file=photo,label=species,split=none.  [default: the usual names]",
+            str,
+            "Columns of a table, such as file=photo,label=species,split=none.  [default: the usual names]",
+        ),
+        (
+            "--stored-size",
+            Number(StoredSize),
+            f"Side in pixels to which every image is resized before it is cropped.  [default: {STORED_SIZE}]",
         ),
     ]
-    if stored:
-        options.append(
-            click.option(
-                "--stored-size",
-                type=Number(StoredSize),
-                help=f"Side in pixels to which every image is resized before it is cropped.  [default: {STORED_SIZE}]",
-            )
-        )
+    options = [click.option(name, type=kind, default=None, help=words) for name, kind, words in rows]
+    data = click.option(
+        "--data", type=PathName(str), metavar="DATA", required=required, help=help_text, shell_complete=complete_data
+    )
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
+        for option in reversed([data, *(options if stored else options[:-1])]):
             function = option(function)
         return function
 
