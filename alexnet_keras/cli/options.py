@@ -104,7 +104,11 @@ def data_options(
             f"[default: {VALIDATION_SPLIT}]",
         ),
         ("--fold", str, "Instead of a fraction, use one of k equal parts of each class for validation, such as 2/5."),
-        ("--split-seed", Number(Index), "Random seed for dividing the images into training and validation.  [default: 0]"),
+        (
+            "--split-seed",
+            Number(Index),
+            "Random seed for dividing the images into training and validation.  [default: 0]",
+        ),
         (
             "--upright/--no-upright",
             bool,
