@@ -103,8 +103,8 @@ class TrainConfig:
             set, as in `DataSource`.
         input_size: side of the crop in pixels, at most `stored_size`.
         small_input_size: side in pixels to which the crops are resized in the first epochs, which then take less time;
-            `None` for `input_size` in all epochs. `model.any_size` says how the network takes both sizes.
-        small_fraction: the fraction of the epochs that have these small images, rounded down to whole epochs.
+            `None` uses `input_size` in all epochs. `model.any_size` says how the network takes both sizes.
+        small_fraction: fraction of the epochs, from the first one on, that use `small_input_size`, rounded down.
         batch_size: images per step, over all devices and workers.
         epochs: passes over the training images.
         steps_per_epoch: number of batches of each epoch to train on; `None` for all of them.

@@ -1,4 +1,4 @@
-"""A copy of a network that takes images of any size."""
+"""Copy a network so that it takes images of other sizes, too."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="alexnet_keras")
-class EnlargedMaps(keras.layers.Layer):
-    """Bring feature maps to one size by repeating their values; maps of that size do not change.
+class ResizedMaps(keras.layers.Layer):
+    """Bring feature maps to one size by repeating or leaving out values; those of that size do not change.
 
     Args:
         height, width: the size of the outputs.
@@ -36,17 +36,17 @@ class EnlargedMaps(keras.layers.Layer):
 
 
 def for_any_size(model: keras.Model) -> keras.Model:
-    """Copy a network, with its weights, into one that takes images of any size.
+    """Copy a network, with its weights, so that it takes smaller and larger images, too.
 
-    Images of the size of `model` give the same outputs. With others, the maps of the last pooling layer are enlarged or
-    reduced to the size that fc6 expects, so that each weight of fc6 sees the same part of the image.
+    Images of the size of `model` give the same outputs. With others, the feature maps of the last pooling layer are
+    brought to the size that fc6 expects, so that each weight of fc6 belongs to the same part of the image.
     """
 
     def call(layer: keras.layers.Layer, *inputs: Any, **options: Any) -> Any:
         if isinstance(layer, keras.layers.Flatten):
             height, width = model.get_layer(layer.name).input.shape[1:3]
-            enlarge = EnlargedMaps(height, width, name=f"enlarged_{layer.name}", dtype=layer.dtype_policy)
-            inputs = (enlarge(*inputs),)
+            resize = ResizedMaps(height, width, name=f"resized_{layer.name}", dtype=layer.dtype_policy)
+            inputs = (resize(*inputs),)
         return layer(*inputs, **options)
 
     images = keras.Input((None, None, 3), name="images")

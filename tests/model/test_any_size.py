@@ -7,7 +7,7 @@ import pytest
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.distribution import two_tower
 from alexnet_keras.model.alexnet import AlexNet
-from alexnet_keras.model.any_size import EnlargedMaps, for_any_size
+from alexnet_keras.model.any_size import ResizedMaps, for_any_size
 
 THIN = {"width": 1 / 16, "classes": 3}
 
@@ -41,9 +41,9 @@ def test_the_weights_of_fc6_add_up_where_maps_are_enlarged():
 
 def test_maps_are_enlarged_and_reduced_to_the_nearest_values():
     maps = np.arange(8, dtype="float32").reshape(1, 2, 4, 1)
-    found = EnlargedMaps(3, 2)(maps)[0, :, :, 0]
+    found = ResizedMaps(3, 2)(maps)[0, :, :, 0]
     np.testing.assert_array_equal(found, [[0, 2], [0, 2], [4, 6]])
-    layer = EnlargedMaps.from_config(EnlargedMaps(3, 2).get_config())
+    layer = ResizedMaps.from_config(ResizedMaps(3, 2).get_config())
     assert layer(keras.KerasTensor((None, None, None, 5))).shape == (None, 3, 2, 5)
 
 
