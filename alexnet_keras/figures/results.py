@@ -74,7 +74,9 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
     axes.grid(axis="y", color=style.PALE)
     axes.xaxis.set_major_locator(MaxNLocator(integer=by == "epoch", min_n_ticks=1))
-    if by == "epoch" and end == 1:  # one point: without this, the axis would show fractions of an epoch
+    if by == "minutes":
+        axes.set_xlim(left=0)
+    elif end == 1:  # one point: without this, the axis would show fractions of an epoch
         axes.set_xlim(0.5, 1.5)
     axes.set_xlabel(by, fontsize=style.LABEL, color=style.INK)
     if len(runs) > 1:
