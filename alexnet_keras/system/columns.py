@@ -15,9 +15,9 @@ def error_labels(classes: int) -> dict[str, str]:
 
 
 def line_width() -> int:
-    """The number of characters in a line: `WIDTH`, or those of a narrower terminal; 80 if that is unknown."""
+    """The number of characters in a line: `WIDTH`, or those of a narrower terminal; 80 if the terminal hides them."""
     terminal = sys.stdout.isatty() or sys.stderr.isatty()
-    return min(WIDTH, shutil.get_terminal_size((80 if terminal else WIDTH, 24)).columns)
+    return min(WIDTH, shutil.get_terminal_size().columns) if terminal else WIDTH
 
 
 def wrapped(text: str, indent: int = 0) -> str:

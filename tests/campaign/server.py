@@ -44,8 +44,9 @@ def narrow() -> None:
             architecture, filters=(8,) * 5, hidden_units=(16, 16), input_size=67, initializer="he_normal"
         )
     for name, recipe in list(RECIPES.items()):
+        sizes = {"input_size": 67, "small_input_size": None, "small_fraction": 0.0, "batch_size": 5}
         small = dataclasses.replace(
-            recipe(), architecture=ARCHITECTURES["paper"], input_size=67, batch_size=5, epochs=1, precision="float32"
+            recipe(), architecture=ARCHITECTURES["paper"], **sizes, epochs=1, precision="float32"
         )
         RECIPES[name] = lambda small=small: small
     shapes.NUM_IMAGES.update(train=60, validation=20)

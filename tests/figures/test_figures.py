@@ -58,7 +58,7 @@ def test_every_figure_has_a_command():
         (("gradcam", "RUN", "RUN/example.png", "--label", "cat"), 2, "no class 'cat' for --label; choose from blue"),
         (("occlusion", "RUN", "RUN/example.png", "--size", "67"), 2, "--size must be 1 to 66"),
         (("patches", "RUN", "--unit", "99"), 2, "--unit must be 0 to 7"),
-        (("retrieval", "RUN", "--layer", "fc9"), 2, "no layer 'fc9'; choose from"),
+        (("retrieval", "RUN", "--layer", "fc9"), 2, "no --layer 'fc9'; choose from"),
         (("confusion", "RUN/model.keras", "--data", "nowhere"), 2, "nowhere"),
         (("confusion", "MODEL"), 2, "is not in the folder of a run; name its data set with --data."),
         (("curves", "FOLDER"), 1, "is no run: it has no config.json; name a folder that 'alexnet-keras train' wrote."),

@@ -28,32 +28,39 @@ def test_a_path_is_never_broken():
 MESSAGE = "`batch_size` 500 is larger than the 300 images; choose a smaller one. " * 3
 
 
-@pytest.mark.parametrize("width", ["40", "300"])
-def test_a_terminal_gets_lines_that_fit(width, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", width)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+@pytest.fixture
+def terminal(monkeypatch):
+    """Make standard error a terminal of the given width."""
+
+    def of_width(columns):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    return of_width
+
+
+@pytest.mark.parametrize("width", [40, 300])
+def test_a_terminal_gets_lines_that_fit(width, terminal, capsys):
+    terminal(width)
     print_message(MESSAGE)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 2
-    assert max(map(len, lines)) <= min(int(width), WIDTH)
+    assert max(map(len, lines)) <= min(width, WIDTH)
     assert " ".join(lines) == MESSAGE.strip()
-    assert max(len(line) for pair in pair_lines([("name", MESSAGE)]) for line in pair.split("\n")) <= int(width)
+    assert max(len(line) for pair in pair_lines([("name", MESSAGE)]) for line in pair.split("\n")) <= width
 
 
-def test_a_program_gets_one_line(monkeypatch, capsys):
+def test_a_program_gets_the_same_lines_whatever_terminal_started_it(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     print_message(MESSAGE)
     assert capsys.readouterr().err == MESSAGE + "\n"
+    (pair,) = pair_lines([("name", MESSAGE)])
+    assert 90 < max(map(len, pair.split("\n"))) <= WIDTH
 
 
-def test_a_very_narrow_terminal_still_gets_words(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "5")
+def test_a_very_narrow_terminal_still_gets_words(terminal):
+    terminal(5)
     assert columns.wrapped("four words in two lines", 8) == "four words in two\n        lines"
-
-
-@pytest.mark.parametrize(("classes", "labels"), [(5, ["top-1 val error"]), (6, ["top-1 val error", "top-5 val error"])])
-def test_few_classes_have_no_top5_error(classes, labels):
-    assert list(columns.error_labels(classes).values()) == labels
 
 
 words = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1)
