@@ -94,8 +94,10 @@ def plan(config: TrainConfig) -> Plan:
     network = network_to_train(config.architecture, classes, config.input_size, policy)
     forward, step = 2 * totals(summarize(network))[1], training_operations(network)
     rate = _training_rate(network, config, policy)
-    # Assume that an operation takes the same time in validation as in training.
-    seconds = (images + validated * forward / step) / rate
+    # Assume that an operation takes the same time in validation as in training, and that a small image has as many as
+    # its area says.
+    trained = images * config.mean_area() / config.input_size**2
+    seconds = (trained + validated * forward / step) / rate
     bytes_read, reading_rate = (images + validated) * IMAGENET_BYTES, None
     if found is not None:
         stored, reading_rate = _reading(found.train, config)
@@ -117,7 +119,7 @@ def plan(config: TrainConfig) -> Plan:
         steps_per_epoch=steps,
         epochs=config.epochs,
         at_most=isinstance(config.schedule, Plateau),
-        operations=step * images + forward * validated,
+        operations=round(step * trained) + forward * validated,
         bytes_read=bytes_read,
         images_per_second=round(rate, 2),
         images_read_per_second=None if reading_rate is None else round(reading_rate, 1),

@@ -77,8 +77,8 @@ class Architecture:
         dropout: the fraction of the outputs that is dropped.
         dropout_layers: the layers whose outputs are dropped, among `pool5`, `fc6` and `fc7`.
         initializer: a name in `INITIALIZERS`. With those in `GAUSSIANS`, the activations get smaller from layer to
-            layer, so training needs epochs of 1.2 million images before it makes progress. The other initializers keep
-            the size of the activations, which small data sets need.
+            layer unless batches are normalized, so training needs epochs of 1.2 million images before it makes
+            progress. The other initializers keep the size of the activations, which small data sets need.
         pixel_stddev: what the pixels are divided by after the mean was subtracted; `None` for 64 with the initializers
             in `SCALED`, and for 1 with the others.
     """

@@ -240,6 +240,11 @@ class TrainConfig:
             return self.input_size
         return self.small_input_size
 
+    def mean_area(self, first: int = 0) -> float:
+        """The mean area of the training images in the epochs from `first` on, in pixels."""
+        areas = [self.image_size(epoch) ** 2 for epoch in range(first, self.epochs)]
+        return sum(areas) / len(areas) if areas else float(self.input_size**2)
+
     def crops(self, frozen: str = "none") -> dict[str, Any]:
         """The arguments of `pipeline.train_dataset` for crops and flips, while the layers up to `frozen` are frozen."""
         centered = not self.augment or (self.cache_features and frozen != "none")

@@ -67,5 +67,5 @@ class ReplicatedModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         with self.distribute_strategy.scope():
-            shape = self.input_shape[1:]
-            self._symbolic_build(data_batch=(tf.zeros((1, *shape), tf.uint8), tf.zeros((1,), tf.int64)))
+            images = keras.KerasTensor((1, *self.input_shape[1:]), "uint8")  # height and width may be unknown
+            self._symbolic_build(data_batch=(images, keras.KerasTensor((1,), "int64")))

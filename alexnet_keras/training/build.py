@@ -48,7 +48,7 @@ def build_network(
     keras.utils.set_random_seed(config.seed)
     with stage("Building the network"), replicas.strategy.scope():
         model = _network(config, measured, dtype=measured.policy, classifier_activation=None)
-        if config.small_input_size is not None:
+        if config.small_epochs:
             model = for_any_size(model)
         model = replicas.prepare(model)
         if config.freeze_epochs is None:  # else the optimizer needs velocities of the frozen layers for later epochs

@@ -1,9 +1,13 @@
 """A dry run: its counts follow arithmetic, and its measurements are positive."""
 
+import dataclasses
 import re
 
 import pytest
 from support import cli, only_error
+
+from alexnet_keras.benchmark.train import network_to_train, training_operations
+from alexnet_keras.config.recipes import recipe
 
 NARROW = ["--change", "filters=8,8,8,8,8", "--change", "hidden_units=16,16", "--precision", "float32"]
 SMALL = [*NARROW, "--change", "towers=1", "--change", "input_size=67"]
@@ -43,6 +47,17 @@ def test_data_that_are_there_are_counted_and_read(folder, tmp_path, monkeypatch)
     assert "9: 3 in each epoch, of 5 images each" in text
     assert "images/s in float32, measured" in text
     assert list(tmp_path.iterdir()) == []  # a dry run writes nothing
+
+
+def test_small_images_count_by_their_area(folder):
+    """In half of the epochs, images have 67 * 67 of 99 * 99 pixels; all are validated with 99 * 99."""
+    options = ["--data", folder, "--batch-size", 5, "--epochs", 4, *NARROW, "--change", "input_size=99", "--dry-run"]
+    small = ["--set", "small_input_size=67", "--set", "small_fraction=0.5"]
+    large, mixed = (cli("train", *options, *more, "--json").json for more in ([], small))
+    config = dataclasses.replace(recipe("quickstart").architecture, filters=(8,) * 5, hidden_units=(16, 16))
+    step = training_operations(network_to_train(config, 3, 99, "float32"))
+    saved = 4 * 12 * step * (1 - (67**2 + 99**2) / (2 * 99**2))
+    assert large["operations"] - mixed["operations"] == pytest.approx(saved, abs=1)
 
 
 def test_frozen_layers_are_said_to_take_less(folder, tmp_path):

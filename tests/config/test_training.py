@@ -96,4 +96,10 @@ def test_the_first_epochs_have_small_images(fraction, epochs, small):
 
 def test_all_epochs_have_images_of_one_size_unless_told_otherwise():
     config = recipe("quickstart")
-    assert (config.small_epochs, config.image_size(0)) == (0, 227)
+    assert (config.small_epochs, config.image_size(0), config.mean_area()) == (0, 227, 227**2)
+
+
+def test_the_mean_area_is_that_of_the_epochs_that_are_left():
+    values = {"small_input_size": 100, "small_fraction": 0.5, "epochs": 4}
+    config = dataclasses.replace(recipe("quickstart"), **values, input_size=200)
+    assert [config.mean_area(epoch) for epoch in (0, 1, 2, 4)] == [25_000, 30_000, 40_000, 40_000]

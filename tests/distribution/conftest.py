@@ -17,6 +17,9 @@ def nine(tmp_path_factory):
 
 
 EVENTS = {
+    "input_size": 99,
+    "small_input_size": 67,
+    "small_fraction": 0.5,
     "network": {"lrn_across_towers": True},
     "biases_follow_schedule": False,
     "layer_rates": [{"epoch": 0.5, "layer": "conv1", "rate": 0.003}, {"epoch": 1, "layer": "conv1", "rate": 0.0}],
@@ -25,7 +28,7 @@ EVENTS = {
 
 @pytest.fixture(scope="session")
 def events():
-    """Options of a run in which conv1 slows down and freezes, and biases keep their learning rate."""
+    """Options of a run of small and large images, in which conv1 slows down and freezes while biases do not."""
     return EVENTS
 
 

@@ -51,12 +51,13 @@ class LossMonitor(keras.callbacks.Callback):
         if self.warned or self.flat_steps < steps:
             return
         self.warned = True
-        initializer = self.config.architecture.initializer
+        network = self.config.architecture
+        initializer = network.initializer
         remedy = (
             f"The initializer {initializer!r} is not a likely cause: "
             f"train with `learning_rate={self.config.learning_rate / 4:g}`, and check the labels."
         )
-        if initializer in GAUSSIANS:
+        if initializer in GAUSSIANS and not network.batch_normalization:
             remedy = (
                 f"The initializer {initializer!r}, N(0, 0.01) in the first layers, needs epochs of a million images "
                 "before the loss falls; for less data choose `initializer=he_normal`, as quickstart does."

@@ -26,8 +26,8 @@ class ProgressLine(keras.callbacks.Callback):
         self.images = self._images_done()
         epochs = self.config.epochs
         rest = epochs * self.images_per_epoch - self.images
-        pauses = self._pauses() * self._growth(epoch)
-        self.progress = Progress(f"Epoch {epoch + 1}/{epochs}, rest of the run", rest, pauses=pauses)
+        growth = self.config.mean_area(epoch) / self.config.image_size(epoch) ** 2  # later images can be larger
+        self.progress = Progress(f"Epoch {epoch + 1}/{epochs}, rest of the run", rest, pauses=self._pauses() * growth)
 
     def _pauses(self) -> float:
         """The time of an epoch over that of its training, as measured in the one before; validation is the rest."""
@@ -35,11 +35,6 @@ class ProgressLine(keras.callbacks.Callback):
             return 1.0
         row = self.state.last_row()
         return max(1.0, row["seconds"] * row["images_per_second"] / self.images_per_epoch)
-
-    def _growth(self, epoch: int) -> float:
-        """The mean area of an image in the rest of the run over the area now: later images can be larger."""
-        areas = [self.config.image_size(each) ** 2 for each in range(epoch, self.config.epochs)]
-        return sum(areas) / (areas[0] * len(areas)) if areas else 1.0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         before, self.images = self.images, self._images_done()

@@ -11,8 +11,8 @@ from alexnet_keras.system.errors import RunError
 from alexnet_keras.training.callbacks.loss_monitor import FLAT_STEPS, MANY_FLAT_STEPS, LossMonitor
 
 
-def monitor(policy="float32", initializer="paper", classes=1000):
-    network = architecture("paper", initializer=initializer)
+def monitor(policy="float32", initializer="paper", classes=1000, variant="paper"):
+    network = architecture(variant, initializer=initializer)
     config = dataclasses.replace(recipe("quickstart"), architecture=network, learning_rate=0.1)
     return LossMonitor(config, policy, classes, lambda: "epoch 2, step 7")
 
@@ -56,6 +56,11 @@ def test_a_flat_loss_warns_once_and_names_the_initializer(initializer, remedy, c
     assert printed.count("Warning") == 1
     assert f"the loss has stayed at ln(1000) = 6.908 for {FLAT_STEPS} steps: the network does not tell" in printed
     assert remedy in printed
+
+
+def test_small_initial_weights_are_no_cause_if_batches_are_normalized(capsys):
+    feed(monitor(variant="batchnorm"), [math.log(1000)] * (5 * FLAT_STEPS), FLAT_STEPS // 2)
+    assert "The initializer 'paper' is not a likely cause" in capsys.readouterr().err
 
 
 def test_a_flat_loss_is_reported_within_a_long_epoch(capsys):
