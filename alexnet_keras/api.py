@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count, Index, check_value, wanted
-from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.recipes import RECIPES, network_of, recipe
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import CHECKPOINT_MINUTES, SOURCE_FIELDS, DataSource, Source, TrainConfig
 from alexnet_keras.inference.predictor import SUFFIXES
@@ -186,8 +186,9 @@ def configure_run(
         return config, Path(run)
     config = recipe(recipe_name or "quickstart", changes.get("epochs"))
     if variant or network:
-        config = with_network(config, variant, **network)
-    config = dataclasses.replace(config, **changes)
+        changed = network_of(config, variant, **network)
+        changes = {"architecture": changed, "input_size": changed.input_size, **changes}
+    config = dataclasses.replace(config, **changes)  # all at once, because fields must agree with each other
     return config, None if run is None else Path(run)
 
 

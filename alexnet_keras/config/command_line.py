@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from alexnet_keras.config.recipes import RECIPES, recipe, with_network
+from alexnet_keras.config.recipes import RECIPES, network_of, recipe
 from alexnet_keras.config.schedules import Schedule
 from alexnet_keras.config.training import SOURCE_FIELDS, STORED_SIZE, DataSource, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -44,14 +44,19 @@ def train_words(config: TrainConfig) -> str:
     network = config.architecture
     if config.recipe not in RECIPES or network.name not in ARCHITECTURES:
         return ""
-    base, words = recipe(config.recipe, config.epochs), ["--recipe", config.recipe]
-    if network.name != base.architecture.name:
-        base, words = with_network(base, network.name), [*words, "--variant", network.name]
-    changes = dict(_differences(network, base.architecture))
-    for name, value in changes.items():
+    base, words = recipe(config.recipe), ["--recipe", config.recipe]
+    named = base.architecture
+    if network.name != named.name:
+        named, words = network_of(base, network.name), [*words, "--variant", network.name]
+    changed = list(_differences(network, named))
+    for name, value in changed:
         words += ["--width", as_word(value)] if name == "width" else ["--change", f"{name}={as_word(value)}"]
-    base = with_network(base, None, **changes)
-    for name, value in _differences(config, dataclasses.replace(base, epochs=recipe(config.recipe).epochs)):
+    expected = vars(recipe(config.recipe, config.epochs)) | {"epochs": base.epochs}
+    if network != base.architecture:
+        expected["input_size"] = network.input_size
+    for name, value in vars(config).items():
+        if value == expected[name]:
+            continue
         if name in OPTIONS:
             words += [_option(name)] if value is True else [_option(name), as_word(value)]
         elif name not in ELSEWHERE:

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES, architecture
@@ -258,7 +259,13 @@ def stretched(config: TrainConfig, epochs: int) -> TrainConfig:
 
 
 def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> TrainConfig:
-    """Change the network of a configuration, and the image size to the one that the network was designed for.
+    """Give a configuration the network of `network_of`, and the image size for which that network was designed."""
+    network = network_of(config, variant, **changes)
+    return dataclasses.replace(config, architecture=network, input_size=network.input_size)
+
+
+def network_of(config: TrainConfig, variant: str | None, **changes: Any) -> Architecture:
+    """Change the network of a configuration.
 
     Args:
         variant: a name in `ARCHITECTURES`, or `None` to keep the variant. An initializer and a width that the
@@ -274,5 +281,4 @@ def with_network(config: TrainConfig, variant: str | None, **changes: Any) -> Tr
         if network.batch_normalization and not architecture(variant).batch_normalization and "initializer" in chosen:
             chosen["initializer"] = "he_normal"  # small weights would learn too slowly from few images
         network = architecture(variant, **chosen)
-    network = architecture(network, **changes)
-    return dataclasses.replace(config, architecture=network, input_size=network.input_size)
+    return architecture(network, **changes)

@@ -26,6 +26,11 @@ CONFIGS = [
     dataclasses.replace(QUICK, schedule=Linear(), layer_rates=(LayerRate(epoch=2.5, layer="fc6", rate=0.0),)),
     dataclasses.replace(recipe("transfer"), weights="/a b.npz", freeze="conv5", freeze_epochs=2),
     dataclasses.replace(QUICK, schedule=Cosine(), min_crop_area=0.08),
+    with_network(recipe("fast", 12), "owt"),
+    # no longer agrees with the recipe's small images, so all changes have to be made at once
+    with_network(
+        dataclasses.replace(recipe("fast"), small_input_size=None, small_fraction=0.0), None, input_size=131, width=0.5
+    ),
 ]
 
 
