@@ -18,7 +18,7 @@ from alexnet_keras.benchmark.train import check_batch, measured_optimizer, netwo
 from alexnet_keras.config.training import Source
 from alexnet_keras.data import image_ops, reading
 from alexnet_keras.data.crop_windows import center_corner
-from alexnet_keras.data.dataset import DataSet, Split, Stage, evenly_spaced
+from alexnet_keras.data.dataset import DataSet, ImageForm, Split, evenly_spaced
 from alexnet_keras.data.decode import DCT, is_jpeg
 from alexnet_keras.data.image_files import JPEG, size_of
 from alexnet_keras.data.pca_noise import noise_of
@@ -179,7 +179,7 @@ def _sample(split: Split) -> tuple[list[tf.Tensor], str]:
     """Read evenly spaced images of a split as they are stored, and return them with their kind."""
     with reading.naming_unreadable(split):
         images = [split.read(tf.constant(index)) for index in evenly_spaced(len(split), SAMPLE)]
-    if split.stage is Stage.DECODED:
+    if split.form is ImageForm.DECODED:
         return images, "raw"
     encoded = [image.numpy() for image in images]
     sizes = {size_of(image) for image in encoded}

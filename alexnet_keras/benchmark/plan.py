@@ -19,7 +19,7 @@ from alexnet_keras.benchmark.train import (
 from alexnet_keras.config.schedules import Plateau
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import pipeline, reading
-from alexnet_keras.data.dataset import DataSet, Split, Stage, evenly_spaced
+from alexnet_keras.data.dataset import DataSet, ImageForm, Split, evenly_spaced
 from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_precision
@@ -151,7 +151,7 @@ def _reading(split: Split, config: TrainConfig) -> tuple[float, float]:
     """Measure the mean bytes of a stored image, and the images per second of the training pipeline."""
     with reading.naming_unreadable(split):
         images = [split.read(tf.constant(index)).numpy() for index in evenly_spaced(len(split), STORED_SAMPLE)]
-        stored = float(np.mean([image.nbytes if split.stage is Stage.DECODED else len(image) for image in images]))
+        stored = float(np.mean([image.nbytes if split.form is ImageForm.DECODED else len(image) for image in images]))
         count = min(len(split), READ_SAMPLE)
         batches = pipeline.train_dataset(
             split,

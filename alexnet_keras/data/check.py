@@ -7,7 +7,7 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras.config.recipes import recipe
-from alexnet_keras.data.dataset import DataSet, Stage, Stream, too_few
+from alexnet_keras.data.dataset import DataSet, ImageForm, Stream, too_few
 from alexnet_keras.data.decode import is_turned
 from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
@@ -124,7 +124,11 @@ def _batch(images: int) -> str:
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
     def load(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label, _ = stream.read(*element)
-        return stream.decoded(image), label, tf.constant(False) if stream.stage is Stage.DECODED else is_turned(image)
+        return (
+            stream.decoded(image),
+            label,
+            tf.constant(False) if stream.form is ImageForm.DECODED else is_turned(image),
+        )
 
     report, table, count = SplitReport(stream.count), np.empty(stream.count, _IMAGE), 0
     with Progress(f"Checking {split}", stream.count) as progress:

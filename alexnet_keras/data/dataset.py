@@ -27,8 +27,8 @@ FEW_IMAGES = 100  # of a class
 plain_graph = tf.autograph.experimental.do_not_convert
 
 
-class Stage(enum.Enum):
-    """The stage of processing in which a source stores its images, from a file to a crop."""
+class ImageForm(enum.Enum):
+    """The form in which a source has its images, from the bytes of a file to pixels."""
 
     ENCODED = enum.auto()  # scalar string: the bytes of a JPEG, PNG, GIF, BMP or WebP of any size
     STORED_JPEG = enum.auto()  # scalar string: the bytes of a JPEG whose sides are the stored size
@@ -42,7 +42,7 @@ class Split:
     Attributes:
         names: where each image came from, for messages.
         labels: `(N,)` int64, 0..classes - 1.
-        read: scalar int64 index -> the image, as `stage` describes it. Works in tf.data.
+        read: scalar int64 index -> the image, as `form` describes it. Works in tf.data.
         read_batch: `(B,)` int64 indices -> `(B, ...)` images, where a batch costs less than its images one by one.
             Works in tf.data.
         problems: a failed read leaves its reason here in one line, because tf.data garbles the messages of exceptions.
@@ -52,7 +52,7 @@ class Split:
     labels: np.ndarray
     read: Callable[[tf.Tensor], tf.Tensor]
     read_batch: Callable[[tf.Tensor], tf.Tensor] | None = None
-    stage: Stage = Stage.ENCODED
+    form: ImageForm = ImageForm.ENCODED
     upright: bool = True
     stored_size: int = STORED_SIZE
     problems: list[str] = field(default_factory=list)
@@ -62,9 +62,9 @@ class Split:
 
     @plain_graph
     def pixels(self, index: tf.Tensor) -> tf.Tensor:
-        """Read one image of the stored size, uint8, 0..255, from whatever stage it is stored in. Works in tf.data."""
+        """Read one image of the stored size, uint8, 0..255, whatever form the source has. Works in tf.data."""
         image, size = self.read(index), self.stored_size
-        if self.stage is not Stage.DECODED:
+        if self.form is not ImageForm.DECODED:
             image = image_ops.crop_encoded(image, tf.zeros(2, tf.int32), tf.constant(False), size, self.upright, size)
         return tf.ensure_shape(image, (size, size, 3))
 
@@ -80,7 +80,7 @@ def split_in_memory(names: Sequence[str], labels: np.ndarray, images: np.ndarray
     """Make a split of `(N, size, size, 3)` uint8 images, with `names` and `labels` as `Split` describes them."""
     held, size = tf.constant(images), images.shape[1]
     gather = functools.partial(tf.gather, held)
-    return Split(names, labels, held.__getitem__, gather, Stage.DECODED, stored_size=size)
+    return Split(names, labels, held.__getitem__, gather, ImageForm.DECODED, stored_size=size)
 
 
 def too_few(images: int, classes: int) -> str:
@@ -130,7 +130,7 @@ class Stream:
     Attributes:
         name: index -> where that image came from, for messages.
         elements: `(start, stop)` -> one element for each of these indices, in order.
-        read: an element -> the image, as `stage` describes it, its label, a scalar int64, and its name, a scalar
+        read: an element -> the image, as `form` describes it, its label, a scalar int64, and its name, a scalar
             string that may be empty. Works in tf.data, where several elements are read at once.
     """
 
@@ -138,7 +138,7 @@ class Stream:
     name: Callable[[int], str]
     elements: Callable[[int, int], tf.data.Dataset]
     read: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
-    stage: Stage = Stage.ENCODED
+    form: ImageForm = ImageForm.ENCODED
     upright: bool = True
 
     def load(self, *element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -148,7 +148,7 @@ class Stream:
 
     def decoded(self, image: tf.Tensor) -> tf.Tensor:
         """Decode what `read` returns to `(H, W, 3)` uint8, 0..255. Works in tf.data."""
-        return image if self.stage is Stage.DECODED else decode(image, self.upright)
+        return image if self.form is ImageForm.DECODED else decode(image, self.upright)
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,6 @@ class DataSet:
             split.names.__getitem__,
             tf.data.Dataset.range,
             lambda index: (split.read(index), labels[index], tf.constant("")),
-            split.stage,
+            split.form,
             split.upright,
         )

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from alexnet_keras.data import augmentation, image_ops
 from alexnet_keras.data.augmentation import Draws
-from alexnet_keras.data.dataset import Split, Stage, plain_graph
+from alexnet_keras.data.dataset import ImageForm, Split, plain_graph
 from alexnet_keras.data.pca_noise import PCANoise
 from alexnet_keras.data.reading import untuned
 from alexnet_keras.system.errors import OptionError
@@ -130,10 +130,10 @@ def _crops(indices: tf.data.Dataset, split: Split, draws: Draws, batch_size: int
         offsets, flipped, shapes = crops_at(indices)
         return image_ops.crop_and_flip(images, offsets, flipped, draws.size, shapes), indices
 
-    if split.stage is Stage.DECODED:
+    if split.form is ImageForm.DECODED:
         return (images if read_batch else images.batch(batch_size)).map(crop_batch, tf.data.AUTOTUNE)
     crop: Callable[..., tf.Tensor] = functools.partial(image_ops.crop_encoded, upright=split.upright)
-    if split.stage is Stage.STORED_JPEG:
+    if split.form is ImageForm.STORED_JPEG:
         crop = image_ops.crop_stored_jpeg
 
     def crop_one(encoded: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

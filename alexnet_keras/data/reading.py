@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.data.color_statistics import ColorStatistics, Moments, color_sums
-from alexnet_keras.data.dataset import Split, Stage, evenly_spaced, split_in_memory
+from alexnet_keras.data.dataset import ImageForm, Split, evenly_spaced, split_in_memory
 from alexnet_keras.data.image_files import why_refused
 from alexnet_keras.system import memory, native_stderr
 from alexnet_keras.system.errors import InputError
@@ -38,7 +38,7 @@ def in_memory(split: Split, label: str) -> Split:
     Decoding 224-pixel JPEGs takes about a tenth of the time of a training step, in every epoch. Decoding all images
     first also finds an unreadable one before training and not an hour into it.
     """
-    if split.stage is Stage.DECODED or not fits_in_memory(split):
+    if split.form is ImageForm.DECODED or not fits_in_memory(split):
         return split
     store = np.empty((len(split), split.stored_size, split.stored_size, 3), np.uint8)
     dataset = untuned(tf.data.Dataset.range(len(split)).map(split.pixels, tf.data.AUTOTUNE))

@@ -7,7 +7,7 @@ from pathlib import Path
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data import compiled_resize, pipeline, reading
 from alexnet_keras.data.color_statistics import ColorStatistics
-from alexnet_keras.data.dataset import DataSet, Split, Stage
+from alexnet_keras.data.dataset import DataSet, ImageForm, Split
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -52,7 +52,7 @@ def open_inputs(config: TrainConfig, run: Path, known: Measured | None, *, may_p
     if known is not None:
         check_unchanged(known, dataset, run)
     weights, origin = initial_weights.begin(config, run, known, len(dataset.class_names))
-    resizes = training.stage is Stage.ENCODED or config.min_crop_area is not None or config.small_epochs > 0
+    resizes = training.form is ImageForm.ENCODED or config.min_crop_area is not None or config.small_epochs > 0
     if resizes and compiled_resize.loops() is None:
         print_message(
             "Numba is not installed, so resizing images takes seven to fourteen times as long; "

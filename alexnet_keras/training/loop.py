@@ -77,7 +77,7 @@ def fit(config: TrainConfig, options: RunOptions, inputs: Inputs, network: Train
 
 
 @dataclass(frozen=True)
-class Stage:
+class Phase:
     """The settings that consecutive epochs of a run have in common.
 
     Attributes:
@@ -94,7 +94,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class _Epochs:
-    """The epochs of a run, fitted stage by stage."""
+    """The epochs of a run, fitted phase by phase."""
 
     config: TrainConfig
     inputs: Inputs
@@ -105,19 +105,19 @@ class _Epochs:
         config, state = self.config, self.network.state
         if state.over or state.epoch == config.epochs:
             return
-        stage = self._stage()
+        phase = self._phase()
         if state.step == state.steps:
-            self._validate(stage)
+            self._validate(phase)
         while state.epoch < config.epochs and not state.over:
-            if config.frozen(state.epoch) != stage.frozen:
-                stage = self._stage()
-            last = self._last_epoch(stage)
-            stage.model.fit(
-                self._batches(stage, last),
+            if config.frozen(state.epoch) != phase.frozen:
+                phase = self._phase()
+            last = self._last_epoch(phase)
+            phase.model.fit(
+                self._batches(phase, last),
                 initial_epoch=state.epoch,
                 epochs=last,
                 steps_per_epoch=state.steps - state.step,
-                validation_data=stage.validation,
+                validation_data=phase.validation,
                 validation_steps=self._validation_steps,
                 callbacks=self.callbacks,
                 shuffle=False,  # train_dataset has shuffled
@@ -135,7 +135,7 @@ class _Epochs:
             return False
         return config.pca_noise_epochs is None or self.network.state.epoch < config.pca_noise_epochs
 
-    def _last_epoch(self, stage: Stage) -> int:
+    def _last_epoch(self, phase: Phase) -> int:
         """The epoch before which something changes, so that one `fit` ends there."""
         config, state = self.config, self.network.state
         ends = [config.epochs]
@@ -145,11 +145,11 @@ class _Epochs:
             ends.append(config.pca_noise_epochs)
         if state.epoch < config.small_epochs:
             ends.append(config.small_epochs)
-        if stage.frozen != "none" and config.freeze_epochs is not None:
+        if phase.frozen != "none" and config.freeze_epochs is not None:
             ends.append(config.freeze_epochs)
         return min(ends)
 
-    def _batches(self, stage: Stage, last: int) -> Any:
+    def _batches(self, phase: Phase, last: int) -> Any:
         """The training batches of the epochs from the current one to before `last`."""
         config, state, replicas = self.config, self.network.state, self.network.replicas
         where: dict[str, Any] = {
@@ -160,8 +160,8 @@ class _Epochs:
             "steps": state.steps,
             "first_step": state.step,
         }
-        if stage.features is not None:
-            return stage.features.train_dataset(**where)
+        if phase.features is not None:
+            return phase.features.train_dataset(**where)
         noise = None
         if self._adds_noise and config.pca_noise is not None:
             noise = noise_of(config.pca_noise, self.network.measured.colors)
@@ -170,14 +170,14 @@ class _Epochs:
             **where,
             noise=noise,
             resized=config.image_size(state.epoch),
-            **config.crops(stage.frozen),
+            **config.crops(phase.frozen),
             worker_index=replicas.worker_index,
             num_workers=replicas.num_workers,
         )
         return replicas.distribute(batches)
 
-    def _stage(self) -> Stage:
-        """The stage that the current epoch belongs to; its model is compiled."""
+    def _phase(self) -> Phase:
+        """The phase that the current epoch belongs to; its model is compiled."""
         config, model, replicas = self.config, self.network.model, self.network.replicas
         training, validation = self.inputs.training, self.inputs.validation
         frozen = config.frozen(self.network.state.epoch)
@@ -196,7 +196,7 @@ class _Epochs:
                     metrics=self.network.metrics,
                 )
         if features is not None:
-            return Stage(frozen, fitted, features, features.eval_dataset(config.batch_size))
+            return Phase(frozen, fitted, features, features.eval_dataset(config.batch_size))
         batches = pipeline.eval_dataset(
             validation,
             input_size=config.input_size,
@@ -204,11 +204,11 @@ class _Epochs:
             worker_index=replicas.worker_index,
             num_workers=replicas.num_workers,
         )
-        return Stage(frozen, fitted, None, replicas.distribute(batches))
+        return Phase(frozen, fitted, None, replicas.distribute(batches))
 
-    def _validate(self, stage: Stage) -> None:
+    def _validate(self, phase: Phase) -> None:
         """Do what `fit` does after the last step of an epoch, for a run that stopped there."""
-        epoch, model = self.network.state.epoch, stage.model
+        epoch, model = self.network.state.epoch, phase.model
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=model)
         callbacks.on_epoch_begin(epoch)  # restores the sums of the metrics
         metrics = metrics_of_epoch(model, self.network.metrics)
@@ -216,7 +216,7 @@ class _Epochs:
         for metric in metrics:  # evaluate resets only those that a step has built
             metric.reset_state()
         measured = model.evaluate(
-            stage.validation, steps=self._validation_steps, callbacks=callbacks, return_dict=True, verbose=0
+            phase.validation, steps=self._validation_steps, callbacks=callbacks, return_dict=True, verbose=0
         )
         callbacks.on_epoch_end(epoch, {**logs, **{f"val_{name}": value for name, value in measured.items()}})
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from support import draw_folder
 
 from alexnet_keras.data import pipeline, reading
-from alexnet_keras.data.dataset import Split, Stage, split_in_memory
+from alexnet_keras.data.dataset import ImageForm, Split, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -58,7 +58,11 @@ def test_threads_change_nothing(source, folder):
             [tf.io.encode_jpeg(split.pixels(tf.constant(i, tf.int64)), quality=95) for i in range(len(split))]
         )
         split = Split(
-            split.names, split.labels, stored.__getitem__, lambda indices: tf.gather(stored, indices), Stage.STORED_JPEG
+            split.names,
+            split.labels,
+            stored.__getitem__,
+            lambda indices: tf.gather(stored, indices),
+            ImageForm.STORED_JPEG,
         )
     noise = noise_of("original", reading.color_statistics(split))
     dataset = pipeline.train_dataset(

@@ -6,7 +6,7 @@ import tensorflow as tf
 from support import draw_folder
 
 from alexnet_keras.data import pipeline, reading
-from alexnet_keras.data.dataset import Stage
+from alexnet_keras.data.dataset import ImageForm
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.system.errors import InputError
 
@@ -14,7 +14,7 @@ from alexnet_keras.system.errors import InputError
 def test_memory_holds_the_same_images(folder):
     split = open_dataset(str(folder)).train
     held = reading.in_memory(split, "colours")
-    assert held.stage is Stage.DECODED
+    assert held.form is ImageForm.DECODED
     for index in range(len(split)):
         place = tf.constant(index, tf.int64)
         np.testing.assert_array_equal(held.pixels(place), split.pixels(place))

@@ -13,7 +13,7 @@ from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import augmentation, image_ops, pipeline
 from alexnet_keras.data.compiled_resize import resized
 from alexnet_keras.data.crop_windows import crop_windows
-from alexnet_keras.data.dataset import Split, Stage, split_in_memory
+from alexnet_keras.data.dataset import ImageForm, Split, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
@@ -93,7 +93,7 @@ def test_folders_shards_and_memory_have_the_same_pixels(folder, tmp_path):
     raw, jpeg = (
         open_dataset(DataSource(name=str(tmp_path / encoding), stored_size=64)).train for encoding in ("raw", "jpeg")
     )
-    assert jpeg.stage is Stage.STORED_JPEG
+    assert jpeg.form is ImageForm.STORED_JPEG
     files = Split(jpeg.names, jpeg.labels, jpeg.read, stored_size=64)  # JPEG files of that size in a folder
     decoded = np.stack([jpeg.pixels(tf.constant(index)) for index in range(12)])
     for one, other in ((dataset.train, held), (raw, held), (jpeg, split_in_memory(jpeg.names, jpeg.labels, decoded)),

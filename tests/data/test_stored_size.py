@@ -11,7 +11,7 @@ from support.train_tiny import NETWORK
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import image_ops, pipeline, reading
-from alexnet_keras.data.dataset import Stage
+from alexnet_keras.data.dataset import ImageForm
 from alexnet_keras.data.decode import decode
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.shards.convert import Settings
@@ -49,7 +49,7 @@ def test_images_have_the_stored_size_and_crops_lie_in_it(folder):
 def test_shards_of_the_stored_size_are_not_resized(folder, tmp_path, encoding):
     prepare(open_dataset(str(folder)), tmp_path / "shards", Settings(size=64, encoding=encoding))
     split = opened(tmp_path / "shards", 64).train
-    assert split.stage is (Stage.STORED_JPEG if encoding == "jpeg" else Stage.DECODED)
+    assert split.form is (ImageForm.STORED_JPEG if encoding == "jpeg" else ImageForm.DECODED)
     assert split.read_batch is not None
     batches = pipeline.train_dataset(split, input_size=60, batch_size=4, epochs=tf.data.Dataset.range(1), seed=0)
     whole = {split.pixels(tf.constant(index)).numpy()[30, 30].tobytes() for index in range(len(split))}

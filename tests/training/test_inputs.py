@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from alexnet_keras.data import compiled_resize
-from alexnet_keras.data.dataset import Stage
+from alexnet_keras.data.dataset import ImageForm
 from alexnet_keras.data.shards.convert import Settings
 from alexnet_keras.data.shards.prepare import prepare
 from alexnet_keras.data.sources.open_dataset import open_dataset
@@ -46,7 +46,7 @@ def test_stored_images_need_no_numba(config, tmp_path, capsys):
     prepare(open_dataset(config.data), tmp_path / "shards", Settings())
     capsys.readouterr()
     config = dataclasses.replace(config, data=str(tmp_path / "shards"))
-    assert open_dataset(config.data).train.stage is Stage.STORED_JPEG
+    assert open_dataset(config.data).train.form is ImageForm.STORED_JPEG
     assert opened(config, tmp_path, capsys)[1] == []
     cropped = dataclasses.replace(config, min_crop_area=0.35)  # which resizes every crop
     assert len(opened(cropped, tmp_path, capsys)[1]) == 1

@@ -15,7 +15,7 @@ import xxhash
 
 from alexnet_keras.config.serialization import build
 from alexnet_keras.data import image_ops
-from alexnet_keras.data.dataset import DataSet, Split, Stage
+from alexnet_keras.data.dataset import DataSet, ImageForm, Split
 from alexnet_keras.data.shards.format import (
     IMAGES_FILE,
     INDEX,
@@ -56,11 +56,11 @@ def open_split(folder: Path, values: Manifest, name: str, stored_size: int) -> S
         image = read_batch(tf.reshape(index, (1,)))[0]
         return image if jpeg or size == stored_size else image_ops.resize_and_crop(image, stored_size)
 
-    stage = Stage.DECODED
+    form = ImageForm.DECODED
     if jpeg:
-        stage = Stage.STORED_JPEG if size == stored_size else Stage.ENCODED
+        form = ImageForm.STORED_JPEG if size == stored_size else ImageForm.ENCODED
     batch = read_batch if size == stored_size else None
-    return Split(Sources(folder, reader), reader.index["label"], read, batch, stage, problems=reader.problems)
+    return Split(Sources(folder, reader), reader.index["label"], read, batch, form, problems=reader.problems)
 
 
 class Reader:
