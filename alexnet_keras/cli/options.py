@@ -230,15 +230,18 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
         click.echo(line)
 
 
-def print_table(rows: Sequence[Sequence[Any]]) -> None:
+def print_table(rows: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]] = ()) -> None:
     """Print rows in aligned columns, the first to the left and the others to the right, without control characters.
 
     A name that is too long for its line gets a line of its own.
+
+    Args:
+        others: rows of other tables that get the same widths.
     """
-    columns = [[printable(str(cell)) for cell in column] for column in zip(*rows, strict=True)]
+    columns = [[printable(str(cell)) for cell in column] for column in zip(*rows, *others, strict=True)]
     widths = [max(map(len, column)) for column in columns]
     first = min(widths[0], WIDTH - sum(width + 2 for width in widths[1:]))
-    for name, *cells in zip(*columns, strict=True):
+    for name, *cells in zip(*(column[: len(rows)] for column in columns), strict=True):
         if len(name) > first:
             click.echo(name)
             name = ""

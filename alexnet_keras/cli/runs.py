@@ -74,12 +74,15 @@ def _print(summaries: Sequence[tuple[Any, str]], seeds: Sequence[Any]) -> None:
     groups: dict[str, list[Any]] = {}
     for run, settings in summaries:
         groups.setdefault(settings, []).append(run)
-    for number, group in enumerate(groups.values()):
+    tables = []
+    for group in groups.values():
+        means = [_mean_cells(each) for each in seeds if each.runs[0] in {run.run for run in group}]
+        tables.append([HEADINGS, *map(_cells, group), *means])
+    for number, (group, table) in enumerate(zip(groups.values(), tables, strict=True)):
         if number:
             click.echo()
         print_pairs(list(zip(SETTINGS, _settings(group[0]), strict=True)))
-        means = [_mean_cells(each) for each in seeds if each.runs[0] in {run.run for run in group}]
-        print_table([HEADINGS, *map(_cells, group), *means])
+        print_table(table, others=[row for each in tables for row in each])
 
 
 def _settings(run: Any) -> tuple[str, ...]:

@@ -301,6 +301,11 @@ def read_evaluation(run: Path) -> Evaluation:
         raise InputError(f"{path} is damaged: {error} Measure the model with 'alexnet-keras evaluate'.") from error
 
 
+def recorded(value: float) -> str:
+    """A number as history.csv has it, with six digits."""
+    return f"{value:.6g}"
+
+
 def best_epoch(history: Sequence[Mapping[str, float]]) -> int | None:
     """The epoch of a history whose model is model.keras, from 1; `None` if no epoch is finished."""
     if not history:

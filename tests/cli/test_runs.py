@@ -42,6 +42,7 @@ def test_the_table(runs):
     assert lines[4].split() == ["saved_models/a", "50.00%", "0.00%", "2", "0", "0:03"]
     assert lines[7].split() == ["mean", "of", "2", "seeds", "43.75%", "±", "26.52", "0.00%", "±", "0.00"]
     assert unfinished.splitlines()[-1].split()[:5] == ["saved_models/unfinished", "1", "of", "3", "0"]
+    assert {len(line) for line in (*lines[3:], *unfinished.splitlines()[3:])} == {len(lines[3])}  # one width for all
 
 
 def test_for_programs_and_papers(runs):

@@ -6,6 +6,7 @@ import keras
 
 from alexnet_keras.system import atomic_files
 from alexnet_keras.training.checkpoints import Checkpoints, State
+from alexnet_keras.training.run_folder import recorded
 
 
 class BestModel(keras.callbacks.Callback):
@@ -26,7 +27,8 @@ class BestModel(keras.callbacks.Callback):
         self.saved = True  # nothing is newer than the file of the best epoch
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        result = [1 - logs["val_accuracy"], logs["val_loss"]]
+        # As the history has them, so that `run_folder.best_epoch` finds the same epoch.
+        result = [float(recorded(value)) for value in (1 - logs["val_accuracy"], logs["val_loss"])]
         if self.state.best is not None and self.state.best <= result:
             return
         for source, target in zip(self.network.weights, self.blank.weights, strict=True):

@@ -95,7 +95,7 @@ class CheckpointWriter(keras.callbacks.Callback):
                 self.best.save()
             if last:  # saving after another epoch counts as time of the next one
                 row = self.state.history[-1]
-                row["seconds"] = f"{float(row['seconds']) + time.monotonic() - start:.6g}"
+                row["seconds"] = run_folder.recorded(float(row["seconds"]) + time.monotonic() - start)
             self._write(start)
 
     def metrics(self) -> list[keras.metrics.Metric]:

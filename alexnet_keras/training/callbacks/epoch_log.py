@@ -7,7 +7,7 @@ import keras
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.training import learning_rates
 from alexnet_keras.training.checkpoints import State
-from alexnet_keras.training.run_folder import COLUMNS
+from alexnet_keras.training.run_folder import COLUMNS, recorded
 
 
 class EpochLog(keras.callbacks.Callback):
@@ -32,7 +32,7 @@ class EpochLog(keras.callbacks.Callback):
             self.images_per_epoch / self.state.train_seconds,
             self.state.seconds,
         )
-        row = (str(epoch + 1), *(f"{value:.6g}" for value in values))
+        row = (str(epoch + 1), *map(recorded, values))
         self.state.history.append(dict(zip(COLUMNS, row, strict=True)))
 
     def _last_learning_rate(self) -> float:

@@ -21,6 +21,7 @@ def network(weight):
         pytest.param([(0.9, 2.0), (0.8, 1.0)], 1, id="a higher error with a lower loss"),
         pytest.param([(0.9, 2.0), (0.9, 1.0)], 2, id="the same error with a lower loss"),
         pytest.param([(0.9, 1.0), (0.9, 1.0)], 1, id="the same error and loss"),
+        pytest.param([(0.9, 1.0), (0.9, 0.99999999)], 1, id="the same error, and a loss of the same six digits"),
     ],
 )
 def test_the_best_epoch_has_the_lowest_validation_error(epochs, best, tmp_path):
@@ -31,7 +32,7 @@ def test_the_best_epoch_has_the_lowest_validation_error(epochs, best, tmp_path):
         trained.set_weights([np.full((1, 1), epoch)])
         callback.on_epoch_end(epoch - 1, {"val_accuracy": accuracy, "val_loss": loss})
     assert state.best_epoch == best
-    assert state.best == [1 - epochs[best - 1][0], epochs[best - 1][1]]
+    assert state.best == pytest.approx([1 - epochs[best - 1][0], epochs[best - 1][1]], abs=1e-6)
     assert not checkpoints.best(best).exists()
     callback.save()
     saved = keras.models.load_model(checkpoints.best(best))
