@@ -174,12 +174,15 @@ def train(
     )
     from alexnet_keras.data.sources.tfds_library import check_available
     from alexnet_keras.training.options import RunOptions
+    from alexnet_keras.training.run_folder import check_claim
 
     run_options = RunOptions(
         resume=resume, overwrite=overwrite, checkpoint_minutes=checkpoint_minutes, devices=devices, layout=layout
     )
     cluster = run_options.check(config)
     if not (dry_run or resume):  # a finished run is resumed without its data
+        if given is not None and (cluster is None or cluster.index == 0):
+            check_claim(given, overwrite=overwrite)  # also here, because importing TensorFlow takes seconds
         check_available(config.source)
     options.load_tensorflow(logs=True)
     if dry_run:

@@ -140,7 +140,7 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
             `overwrite` is set.
     """
     replaces = overwrite and (path / CONFIG).exists()
-    _check_claim(path, resume, replaces)
+    check_claim(path, resume=resume, overwrite=replaces)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_making(path))
         try:
@@ -150,7 +150,7 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
             shutil.rmtree(path / NEW, ignore_errors=True)  # of a process that was killed
         except OSError as error:
             raise _unwritable(path, error) from error
-        _check_claim(path, resume, replaces)  # again, because another process may have finished here meanwhile
+        check_claim(path, resume=resume, overwrite=replaces)  # another process may have finished here meanwhile
         try:
             if not resume:  # a run that cannot be resumed stays as it was
                 begin_list(path, replaces)
@@ -163,8 +163,9 @@ def claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> Itera
             raise
 
 
-def _check_claim(path: Path, resume: bool, replaces: bool) -> None:
-    if resume or replaces:
+def check_claim(path: Path, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Raise `InputError` if `claim` would refuse a folder, without changing it."""
+    if resume or (overwrite and (path / CONFIG).exists()):
         read_config(path)
     elif path.exists() and not (path.is_dir() and all(map(_is_leftover, os.listdir(path)))):
         remedy = "or remove it"
