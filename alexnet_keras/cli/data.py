@@ -106,7 +106,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
     source = options.data_source(lambda: DataSource(name=data), data, **where)
     options.load_tensorflow()
     from alexnet_keras.data.check import check as check_images
-    from alexnet_keras.data.class_labels import readable
+    from alexnet_keras.data.class_labels import distinct_labels
     from alexnet_keras.data.sources.open_dataset import open_dataset
 
     report = check_images(open_dataset(source), jobs)
@@ -115,7 +115,7 @@ def check(jobs: int, as_json: bool, data: str, **where: Any) -> None:
         click.echo(json.dumps(dataclasses.asdict(report)))
         sys.exit(code)
     splits = (report.train, report.validation)
-    classes = zip(map(readable, report.class_names), *(split.per_class for split in splits), strict=True)
+    classes = zip(distinct_labels(report.class_names), *(split.per_class for split in splits), strict=True)
     counts: list[tuple[Any, ...]] = sorted(classes, key=lambda row: -row[1])
     if len(counts) > LISTED_CLASSES:
         counts = [*counts[:5], ("...", "", ""), *counts[-5:]]

@@ -143,9 +143,8 @@ def normalization(spec: Architecture) -> str:
     if not spec.lrn_layers:
         return "none"
     divisor = f" / {spec.lrn_size}" if spec.lrn_divide_alpha_by_size else ""
-    alpha = f"{spec.lrn_alpha:.0e}{divisor}".replace("e-0", "e-")
-    reach = "all channels" if spec.lrn_across_towers or spec.towers == 1 else "channels of a tower"
-    return f"k {spec.lrn_k:g}, alpha {alpha}, {reach}"
+    reach = "all channels" if spec.lrn_across_towers or spec.towers == 1 else "the channels of one tower"
+    return f"k = {spec.lrn_k:g}, alpha = {spec.lrn_alpha:.6f}".rstrip("0") + f"{divisor}, over {reach}"
 
 
 WORDS = {"relu": "ReLU", "tanh": "tanh", "lrn": "LRN", "spatial_lrn": "5x5 LRN", "batch_normalization": "BN"}

@@ -56,6 +56,11 @@ def distinct_labels(class_names: Sequence[str]) -> tuple[str, ...]:
     Two synsets of ImageNet begin with the same word, so they have all their words: `n03710637` is `maillot` and
     `n03710721` is `maillot, tank suit`. If that is not enough, a label is the class name itself.
     """
+    return _distinct_labels(tuple(class_names))
+
+
+@functools.lru_cache(maxsize=8)  # asked for each image
+def _distinct_labels(class_names: tuple[str, ...]) -> tuple[str, ...]:
     labels = [readable(name) for name in class_names]
     for longer in (list(map(_words, class_names)), class_names):
         counts = Counter(labels)

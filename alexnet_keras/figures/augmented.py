@@ -20,8 +20,8 @@ from alexnet_keras.system.errors import OptionError
 DRAWS = 6  # columns of the figure, at most as many as the palette has colours
 CANDIDATES = 24  # draws, of which those with the strongest colour are shown: many would change nothing visible
 MEANINGS = {
-    "paper": "PCA noise\n'paper':\nvariances of\nthe colours",
-    "original": "PCA noise\n'original':\nstandard\ndeviations, and\ncontrast / 1.1",
+    "paper": "PCA noise\n'paper':\nas strong as\nthe variance",
+    "original": "PCA noise\n'original':\nas strong as\nthe standard\ndeviation, and\ncontrast / 1.1",
 }
 
 
@@ -62,11 +62,11 @@ def augmentation(
     shapes = None if draws.shapes is None else tf.gather(draws.shapes, strongest)
     crops = image_ops.crop_and_flip(tf.stack([image] * DRAWS), offsets, flips, input_size, shapes)
 
-    numbers = "top left corners" if shapes is None else "heights and widths in the stored image"
+    numbers = "row and column of its corner" if shapes is None else "its height and width in the stored image"
     caption = (
-        f"The {DRAWS} strongest of {CANDIDATES} random draws. First row: crops, with their {numbers} and with "
-        "the colours of their frames in the stored image. Numbers: what the noise adds to red, green and blue, 0 to "
-        "255. Difference: grey is none."
+        f"The {DRAWS} of {CANDIDATES} random draws with the strongest colour. Above each crop: {numbers}, in pixels. A "
+        "frame of the same colour marks it in the stored image. Above the noisy crops: the change of red, green and "
+        "blue, of 255. Grey: no change."
     )
     figure = style.new(f"Random augmentations of training image {index} of {dataset.name}", caption, height=11.3)
     grid = figure.subplots(1 + 2 * len(PCA_NOISES), DRAWS + 1)

@@ -19,7 +19,7 @@ from alexnet_keras.config.command_line import data_words, train_words
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
@@ -89,7 +89,7 @@ class _Report:
         self.evaluation = evaluate(predictor, self.dataset.validation)
         assert self.evaluation.answers is not None
         self.answers = self.evaluation.answers
-        self.names = [readable(name) for name in self.answers.class_names]
+        self.names = distinct_labels(self.answers.class_names)
 
     def html(self) -> str:
         sections = {
@@ -159,9 +159,8 @@ class _Report:
         dropout = f"{network.dropout:.0%} of the outputs of {' and '.join(network.dropout_layers)} are dropped"
         norm = normalization(network)
         if network.lrn_layers and not network.batch_normalization:
-            norm = (
-                f"local response normalization after {', '.join(f'conv{each}' for each in network.lrn_layers)} ({norm})"
-            )
+            layers = " and ".join(f"conv{each}" for each in network.lrn_layers)
+            norm = f"local response normalization after {layers} ({norm})"
         elif not network.batch_normalization:
             norm = "no normalization"
         chosen = config.crops(config.freeze)
@@ -183,8 +182,8 @@ class _Report:
             "Augmentation": f"{crops} {config.input_size} x {config.input_size} pixels from images of "
             f"{config.stored_size} x {config.stored_size}, {flips} horizontal flips, and {noise}.{small}",
             "Start": f"Training starts with {start}. The random seed is {config.seed}.",
-            "Epochs": f"The run trained for {len(self.history):,} of at most {config.epochs:,} epochs. Each batch has "
-            f"{config.batch_size:,} images.",
+            "Epochs": f"The run trained for {style.in_words(len(self.history), 'epochs')}. The limit was "
+            f"{config.epochs:,}. Each batch has {config.batch_size:,} images.",
             "Learning rate": f"The highest is {config.learning_rate:g}. It {config.schedule.meaning}.",
             "Update rule": f"Momentum {config.momentum:g}, weight decay {config.weight_decay:g}.",
             "Regularization": f"{dropout if network.dropout else 'There is no dropout'}; label smoothing "

@@ -1,5 +1,6 @@
 """Figures of results: errors by epoch, the most probable classes of images, and confusions between classes."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +11,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from alexnet_keras.config.training import Source
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
 from alexnet_keras.figures.networks import predictor_of
 from alexnet_keras.inference.evaluate import check_classes, evaluate
-from alexnet_keras.inference.evaluation import LISTED, Answers
+from alexnet_keras.inference.evaluation import LISTED, Answers, confusion_matrix
 from alexnet_keras.system.errors import InputError, OptionError, check
 from alexnet_keras.training.run_folder import read_config, read_history
 
 IMAGES = 8  # of the figure of predictions
 MOST_CLASSES = 25  # of the confusion matrix: more cannot be read on a slide
 CURVES_BY = ("epoch", "minutes")
+MARKERS = "os^D"  # of the first seven runs, of the next seven, and so on
+CHARACTERS = 100  # of a line of labels under the confusion matrix, at the size SMALL
 LOGARITHMIC = 8.0  # ratio of the largest to the smallest error from which the scale is logarithmic
 
 
@@ -39,32 +42,32 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
         InputError: a folder is no run, or a run has no finished epoch.
     """
     check(by in CURVES_BY, f"`by` must be one of {', '.join(CURVES_BY)}, got {by!r}.")
-    runs, dropped = _histories(runs)
-    errors = np.array([row[key] for rows in runs.values() for row in rows for key in ("top1_error",
-                       "validation_top1_error")])  # fmt: skip
+    runs, conditions = _histories(runs)
+    keys = {"validation_top1_error": "solid", "top1_error": "dashed"}
+    errors = np.array([row[key] for rows in runs.values() for row in rows for key in keys])
     logarithmic = errors.min() > 0 and errors.max() / errors.min() > LOGARITHMIC
-    caption = "Solid: error on the validation images. Dashed: error on the augmented training images"
-    if dropped:
-        caption += ", with dropout" + (f" in {' and '.join(dropped)}" if len(dropped) < len(runs) else "")
-    figure = style.new(f"Top-1 error by {by}", caption + (". The scale is logarithmic." if logarithmic else "."))
+    caption = f"Solid: error on the validation images. Dashed: error on the training images{conditions}."
+    if len(runs) > 1:
+        caption += " Numbers: the validation error of the best epoch, whose model is kept."
+    title = "Top-1 error against training time" if by == "minutes" else "Top-1 error by epoch"
+    figure = style.new(title, caption + (" The scale is logarithmic." if logarithmic else ""))
     axes = figure.subplots()
     style.plain(axes)
-    positions_of = {name: _positions(history, by) for name, history in runs.items()}
-    end = max(positions[-1] for positions in positions_of.values())
     for index, (name, history) in enumerate(runs.items()):
-        positions = positions_of[name]
-        marker = "o" if len(history) < 30 else None
-        for key, line in (("validation_top1_error", "solid"), ("top1_error", "dashed")):
-            axes.plot(positions, [row[key] for row in history], color=style.color(index), linestyle=line, linewidth=2.5,
-                      marker=marker, label=name if line == "solid" else None)  # fmt: skip
-        last = history[-1]["validation_top1_error"]
-        words = f"{last:.1%}" if len(runs) > 1 else f"validation\n{last:.1%}"
-        longest = positions[-1] > 0.9 * end  # to the right of others, longer runs go on
-        axes.annotate(words, (positions[-1], last), (8, 0) if longest else (0, -20), textcoords="offset points",
-                      va="center", ha="left" if longest else "center",
-                      fontsize=style.LABEL, color=style.color(index), weight="bold",
-                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
-    axes.margins(x=0.11, y=0.1)
+        positions, color = _positions(history, by), style.color(index)
+        best = min(row["validation_top1_error"] for row in history)
+        marker = MARKERS[index // len(style.COLORS) % len(MARKERS)] if len(history) < 30 else None
+        for key, line in keys.items():
+            axes.plot(positions, [row[key] for row in history], color=color, linestyle=line, linewidth=2.5,
+                      marker=marker, label=f"{best:.1%}  {name}" if line == "solid" else None)  # fmt: skip
+        if len(runs) == 1:
+            ends = {"validation": history[-1]["validation_top1_error"], "training": history[-1]["top1_error"]}
+            for word, end in ends.items():
+                above = end > min(ends.values()) or word == "training"  # so that the two never overlap
+                axes.annotate(f"{word} {end:.1%}", (positions[-1], end), (8, 2 if above else -2),
+                              textcoords="offset points", va="bottom" if above else "top",
+                              fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
+    axes.margins(x=0.05, y=0.1)
     if logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -76,11 +79,11 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=by == "epoch", min_n_ticks=1))
     if by == "minutes":
         axes.set_xlim(left=0)
-    elif end == 1:  # one point: without this, the axis would show fractions of an epoch
+    elif max(map(len, runs.values())) == 1:  # one point: without this, the axis would show fractions of an epoch
         axes.set_xlim(0.5, 1.5)
     axes.set_xlabel(by, fontsize=style.LABEL, color=style.INK)
     if len(runs) > 1:
-        axes.legend(fontsize=style.LABEL, frameon=False)
+        figure.legend(loc="outside right upper", fontsize=style.LABEL, frameon=False)
     return figure
 
 
@@ -91,8 +94,8 @@ def _positions(history: Sequence[Mapping[str, float]], by: str) -> np.ndarray:
     return np.cumsum([row["seconds"] for row in history]) / 60
 
 
-def _histories(runs: Any) -> tuple[dict[str, Sequence[Mapping[str, float]]], list[str]]:
-    """Return the history of each run by its name, and the names of the runs that are known to drop outputs."""
+def _histories(runs: Any) -> tuple[dict[str, Sequence[Mapping[str, float]]], str]:
+    """Return the history of each run by its name, and what made their training errors larger, as text."""
     if isinstance(runs, str | Path):
         runs = [runs]
     if not isinstance(runs, Mapping):
@@ -101,17 +104,26 @@ def _histories(runs: Any) -> tuple[dict[str, Sequence[Mapping[str, float]]], lis
             name = run.resolve().name
             named[str(run) if name in named else name] = run
         runs = named
-    histories, dropped = {}, []
+    histories = {}
+    conditions: dict[str, list[str]] = {"augmentation": [], "dropout": []}  # -> the runs that are known to have it
     for name, run in runs.items():
         history = run
         if isinstance(run, str | Path):
-            architecture = read_config(Path(run))[0].architecture
-            dropped += [name] if architecture.dropout and architecture.dropout_layers else []
+            config, _ = read_config(Path(run))
+            conditions["augmentation"] += [name] if config.augment else []
+            conditions["dropout"] += (
+                [name] if config.architecture.dropout and config.architecture.dropout_layers else []
+            )
             history = read_history(Path(run))
         if not history:
             raise InputError(f"The run {name} has no finished epoch; train it further before drawing its curves.")
         histories[name] = history
-    return histories, dropped
+    found = [
+        what if len(names) == len(runs) else f"{what} in {' and '.join(names)}"
+        for what, names in conditions.items()
+        if names
+    ]
+    return histories, f", with {' and with '.join(found)}" if found else ""
 
 
 def predictions(model: Any, data: Source, wrong: bool = False, best: bool = False) -> Figure:
@@ -138,14 +150,17 @@ def predictions(model: Any, data: Source, wrong: bool = False, best: bool = Fals
     if not len(chosen):
         found = f"All {len(split):,} validation images are" if wrong else f"None of the {len(split):,} images is"
         raise InputError(f"{found} classified correctly; omit `{'wrong' if wrong else 'best'}`.")
+    candidates, chosen = chosen, chosen[:IMAGES]
     title = f"{style.in_words(len(chosen), 'images')} of {dataset.name} and their most probable classes"
     if wrong:
-        title = f"The worst of {style.in_words(len(chosen), 'mistakes')} in {len(split):,} validation images"
+        title = f"{len(chosen)} of {style.in_words(len(candidates), 'mistakes')}, the worst first"
     elif best:
-        title = f"The surest of {style.in_words(len(chosen), 'right answers')} for {len(split):,} validation images"
-    chosen = chosen[:IMAGES]
+        title = (
+            f"{len(chosen)} of {style.in_words(len(candidates), 'right answers')}, the surest ones of each class first"
+        )
     caption = f"Below each image: its class, and the {LISTED} most probable classes with their probabilities as bars. "
-    figure = style.new(title, caption + "Blue: the true class.")
+    caption += "Blue: the true class. A rank follows its name if it is not among them. "
+    figure = style.new(title, f"{caption}{style.in_words(len(split), 'validation images')}.")
     columns = (len(chosen) + 1) // 2
     grid = figure.subplots(4, columns, height_ratios=(3, 1.35) * 2, squeeze=False)
     for axes in grid.flat:
@@ -177,13 +192,15 @@ def surest(answers: Answers) -> np.ndarray:
 def _bars(axes: Any, answers: Answers, index: int) -> None:
     """Draw the most probable classes of an image as bars under the name of the true class."""
     label, classes, probabilities = answers.labels[index], answers.classes[index], answers.probabilities[index]
-    names = [readable(name) for name in answers.class_names]
+    names, rank = distinct_labels(answers.class_names), answers.ranks[index] + 1
     axes.set_axis_on()
-    axes.set_title(names[label], fontsize=style.LABEL, weight="bold", color=style.INK, pad=4)
+    title = names[label] if label in classes else f"{names[label]} (rank {rank:,})"
+    axes.set_title(title, fontsize=style.LABEL, weight="bold", color=style.INK, pad=4)
     colors = [style.SKY if each == label else style.PALE for each in classes]
     axes.barh(range(len(classes)), probabilities, color=colors, height=0.9)
     for row, each in enumerate(classes):
         axes.text(0.02, row, names[each], fontsize=11, va="center", color=style.INK)
+        axes.text(0.98, row, f"{probabilities[row]:.0%}", fontsize=11, va="center", ha="right", color=style.INK)
     axes.set(xlim=(0, 1), ylim=(LISTED - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -204,15 +221,21 @@ class Confusions:
 
 def confusions(answers: Answers) -> Confusions:
     """Choose the classes of a confusion matrix that can be read."""
-    counts, total = answers.confusion(), style.in_words(len(answers.labels), "images")
+    classes, labels, predicted = len(answers.class_names), answers.labels, answers.classes[:, 0]
+    total = style.in_words(len(labels), "images")
     caption = f"Each row is a true class, and its numbers are percent of that class. {total}."
-    shown = np.arange(len(counts))
-    if len(counts) > MOST_CLASSES:
-        errors = counts.sum(axis=1) - counts.diagonal()
+    shown = np.arange(classes)
+    if classes > MOST_CLASSES:
+        errors = np.bincount(labels[labels != predicted], minlength=classes)
         shown = np.sort(np.argsort(-errors, kind="stable")[:MOST_CLASSES])
-        caption += f" Shown are the {MOST_CLASSES} of {len(counts):,} classes with the most errors."
-    percents = 100 * counts[np.ix_(shown, shown)] / np.maximum(counts.sum(axis=1)[shown, None], 1)
-    return Confusions([readable(answers.class_names[index]) for index in shown], percents, caption)
+        caption += f" Shown are the {MOST_CLASSES} of {classes:,} classes with the most errors."
+    # Of the shown classes alone: a matrix of 20,000 classes would have 3.2 GB.
+    pairs = np.isin(labels, shown) & np.isin(predicted, shown)
+    rows, columns = (np.searchsorted(shown, each[pairs]) for each in (labels, predicted))
+    counts = confusion_matrix(rows, columns, len(shown))
+    images = np.bincount(labels, minlength=classes)[shown]
+    names = distinct_labels(answers.class_names)
+    return Confusions([names[index] for index in shown], 100 * counts / np.maximum(images, 1)[:, None], caption)
 
 
 def check_several(dataset: DataSet) -> None:
@@ -241,7 +264,10 @@ def confusion(model: Any, data: Source) -> Figure:
                        shown.caption, height=9 if count > 12 else style.HEIGHT)  # fmt: skip
     axes = figure.subplots()
     axes.imshow(shown.percents, cmap="Blues", vmin=0, vmax=100, aspect="auto")
-    axes.set_xticks(range(count), labels, rotation=0 if count <= 12 else 90, fontsize=style.SMALL)
+    room = int(CHARACTERS / count)  # of a label under its column, in characters
+    wrapped = [textwrap.fill(label, max(room, 1), break_long_words=False) for label in labels]
+    upright = max(len(line) for label in wrapped for line in label.splitlines()) > room
+    axes.set_xticks(range(count), labels if upright else wrapped, rotation=90 if upright else 0, fontsize=style.SMALL)
     axes.set_yticks(range(count), labels, fontsize=style.SMALL)
     axes.set_xlabel("predicted class", fontsize=style.LABEL, color=style.INK)
     axes.set_ylabel("true class", fontsize=style.LABEL, color=style.INK)

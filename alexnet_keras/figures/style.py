@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 
 from alexnet_keras.config.ranges import FigureWidth, check_value
 from alexnet_keras.figures import SUFFIXES
@@ -17,15 +18,21 @@ from alexnet_keras.system import atomic_files
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
 PIXELS, PREVIEW = 2000, 1000  # across a PNG, and across a figure in a notebook
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
-# Okabe and Ito's palette, which colour-blind people can tell apart, without black and with the yellow last.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+# Okabe and Ito's palette, which colour-blind people can tell apart, without yellow, which is pale on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 VERMILION, SKY = "#D55E00", "#56B4E9"
 TITLE, LABEL, SMALL = 20, 14, 12  # points
-_LINE = 150  # characters of a caption at the size SMALL
+_LINE, _TITLE_LINE = 150, 75  # characters of a caption at the size SMALL, and of a title
 
 
 class Slide(Figure):
     """A figure that a notebook shows, although it was made without pyplot and its global state."""
+
+    def draw(self, renderer: Any) -> None:
+        with mpl.rc_context({"text.parse_math": False}):  # of tick labels, which are made while they are drawn
+            for text in self.findobj(Text):
+                text.set_parse_math(False)  # a dollar sign in a name is no formula
+            super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
@@ -36,7 +43,7 @@ class Slide(Figure):
 def new(title: str, caption: str = "", height: float = HEIGHT) -> Figure:
     """Make an empty figure as wide as a slide, with a title above its content and a caption below it."""
     figure = Slide(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1), facecolor="white")
-    figure.suptitle(title, x=0.015, ha="left", fontsize=TITLE, weight="bold", color=INK)
+    figure.suptitle(textwrap.fill(title, _TITLE_LINE), x=0.015, ha="left", fontsize=TITLE, weight="bold", color=INK)
     if caption:
         figure.supxlabel(textwrap.fill(caption, _LINE), x=0.015, ha="left", fontsize=SMALL, color=GRAY)
     return figure

@@ -10,7 +10,7 @@ import numpy as np
 
 from alexnet_keras.config.ranges import Range
 from alexnet_keras.config.serialization import build
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 
 LISTED = 5  # classes of each image that are kept
 INTERVAL = "Wilson, 95%"
@@ -106,22 +106,19 @@ class Answers:
 
     def per_class(self) -> list[dict[str, Any]]:
         """Return the errors of each class that has images, and the class that its images are most often taken for."""
-        rows, confusion = [], self.confusion()
-        for index, counts in enumerate(confusion):
-            total = int(counts.sum())
-            if not total:
-                continue
-            errors = from_ranks(self.ranks[self.labels == index])
-            counts[index] = 0
-            other = int(counts.argmax())
+        rows, names = [], distinct_labels(self.class_names)
+        for index in np.unique(self.labels):
+            images = self.labels == index
+            errors, predicted = from_ranks(self.ranks[images]), self.classes[images, 0]
+            others, counts = np.unique(predicted[predicted != index], return_counts=True)
             rows.append(
                 {
                     "class": self.class_names[index],
-                    "label": readable(self.class_names[index]),
-                    "images": total,
+                    "label": names[index],
+                    "images": errors.num_images,
                     **{name: value for name, value in errors.to_dict().items() if name.startswith("top")},
-                    "taken_for": readable(self.class_names[other]) if counts[other] else None,
-                    "taken_for_images": int(counts[other]),
+                    "taken_for": names[others[counts.argmax()]] if len(others) else None,
+                    "taken_for_images": int(counts.max(initial=0)),
                 }
             )
         return rows
@@ -134,7 +131,7 @@ class Answers:
             yield {
                 "image": name,
                 "class": self.class_names[label],
-                "label": readable(self.class_names[label]),
+                "label": distinct_labels(self.class_names)[label],
                 "correct": rank == 0,
                 "rank": rank + 1,
                 "predictions": predictions(classes, probabilities, self.class_names),
@@ -152,8 +149,9 @@ def most_probable(probabilities: np.ndarray, top: int) -> tuple[np.ndarray, np.n
 
 def predictions(classes: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str]) -> list[dict[str, Any]]:
     """Describe classes: `class`, the name; `label`, the name in words; and `probability`."""
+    labels = distinct_labels(class_names)
     return [
-        {"class": class_names[index], "label": readable(class_names[index]), "probability": float(probability)}
+        {"class": class_names[index], "label": labels[index], "probability": float(probability)}
         for index, probability in zip(classes, probabilities, strict=True)
     ]
 

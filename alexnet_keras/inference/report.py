@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_keras.config.training import DataSource
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.inference.evaluation import LISTED, Answers, Evaluation
 from alexnet_keras.system import atomic_files, tables
 
@@ -40,8 +40,7 @@ def write_report(folder: Path, values: Mapping[str, Any], answers: Answers) -> N
 
     The folder appears whole or not at all. In the confusion matrix, a row is a true class and a column a predicted one.
     """
-    confusion, names = answers.confusion(), list(map(readable, answers.class_names))
-    names = names if len(set(names)) == len(names) else list(answers.class_names)  # two classes may have the same words
+    confusion, names = answers.confusion(), distinct_labels(answers.class_names)
     files = {
         REPORT: json.dumps(
             {**values, "confusion": {"classes": list(answers.class_names), "counts": confusion.tolist()}}, indent=1

@@ -11,7 +11,7 @@ from typing import Any
 from alexnet_keras.config.citations import initial_weights
 from alexnet_keras.config.command_line import changes, train_words
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
 from alexnet_keras.system import atomic_files, file_list
 from alexnet_keras.system.columns import error_labels
@@ -125,7 +125,7 @@ def _page(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> str:
     name, data = run.resolve().name, _data_name(config)
     local = Path(config.data).is_absolute() or config.data == "shapes"  # and on no hub
     identifier = _quoted(HUB_NAMES.get(data, re.sub(r"[^\w.-]+", "-", data, flags=re.ASCII).strip("-.") or "data"))
-    labels = [readable(each) for each in measured.class_names]
+    labels = distinct_labels(measured.class_names)
     metrics, errors = [], [("metric", "value", INTERVAL)]
     for kind, label in error_labels(len(labels)).items():
         error, (low, high) = getattr(evaluation, f"{kind}_error"), getattr(evaluation, f"{kind}_interval")

@@ -125,7 +125,7 @@ def test_the_numbers_are_those_of_evaluate(page, many):
     assert f"Top-5 val error {evaluation.top5_error:.2%} 95%: {low:.1%} to {high:.1%}" in found
     assert "Validation images 30 of 30 classes" in found
     assert "Best epoch" in found
-    assert "The run trained for 2 of at most 2 epochs. Each batch has 5 images." in found
+    assert "The run trained for 2 epochs. The limit was 2. Each batch has 5 images." in found
     assert "It rises from 0 until epoch 1, then falls to 0 along a cosine." in found
 
 
@@ -134,7 +134,8 @@ def test_the_numbers_are_those_of_evaluate(page, many):
     [
         (
             "paper",
-            "2 towers, ReLU, local response normalization after conv1, conv2 (k 2, alpha 1e-4, channels of a tower).",
+            "2 towers, ReLU, local response normalization after conv1 and conv2 (k = 2, alpha = 0.0001, over the "
+            "channels of one tower).",
         ),
         ("owt", "1 tower, ReLU, no normalization."),
         ("batchnorm", "2 towers, ReLU, batch normalization."),

@@ -1,11 +1,13 @@
 """Figures of results show the errors of runs, and the answers and confusions of a classifier."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from support import CLASS_NAMES
 from support.drawings import assert_well_set, images, words
 
@@ -34,8 +36,25 @@ def test_curves():
         [0.3, 0.25, 0.2],
         [0.6, 0.5, 0.4],
     ]
-    assert {"one", "other", "35.0%", "20.0%"} <= set(words(figure))
+    assert {"35.0%  one", "20.0%  other"} <= set(words(figure))
     assert len({line.get_color() for line in axes.lines}) == 2
+
+
+def test_the_curves_of_one_run_have_their_names_and_last_errors():
+    for errors in ((0.8, 0.2), (0.8, 0.000001)):
+        figure = figures.curves({"one": history(*errors)})
+        assert_well_set(figure)
+        assert {f"training {errors[-1]:.1%}", f"validation {errors[-1] / 2:.1%}"} <= set(words(figure))
+
+
+def test_every_run_is_in_the_legend_with_lines_of_its_own():
+    names = ["_old", "US$_$", *(f"run {number}" for number in range(8))]
+    figure = figures.curves({name: history(0.8, 0.5, 0.7) for name in names})
+    assert_well_set(figure)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"25.0%  {name}" for name in names]
+    lines = figure.axes[0].lines[::2]
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(names)
 
 
 def test_curves_of_one_epoch_have_one_tick():
@@ -50,7 +69,7 @@ def test_curves_by_minutes():
     assert_well_set(figure)
     (axes,) = figure.axes
     assert [list(line.get_xdata()) for line in axes.lines] == [[1.5, 4.5]] * 2 + [[1.5, 4.5, 9.0]] * 2
-    assert (axes.get_xlabel(), "Top-1 error by minutes" in words(figure)) == ("minutes", True)
+    assert (axes.get_xlabel(), "Top-1 error against training time" in words(figure)) == ("minutes", True)
     with pytest.raises(OptionError, match="`by` must be one of epoch, minutes, got 'hours'."):
         figures.curves({"one": history(0.8)}, by="hours")
 
@@ -62,19 +81,23 @@ def test_curves_are_logarithmic_where_errors_differ_much():
     assert figures.curves({"perfect": history(0.9, 0.0)}).axes[0].get_yscale() == "linear"
 
 
-def test_the_caption_of_curves_says_which_runs_had_dropout(run, tmp_path):
+def test_the_caption_of_curves_says_which_runs_had_dropout_and_augmentation(run, tmp_path):
     copy = Path(shutil.copytree(run, tmp_path / "copy"))
     config = json.loads((copy / "config.json").read_text())
     config["architecture"]["dropout"] = 0.0
     (copy / "config.json").write_text(json.dumps(config))
+    plain = Path(shutil.copytree(copy, tmp_path / "plain"))
+    (plain / "config.json").write_text(json.dumps({**config, "augment": False}))
 
     def caption(runs):
         return next(text for text in words(figures.curves(runs)) if "Dashed" in text).replace("\n", " ")
 
-    assert "the augmented training images, with dropout." in caption(str(run))
-    assert "the augmented training images." in caption(copy)
-    assert "the augmented training images." in caption({"one": history(0.8, 0.7)})
-    assert f"the augmented training images, with dropout in {run.name}." in caption([run, copy])
+    assert "on the training images, with augmentation and with dropout." in caption(str(run))
+    assert "on the training images, with augmentation." in caption(copy)
+    assert "on the training images." in caption(plain)
+    assert "on the training images." in caption({"one": history(0.8, 0.7)})
+    assert f"on the training images, with augmentation and with dropout in {run.name}." in caption([run, copy])
+    assert "on the training images, with augmentation in copy." in caption([copy, plain])
 
 
 def test_curves_of_a_run_without_an_epoch():
@@ -111,7 +134,7 @@ def test_the_worst_mistakes_come_first(folder):
     probabilities[4] = [0.97, 0.02, 0.01]
     probabilities[7] = [0.0, 1.0, 0.0]
     figure = figures.predictions(as_predictor(probabilities), str(folder), wrong=True)
-    assert "The worst of 6 mistakes in 9 validation images" in words(figure)
+    assert "6 of 6 mistakes, the worst first" in words(figure)
     bars = [axes for axes in figure.axes if axes.patches]
     assert [axes.get_title() for axes in bars[:3]] == ["red", "green", "green"]
     assert bars[1].patches[0].get_width() == pytest.approx(0.97)
@@ -121,8 +144,17 @@ def test_the_surest_right_answers_are_of_several_classes(folder):
     probabilities = np.tile([0.6, 0.4, 0.0], (9, 1))
     probabilities[5] = [0.1, 0.9, 0.0]
     figure = figures.predictions(as_predictor(probabilities), str(folder), best=True)
-    assert "The surest of 4 right answers for 9 validation images" in words(figure)
+    assert "4 of 4 right answers, the surest ones of each class first" in words(figure)
     assert [axes.get_title() for axes in figure.axes if axes.patches] == ["green", "blue", "blue", "blue"]
+
+
+def test_a_true_class_that_is_not_shown_has_its_rank(monkeypatch):
+    names = tuple(f"class {number}" for number in range(7))
+    shown = Answers(["a"], names, np.array([6]), np.array([6]), np.arange(5)[None], np.array([[0.5, 0.2, 0.1, 0.1, 0]]))
+    axes = Figure().subplots()
+    results._bars(axes, shown, 0)
+    assert axes.get_title() == "class 6 (rank 7)"
+    assert [text.get_text() for text in axes.texts[:4]] == ["class 0", "50%", "class 1", "20%"]
 
 
 def test_no_right_answers(folder):
@@ -157,6 +189,37 @@ def test_confusion_of_many_classes_shows_those_with_most_errors(folder, monkeypa
     assert figure.axes[0].images[0].get_array().shape == (2, 2)
     assert {"green", "red"} <= set(words(figure))
     assert "blue" not in words(figure)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown", "rotation"),
+    [
+        (["blue sky", "green", "red"], ["blue sky", "green", "red"], 0),
+        (
+            ["cassette player " * 3, "green", "red"],
+            ["cassette player cassette player\ncassette player", "green", "red"],
+            0,
+        ),
+        (["x" * 40, "green", "red"], ["x" * 40, "green", "red"], 90),
+    ],
+)
+def test_the_names_under_a_confusion_matrix_never_overlap(names, shown, rotation, folder, monkeypatch):
+    monkeypatch.setattr(results, "distinct_labels", lambda _: tuple(name.strip() for name in names))
+    figure = figures.confusion(as_predictor(np.eye(3)[[0, 0, 0, 1, 1, 2, 0, 2, 2]]), str(folder))
+    labels = figure.axes[0].get_xticklabels()
+    assert [(label.get_text(), label.get_rotation()) for label in labels] == [(name, rotation) for name in shown]
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
+
+
+def test_confusions_of_many_classes_are_counted_for_those_that_are_shown():
+    names = tuple(f"class {number}" for number in range(30_000))  # a whole matrix would have 7 GB
+    labels, predicted = np.array([7, 7, 29_999, 5]), np.array([7, 29_999, 7, 5])
+    classes = predicted[:, None]
+    found = results.confusions(Answers(list("abcd"), names, labels, (labels != predicted) * 1, classes, classes * 0.0))
+    places = [found.names.index(name) for name in ("class 7", "class 29999")]
+    np.testing.assert_array_equal(found.percents[np.ix_(places, places)], [[50, 50], [100, 0]])
 
 
 def test_other_classes(predictor, twins, tmp_path):

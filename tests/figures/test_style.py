@@ -4,8 +4,10 @@ import io
 
 import pytest
 from PIL import Image
+from support.drawings import assert_well_set, words
 
 from alexnet_keras import figures
+from alexnet_keras.figures import style
 from alexnet_keras.system.errors import OptionError
 
 
@@ -17,6 +19,15 @@ def test_the_same_figure_gives_the_same_bytes(network, tmp_path):
             contents.append((tmp_path / f"{name}{suffix}").read_bytes())
         assert contents[0] == contents[1]
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+
+
+def test_texts_are_no_formulas_and_stay_on_the_page():
+    figure = style.new("a" * 30 + " US$_$ " + "b" * 60, "a $b_c$")
+    axes = figure.subplots()
+    axes.set_xticks([0], ["$\\frac$"])
+    style.encode(figure, ".png", 500)
+    assert_well_set(figure)
+    assert "a" * 30 + " US$_$\n" + "b" * 60 in words(figure)
 
 
 def test_a_width_out_of_range(network, tmp_path):

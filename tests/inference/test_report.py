@@ -75,11 +75,12 @@ def test_the_tables_of_a_report(tmp_path):
     assert [list(row.values()) for row in confusion] == [["tench", "1", "1"], ["cat", "0", "2"]]
 
 
-def test_classes_with_the_same_words_keep_their_names_in_the_confusion_matrix(tmp_path):
+def test_classes_with_the_same_first_word_can_be_told_apart(tmp_path):
     maillots = ("n03710637", "n03710721")
     values = report.report(evaluation(), [{"path": "m"}], DataSource(name="shapes"), PROVENANCE)
     report.write_report(tmp_path / "report", values, answers(maillots))
-    assert list(rows(tmp_path / "report" / "confusion.csv")[0]) == ["true class", *maillots]
+    assert list(rows(tmp_path / "report" / "confusion.csv")[0]) == ["true class", "maillot", "maillot, tank suit"]
+    assert [row["label"] for row in answers(maillots).per_class()] == ["maillot", "maillot, tank suit"]
 
 
 def test_a_full_disk_leaves_no_part_of_a_report(tmp_path):
