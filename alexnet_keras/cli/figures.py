@@ -212,9 +212,17 @@ def gradcam(model: Path, image: Path, label: str | None) -> Any:
 def curves(runs: tuple[Path, ...], by: str) -> Any:
     """Draw the training and validation error of one or several RUNS by epoch or by time.
 
-    Without RUNS, the command uses the newest run in saved_models/.
+    Each of RUNS is a run or a folder of runs. Without RUNS, the command uses the newest run in saved_models/.
     """
-    return drawing.curves(runs or (api.newest_run(),), by)
+    from alexnet_keras.training.run_folder import HISTORY, read_history
+    from alexnet_keras.training.run_table import find_runs
+
+    found = find_runs(runs or (api.newest_run(),))
+    begun = [run for run in found if (run / HISTORY).exists() and read_history(run)]
+    for run in found if begun else ():
+        if run not in begun:
+            print_message(f"{run} has no finished epoch, so it is left out.")
+    return drawing.curves(begun or found, by)
 
 
 @figure_command("alexnet-keras figures predictions saved_models/RUN --wrong")

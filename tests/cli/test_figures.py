@@ -1,5 +1,7 @@
 """The commands `figures`: each hands its options to the figure of its name, and saves what it gets."""
 
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -70,13 +72,24 @@ def test_an_image_is_augmented_without_a_model(drawn):
 
 
 def test_curves_are_of_all_runs_that_are_named_or_of_the_newest(drawn, tmp_path):
-    assert cli("figures", "curves", RUN, RUN, "--by", "minutes").code == 0
-    (tmp_path / "saved_models").mkdir()
-    (tmp_path / "saved_models" / "mine").symlink_to(RUN)
+    folder = tmp_path / "saved_models"
+    folder.mkdir()
+    (folder / "README.md").touch()  # as in a clone of the repository
+    (folder / "mine").symlink_to(RUN)
+    assert cli("figures", "curves", "saved_models", RUN, "--by", "minutes").code == 0
     assert cli("figures", "curves").code == 0
     first, second = (arguments for name, arguments, _ in drawn if name == "curves")
-    assert first == ((RUN, RUN), "minutes")
-    assert [[str(run) for run in second[0]], second[1]] == [["saved_models/mine"], "epoch"]
+    assert first == ([Path("saved_models/mine"), RUN], "minutes")
+    assert second == ([Path("saved_models/mine")], "epoch")
+
+
+def test_curves_leave_out_runs_without_an_epoch(drawn, tmp_path):
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    shutil.copy(RUN / "config.json", begun)
+    result = cli("figures", "curves", "begun", RUN)
+    assert "begun has no finished epoch, so it is left out.\n" in result.err
+    assert [arguments[0] for name, arguments, _ in drawn if name == "curves"] == [[RUN]]
 
 
 def test_an_architecture_is_of_a_model_or_of_a_variant(drawn, monkeypatch):

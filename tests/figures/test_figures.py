@@ -61,7 +61,7 @@ def test_every_figure_has_a_command():
         (("retrieval", "RUN", "--layer", "fc9"), 2, "no --layer 'fc9'; choose from"),
         (("confusion", "RUN/model.keras", "--data", "nowhere"), 2, "nowhere"),
         (("confusion", "MODEL"), 2, "is not in the folder of a run; name its data set with --data."),
-        (("curves", "FOLDER"), 1, "is no run: it has no config.json; name a folder that 'alexnet-keras train' wrote."),
+        (("curves", "FOLDER"), 2, "make one with 'alexnet-keras train', or name another folder."),
         (("augmentation", "--data", "FOLDER", "--image", "12"), 2, "--image must be 0 to 11, got 12"),
     ],
 )
