@@ -1,5 +1,6 @@
 """Figures of results: errors by epoch, the most probable classes of images, and confusions between classes."""
 
+import functools
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +63,9 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
                       marker=marker, label=f"{best:.1%}  {name}" if line == "solid" else None)  # fmt: skip
         if len(runs) == 1:
             ends = {"validation": history[-1]["validation_top1_error"], "training": history[-1]["top1_error"]}
+            higher = max(ends, key=ends.__getitem__)
             for word, end in ends.items():
-                above = end > min(ends.values()) or word == "training"  # so that the two never overlap
+                above = word == higher  # so that the two never overlap
                 axes.annotate(f"{word} {end:.1%}", (positions[-1], end), (8, 2 if above else -2),
                               textcoords="offset points", va="bottom" if above else "top",
                               fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
@@ -83,7 +85,9 @@ def curves(runs: Any, by: str = "epoch") -> Figure:
         axes.set_xlim(0.5, 1.5)
     axes.set_xlabel(by, fontsize=style.LABEL, color=style.INK)
     if len(runs) > 1:
-        figure.legend(loc="outside right upper", fontsize=style.LABEL, frameon=False)
+        few = len(runs) <= len(style.COLORS)  # which leave room for their names between the curves
+        place: Any = axes.legend if few else functools.partial(figure.legend, loc="outside right upper")
+        place(fontsize=style.LABEL, frameon=False)
     return figure
 
 

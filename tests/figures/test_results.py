@@ -41,10 +41,12 @@ def test_curves():
 
 
 def test_the_curves_of_one_run_have_their_names_and_last_errors():
-    for errors in ((0.8, 0.2), (0.8, 0.000001)):
-        figure = figures.curves({"one": history(*errors)})
+    for error, other in ((0.2, 0.1), (0.1, 0.11), (0.2, 0.2)):
+        rows = history(0.8, error)
+        rows[-1]["validation_top1_error"] = other
+        figure = figures.curves({"one": rows})
         assert_well_set(figure)
-        assert {f"training {errors[-1]:.1%}", f"validation {errors[-1] / 2:.1%}"} <= set(words(figure))
+        assert {f"training {error:.1%}", f"validation {other:.1%}"} <= set(words(figure))
 
 
 def test_every_run_is_in_the_legend_with_lines_of_its_own():
