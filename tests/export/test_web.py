@@ -256,7 +256,9 @@ def test_a_dropped_file_is_classified_and_dropped_text_is_not(opened, dataset):
         };
         drop((data) => data.setData("text/plain", "https://example.org/photo.jpg"));
     """)
-    assert opened.text("problem") == "This is no file. Save the image as a file first, then drop the file here."
+    assert opened.text("problem") == (
+        "You dropped text or a link, not a file. Save the image as a file first, then drop the file here."
+    )
     red = next(name for name in dataset.validation.names if Path(name).parent.name == "red")
     opened.script(
         "const bytes = Uint8Array.from(arguments[0]); drop((data) => data.items.add(new File([bytes], 'red.png')))",
@@ -283,6 +285,55 @@ def test_the_camera_is_used_by_keyboard_alone_and_its_absence_is_explained(opene
     opened.wait("return document.getElementById('problem').textContent")
     assert opened.text("problem") == "This device has no camera that the browser finds. Choose a file instead."
     assert not opened.find("camera").is_displayed()
+    assert opened.focus() == "open-camera"
+
+
+def test_a_camera_that_opens_after_it_was_closed_is_stopped(opened):
+    opened.script("""
+        window.asked = [];
+        navigator.mediaDevices.getUserMedia = async (options) => {
+          const stream = await MediaDevices.prototype.getUserMedia.call(navigator.mediaDevices, options);
+          await new Promise((allow) => asked.push({ track: stream.getTracks()[0], allow }));
+          return stream;
+        };
+    """)
+
+    def ask(count):
+        opened.find("open-camera").click()
+        opened.wait(f"return asked.length === {count}")
+
+    ask(1)
+    assert not opened.find("open-camera").is_enabled()
+    assert not opened.find("take").is_displayed()
+    opened.find("close-camera").click()
+    assert opened.focus() == "open-camera"
+    ask(2)
+    opened.script("asked[0].allow()")
+    opened.wait("return asked[0].track.readyState === 'ended'")
+    assert not opened.find("take").is_displayed()
+    opened.script("asked[1].allow()")
+    opened.wait("return document.activeElement.id === 'take'")
+    assert opened.script("return asked[1].track.readyState") == "live"
+    opened.find("close-camera").click()
+    assert opened.script("return asked[1].track.readyState") == "ended"
+    assert opened.text("problem") == ""
+    opened.script("delete navigator.mediaDevices.getUserMedia")
+
+
+def test_a_photograph_that_cannot_be_taken_is_explained(opened):
+    opened.script("""
+        window.original = createImageBitmap;
+        window.createImageBitmap = async () => { throw new DOMException("no frame", "InvalidStateError"); };
+        document.getElementById("open-camera").click();
+    """)
+    opened.wait("return document.activeElement.id === 'take'")
+    opened.find("take").click()
+    opened.wait("return document.getElementById('problem').textContent")
+    assert opened.text("problem") == (
+        "The camera gives no image (no frame). Close it and open it again, or choose a file."
+    )
+    opened.find("close-camera").click()
+    opened.script("window.createImageBitmap = original")
 
 
 def test_the_occlusion_map_is_that_of_python_and_can_be_cancelled(opened, page, images):
@@ -303,6 +354,40 @@ def test_the_occlusion_map_is_that_of_python_and_can_be_cancelled(opened, page, 
     points = float(re.search(r"a change of ([\d.]+) percentage points", opened.text("map-caption"))[1])
     assert points == pytest.approx(100 * np.abs(falls).max(), abs=0.5)
     assert opened.pixels("map").shape == (67, 67, 3)
+
+
+def test_no_occlusion_map_is_drawn_of_an_image_that_has_no_answer_yet(opened, images):
+    opened.choose(images[4])
+    begun = opened.script(
+        """
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([Uint8Array.from(arguments[0])], "next.jpg"));
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+        document.getElementById("occlude").click();
+        return !document.getElementById("occluding").hidden;
+        """,
+        list(images[0].read_bytes()),
+    )
+    assert not begun
+    assert opened.answer("next.jpg").keys() == {"blue", "green", "red"}
+    assert opened.find("occlude").is_enabled()
+
+
+def test_an_image_that_cannot_be_cropped_is_released(opened):
+    found = opened.driver.execute_async_script("""
+        const done = arguments[0];
+        const program = document.createElement("script"); // in the page, because the driver sees into no worker
+        program.src = "worker.js";
+        program.onload = async () => {
+          image = await import("./image.js");
+          settings = { storedSize: 256, inputSize: 67 };
+          const bitmap = await createImageBitmap(new ImageData(300, 1));
+          const error = await tasks.classify({ bitmap, name: "line.png" }).catch((error) => error.name);
+          done([error, bitmap.width]);
+        };
+        document.head.append(program);
+    """)
+    assert found == ["ImageError", 0]
 
 
 def test_the_first_layer_is_that_of_the_network(opened, page, trained, images):
@@ -362,7 +447,9 @@ def test_a_server_without_the_headers_gives_one_thread_and_the_page_says_so(driv
     assert opened.text("facts") == f"AlexNet, variant tiny: 3 classes, 0.0 MB, {expected}."
     monkeypatch.setattr(web_server, "HEADERS", {})
     opened = Page(driver, server.url)
-    assert "one thread (the server does not send the headers that more threads need)" in opened.text("facts")
+    assert "one thread (the server does not send the headers that browsers require for several threads)" in opened.text(
+        "facts"
+    )
     assert opened.choose(images[0]).keys() == {"blue", "green", "red"}
 
 
@@ -374,7 +461,7 @@ def test_a_missing_model_is_explained(driver, server, monkeypatch):
         driver.get(server.url)
         WebDriverWait(driver, SECONDS).until(lambda driver: driver.find_element("id", "problem").text)
         assert driver.find_element("id", "problem").text == (
-            f"The classification failed: {name[1:]} cannot be loaded (404 Not Found). Load the page again."
+            f"The page cannot start: {name[1:]} cannot be loaded (404 Not Found). Load the page again."
         )
 
 

@@ -17,11 +17,14 @@ function say(text) {
 }
 
 function complain(error) {
-  $("problem").textContent = error instanceof ImageError ? error.message : `The classification failed: ${error.message} Load the page again.`;
+  const failed = started ? "The classification failed" : "The page cannot start";
+  $("problem").textContent =
+    error instanceof ImageError ? error.message : `${failed}: ${error.message} Load the page again.`;
 }
 
 let network;
 let ready; // resolves when the network is loaded
+let started = false; // whether it is
 let settings;
 let shown = { id: 0 }; // the last image: its number, crop, and probabilities
 let occluding = new AbortController();
@@ -34,11 +37,12 @@ async function start() {
   network = new Network(settings, (fraction) => ($("loading").value = fraction));
   const { numThreads, isolated } = await network.load();
   const threads = numThreads > 1 ? `${numThreads} threads` : "one thread";
-  const why = isolated ? "" : " (the server does not send the headers that more threads need)";
+  const why = isolated ? "" : " (the server does not send the headers that browsers require for several threads)";
   $("facts").textContent =
     `AlexNet${settings.variant ? `, variant ${settings.variant}` : ""}: ${settings.classes.length.toLocaleString("en")} classes, ` +
     `${(settings.bytes / 1e6).toFixed(1)} MB, ${threads}${why}.`;
   $("loading").hidden = true;
+  started = true;
   say("The network is ready.");
 }
 
@@ -47,6 +51,7 @@ async function show(name, classify) {
   occluding.abort();
   const id = shown.id + 1;
   shown = { id };
+  $("occlude").disabled = true; // until there is an answer: the page still shows the previous one
   $("problem").textContent = "";
   try {
     say(`${name} is being classified.`);
@@ -90,6 +95,7 @@ function drawResults(classes, milliseconds) {
     `A grey square of ${square} x ${square} pixels covers each place in turn. Where it covers evidence, the ` +
     `probability of ${classes[0].name} falls.`;
   $("map-figure").hidden = true;
+  $("occlude").disabled = false;
   showResults(true);
 }
 
@@ -133,12 +139,16 @@ async function occlude() {
 
 async function showCamera() {
   $("problem").textContent = "";
+  $("camera").hidden = false;
+  $("take").hidden = true; // until the video runs
+  $("close-camera").focus();
+  $("open-camera").disabled = true;
   try {
-    $("camera").hidden = false;
-    await openCamera($("viewfinder"));
-    $("take").focus();
+    if (!(await openCamera($("viewfinder")))) return;
+    $("take").hidden = false;
+    if (document.activeElement === $("close-camera")) $("take").focus(); // otherwise the user has gone elsewhere
   } catch (error) {
-    $("camera").hidden = true;
+    hideCamera();
     complain(error);
   }
 }
@@ -146,7 +156,18 @@ async function showCamera() {
 function hideCamera() {
   closeCamera($("viewfinder"));
   $("camera").hidden = true;
+  $("open-camera").disabled = false;
   $("open-camera").focus();
+}
+
+async function photograph() {
+  try {
+    const bitmap = await takePhotograph($("viewfinder"));
+    hideCamera();
+    show(CAMERA, () => network.classifyBitmap(bitmap, CAMERA));
+  } catch (error) {
+    complain(error);
+  }
 }
 
 function showFile(file) {
@@ -159,11 +180,7 @@ $("file").addEventListener("change", ({ target }) => {
 });
 $("open-camera").addEventListener("click", showCamera);
 $("close-camera").addEventListener("click", hideCamera);
-$("take").addEventListener("click", async () => {
-  const bitmap = await takePhotograph($("viewfinder"));
-  hideCamera();
-  show(CAMERA, () => network.classifyBitmap(bitmap, CAMERA));
-});
+$("take").addEventListener("click", photograph);
 $("occlude").addEventListener("click", occlude);
 $("cancel").addEventListener("click", () => occluding.abort());
 
@@ -177,7 +194,7 @@ document.addEventListener("drop", (event) => {
   document.body.classList.remove("dragging");
   const [file] = event.dataTransfer.files;
   if (file) showFile(file);
-  else complain(new ImageError("This is no file. Save the image as a file first, then drop the file here."));
+  else complain(new ImageError("You dropped text or a link, not a file. Save the image as a file first, then drop the file here."));
 });
 
 ready = start();

@@ -43,8 +43,11 @@ const tasks = {
   async classify({ file, bitmap, name }) {
     const start = performance.now();
     const decoded = bitmap ?? (await image.decode(file, settings.upright));
-    crop = image.cropCenter(decoded, name, settings);
-    decoded.close();
+    try {
+      crop = image.cropCenter(decoded, name, settings);
+    } finally {
+      decoded.close();
+    }
     const read = performance.now() - start;
     const { output, milliseconds } = await run(models.network, crop);
     return { crop, probabilities: output, milliseconds: { read, network: milliseconds } };
