@@ -1,6 +1,7 @@
 """The command `features`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
 
     network = load_model(path)
     until(network, layer)  # fails at once if there is no such layer
-    folder = Path(source.name).expanduser()
+    folder = Path(os.path.expanduser(source.name))
     parts = PARTS if part == "both" else (part,)
     root = (folder if folder.is_dir() else folder.parent).resolve() if folder.exists() else None
     shape = write(output, network, layer, open_dataset(source), parts, root)

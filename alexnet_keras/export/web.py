@@ -11,7 +11,7 @@ import keras
 
 from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.config.variants import variant_of
-from alexnet_keras.data.class_labels import readable
+from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import Split
 from alexnet_keras.export import tflite
 from alexnet_keras.export.web_server import SETTINGS
@@ -38,7 +38,13 @@ NOTICE = f"// alexnet-keras changed one line of LiteRT.js {VERSION}: the import 
 
 def runtime_folder() -> Path:
     """The folder into which npm installs the runtime once for all exports: `litertjs` in the cache of the user."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:  # in a container, a user can have a number only
+        raise OptionError(
+            "The format web needs LiteRT.js from the cache of the user, who has no home folder; set XDG_CACHE_HOME to "
+            "a folder of your choice."
+        ) from error
     return Path(cache) / "alexnet-keras" / "litertjs"
 
 
@@ -75,7 +81,7 @@ def write(model: keras.Model, path: Path, quantize: str, images: Split | None, p
         "variant": variant_of(model.name),
         "quantize": quantize,
         "bytes": (path / MODEL).stat().st_size,
-        "classes": [readable(name) for name in class_names(model)],
+        "classes": distinct_labels(class_names(model)),
         "inputSize": input_size(model),
         "storedSize": preparation.stored_size,
         "towers": len(towers),

@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from alexnet_keras.export import export, web, web_server
 from alexnet_keras.export.export import Target
 from alexnet_keras.figures.evidence import occlusion_map
 from alexnet_keras.inference.classify import read_image
-from alexnet_keras.inference.predictor import load_predictor
+from alexnet_keras.inference.predictor import ImagePreparation, load_predictor
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import OptionError
 
 SECONDS = 30  # to wait for the page
@@ -57,6 +59,29 @@ def test_another_version_of_the_runtime_and_an_incomplete_one_are_refused(no_run
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     assert web.find_runtime() == no_runtime / "node_modules"
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(model, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
+    assert only_error(cli("export", model, "--format", "web", "--data", "shapes")) == (
+        "Error: The format web needs LiteRT.js from the cache of the user, who has no home folder; set "
+        "XDG_CACHE_HOME to a folder of your choice."
+    )
+
+
+def test_classes_that_begin_with_the_same_word_have_different_names(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr(web, "find_runtime", lambda: tmp_path)
+    for name in web.RUNTIME_FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("write", "write_conv1"):
+        monkeypatch.setattr(web.tflite, name, lambda model, path, *_, **__: path.touch())
+    synsets = ("n02012849", "n03126707", "n03710637", "n03710721")
+    model = AlexNet(tiny, classes=4, input_shape=(67, 67, 3), class_names=synsets)
+    web.write(model, tmp_path / "web", "none", None, ImagePreparation())
+    settings = json.loads((tmp_path / "web" / "network.json").read_text())
+    assert settings["classes"] == ["crane (bird)", "crane (machine)", "maillot", "maillot, tank suit"]
 
 
 def test_the_page_of_the_documentation_has_the_command_that_installs_the_runtime(monkeypatch):

@@ -44,7 +44,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     """
     library = tfds(source)
     data_dir = data_folder(source)
-    manual_dir = Path(source.manual_dir).expanduser() if source.manual_dir else data_dir / "downloads" / "manual"
+    manual_dir = Path(os.path.expanduser(source.manual_dir or data_dir / "downloads" / "manual"))
     candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
     prepared = (folder for folder in candidates if shards.is_prepared(folder))
     stored = next((folder for folder in prepared if shards.manifest(folder).name == NAME), None)

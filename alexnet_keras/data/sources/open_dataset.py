@@ -1,6 +1,7 @@
 """Open a data set by its name or path."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def open_dataset(source: Source, *, build: bool = True) -> DataSet:
 
 
 def _open(source: DataSource, build: bool) -> DataSet:
-    root = Path(source.name).expanduser()
+    root = Path(os.path.expanduser(source.name))  # unlike `Path.expanduser`, also where there is no home folder
     if source.split is not None and (source.name == "shapes" or root.exists()):
         raise OptionError(f"`split` {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
     is_table = source.name != "shapes" and root.suffix.lower() in tables.SUFFIXES and not root.is_dir()
@@ -75,7 +76,7 @@ def _folder(root: Path, source: DataSource) -> DataSet:
 
 def absolute_source(source: str) -> str:
     """Replace a relative path by an absolute one; return other sources unchanged."""
-    root = Path(source).expanduser()
+    root = Path(os.path.expanduser(source))
     return str(root.resolve()) if source != "shapes" and root.exists() else source
 
 

@@ -57,7 +57,7 @@ def first_line(error: Exception) -> str:
 def data_folder(source: DataSource) -> Path:
     """Return the folder of built data sets: `data_dir` of the source, TFDS_DATA_DIR, or the default of TFDS."""
     default = tfds(source).core.constants.DATA_DIR
-    return Path(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default).expanduser()
+    return Path(os.path.expanduser(source.data_dir or os.environ.get("TFDS_DATA_DIR") or default))
 
 
 def prepared_folder(source: DataSource) -> Path:
@@ -67,7 +67,7 @@ def prepared_folder(source: DataSource) -> Path:
 
 def check_available(source: DataSource) -> None:
     """Refuse a name of TFDS that is unknown or cannot be downloaded before TensorFlow is imported, for seconds."""
-    path = Path(source.name).expanduser()
+    path = Path(os.path.expanduser(source.name))
     if source.name in ("shapes", "imagenet") or path.exists() or path.suffix or prepared_folder(source).exists():
         return
     builder = find_builder(source)

@@ -14,14 +14,29 @@ from support import ROOT, cli, only_error
 
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data.sources import tfds_library
-from alexnet_keras.data.sources.open_dataset import open_dataset
+from alexnet_keras.data.sources.open_dataset import absolute_source, open_dataset
 from alexnet_keras.system.errors import InputError, OptionError
 
 
-@pytest.mark.parametrize("name", ["no_such_data", "no/such/folder", "./missing", "bad name!", "huggingface:mnist"])
+@pytest.mark.parametrize(
+    "name", ["no_such_data", "no/such/folder", "./missing", "~nobody-here/x", "bad name!", "huggingface:mnist"]
+)
 def test_an_unknown_name_says_what_can_be_given(name):
     with pytest.raises(OptionError, match=f"The data set {name}: no such folder, and no such data set in TensorFlow"):
         open_dataset(name)
+
+
+def test_a_home_folder_that_is_not_known_is_no_folder(tmp_path):
+    for source in (
+        DataSource(name="imagenet", data_dir="~nobody-here"),
+        DataSource(name="imagenet", data_dir=str(tmp_path), manual_dir="~nobody-here"),
+    ):
+        with pytest.raises(InputError, match="The data set imagenet was not found. Looked for: .* in ~nobody-here"):
+            open_dataset(source)
+    assert absolute_source("~nobody-here/x") == "~nobody-here/x"
+    output = tmp_path / "f.npz"
+    result = cli("features", "imagenette", "--data", "~nobody-here/x", "--output", output)
+    assert only_error(result).startswith("Error: The data set ~nobody-here/x: no such folder")
 
 
 @pytest.mark.usefixtures("tfds_folder")
