@@ -441,6 +441,24 @@ def test_the_page_fits_narrow_and_wide_windows_in_light_and_in_dark(opened, imag
     opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_cards_and_lines_of_feature_maps_are_full_in_a_wide_window(opened, images):
+    show(opened.driver, 1280, "light")
+    opened.choose(images[2])
+    opened.wait("return document.querySelectorAll('#towers canvas').length")
+    opened.find("occlude").click()
+    opened.wait("return document.getElementById('status').textContent === 'The occlusion map is ready.'")
+    below, beside, top = opened.script("""
+        const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        return [
+          box("#crop").bottom - box("#seen-caption").bottom,
+          box(".maps").right - box(".maps canvas:last-child").right,
+          box("#photograph").top - box("#classes").top,
+        ];
+    """)
+    opened.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert (below, beside, top) == pytest.approx((21, 0, 0), abs=0.5)  # 20 pixels of padding and the border
+
+
 def test_names_of_classes_are_text(opened):
     found = opened.driver.execute_async_script("""
         const done = arguments[0];

@@ -3,6 +3,7 @@
 const DARK_TO_BRIGHT = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]]; // matplotlib's inferno
 const LESS_PROBABLE = [230, 97, 1]; // orange and purple, which color-blind people can tell apart
 const MORE_PROBABLE = [118, 88, 190];
+const MOST_COLUMNS = 16; // of feature maps, in a wide window
 const BRIGHTEST = 0.99; // the fraction of the values that do not exceed the brightest color
 
 /** Create an element with text. Names of classes and files become text and never markup. */
@@ -46,11 +47,14 @@ export function drawPixels(canvas, pixels, side) {
 export function drawMaps(parent, maps, [rows, columns, channels], towers) {
   const sorted = maps.slice().sort();
   const largest = Math.max(sorted[Math.floor(BRIGHTEST * (sorted.length - 1))], 1e-12);
+  const inTower = channels / towers;
+  const columnsOfMaps = Math.ceil(inTower / Math.ceil(inTower / MOST_COLUMNS)); // so that all lines are about full
   parent.replaceChildren();
   for (let tower = 0; tower < towers; tower++) {
     const grid = element("div", "", { className: "maps", ariaHidden: "true" });
-    const first = (tower * channels) / towers;
-    for (let channel = first; channel < first + channels / towers; channel++) {
+    grid.style.setProperty("--columns", columnsOfMaps);
+    const first = tower * inTower;
+    for (let channel = first; channel < first + inTower; channel++) {
       const pixels = new Uint8ClampedArray(4 * rows * columns);
       for (let place = 0; place < rows * columns; place++) {
         pixels.set([...bright(maps[place * channels + channel] / largest), 255], 4 * place);
