@@ -6,8 +6,19 @@ import keras
 
 from alexnet_keras.figures.graph import Graph
 from alexnet_keras.inference.keras_model import layers_named
-from alexnet_keras.model.response_normalization import SpatialResponseNormalization
+from alexnet_keras.model.layers import MeanSubtraction, TowerChannels
+from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
+from alexnet_keras.system.errors import InputError
 
+POINTWISE = (  # layers that compute each position by itself
+    keras.layers.Activation,
+    keras.layers.BatchNormalization,
+    keras.layers.Concatenate,
+    keras.layers.Dropout,
+    LocalResponseNormalization,
+    MeanSubtraction,
+    TowerChannels,
+)
 Field = Callable[[int], tuple[int, int]]  # a position along one side of a feature map -> its first and last pixel
 
 
@@ -40,12 +51,23 @@ def window(layer: keras.layers.Layer) -> tuple[int, int, int]:
     """Return the size of a layer's window, its stride, and the number of zeros before the first position."""
     match layer:
         case keras.layers.Conv2D():
-            size, stride = layer.kernel_size[0], layer.strides[0]
-            return size, stride, (size - 1) // 2 if layer.padding == "same" else 0
-        case keras.layers.MaxPooling2D():
-            return layer.pool_size[0], layer.strides[0], 0
+            return _strided(layer, layer.kernel_size[0])
+        case keras.layers.MaxPooling2D() | keras.layers.AveragePooling2D():
+            return _strided(layer, layer.pool_size[0])
         case keras.layers.ZeroPadding2D():
             return 1, 1, layer.padding[0][0]
         case SpatialResponseNormalization():
             return layer.size, 1, layer.size // 2
-    return 1, 1, 0  # layers that compute each position by itself
+    if not isinstance(layer, POINTWISE):
+        raise InputError(
+            f"The layer {layer.name} of the type {type(layer).__name__} has no known window; choose a layer before it."
+        )
+    return 1, 1, 0
+
+
+def _strided(layer: keras.layers.Layer, size: int) -> tuple[int, int, int]:
+    stride = layer.strides[0]
+    if layer.padding != "same":
+        return size, stride, 0
+    zeros = (layer.output.shape[1] - 1) * stride + size - layer.input.shape[1]  # the last one of an odd number is after
+    return size, stride, max(0, zeros) // 2
