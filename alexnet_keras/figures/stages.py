@@ -7,6 +7,7 @@ import keras
 
 from alexnet_keras.config.layer_names import split_tower
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.figures.receptive_field import window
 from alexnet_keras.model.layers import TowerChannels
 from alexnet_keras.model.response_normalization import LocalResponseNormalization, SpatialResponseNormalization
 
@@ -21,6 +22,7 @@ class Stage:
         name: `image`, `conv1`, ..., `fc8`.
         tower: 0 or 1; `None` if the layer belongs to no tower.
         kernel: side and stride of a convolution's kernel; `None` for other stages.
+        window: how many rows of its sources a unit of a convolution sees, through the poolings between; else `None`.
         sources: name and tower of the stages whose outputs the stage takes.
         after: the layers between this stage and the next ones, in words.
     """
@@ -29,6 +31,7 @@ class Stage:
     tower: int | None
     shape: tuple[int, ...]
     kernel: tuple[int, int] | None
+    window: int | None
     sources: tuple[tuple[str, int | None], ...]
     after: tuple[str, ...]
 
@@ -41,16 +44,26 @@ def stages(model: keras.Model) -> list[Stage]:
         if words := in_words(layer):
             for name, _ in _sources(graph, layer):
                 after.setdefault(name, {})[words] = None
-    image = Stage(IMAGE, None, tuple(model.input_shape[1:]), None, (), ())
+    image = Stage(IMAGE, None, tuple(model.input_shape[1:]), None, None, (), ())
     found = [image]
     for layer in graph.layers:
         if hasattr(layer, "kernel"):
             name, tower = split_tower(layer.name)
             convolution = isinstance(layer, keras.layers.Conv2D)
             kernel = (layer.kernel_size[0], layer.strides[0]) if convolution else None
-            sources = tuple(dict.fromkeys(_sources(graph, layer)))
-            found.append(Stage(name, tower, tuple(layer.output.shape[1:]), kernel, sources, tuple(after.get(name, ()))))
+            seen = _window(graph, layer) if convolution else None
+            shape, sources = tuple(layer.output.shape[1:]), tuple(dict.fromkeys(_sources(graph, layer)))
+            found.append(Stage(name, tower, shape, kernel, seen, sources, tuple(after.get(name, ()))))
     return found
+
+
+def _window(graph: Graph, layer: keras.layers.Layer, rows: int = 1) -> int:
+    """Return how many rows of the nearest stage before a layer are seen by so many rows of the layer."""
+    size, stride, _ = window(layer)
+    rows = (rows - 1) * stride + size
+    source = graph.inputs(layer)[0]
+    is_stage = isinstance(source, keras.layers.InputLayer) or hasattr(source, "kernel")
+    return rows if is_stage else _window(graph, source, rows)
 
 
 def _sources(graph: Graph, layer: keras.layers.Layer, only: int | None = None) -> Iterator[tuple[str, int | None]]:
@@ -77,6 +90,8 @@ def in_words(layer: keras.layers.Layer) -> str:
             return "batch norm."
         case keras.layers.MaxPooling2D():
             return f"max pool {layer.pool_size[0]} x {layer.pool_size[0]}"
+        case keras.layers.AveragePooling2D():
+            return f"average pool {layer.pool_size[0]} x {layer.pool_size[0]}"
         case keras.layers.Dropout():
             return f"dropout {layer.rate:g}"
     return ""

@@ -5,7 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from support import CLASS_NAMES
 
+from alexnet_keras.config.experiments import FIGURE_1_NETWORK
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass
 from alexnet_keras.inference.keras_model import from_keras
@@ -43,6 +45,13 @@ def twins(folder, tmp_path_factory):
 def narrow():
     """The paper's network at its size with few channels."""
     return AlexNet("paper", classes=3, filters=(8,) * 5, hidden_units=(8, 8), initializer="he_normal")
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The small network, of which `reproduce figure-1` leaves runs, with few channels."""
+    names = {"classes": 3, "class_names": CLASS_NAMES}
+    return AlexNet(FIGURE_1_NETWORK, filters=(4, 4, 4), initializer="he_normal", **names)
 
 
 @pytest.fixture

@@ -42,3 +42,19 @@ def test_layers_between_the_stages(narrow):
     assert found["conv3"].after == ()
     assert found["conv5"].after == ("max pool 3 x 3",)
     assert found["fc6"].after == ("dropout 0.5",)
+
+
+def test_average_poolings(small):
+    after = {stage.name: stage.after for stage in stages.stages(small)}
+    assert [after[name] for name in ("conv1", "conv2", "conv3")] == [
+        ("max pool 3 x 3",),
+        *[("average pool 3 x 3",)] * 2,
+    ]
+
+
+def test_windows_are_measured_before_the_pooling(narrow, small):
+    assert [stage.window for stage in stages.stages(narrow)] == [
+        *(None, *[11] * 4, *[7] * 2, *[3] * 4),  # the image, then two towers of conv1, conv2, ...
+        *[None] * 5,
+    ]
+    assert [stage.window for stage in stages.stages(small)] == [None, 5, 11, 11, None]
