@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.figures.graph import Graph
+from alexnet_keras.figures.networks import POOLINGS, last_layer
 from alexnet_keras.inference.keras_model import layers_named
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
@@ -61,7 +62,7 @@ def grad_cam(model: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
     graph = Graph(model)
     if not any(layer.name == "fc8" for layer in graph.layers):
         raise InputError("Grad-CAM needs a classifier, but the network has no fc8; use a network with all its layers.")
-    maps = [source for layer in layers_named(model, "pool5") for source in graph.inputs(layer)]
+    maps = [source for layer in layers_named(model, last_layer(model, POOLINGS)) for source in graph.inputs(layer)]
     network = keras.Model(model.inputs[0], [*(layer.output for layer in maps), model.get_layer("fc8").output])
     with tf.GradientTape() as tape:
         batch = tf.cast(image[None], tf.float32)

@@ -1,4 +1,4 @@
-"""What figures take as a model: a run, a model file, a file of trained weights, a Keras model or a `Predictor`."""
+"""Load the model that a figure draws, and find its layers."""
 
 import dataclasses
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS
+from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, split_tower
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import SUFFIXES, Predictor, load_predictor
@@ -16,6 +16,18 @@ from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import MODEL_READERS, load_model, read_weights
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.training.run_folder import MODEL
+
+POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
+HIDDEN = (keras.layers.Dense, keras.layers.Flatten)  # the last one is fc7; in the small network, it is `flatten`
+
+
+def last_layer(model: keras.Model, kinds: tuple[type[keras.layers.Layer], ...]) -> str:
+    """Return the name, without its tower, of the last layer of some types before the classifier.
+
+    It is the last layer of the network if there is none of these types.
+    """
+    found = [layer for layer in model.layers if isinstance(layer, kinds) and layer.name != "fc8"]
+    return split_tower((found or model.layers)[-1].name)[0]
 
 
 def network_of(model: Any) -> keras.Model:

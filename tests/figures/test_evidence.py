@@ -82,3 +82,7 @@ def test_grad_cam_of_a_network_without_a_classifier(tiny):
     model = AlexNet(tiny, include_top=False, input_shape=(67, 67, 3))
     with pytest.raises(InputError, match="the network has no fc8; use a network with all its layers"):
         evidence.grad_cam(model, np.zeros((67, 67, 3)), 0)
+
+
+def test_grad_cam_of_the_small_network_uses_its_last_pooling(small):
+    assert evidence.grad_cam(small, np.zeros((32, 32, 3), np.uint8), 0).shape == (8, 8)

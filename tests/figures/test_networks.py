@@ -11,6 +11,7 @@ from alexnet_keras import figures
 from alexnet_keras.figures import networks
 from alexnet_keras.figures.networks import predictor_of
 from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.weights.trained_weights import export
 
@@ -49,3 +50,11 @@ def test_a_format_without_layers(tmp_path, monkeypatch):
     result = cli("figures", "filters", "model.tflite")
     assert result.code == 1
     assert "model.tflite has no layers that can be drawn; use a run, .keras" in only_error(result)
+
+
+def test_the_last_layer_before_the_classifier(narrow, small, tiny):
+    assert networks.last_layer(narrow, networks.HIDDEN) == "fc7"
+    assert networks.last_layer(small, networks.HIDDEN) == "flatten"
+    assert [networks.last_layer(model, networks.POOLINGS) for model in (narrow, small)] == ["pool5", "pool3"]
+    without_top = AlexNet(tiny, include_top=False, input_shape=(67, 67, 3))
+    assert networks.last_layer(without_top, networks.HIDDEN) == "join5"
