@@ -81,6 +81,7 @@ Jobs = Annotated[int, Range(1, 1_024)]  # images that are decoded at the same ti
 Epoch = Annotated[float, Range(0, 1_000_000)]
 Index = Annotated[int, Range(0, 2**31 - 1)]
 Fraction = Annotated[float, Range(0, 1, high_open=True)]
+MapSize = Annotated[int, Range(1, 3_000)]  # images on a map of features, which are all in memory
 FigureWidth = Annotated[int, Range(200, 10_000)]  # of a .png file, in pixels
 Port = Annotated[int, Range(0, 65_535)]  # of TCP
 Minutes = Annotated[float, Range(0, 1_000_000)]
