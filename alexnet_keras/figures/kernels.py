@@ -47,12 +47,10 @@ def described(towers: list[np.ndarray]) -> tuple[str, str]:
     side, smooth = kernels.shape[0], smoothness(kernels)
     caption = (
         f"{side} x {side} pixels each. Grey is a weight of zero; each kernel is scaled by its largest weight. "
-        f"Neighbouring weights correlate by {smooth:.2f}"
+        f"The correlation of neighbouring weights is {smooth:.2f} (0: noise, 1: smooth)"
     )
     caption += (
-        ", so most kernels are still noise: the network saw too few images to shape them."
-        if smooth < NOISE
-        else " (noise: 0)."
+        ", so most kernels are still noise: the network saw too few images to shape them." if smooth < NOISE else "."
     )
     return f"The {kernels.shape[-1]} kernels of the first layer, conv1", caption
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -10,32 +11,33 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.figures import one_pass, style
-from alexnet_keras.figures.networks import network_of
+from alexnet_keras.figures.networks import last_layer, network_of
 from alexnet_keras.figures.receptive_field import receptive_field
 from alexnet_keras.inference.features import compiled, until
 from alexnet_keras.inference.keras_model import input_size
-from alexnet_keras.system.errors import OptionError
+from alexnet_keras.system.errors import InputError, OptionError
 
 PATCHES = 18
 OUTSIDE = 127  # the grey of pixels outside the image, which the network sees as zeros
 
 
-def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) -> Figure:
+def patches(model: Any, data: Source, layer: str | None, unit: int, limit: int = 2000) -> Figure:
     """Draw the patches of validation images that excite a unit most, cut at the unit's receptive field.
 
     Args:
         model: a run, a model file, a file of trained weights, or a Keras model of this package.
         data: the data set.
-        layer: the layer of the unit.
+        layer: the layer of the unit; `None` for the last convolution.
         unit: the channel of the unit, from 0; the channels of tower b follow those of tower a.
         limit: number of validation images that are searched, of each class in proportion.
 
     Raises:
         OptionError: there is no such layer or unit, or `limit` is out of its range.
-        InputError: the data set cannot be read.
+        InputError: the data set cannot be read, or no image excites the unit.
     """
     check_value("`limit`", Count, limit)
     model = network_of(model)
+    layer = last_layer(model, (keras.layers.Conv2D,)) if layer is None else layer
     network, size = until(model, layer), input_size(model)
     units = network.output_shape[-1]
     if not 0 <= unit < units:
@@ -46,12 +48,15 @@ def patches(model: Any, data: Source, layer: str, unit: int, limit: int = 2000) 
     found: list[tuple[float, int, int, int]] = []
     for _, outputs in one_pass.outputs(split, size, call, f"Computing {layer}"):
         found += [strongest(output[..., unit], index) for index, output in enumerate(outputs, len(found))]
-    best = sorted(found, key=lambda each: -each[0])[:PATCHES]
+    best = [each for each in sorted(found, key=lambda each: -each[0]) if each[0] > 0][:PATCHES]
+    searched = style.in_words(len(split), "validation images")
+    if not best:
+        raise InputError(f"The output of unit {unit} of {layer} is not positive for any of {searched}; choose another.")
     field = receptive_field(model, layer)
     first, last = field(0)
     caption = (
-        f"The unit sees {last - first + 1} x {last - first + 1} pixels (grey: outside the image). Numbers: its output. "
-        f"One patch of each image, the strongest of {style.in_words(len(split), 'validation images')}."
+        f"The {len(best)} of {searched} that excite the unit most, one patch each. Numbers: the output of the unit, "
+        f"which sees {last - first + 1} x {last - first + 1} pixels (grey: outside the image)."
     )
     figure = style.new(f"{dataset.name}: what excites unit {unit} of {layer}", caption)
     grid = figure.subplots(3, 6)

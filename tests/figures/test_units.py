@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
-from support.drawings import assert_well_set, images
+from support.drawings import assert_well_set, images, words
 
 from alexnet_keras import figures
 from alexnet_keras.figures import one_image, units
-from alexnet_keras.system.errors import OptionError
+from alexnet_keras.inference.features import compiled, until
+from alexnet_keras.model.alexnet import AlexNet
+from alexnet_keras.system.errors import InputError, OptionError
 
 
 def test_patches(network, folder, crops):
@@ -21,8 +23,9 @@ def test_patches(network, folder, crops):
     assert_well_set(figure)
 
 
-def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder):
-    assert images(figures.patches(network, str(folder), "fc6", 15))[0].shape == (67, 67, 3)
+def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder, crops):
+    unit = int(compiled(until(network, "fc6"))(crops).max(axis=0).argmax())
+    assert images(figures.patches(network, str(folder), "fc6", unit))[0].shape == (67, 67, 3)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,26 @@ def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder):
 def test_units_that_do_not_exist(network, folder, layer, unit, message):
     with pytest.raises(OptionError, match=message):
         figures.patches(network, str(folder), layer, unit)
+
+
+def test_only_images_that_excite_the_unit_are_drawn(tiny, folder):
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    kernel, bias = model.get_layer("conv1a").get_weights()
+    kernel[:], bias[:] = np.array([1, -1, -1])[:, None], 0  # more red than green and blue
+    kernel[..., 1], bias[1] = 0, -1
+    model.get_layer("conv1a").set_weights([kernel, bias])
+    figure = figures.patches(model, str(folder), "conv1", 0)
+    assert len(images(figure)) == 3
+    caption = "The 3 of 9 validation images that excite the unit most, one patch each. Numbers: the output"
+    assert words(figure)[-1].replace("\n", " ").startswith(caption)
+    with pytest.raises(InputError) as caught:
+        figures.patches(model, str(folder), "conv1", 1)
+    expected = "The output of unit 1 of conv1 is not positive for any of 9 validation images; choose another."
+    assert str(caught.value) == expected
+
+
+def test_the_last_convolution_is_the_default(small, folder):
+    assert images(figures.patches(small, str(folder), None, 0))[0].shape == (35, 35, 3)
 
 
 def test_a_limit_out_of_range(network, folder):
