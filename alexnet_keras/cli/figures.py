@@ -14,7 +14,7 @@ from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model, complete_run
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.ranges import Count, FigureWidth, Index
+from alexnet_keras.config.ranges import Count, FigureWidth, Index, MapSize
 from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.inference.predictor import SUFFIXES
@@ -84,12 +84,12 @@ data_of_run = options.data_options("The data set.  [default: the data set of the
 
 def layer_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
-        "--layer", default=default, show_default=True, help="A layer that 'info MODEL' lists; fc7 means fc7a and fc7b."
+        "--layer", help=f"A layer that 'info MODEL' lists; fc7 means fc7a and fc7b.  [default: {default}]"
     )
 
 
-def limit_option(default: int, meaning: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option("--limit", type=Number(Count), default=default, show_default=True, help=f"Number of {meaning}.")
+def limit_option(default: int, meaning: str, kind: Any = Count) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option("--limit", type=Number(kind), default=default, show_default=True, help=f"Number of {meaning}.")
 
 
 def model_and_image(draw: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,11 +179,13 @@ def activations(model: Path, image: Path) -> Any:
 @model_and_image
 @label_option
 @options.operations_option
-@click.option("--size", type=Number(Count), default=40, show_default=True, help="Side of the square in pixels.")
+@click.option("--size", type=Number(Count), help="Side of the square in pixels.  [default: 40 of 227 pixels]")
 @click.option(
-    "--stride", type=Number(Count), default=12, show_default=True, help="Pixels between two places of the square."
+    "--stride", type=Number(Count), help="Pixels between two places of the square.  [default: 12 of 227 pixels]"
 )
-def occlusion(model: Path, image: Path, label: str | None, allow_all_operations: bool, size: int, stride: int) -> Any:
+def occlusion(
+    model: Path, image: Path, label: str | None, allow_all_operations: bool, size: int | None, stride: int | None
+) -> Any:
     """Draw how the probability of a class falls when a grey square covers a part of IMAGE."""
     from alexnet_keras.inference.classify import read_image
 
@@ -248,9 +250,9 @@ def confusion(model: Path, allow_all_operations: bool, source: DataSource) -> An
 @figure_command("alexnet-keras figures retrieval saved_models/RUN")
 @options.model_argument
 @data_of_run
-@layer_option("fc7")
+@layer_option("the last one before the classifier")
 @limit_option(2000, "training images that are searched")
-def retrieval(model: Path, layer: str, limit: int, source: DataSource) -> Any:
+def retrieval(model: Path, layer: str | None, limit: int, source: DataSource) -> Any:
     """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
     return drawing.retrieval(model, source, layer, limit)
 
@@ -258,10 +260,16 @@ def retrieval(model: Path, layer: str, limit: int, source: DataSource) -> Any:
 @figure_command("alexnet-keras figures patches saved_models/RUN --layer conv5 --unit 17")
 @options.model_argument
 @data_of_run
-@layer_option("conv5")
-@click.option("--unit", type=Number(Index), default=0, show_default=True, help="The channel; tower b follows tower a.")
+@layer_option("the last convolution")
+@click.option(
+    "--unit",
+    type=Number(Index),
+    default=0,
+    show_default=True,
+    help="Index of the channel. The channels of tower b come after those of tower a.",
+)
 @limit_option(2000, "images that are searched")
-def patches(model: Path, layer: str, unit: int, limit: int, source: DataSource) -> Any:
+def patches(model: Path, layer: str | None, unit: int, limit: int, source: DataSource) -> Any:
     """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
     return drawing.patches(model, source, layer, unit, limit)
 
@@ -269,9 +277,9 @@ def patches(model: Path, layer: str, unit: int, limit: int, source: DataSource) 
 @figure_command("alexnet-keras figures embedding saved_models/RUN")
 @options.model_argument
 @data_of_run
-@layer_option("fc7")
-@limit_option(300, "images on the map")
-def embedding(model: Path, layer: str, limit: int, source: DataSource) -> Any:
+@layer_option("the last one before the classifier")
+@limit_option(300, "images on the map", MapSize)
+def embedding(model: Path, layer: str | None, limit: int, source: DataSource) -> Any:
     """Draw a map of validation images on which images with similar features lie together.
 
     The map is computed by t-SNE (needs the extra 'embedding').

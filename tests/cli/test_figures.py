@@ -48,11 +48,11 @@ def test_a_figure_is_saved_under_its_name_unless_another_is_given(drawn, tmp_pat
 @pytest.mark.parametrize(
     ("words", "arguments"),
     [
-        (["retrieval"], ("fc7", 2000)),
+        (["retrieval"], (None, 2000)),
         (["retrieval", "--layer", "conv5", "--limit", 7], ("conv5", 7)),
-        (["patches"], ("conv5", 0, 2000)),
+        (["patches"], (None, 0, 2000)),
         (["patches", "--layer", "conv2", "--unit", 3, "--limit", 9], ("conv2", 3, 9)),
-        (["embedding"], ("fc7", 300)),
+        (["embedding"], (None, 300)),
     ],
     ids=str,
 )
@@ -120,6 +120,7 @@ def test_a_file_of_trained_weights_is_taken_as_it_is(drawn, tmp_path):
     [
         (["filters", RUN, "--width", 199], "Invalid value for '--width': it must be 200 to 10,000, got 199"),
         (["retrieval", RUN, "--limit", 0], "Invalid value for '--limit': it must be 1 to 1,000,000, got 0"),
+        (["embedding", RUN, "--limit", 3001], "Invalid value for '--limit': it must be 1 to 3,000, got 3001"),
         (["patches", RUN, "--unit", -1], "Invalid value for '--unit': it must be 0 to"),
         (["curves", RUN, "--by", "hours"], "'hours' is not one of 'epoch', 'minutes'"),
         (["gradcam"], "Missing argument '[MODEL] IMAGE"),
