@@ -54,7 +54,7 @@ def activations(model: Any, image: np.ndarray) -> Figure:
     grid = figure.subplots(2, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    style.show(grid[0, 0], image, "the image\n")
+    style.show(grid[0, 0], image, "the image\n\n")
     largest: dict[str, float] = {}
     for axes, (name, maps) in zip([*grid[0, 1 : 1 + first], *grid[1]], features.items(), strict=False):
         drawn = maps[..., evenly_spaced(maps.shape[-1], MAPS)].clip(min=0).transpose(2, 0, 1)
@@ -63,7 +63,7 @@ def activations(model: Any, image: np.ndarray) -> Figure:
         drawn = (drawn / largest[scaled_as]).clip(max=1)
         rows = math.ceil(math.sqrt(len(drawn)))
         image_of_maps = mosaic(drawn, rows, gap=max(1, drawn.shape[1] // 12), background=np.nan)
-        title = f"{name}\n{' x '.join(map(str, maps.shape))}: {(maps == 0).mean():.0%} zeros"
+        title = f"{name}\n{' x '.join(map(str, maps.shape))}\n{(maps == 0).mean():.0%} zeros"
         style.show(axes, image_of_maps, title, cmap="inferno", vmin=0, vmax=1)
     return figure
 

@@ -52,7 +52,8 @@ def test_lines_between_the_towers_have_a_colour_of_their_own(narrow):
 
 
 def test_lines_of_text_have_equal_distances(narrow):
-    below = [text for text in texts(figures.architecture(narrow)) if text.get_position()[1] < 8]
+    (axes,) = figures.architecture(narrow).axes
+    below = [text for text in axes.texts if text.get_position()[1] < 8]
     left = min(text.get_position()[0] for text in below)
     ys = {text.get_text(): text.get_position()[1] for text in below if text.get_position()[0] == left}
     assert list(ys) == ["11 x 11, stride 4", "response norm.", "max pool 3 x 3"]

@@ -12,7 +12,7 @@ COMMANDS = {
     "architecture": ("RUN",),
     "filters": ("RUN",),
     "activations": ("RUN", "IMAGE"),
-    "occlusion": ("RUN", "IMAGE", "--stride", "30"),
+    "occlusion": ("RUN", "IMAGE", "--size", "40", "--stride", "30"),
     "gradcam": ("RUN", "IMAGE", "--label", "red"),
     "curves": ("RUN", "--by", "minutes"),
     "predictions": ("RUN",),

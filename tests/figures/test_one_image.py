@@ -10,6 +10,7 @@ from support.drawings import assert_well_set, images, words
 from alexnet_keras import figures
 from alexnet_keras.figures import one_image
 from alexnet_keras.inference.keras_model import from_keras
+from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.system.errors import InputError, OptionError
 
 
@@ -19,7 +20,7 @@ def test_activations(network, crops):
     maps = one_image.feature_maps(network, crops[0])
     assert list(maps) == ["conv1", "norm1", "conv2", "norm2", "conv3", "conv4", "conv5"]
     assert maps["norm1"].shape == (15, 15, 8)
-    assert f"conv1\n15 x 15 x 8: {(maps['conv1'] == 0).mean():.0%} zeros" in words(figure)
+    assert f"conv1\n15 x 15 x 8\n{(maps['conv1'] == 0).mean():.0%} zeros" in words(figure)
     shown = images(figure)
     np.testing.assert_array_equal(shown[0], crops[0])
     assert len(shown) == 1 + len(maps)
@@ -27,6 +28,11 @@ def test_activations(network, crops):
     ratio = np.quantile(maps["norm1"], 1) / np.quantile(maps["conv1"], 0.998)
     assert np.nanmax(shown[2]) == pytest.approx(ratio, rel=1e-5)  # the scale is that of conv1
     assert "and a normalization has that of its convolution" in " ".join(words(figure)[-1].split())
+
+
+def test_the_titles_of_many_layers_do_not_touch():
+    model = AlexNet("original", width=0.25, initializer="he_normal", classes=3, input_shape=(131, 131, 3))
+    assert_well_set(figures.activations(model, np.zeros((131, 131, 3), np.uint8)))
 
 
 @pytest.mark.parametrize(

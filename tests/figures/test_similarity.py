@@ -1,6 +1,5 @@
 """Neighbours and the map of features show which images a network takes for similar."""
 
-import re
 import sys
 import types
 
@@ -24,7 +23,7 @@ def test_the_nearest_neighbour_of_a_training_image_is_itself(network, twins):
         np.testing.assert_array_equal(query, by_pixels)
     assert_well_set(figure)
     found = words(figure)
-    assert any(re.fullmatch(r"nearest by fc7: \d+ of 25 have the class of the query", text) for text in found)
+    assert "nearest by pixels: 20 of 25 have the class of the query" in found  # there are four of each class
     assert set(CLASS_NAMES) <= set(found)
 
 
