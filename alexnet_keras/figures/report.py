@@ -25,6 +25,7 @@ from alexnet_keras.export.export import read_report
 from alexnet_keras.figures import one_pass, results, style
 from alexnet_keras.figures.kernels import COLUMNS, described, first_kernels
 from alexnet_keras.figures.markup import Markup, data_uri, joined, tag
+from alexnet_keras.figures.networks import HIDDEN, last_layer
 from alexnet_keras.figures.similarity import NEIGHBORS, neighbors
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.keras_model import from_keras
@@ -43,7 +44,7 @@ from alexnet_keras.training import run_folder
 from alexnet_keras.training.run_table import summarize
 
 TEMPLATE = "report.html"
-LAYER, CANDIDATES = "fc7", 2000  # as `figures retrieval`
+CANDIDATES = 2000  # as `figures retrieval`
 THUMBNAIL = 160  # pixels of a neighbour; the page shows it half as large, for screens with small pixels
 QUALITY = 88  # of JPEG
 ENLARGED = 4  # pixels of the page for a weight of a kernel
@@ -291,9 +292,8 @@ class _Report:
         )
 
     def retrieval(self) -> Markup:
-        """Return images with their nearest neighbors by features and by pixels."""
-        layer = "flatten" if self.config.architecture.small else LAYER  # the last features before the classifier
-        found, rows = neighbors(self.model, self.dataset, layer, CANDIDATES), []
+        """Return images with their nearest neighbours by features and by pixels."""
+        found, rows = neighbors(self.model, self.dataset, last_layer(self.model, HIDDEN), CANDIDATES), []
         for number, (query, label) in enumerate(zip(found.queries, found.labels, strict=True)):
             name, lists = self.names[label], []
             for kind, nearest in found.nearest.items():
@@ -303,7 +303,7 @@ class _Report:
                     alt, frame = ("the same", None) if is_same else ("another", "wrong")
                     picture = _photograph(image, f"Training image of {alt} class", THUMBNAIL)
                     items.append(tag("li", picture, class_=frame))
-                words = f"By {kind}: {same.sum()} of {same.size} of the same class"
+                words = f"By {kind}: {same.sum()} of {same.size} have the class of the image"
                 lists.append(tag("div", tag("p", words), tag("ol", *items)))
             picture = _photograph(query, f"Validation image of the class {name}")
             rows.append(tag("div", tag("figure", picture, tag("figcaption", name)), *lists))
@@ -311,7 +311,7 @@ class _Report:
         return joined(
             tag("p", f"{note}An orange frame marks an image of another class.", class_="note"),
             tag("div", *rows, class_="retrieval"),
-            self.command("figures retrieval", *([] if layer == LAYER else ["--layer", layer])),
+            self.command("figures retrieval"),
         )
 
     def exports(self) -> Markup:
