@@ -46,6 +46,10 @@ class RunError(RuntimeError):
     """A run that cannot continue, for example because its loss is NaN; the command line exits with code 1."""
 
 
+class DivergedError(RunError):
+    """A run whose loss or weights are not finite."""
+
+
 class Interrupted(BaseException):
     """A run that a signal stopped; the command line exits with code 128 + signal.
 

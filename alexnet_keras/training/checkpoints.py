@@ -17,7 +17,7 @@ from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.columns import print_message
-from alexnet_keras.system.errors import InputError, RunError, check
+from alexnet_keras.system.errors import DivergedError, InputError, RunError, check
 from alexnet_keras.system.input_files import JSON_BYTES, parse_json
 from alexnet_keras.system.terminal_text import printable
 from alexnet_keras.system.zip_files import write_array
@@ -151,7 +151,7 @@ class Checkpoints:
             for member, variable in self.variables.items():
                 value = variable.numpy()
                 if not np.isfinite(value).all():
-                    raise RunError(f"{member} is no longer finite.")
+                    raise DivergedError(f"{member} is no longer finite.")
                 if not state.complete:
                     write_array(archive, member, value)
             archive.writestr(STATE, json.dumps(dataclasses.asdict(state)))

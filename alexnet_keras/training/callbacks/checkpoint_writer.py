@@ -130,7 +130,7 @@ class CheckpointWriter(keras.callbacks.Callback):
             )
             return False
         except RunError as error:
-            raise RunError(f"{error} This happened at {state.position()}. {self.cause}") from error
+            raise type(error)(f"{error} This happened at {state.position()}. {self.cause}") from error
         else:
             if self.best is not None:
                 with writing_epoch(state.epoch, self.checkpoints.run):

@@ -9,7 +9,7 @@ import keras
 from alexnet_keras.config.architecture import GAUSSIANS
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.system.columns import print_message
-from alexnet_keras.system.errors import RunError
+from alexnet_keras.system.errors import DivergedError
 
 PAPER_LEARNING_RATE = 0.01  # section 5; the most that is recommended after a loss that is not finite
 FLAT = 0.01  # the relative distance from ln(classes) that counts as "at" it
@@ -36,7 +36,7 @@ class LossMonitor(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = float(logs["loss"])
         if not math.isfinite(loss):
-            raise RunError(f"The loss is {loss} at {self.position()}. {self.cause}")
+            raise DivergedError(f"The loss is {loss} at {self.position()}. {self.cause}")
         is_flat = abs(loss - self.random_guess) < FLAT * self.random_guess
         self.flat_steps = self.flat_steps + 1 if is_flat else 0
         self._warn(MANY_FLAT_STEPS)
@@ -44,7 +44,7 @@ class LossMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         loss = logs.get("val_loss", 0.0)
         if not math.isfinite(loss):
-            raise RunError(f"The validation loss is {loss} at {self.position()}. {self.cause}")
+            raise DivergedError(f"The validation loss is {loss} at {self.position()}. {self.cause}")
         self._warn(FLAT_STEPS)
 
     def _warn(self, steps: int) -> None:
