@@ -536,7 +536,8 @@ def reproduce(
     Args:
         name: `"figure-1"` (ReLU against tanh), `"cifar-18"` (the small network of the 2012 code) or `"ablations"`.
         data: the data set, as in `train`; `None` for that of the experiment, `"cifar10"` or `"imagenette"`.
-        seeds: the number of seeds of each network; `None` for that of the experiment.
+        seeds: the number of seeds of each network, to which those in `output` that are finished are added; `None` for
+            that of the experiment.
         epochs: the epochs of each run; `None` for those of the experiment.
         output: the folder of the runs, the results and the picture; `None` for a folder in saved_models/ with the name
             of the experiment.
@@ -548,7 +549,7 @@ def reproduce(
     Raises:
         OptionError: there is no such experiment or data set, or an argument is out of its range.
         InputError: the data or `output` cannot be used, or matplotlib is not installed.
-        RunError: a training cannot continue.
+        RunError: a training cannot continue. One whose loss is not finite only leaves its value out.
     """
     from alexnet_keras import figures
     from alexnet_keras.config.experiments import experiment

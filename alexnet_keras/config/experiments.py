@@ -12,6 +12,8 @@ from alexnet_keras.config.variants import CIFAR
 from alexnet_keras.system.errors import check
 from alexnet_keras.system.terminal_text import brief
 
+MAX_SEEDS = 100  # of each row
+
 Candidates = tuple[TrainConfig, ...]
 
 
@@ -36,7 +38,7 @@ class Experiment:
 
     Attributes:
         protocol: how its networks are trained and measured.
-        published: how the published ones were.
+        published: how the published networks were trained and measured.
         rows: its networks. The others are compared with the first one.
         trial_epochs: for how many epochs candidates are tried.
         target: the training error, 0 to 1, up to which epochs are counted; `None` to measure the validation error.
@@ -57,35 +59,39 @@ class Experiment:
         return self.rows[0].candidates[0].data
 
 
-def _small(**changes: Any) -> TrainConfig:
-    """The small network on CIFAR-10, without augmentation and at a constant learning rate."""
+def _small(experiment: str, **changes: Any) -> TrainConfig:
+    """The small network on CIFAR-10, without augmentation and at a constant learning rate.
+
+    It is of no recipe, so that the name of the experiment says how to train it again.
+    """
     values: dict[str, Any] = {
         **{"architecture": CIFAR, "data": "cifar10", "stored_size": 32, "input_size": 32, "augment": False},
         **{"batch_size": 128, "momentum": 0.9, "schedule": Steps(boundaries=())},
     }
-    return TrainConfig(recipe="cifar", **values | changes)
+    return TrainConfig(recipe=experiment, **values | changes)
 
 
-# Figure 1: all that decides how many epochs tanh and ReLU take.
+# Settings of Figure 1.
 FIGURE_1_EPOCHS = 60  # the axis of the figure ends at 40, which is not enough for tanh here
 FIGURE_1_RATES = {"relu": (0.001, 0.003, 0.01), "tanh": (0.003, 0.01, 0.03)}  # the best is in the middle
 FIGURE_1_NETWORK = dataclasses.replace(CIFAR, lrn_layers=(), initializer="cifar", pixel_stddev=1.0)
 FIGURE_1_TARGET = 0.25  # section 3.1: "a 25% training error rate"
 
 FIGURE_1 = Experiment(
-    title="ReLU against tanh on CIFAR-10 (Figure 1 of the paper)",
+    title="ReLU against tanh (Figure 1 of the paper)",
     protocol="a network of three convolutions and a classifier; initial weights "
     f"{initial_weights(FIGURE_1_NETWORK)}; pixels from 0 to 255, less the mean, divided by "
     f"{FIGURE_1_NETWORK.pixel_stddev:g}; no regularization and no augmentation; batches of 128, "
     "momentum 0.9; for each activation the constant learning rate with the smallest training error after five epochs, "
     "or after all if these are fewer; the training error is the mean over the batches of an epoch",
-    published="a network of four convolutional layers; no regularization; learning rates chosen for each activation to "
+    published="a network of four layers on CIFAR-10; no regularization; learning rates chosen for each activation to "
     "make training as fast as possible",
     rows=tuple(
         Row(
             name=name,
             candidates=tuple(
                 _small(
+                    "figure-1",
                     architecture=dataclasses.replace(FIGURE_1_NETWORK, activation=activation),
                     epochs=FIGURE_1_EPOCHS,
                     learning_rate=rate,
@@ -102,16 +108,19 @@ FIGURE_1 = Experiment(
 )
 
 CIFAR_18 = Experiment(
-    title="CIFAR-10 without augmentation (layers-18pct.cfg)",
-    protocol="validation error after the last epoch on the 10,000 test images; a mean colour is subtracted instead of "
-    "a mean image; AlexNet sees random crops and flips of images that are enlarged to 256 pixels",
-    published="18% test error of the 2012 code's network (layer-params-18pct.cfg), central crop, no augmentation",
+    title="A small network of the 2012 code, and AlexNet",
+    protocol="validation error after the last epoch; a mean colour is subtracted instead of a mean image; layers-18pct "
+    "sees whole images of 32 pixels without augmentation; AlexNet sees random crops and flips of images that are "
+    "resized to 256 pixels, so the difference of the two is not one of their networks alone",
+    published="18% test error of the 2012 code's network (layer-params-18pct.cfg) on CIFAR-10, central crop, no "
+    "augmentation",
     rows=(
         Row(
             name="layers-18pct",
             published=0.18,
             candidates=(
                 _small(
+                    "cifar-18",
                     epochs=140,  # 120, and 10 after each division
                     learning_rate=0.001,  # layer-params-18pct.cfg: epsW; epsB is twice that
                     schedule=Steps(boundaries=(120.0, 130.0)),

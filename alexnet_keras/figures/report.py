@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from alexnet_keras.compression import compress
 from alexnet_keras.config.citations import WORDS, initial_weights, normalization
 from alexnet_keras.config.command_line import data_words, train_words
+from alexnet_keras.config.experiments import EXPERIMENTS
 from alexnet_keras.config.layer_names import TOWERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
@@ -331,12 +332,16 @@ class _Report:
         return joined(table, tag("p", "The run has no exports yet. This command writes the first one:"), command)
 
     def commands(self) -> Markup:
-        words = train_words(self.config)
-        repeated = [tag("p", "Train the network again:"), _command(f"alexnet-keras train {words}")]
+        words, repeated = train_words(self.config), []
+        if words:
+            repeated = [tag("p", "Train the network again:"), _command(f"alexnet-keras train {words}")]
+        elif self.config.recipe in EXPERIMENTS:
+            words = shlex.join([self.config.recipe, "--data", self.config.data])
+            repeated = [tag("p", "Repeat the experiment of the network:"), _command(f"alexnet-keras reproduce {words}")]
         example = self.run / run_folder.EXAMPLE  # which runs of version 0.1.0 lack
         classified = [tag("p", "Classify an image:"), self.command("predict", str(example), data=False)]
         return joined(
-            *(repeated if words else []),
+            *repeated,
             tag("p", "Measure its errors:"),
             self.command("evaluate"),
             *(classified if example.is_file() else []),

@@ -27,6 +27,7 @@ ERRORS = Reproduction(
             **{"published": 0.42, "published_difference": 0.02},
         ),
         row("another", (0.3,), mean=0.3, difference=-0.01, probability=0.4),
+        row("unstable", (None,), diverged=(0,)),
     ),
     target=None,
     ratio=None,
@@ -62,10 +63,12 @@ def test_errors_are_shown_beside_the_published_ones(capsys):
     ]
     rows = [[cell.strip() for cell in line] for line in cells(table)]
     assert rows == [
+        ["our", "published"],
         ["top-1 val error", "difference", "p", "published", "difference", "epochs", "seeds"],
         ["the network", "31.00% ± 1.41", "40.00%", "90", "2"],
         ["without a part", "36.00% ± 1.41", "+5.00", "0.012", "42.00%", "+2.00", "90", "2"],
         ["another", "30.00%", "-1.00", "0.400 chance", "90", "1"],
+        ["unstable", "diverged", "90", "1"],
         ["Wrote out/ablations.png"],
     ]
 
@@ -81,10 +84,12 @@ def test_epochs_until_a_target_end_in_their_ratio(capsys):
         ["Ratio: tanh takes 6.0 times the epochs of ReLU; published: 6 times."],
         ["Wrote out/ablations.png"],
     ]
-    show(EPOCHS)
-    assert ["none", "not reached", "0.01", "90", "1"] in [
-        [cell.strip() for cell in line] for line in cells(capsys.readouterr().out)
-    ]
+    some, nan = row("some", (45.0, 45.0, None), epochs=60), row("nan", (45.0, None), diverged=(1,))
+    show(dataclasses.replace(EPOCHS, rows=(*EPOCHS.rows, some, nan)))
+    rows = [[cell.strip() for cell in line] for line in cells(capsys.readouterr().out)]
+    assert ["none", "not reached", "0.01", "90", "1"] in rows
+    assert ["some", "≥ 50.0 (2 of 3 seeds)", "0.01", "60", "3"] in rows
+    assert ["nan", "diverged (1 of 2 seeds)", "0.01", "90", "2"] in rows
 
 
 def test_the_options_are_handed_on(replaced, folder, tmp_path):

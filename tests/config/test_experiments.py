@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import pytest
 
@@ -56,6 +57,17 @@ def test_figure_1_compares_two_activations_up_to_a_training_error_without_regula
     assert (figure.data, figure.target, figure.published_ratio) == ("cifar10", 0.25, 6.0)
     assert (relu.weight_decay, relu.architecture.dropout, relu.architecture.lrn_layers) == (0.0, 0.0, ())
     assert not relu.augment
+
+
+def test_titles_and_protocols_name_no_data_set_because_another_one_can_be_given():
+    for found in EXPERIMENTS.values():
+        assert not re.search("CIFAR-10|10,000|Imagenette", f"{found.title} {found.protocol}")
+        assert re.search("CIFAR-10|ILSVRC-2012", found.published)
+
+
+def test_the_runs_of_the_small_network_name_their_experiment_as_their_recipe():
+    recipes = {name: found.rows[0].candidates[0].recipe for name, found in EXPERIMENTS.items()}
+    assert recipes == {"figure-1": "figure-1", "cifar-18": "cifar-18", "ablations": "quickstart"}
 
 
 def test_an_unknown_experiment_is_named():

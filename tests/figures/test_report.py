@@ -13,6 +13,7 @@ from support import CLASS_NAMES, cli, largest_file, only_error
 from support.browser import chromium, lowest_contrast, overflowing, requests, screenshot, show
 
 import alexnet_keras
+from alexnet_keras.config.experiments import EXPERIMENTS
 from alexnet_keras.config.recipes import recipe
 from alexnet_keras.data.dataset import DataSet
 from alexnet_keras.figures import report, results
@@ -182,6 +183,18 @@ def test_commands_work_in_a_shell(page, many):
     found = Page(page.read_text()).text
     assert f"alexnet-keras figures confusion '{many}' " in found
     assert f"alexnet-keras train --data {many.parents[1]}/data --recipe quickstart" in found
+
+
+def test_a_run_of_no_recipe_names_the_experiment_that_trains_it(tmp_path):
+    config = dataclasses.replace(EXPERIMENTS["figure-1"].rows[0].candidates[0], data="/my images")
+
+    def commands(config):
+        subject = SimpleNamespace(config=config, run=tmp_path, command=lambda *words, **_: report._command(words[0]))
+        return Page(report._Report.commands(subject)).text
+
+    expected = "Repeat the experiment of the network: alexnet-keras reproduce figure-1 --data '/my images' Measure its"
+    assert commands(config).startswith(expected)
+    assert commands(dataclasses.replace(config, recipe="another")).startswith("Measure its errors:")
 
 
 def test_the_colours_of_figures_are_those_of_the_page(page):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from support import cli, draw_folder, only_error
@@ -14,20 +15,38 @@ from alexnet_keras import reproduce
 from alexnet_keras.config import experiments
 from alexnet_keras.config.experiments import EXPERIMENTS, Experiment, Row, experiment
 from alexnet_keras.config.training import TrainConfig
-from alexnet_keras.reproduction.experiment import Reproducer, epochs_until
-from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
+from alexnet_keras.data.color_statistics import ColorStatistics
+from alexnet_keras.reproduction.experiment import Reproducer, RowResult, epochs_until
+from alexnet_keras.system.errors import DivergedError, InputError, Interrupted, OptionError, RunError
+from alexnet_keras.system.progress import duration
 from alexnet_keras.training.callbacks.checkpoint_writer import CheckpointWriter
-from alexnet_keras.training.run_folder import COLUMNS, read_config, read_history, write_history
+from alexnet_keras.training.run_folder import (
+    COLUMNS,
+    EVALUATION,
+    Measured,
+    read_config,
+    read_history,
+    write_config,
+    write_history,
+)
 
 NETWORK = dataclasses.replace(
     experiments.FIGURE_1_NETWORK, filters=(4, 4, 4), initializer="he_normal", pixel_stddev=None
 )
 FAST, SLOW = 0.05, 0.0001
+THREE = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+MEASURED = Measured(
+    class_names=("a", "b"),
+    train_images=8,
+    validation_images=4,
+    colors=ColorStatistics(mean=(0.0,) * 3, covariance=THREE, eigenvalues=(1.0,) * 3, eigenvectors=THREE),
+    policy="float32",
+)
 
 
 def config(**changes) -> TrainConfig:
     values = {"architecture": NETWORK, "batch_size": 6, "epochs": 2, "precision": "float32", **changes}
-    return experiments._small(**values)
+    return experiments._small("figure-1", **values)
 
 
 def figure(**changes) -> Experiment:
@@ -73,7 +92,7 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     lines = finished.out.splitlines()
     assert lines[:2] == ["experiment  A figure", f"data        {photos}"]
     assert "published   six times." in lines
-    number = r"(not reached|\d+\.\d ± \d+\.\d)"
+    number = r"(not reached|≥ \d\.\d \(1 of 2 seeds\)|\d+\.\d ± \d+\.\d)"
     assert re.search(rf"^ReLU +{number} +(0\.05|0\.0001) +3 +2$", finished.out, re.MULTILINE), finished.out
     assert re.search(rf"^tanh +{number} +0\.0001 +3 +2$", finished.out, re.MULTILINE), finished.out
     assert re.search(r"^Ratio: .*; published: 6 times\.$", lines[-2])
@@ -103,29 +122,39 @@ def test_a_figure_is_stopped_continued_and_finished(photos, tmp_path, monkeypatc
     assert "again.svg exists" in only_error(cli(*command, "--picture", tmp_path / "again.svg"))
 
 
-def test_errors_are_compared_and_drawn(photos, tmp_path, monkeypatch):
+def parts(**changes) -> Experiment:
     rows = (
         Row(name="the network", candidates=(config(learning_rate=FAST, epochs=1),), published=0.4),
         Row(name="without a part", candidates=(config(learning_rate=SLOW, epochs=1),), published=0.42),
         Row(name="another", candidates=(config(learning_rate=SLOW, epochs=1, augment=True),)),
+        Row(name="larger", candidates=(config(learning_rate=SLOW, epochs=1, input_size=40, stored_size=40),)),
     )
-    tiny = Experiment(title="Parts", protocol="tiny", published="on ImageNet", rows=rows)
+    return Experiment(title="Parts", protocol="tiny", published="on ImageNet", rows=rows, **changes)
 
-    def pretended(config, run, resume):
-        run.mkdir(exist_ok=True)
-        error = f"{0.3 + 0.01 * config.seed + (0.1 if config.learning_rate == SLOW else 0):.3f}"
-        write_history(run, [{**dict.fromkeys(COLUMNS, "1"), "validation_top1_error": error}])
 
+def pretended(config, run, resume):
+    """Write what a training with larger errors for later seeds and for the smaller learning rate would."""
+    run.mkdir(parents=True, exist_ok=True)
+    error = f"{0.3 + 0.01 * config.seed + (0.1 if config.learning_rate == SLOW else 0):.3f}"
+    write_config(run, config, MEASURED)
+    row = {**dict.fromkeys(COLUMNS, "1"), "validation_top1_error": error, "seconds": "100"}
+    write_history(run, [{**row, "epoch": f"{epoch}"} for epoch in range(1, config.epochs + 1)])
+    (run / EVALUATION).write_text("{}")
+
+
+def test_errors_are_compared_and_drawn(photos, tmp_path, monkeypatch):
     monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", pretended)
     monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
-    monkeypatch.setitem(EXPERIMENTS, "ablations", tiny)
+    monkeypatch.setitem(EXPERIMENTS, "ablations", parts())
     result = reproduce("ablations", photos, output=tmp_path)
-    base, without, _ = result.rows
+    base, without, _, larger = result.rows
     assert base.values == (0.3, 0.31)
     assert base.mean == pytest.approx(0.305)
     assert without.difference == pytest.approx(0.1)
     assert without.published_difference == pytest.approx(0.02)
     assert not without.by_chance
+    assert larger.difference == pytest.approx(0.1)
+    assert (larger.probability, larger.by_chance) == (None, None)  # its images have another size
     assert (base.difference, base.probability, base.by_chance) == (None, None, None)
     assert result.ratio is None
     table = cli("reproduce", "ablations", "--data", photos, "--output", tmp_path)
@@ -135,32 +164,119 @@ def test_errors_are_compared_and_drawn(photos, tmp_path, monkeypatch):
     assert " ".join(table.out.split()).count("a difference is larger than chance if p is below 0.05") == 1
 
 
-def test_a_learning_rate_that_diverges_is_left_out(photos, tmp_path, monkeypatch):
-    experiment = figure()
-
-    def failing(config, run, resume):
-        raise RunError("The loss is not finite.")
-
-    monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", failing)
-    monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
-    reproducer = Reproducer("figure-1", experiment, tmp_path, str(photos))
+def test_a_run_that_diverges_is_noted_and_the_others_are_trained(photos, tmp_path, monkeypatch, capsys):
     trained = []
 
     def half_failing(config, run, resume):
-        if config.learning_rate == FAST:
-            failing(config, run, resume)
         trained.append(run.name)
-        run.mkdir()
-        write_history(run, [dict.fromkeys(COLUMNS, "1")])
+        if config.learning_rate == FAST:
+            raise DivergedError("The loss is nan.")
+        pretended(config, run, resume)
 
-    with pytest.raises(RunError, match="The loss is not finite"):
-        reproducer.reproduce()
     monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", half_failing)
-    monkeypatch.setattr(Reproducer, "_value", lambda self, run: 2.0)
-    result = reproducer.reproduce()
+    monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.epochs_until", lambda target, errors: 2.0)
+    result = Reproducer("figure-1", figure(), tmp_path / "a", str(photos)).reproduce()
     assert result.rows[0].learning_rate == SLOW
     assert result.ratio == 1
-    assert trained[:3] == [f"relu-learning-rate-0.0001-{name}" for name in ("trial", "seed-0", "seed-1")]
+    names = [f"relu-learning-rate-{name}" for name in ("0.0001-trial", "0.05-trial", "0.0001-seed-0", "0.0001-seed-1")]
+    assert trained == [*names, "tanh-seed-0", "tanh-seed-1"]
+    assert "ReLU, learning rate 0.05, trial has diverged: The loss is nan." in capsys.readouterr().err.splitlines()
+    trained.clear()
+    Reproducer("figure-1", figure(), tmp_path / "a", str(photos)).reproduce()
+    assert trained == []
+    slow, fast = figure().rows[0].candidates
+    rows = (Row(name="ReLU", candidates=(slow, dataclasses.replace(fast, momentum=0.5))),)
+    changed = dataclasses.replace(figure(), rows=rows)
+    with pytest.raises(InputError, match="0.05-trial was trained with momentum 0.9 instead of 0.5; choose another"):
+        Reproducer("figure-1", changed, tmp_path / "a", str(photos))
+
+    result = Reproducer("ablations", parts(), tmp_path / "b", str(photos)).reproduce()
+    first, second, *_ = result.rows
+    assert (first.values, first.diverged, first.mean, first.divergence) == ((None, None), (0, 1), None, "diverged")
+    assert second.mean == pytest.approx(0.405)
+    assert {(row.difference, row.probability) for row in result.rows} == {(None, None)}
+    assert result.test == ""
+
+
+def test_if_all_learning_rates_diverge_the_row_does(photos, tmp_path, monkeypatch):
+    def failing(config, run, resume):
+        if config.architecture.activation == "relu":
+            raise DivergedError("The loss is nan.")
+        pretended(config, run, resume)
+
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", failing)
+    monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
+    result = Reproducer("figure-1", figure(), tmp_path, str(photos)).reproduce()
+    assert [row.divergence for row in result.rows] == ["diverged", ""]
+    assert result.rows[0].learning_rate == SLOW
+    assert result.ratio_in_words == "none, because not every seed of ReLU reaches the target"
+
+
+def test_another_error_ends_the_experiment(photos, tmp_path, monkeypatch):
+    def full(config, run, resume):
+        raise RunError("Free some disk space.")
+
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", full)
+    monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
+    with pytest.raises(RunError, match="Free some disk space"):
+        Reproducer("figure-1", figure(), tmp_path, str(photos)).reproduce()
+
+
+def test_fewer_seeds_than_are_finished_leave_none_out(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", pretended)
+    monkeypatch.setattr(Reproducer, "_print_plan", lambda self: None)
+    Reproducer("ablations", parts(), tmp_path, str(photos), seeds=3).reproduce()
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.train", None)
+    result = Reproducer("ablations", parts(), tmp_path, str(photos), seeds=1).reproduce()
+    assert [row.seeds for row in result.rows] == [(0, 1, 2)] * 4
+    stored = json.loads((tmp_path / "ablations.json").read_text())
+    assert stored["rows"][0]["values"] == [0.3, 0.31, 0.32]
+
+
+def test_the_time_of_each_kind_of_network_is_estimated_from_its_own_runs(photos, tmp_path, monkeypatch, capsys):
+    measured = []
+
+    def planned(config):
+        measured.append(config.input_size)
+        return SimpleNamespace(hours=config.epochs / 3.6, epochs=config.epochs)  # an epoch takes 1,000 seconds
+
+    monkeypatch.setattr("alexnet_keras.reproduction.experiment.plan", planned)
+
+    def printed(output):
+        Reproducer("ablations", parts(), output, str(photos))._print_plan()
+        return capsys.readouterr().err.splitlines()[-1]
+
+    assert printed(tmp_path / "new") == f"time        about {duration(8_000)}, estimated from a few measured steps"
+    assert measured == [32, 40]
+    run = tmp_path / "begun" / "the-network-seed-0"
+    pretended(dataclasses.replace(parts().rows[0].candidates[0], data=str(photos)), run, resume=False)
+    measured.clear()
+    # Five runs of the kind that is finished, and two with larger images.
+    expected = f"time        about {duration(2_500)}, estimated from finished runs and a few measured steps"
+    assert printed(tmp_path / "begun") == expected
+    assert measured == [40]
+
+
+def result_of(name, values, **changes):
+    given = {"learning_rate": 0.01, "epochs": 60, "seeds": tuple(range(len(values))), "runs": (), "deviation": None}
+    mean = None if None in values else sum(values) / len(values)
+    return RowResult(**{"name": name, "values": values, "mean": mean, **given, **changes})
+
+
+def test_the_ratio_is_at_least_that_of_the_epochs_that_were_trained(photos, tmp_path, monkeypatch):
+    relu, tanh = result_of("ReLU", (7.0, 7.0, 7.0)), result_of("tanh", (45.0, 45.0, None))
+    reproducer = Reproducer("figure-1", figure(), tmp_path, str(photos))
+    found = reproducer._compared([relu, tanh])
+    assert found.ratio == pytest.approx(150 / 3 / 7)
+    assert found.ratio_in_words == "tanh takes more than 7.1 times the epochs of ReLU"
+    assert reproducer._compared([result_of("ReLU", (8.0,)), result_of("tanh", (None,), epochs=63)]).ratio_in_words == (
+        "tanh takes more than 7.8 times the epochs of ReLU"  # 7.875
+    )
+    diverged = result_of("tanh", (45.0, 45.0, None), diverged=(2,))
+    found = reproducer._compared([relu, diverged])
+    assert (found.ratio, diverged.divergence) == (None, "diverged (1 of 3 seeds)")
+    assert found.ratio_in_words == "none, because not every seed of tanh reaches the target"
 
 
 def test_epochs_are_counted_between_two_epochs():
@@ -183,7 +299,7 @@ def test_mistakes_are_one_line_each(photos, tmp_path, monkeypatch):
     without_classes = cli("reproduce", "figure-1", "--data", tmp_path / "empty", "--output", tmp_path / "out")
     assert "has no class folders" in only_error(without_classes)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(OptionError, match="`seeds` must be at least 1, got 0"):
+    with pytest.raises(OptionError, match="`seeds` must be 1 to 100, got 0"):
         reproduce("figure-1", photos, seeds=0, output=tmp_path / "out")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "Figures need matplotlib" in only_error(cli("reproduce", "figure-1", "--data", photos))
