@@ -12,7 +12,7 @@ from alexnet_keras.figures.networks import network_of
 from alexnet_keras.inference.keras_model import layers_named
 from alexnet_keras.model.mosaic import as_images, mosaic
 
-COLUMNS = 16
+COLUMNS, FEWEST = 16, 8  # of the figure: as many as a tower has kernels, within these limits
 NOISE = 0.25  # smoothness of kernels that look like noise; see `smoothness`
 
 
@@ -25,11 +25,12 @@ def filters(model: Any) -> Figure:
     model = network_of(model)
     towers = first_kernels(model)
     title, caption = described(towers)
-    rows = sum(-(-tower.shape[-1] // COLUMNS) for tower in towers)
-    height = 1.5 + rows * 0.78 + 0.2 * len(towers)
+    columns = min(COLUMNS, max(FEWEST, *(tower.shape[-1] for tower in towers)))
+    rows = sum(-(-tower.shape[-1] // columns) for tower in towers)
+    height = 1.5 + 12.5 * rows / columns + 0.2 * len(towers)
     figure = style.new(title, caption, height)
     for axes, tower, name in zip(np.ravel(figure.subplots(len(towers), 1)), towers, TOWERS, strict=False):
-        style.show(axes, mosaic(as_images(tower), COLUMNS))
+        style.show(axes, mosaic(as_images(tower), columns))
         if len(towers) > 1:
             axes.text(-0.012, 0.5, f"tower {name}", rotation=90, ha="right", va="center", fontsize=style.LABEL,
                       color=style.INK, transform=axes.transAxes)  # fmt: skip

@@ -13,7 +13,7 @@ def test_filters(network):
     assert_well_set(figure)
     assert {"tower a", "tower b", "The 8 kernels of the first layer, conv1"} <= set(words(figure))
     assert "most kernels are still noise" in words(figure)[-1].replace("\n", " ")
-    assert [image.shape for image in images(figure)] == [(11, 16 * 12 - 1, 3)] * 2
+    assert [image.shape for image in images(figure)] == [(11, 8 * 12 - 1, 3)] * 2
 
 
 def test_filters_that_are_no_noise_in_one_tower():
