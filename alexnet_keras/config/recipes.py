@@ -162,8 +162,8 @@ def fast() -> TrainConfig:
     Batch normalization allows small initial weights, whose direction changes more in each step. In the first three
     quarters of the epochs, crops are resized to 131 pixels, and an epoch takes half of the time of one with 227.
     Measured here on Imagenette, on two cores, two seeds: 15.3% and 15.2% top-1 error of central crops, in the time that
-    `quickstart` takes for 14 epochs, which end at 21.3% there. With 32 epochs, one seed: 13.9% (see the page Results). No
-    other data was tried.
+    `quickstart` takes for 14 epochs, which end at 21.3% there. With 32 epochs, one seed: 13.9% (see the page Results).
+    No other data was tried.
     """
     return dataclasses.replace(
         quickstart(),

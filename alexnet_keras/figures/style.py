@@ -1,19 +1,25 @@
 """The style that all figures share: the size of a slide, fonts, colours, and saving."""
 
+import functools
 import io
+import re
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from alexnet_keras.config.ranges import FigureWidth, check_value
 from alexnet_keras.figures import SUFFIXES
 from alexnet_keras.system import atomic_files
+from alexnet_keras.system.columns import print_message
+from alexnet_keras.system.terminal_text import brief
 
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
 PIXELS, PREVIEW = 2000, 1000  # across a PNG, and across a figure in a notebook
@@ -23,6 +29,12 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 VERMILION, SKY = "#D55E00", "#56B4E9"
 TITLE, LABEL, SMALL = 20, 14, 12  # points
 _LINE, _TITLE_LINE = 150, 75  # characters of a caption at the size SMALL, and of a title
+FONT = "DejaVu Sans"  # of matplotlib; it has Latin, Greek, Cyrillic and Arabic letters
+# The beginnings of the names of fonts with the letters of other scripts: of Linux, Windows and macOS.
+OTHER_FONTS = (
+    *("Noto Sans", "Source Han Sans", "WenQuanYi", "Microsoft YaHei", "Malgun Gothic", "Yu Gothic", "Nirmala UI"),
+    *("PingFang", "Hiragino Sans", "Apple SD Gothic", "Arial Unicode MS"),
+)
 
 
 class Slide(Figure):
@@ -32,12 +44,37 @@ class Slide(Figure):
         with mpl.rc_context({"text.parse_math": False}):  # of tick labels, which are made while they are drawn
             for text in self.findobj(Text):
                 text.set_parse_math(False)  # a dollar sign in a name is no formula
-            super().draw(renderer)
+                if not text.get_text().isascii():
+                    text.set_fontfamily(_fonts())
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                super().draw(renderer)
+        letters = set()
+        for each in caught:
+            if missing := re.match(r"Glyph (\d+) ", str(each.message)):
+                letters.add(chr(int(missing[1])))
+            else:
+                warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+        if letters:
+            _report_letters("".join(sorted(letters)))
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
         self.savefig(content, format="png", dpi=PREVIEW / self.get_figwidth())
         return content.getvalue()
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    """The font of figures, and those that are installed for letters that it lacks."""
+    return [FONT, *sorted({font.name for font in fontManager.ttflist if font.name.startswith(OTHER_FONTS)})]
+
+
+@functools.cache  # a figure is drawn several times
+def _report_letters(letters: str) -> None:
+    print_message(
+        f"Warning: no font has {brief(letters)}, so figures show boxes instead; install a font such as Noto Sans CJK."
+    )
 
 
 def new(title: str, caption: str = "", height: float = HEIGHT) -> Figure:

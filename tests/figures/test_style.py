@@ -30,6 +30,19 @@ def test_texts_are_no_formulas_and_stay_on_the_page():
     assert "a" * 30 + " US$_$\n" + "b" * 60 in words(figure)
 
 
+def test_letters_of_other_scripts(capsys, monkeypatch):
+    style._report_letters.cache_clear()
+    style.encode(style.new("猫 犬 über, кошка"), ".png", 500)
+    style.encode(style.new("猫"), ".svg")
+    warned = " ".join(capsys.readouterr().err.split())
+    assert "Warning: no font has '犬猫', so figures show boxes instead; install a font such as Noto Sans" in warned
+    style._fonts.cache_clear()
+    monkeypatch.setattr(style, "OTHER_FONTS", ("STIXGeneral",))  # of matplotlib; it has a letter that DejaVu lacks
+    style.encode(style.new("A letter", "\N{LATIN SMALL LETTER D WITH PALATAL HOOK}"), ".png", 500)
+    style._fonts.cache_clear()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_width_out_of_range(network, tmp_path):
     with pytest.raises(OptionError, match="`width` must be 200 to 10,000, got 0."):
         figures.save(figures.filters(network), tmp_path / "a.png", width=0)
