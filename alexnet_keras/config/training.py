@@ -187,7 +187,7 @@ class TrainConfig:
         check(
             small is None or smallest <= small < self.input_size,
             f"`small_input_size` must be at least {smallest} and less than `input_size` {self.input_size}, got {small}"
-            "; choose another size, or none with `small_fraction=0`.",
+            "; choose another size, or set `small_input_size=none` and `small_fraction=0`.",
         )
         check(
             (small is not None) == (self.small_fraction > 0),

@@ -124,11 +124,8 @@ def _batch(images: int) -> str:
 def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[SplitReport, np.ndarray]:
     def load(*element: tf.Tensor) -> tuple[tf.Tensor, ...]:
         image, label, _ = stream.read(*element)
-        return (
-            stream.decoded(image),
-            label,
-            tf.constant(False) if stream.form is ImageForm.DECODED else is_turned(image),
-        )
+        turned = tf.constant(False) if stream.form is ImageForm.DECODED else is_turned(image)
+        return stream.decoded(image), label, turned
 
     report, table, count = SplitReport(stream.count), np.empty(stream.count, _IMAGE), 0
     with Progress(f"Checking {split}", stream.count) as progress:
@@ -143,9 +140,8 @@ def _read(dataset: DataSet, split: str, stream: Stream, jobs: int) -> tuple[Spli
             if not 0 <= label < len(dataset.class_names):
                 raise dataset.label_error(stream.name(index), int(label))
             sides = pixels.shape[:2]
-            digest = xxhash.xxh3_64_intdigest(
-                pixels, seed=sides[0]
-            )  # the seed tells images of equal bytes and other shapes apart
+            # The seed tells images of equal bytes and other shapes apart.
+            digest = xxhash.xxh3_64_intdigest(pixels, seed=sides[0])
             spread = pixels[:: 1 + sides[0] // 64, :: 1 + sides[1] // 64].std(axis=(0, 1)).max()
             table[count] = index, label, digest, min(sides), max(sides), spread
             count += 1

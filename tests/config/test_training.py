@@ -33,7 +33,10 @@ from alexnet_keras.system.errors import OptionError
             {"small_input_size": 66, "small_fraction": 0.5},
             "`small_input_size` must be at least 67 and less than `input_size` 227, got 66",
         ),
-        ({"small_input_size": 227, "small_fraction": 0.5}, "less than `input_size` 227, got 227"),
+        (
+            {"small_input_size": 227, "small_fraction": 0.5},
+            "less than `input_size` 227, got 227; choose another size, or set `small_input_size=none` and `small_frac",
+        ),
         (
             {"small_input_size": 131},
             "`small_input_size` 131 and `small_fraction` 0 need each other; set both, or `small_input_size=none` and",
