@@ -15,20 +15,15 @@ from alexnet_keras.training.build import TrainingNetwork
 from alexnet_keras.training.callbacks.best_model import BestModel
 from alexnet_keras.training.checkpoints import Checkpoints, State, reason_of, writing_epoch
 from alexnet_keras.training.compile import metrics_of_epoch
-
-FRACTION = 0.05  # of the time since training began: saving at the ends of epochs takes no more
-CHEAP = 1.0  # seconds: a last checkpoint that takes less has the weights, if more epochs may follow
-LAST = 1 / 3  # cost of a save without weights in the checkpoint: with them, it writes weights, velocities and the model
-BYTES_PER_SECOND = 200e6  # before one was measured: those of the paper's network, 683 MB, took 3.6 s
+from alexnet_keras.training.saving_time import SavingTime
 
 
 class CheckpointWriter(keras.callbacks.Callback):
     """Write a checkpoint every few minutes, at the end of epochs, and before a signal stops the run.
 
     The last epoch always ends with a checkpoint. It includes the weights only if more epochs may follow and saving is
-    cheap: it takes less than a second, or all saving takes at most 5% of the time. Another epoch ends with a checkpoint
-    if all saving, including the save at the end of the run, takes at most 5% of the time so far, or if the promised
-    minutes have passed.
+    cheap. Another epoch ends with a checkpoint if its time allows one, or if the promised minutes have passed.
+    `SavingTime` decides both.
 
     A resumed run knows only the epochs before its checkpoint. So the model of the best epoch is saved before each
     checkpoint. Afterwards, history.csv and model.keras are written to agree with the checkpoint, and once more when the
@@ -55,13 +50,10 @@ class CheckpointWriter(keras.callbacks.Callback):
         super().__init__()
         self.state, self.checkpoints = network.state, network.checkpoints
         self.accuracies, self.replicas = network.metrics, network.replicas
-        self.signals, self.seconds, self.cause, self.best = signals, 60 * minutes, cause, best
+        self.signals, self.cause, self.best = signals, cause, best
         self.epochs, self.extensible = epochs, extensible
-        self.began = self.written = time.monotonic()
-        values = sum(math.prod(variable.shape) for variable in self.checkpoints.variables.values())
-        saved = 1.5 * 4 * values  # bytes: weights and velocities, and the weights once more in the model
-        self.cost = saved / BYTES_PER_SECOND  # seconds that the last checkpoint took
-        self.spent = 0.0  # seconds that all checkpoints took
+        num_values = sum(math.prod(variable.shape) for variable in self.checkpoints.variables.values())
+        self.saving_time = SavingTime(minutes, num_values)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for metric in self.metrics():  # Keras has just reset them, even if the epoch is entered in its middle
@@ -72,7 +64,7 @@ class CheckpointWriter(keras.callbacks.Callback):
         last = self.state.step == self.state.steps
         if last:
             self._keep_sums()  # validation resets them
-        due = not last and self._waited(self.seconds)
+        due = not last and self.saving_time.is_due
         due, stop = self.replicas.synchronize(due, self.signals.received or 0)
         if stop:
             self._stop(stop)
@@ -87,9 +79,9 @@ class CheckpointWriter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.state.end_epoch()
         last = self.state.over or epoch + 1 == self.epochs
-        continues = self.extensible and not self.state.over and (self.cost < CHEAP or self._affordable(self.cost))
+        continues = self.extensible and not self.state.over and self.saving_time.allows_weights_at_end
         self.state.complete = last and not continues
-        if self.best is not None and (last or self._affordable(self.cost * (1 + LAST)) or self._waited(self.seconds)):
+        if self.best is not None and (last or self.saving_time.allows_checkpoint or self.saving_time.is_due):
             start = time.monotonic()
             with writing_epoch(epoch + 1, self.checkpoints.run):
                 self.best.save()
@@ -100,13 +92,6 @@ class CheckpointWriter(keras.callbacks.Callback):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         return metrics_of_epoch(self.model, self.accuracies)
-
-    def _affordable(self, seconds: float) -> bool:
-        """Whether so many more seconds of saving keep within `FRACTION` of the time."""
-        return self.spent + seconds <= FRACTION * (time.monotonic() - self.began)
-
-    def _waited(self, seconds: float) -> bool:
-        return time.monotonic() - self.written >= seconds
 
     def _keep_sums(self) -> None:
         self.state.metrics = {
@@ -137,9 +122,7 @@ class CheckpointWriter(keras.callbacks.Callback):
                     publish(self.checkpoints, state)
             return True
         finally:
-            self.written = time.monotonic()
-            self.cost = self.written - start
-            self.spent += self.cost
+            self.saving_time.add(start)
 
     def _stop(self, number: int) -> None:
         saved = self._write()
