@@ -64,17 +64,16 @@ def _show_variants(as_json: bool) -> None:
     from alexnet_keras.model.alexnet import AlexNet
     from alexnet_keras.model.summary import summarize, totals
 
-    counted = {name: totals(summarize(AlexNet(name))) for name in ARCHITECTURES}
+    networks: dict[str, Any] = {}
+    for name, spec in ARCHITECTURES.items():
+        parameters, operations = totals(summarize(AlexNet(name)))
+        networks[name] = {**dataclasses.asdict(spec), "parameters": parameters, "multiply_adds": operations}
+        if not as_json:  # as soon as it is counted: each network takes a second
+            values = [value.strip("`") for value in row(spec, parameters, operations)]
+            options.print_pairs([*zip(COLUMNS, values, strict=True)])
+            click.echo()
     if as_json:
-        networks = {
-            name: {**dataclasses.asdict(ARCHITECTURES[name]), "parameters": parameters, "multiply_adds": operations}
-            for name, (parameters, operations) in counted.items()
-        }
         click.echo(json.dumps(networks))
-    else:
-        for name, total in counted.items():
-            values = [value.strip("`") for value in row(ARCHITECTURES[name], *total)]
-            options.print_pairs([*zip(COLUMNS, values, strict=True), ("", "")])
 
 
 def _count(number: int) -> str:
