@@ -13,9 +13,10 @@ from alexnet_keras.cli.completion import complete_run
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.architecture import Width
 from alexnet_keras.config.assignments import parse_changes, parse_settings
+from alexnet_keras.config.command_line import in_words
 from alexnet_keras.config.ranges import BatchSize, Count, Index, Minutes, Rate
 from alexnet_keras.config.recipes import RECIPES
-from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS
+from alexnet_keras.config.training import CHECKPOINT_MINUTES, FREEZES, LAYOUTS, PCA_NOISES, PRECISIONS, TrainConfig
 from alexnet_keras.system.columns import error_labels
 from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import OptionError
@@ -188,7 +189,7 @@ def train(
     if dry_run:
         from alexnet_keras.benchmark.plan import plan
 
-        show_plan(plan(config), as_json)
+        show_plan(config, plan(config), as_json)
         return
     result = run_training(config, given, options=run_options)
     if cluster is not None and cluster.index > 0:
@@ -214,7 +215,7 @@ def show_run(run: Path, evaluation: "Evaluation") -> None:
     click.echo(f"  alexnet-keras report {shlex.quote(str(run))}")
 
 
-def show_plan(plan: "Plan", as_json: bool) -> None:
+def show_plan(config: TrainConfig, plan: "Plan", as_json: bool) -> None:
     """Print what `train --dry-run` has estimated."""
     if as_json:
         click.echo(json.dumps(plan.to_dict()))
@@ -230,9 +231,12 @@ def show_plan(plan: "Plan", as_json: bool) -> None:
     time = duration(3600 * plan.hours) + " minutes"
     if plan.hours >= 1:
         time = f"{plan.hours:,.2f} hours, {plan.hours / 24:,.1f} days"
+    recipe, variant = in_words(config)
     options.print_pairs(
         [
-            ("recipe", f"{plan.recipe}, variant {plan.variant}, on {plan.data}"),
+            ("recipe", recipe),
+            ("variant", variant),
+            ("data", plan.data),
             ("images", f"{plan.train_images:,} for training, {plan.validation_images:,} for validation{known}"),
             ("epochs", f"{at_most}{plan.epochs}"),
             ("steps", f"{plan.steps:,}: {plan.steps_per_epoch:,} in each epoch, of {plan.batch_size} images each"),

@@ -64,13 +64,18 @@ def train_words(config: TrainConfig) -> str:
     return f"{data_words(config.source, base.stored_size)} {shlex.join(words)}"
 
 
-def changes(config: TrainConfig, but: Sequence[str] = ()) -> tuple[str, str]:
-    """Return the differences from the recipe, and those from the network of the recipe or variant, as text."""
+def in_words(config: TrainConfig, but: Sequence[str] = ()) -> tuple[str, str]:
+    """Name the recipe and the variant, each with the fields in which a configuration differs from it.
+
+    Args:
+        but: fields of the configuration that are left out.
+    """
     base = recipe(config.recipe) if config.recipe in RECIPES else None
     network = base.architecture if base else None
     if network is None or network.name != config.architecture.name:
         network = ARCHITECTURES.get(config.architecture.name)
-    return _listed(config, base, (*ELSEWHERE, *but)), _listed(config.architecture, network)
+    recipe_changes = _listed(config, base, (*ELSEWHERE, *but))
+    return config.recipe + recipe_changes, config.architecture.name + _listed(config.architecture, network)
 
 
 def _listed(value: Any, base: Any, but: Sequence[str] = ()) -> str:

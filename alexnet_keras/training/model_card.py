@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alexnet_keras.config.citations import initial_weights
-from alexnet_keras.config.command_line import changes, train_words
+from alexnet_keras.config.command_line import in_words, train_words
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
@@ -150,7 +150,7 @@ def _page(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> str:
 
 def _facts(run: Path, config: TrainConfig, measured: Measured, origins: Mapping[str, Any]) -> dict[str, str]:
     config, history = _without_folders(config), run_folder.read_history(run)
-    recipe_changes, network_changes = changes(config)
+    recipe, variant = in_words(config)
     start = f"random weights ({initial_weights(config.architecture)})"
     if measured.weights is not None:
         start = f"{', '.join(measured.weights.layers)} of {config.weights} (SHA-256 {measured.weights.sha256})"
@@ -159,8 +159,8 @@ def _facts(run: Path, config: TrainConfig, measured: Measured, origins: Mapping[
     versions = {"Python": origins["python"], **origins["versions"]}
     images = f"{measured.train_images:,} training and {measured.validation_images:,} validation images"
     facts = {
-        "network": f"variant {config.architecture.name}{network_changes}",
-        "recipe": f"{config.recipe}{recipe_changes}",
+        "network": f"variant {variant}",
+        "recipe": recipe,
         "data": f"{_data_name(config)}: {images}",
         "start": f"{start}; random seed {config.seed}",
         "epochs": f"{len(history):,}; the best one is {run_folder.best_epoch(history)}",

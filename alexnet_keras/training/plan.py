@@ -6,7 +6,7 @@ import sys
 import keras
 import tensorflow as tf
 
-from alexnet_keras.config.command_line import changes
+from alexnet_keras.config.command_line import in_words
 from alexnet_keras.config.training import TrainConfig
 from alexnet_keras.data.dataset import too_few
 from alexnet_keras.distribution.precision import choose_jit, choose_precision
@@ -24,7 +24,7 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
     replicas, run, policy = network.replicas, network.checkpoints.final, network.measured.policy
     if not replicas.is_chief:
         return
-    recipe_changes, network_changes = changes(config)
+    recipe, variant = in_words(config)
     jit = choose_jit(replicas.num_devices, config.deterministic)
     chosen = choose_precision(config.precision, deterministic=config.deterministic)
     reason = chosen.reason if chosen.policy == policy else "as the run began"
@@ -35,8 +35,8 @@ def print_plan(config: TrainConfig, inputs: Inputs, network: TrainingNetwork) ->
     )
     turned = "" if dataset.turns else "images are not turned upright"
     rows = {
-        "recipe": config.recipe + recipe_changes,
-        "variant": config.architecture.name + network_changes,
+        "recipe": recipe,
+        "variant": variant,
         "data": "; ".join(filter(None, (counts, dataset.division, dataset.ignored_files(), turned))),
         "run": str(run),
         "hardware": describe(replicas.devices) + replicas.describe(network.model),

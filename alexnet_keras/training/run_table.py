@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.config.command_line import changes
+from alexnet_keras.config.command_line import in_words
 from alexnet_keras.config.serialization import to_dict
 from alexnet_keras.system.errors import OptionError
 from alexnet_keras.training import run_folder
@@ -84,11 +84,11 @@ def summarize(run: Path) -> tuple[RunSummary, str]:
     config, measured = run_folder.read_config(run)
     history = run_folder.read_history(run) if (run / run_folder.HISTORY).exists() else []
     evaluation = run_folder.read_evaluation(run) if (run / run_folder.EVALUATION).exists() else None
-    recipe_changes, network_changes = changes(config, but=("seed", "epochs"))
+    recipe, variant = in_words(config, but=("seed", "epochs"))
     summary = RunSummary(
         run=str(run),
-        recipe=config.recipe + recipe_changes,
-        variant=config.architecture.name + network_changes,
+        recipe=recipe,
+        variant=variant,
         data=config.data,
         seed=config.seed,
         precision=measured.policy,

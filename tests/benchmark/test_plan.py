@@ -44,6 +44,8 @@ def test_data_that_are_there_are_counted_and_read(folder, tmp_path, monkeypatch)
     assert plan["bytes_read"] == pytest.approx(sum(stored), rel=0.2)  # once: they fit in memory
     assert plan["images_read_per_second"] > 0
     text = cli("train", *options).out
+    assert "recipe           quickstart with input_size=67, batch_size=5, epochs=3, precision=float32\n" in text
+    assert "variant          paper with input_size=67, towers=1, filters=8,8,8,8,8, hidden_units=16,16\n" in text
     assert "9: 3 in each epoch, of 5 images each" in text
     assert "images/s in float32, measured" in text
     assert list(tmp_path.iterdir()) == []  # a dry run writes nothing

@@ -7,7 +7,7 @@ import pytest
 from support import cli
 
 from alexnet_keras.cli import train
-from alexnet_keras.config.command_line import changes, data_words, train_words
+from alexnet_keras.config.command_line import data_words, in_words, train_words
 from alexnet_keras.config.recipes import RECIPES, recipe, with_network
 from alexnet_keras.config.schedules import Cosine, LayerRate, Linear, Plateau, Steps
 from alexnet_keras.config.training import DataSource
@@ -57,9 +57,10 @@ def test_train_reads_what_it_wrote(config, monkeypatch):
 
 def test_changes_are_written_as_the_command_line_takes_them():
     config = dataclasses.replace(QUICK, min_crop_area=0.35, schedule=Cosine(), seed=3)
-    assert changes(config, but=("seed",)) == (" with schedule=cosine:warmup_epochs=0, min_crop_area=0.35", "")
-    assert changes(with_network(QUICK, "caffe", dropout=0.3))[1] == " with dropout=0.3, initializer=he_normal"
-    assert changes(dataclasses.replace(QUICK, recipe="mine")) == ("", " with initializer=he_normal")
+    settings = "schedule=cosine:warmup_epochs=0, min_crop_area=0.35"
+    assert in_words(config, but=("seed",)) == (f"quickstart with {settings}", "paper")
+    assert in_words(with_network(QUICK, "caffe", dropout=0.3))[1] == "caffe with dropout=0.3, initializer=he_normal"
+    assert in_words(dataclasses.replace(QUICK, recipe="mine")) == ("mine", "paper with initializer=he_normal")
 
 
 def test_a_recipe_leaves_out_what_it_says_anyway():
