@@ -16,7 +16,15 @@ from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count, Index, check_value, wanted
 from alexnet_keras.config.recipes import RECIPES, network_of, recipe
 from alexnet_keras.config.serialization import BEFORE
-from alexnet_keras.config.training import CHECKPOINT_MINUTES, SOURCE_FIELDS, DataSource, Source, TrainConfig
+from alexnet_keras.config.training import (
+    CHECKPOINT_MINUTES,
+    SHAPES,
+    SOURCE_FIELDS,
+    SPLITS,
+    DataSource,
+    Source,
+    TrainConfig,
+)
 from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.system.atomic_files import check_output
@@ -428,7 +436,7 @@ def export(
     output = Path(output) if output is not None else target.default_path(path)
     exporting.check_export(path, target, output, None if calibration is None else str(calibration))
     _check_calibration(path, target, source or images)
-    dataset = open_dataset(source or images or "shapes")
+    dataset = open_dataset(source or images or SHAPES)
     if images is None and target.calibrated and in_run(path) and data_of(path) != source:
         images = data_of(path)
     calibrating = None if images is None else open_dataset(images)
@@ -677,7 +685,7 @@ def data_of(model: Path) -> DataSource:
     where = {name: values[name] for name in SOURCE_FIELDS if values.get(name) is not None}
     measured = values.get("measured")
     if isinstance(measured, dict):
-        counts = tuple(measured.get(f"{split}_images", -1) for split in ("train", "validation"))
+        counts = tuple(measured.get(f"{split}_images", -1) for split in SPLITS)
         where["run_images"] = None if wanted(tuple[Index, ...], counts) else counts
     return DataSource(name=values["data"], **where)
 

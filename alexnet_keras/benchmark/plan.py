@@ -17,10 +17,9 @@ from alexnet_keras.benchmark.train import (
     training_steps,
 )
 from alexnet_keras.config.schedules import Plateau
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import IMAGENET, SHAPES, TrainConfig
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, ImageForm, Split, evenly_spaced
-from alexnet_keras.data.sources import imagenet
 from alexnet_keras.data.sources.open_dataset import open_dataset
 from alexnet_keras.distribution.precision import choose_precision
 from alexnet_keras.model.summary import summarize, totals, training_operations
@@ -101,7 +100,7 @@ def plan(config: TrainConfig) -> Plan:
     bytes_read, reading_rate = (images + validated) * IMAGENET_BYTES, None
     if found is not None:
         stored, reading_rate = _reading(found.train, config)
-        drawn = found.name == "shapes"  # drawn by the code, in memory
+        drawn = found.name == SHAPES  # drawn by the code, in memory
         if drawn or all(reading.fits_in_memory(split) for split in (found.train, found.validation)):
             bytes_read = 0 if drawn else round(stored * sum(counts.values()))
             seconds += 0 if drawn else sum(counts.values()) / reading_rate
@@ -134,7 +133,7 @@ def _find(config: TrainConfig) -> DataSet | None:
     try:
         return open_dataset(config.source, build=False)
     except AbsentError:
-        if config.data != imagenet.NAME:
+        if config.data != IMAGENET:
             raise
         return None  # the numbers of ImageNet are known
 

@@ -11,7 +11,7 @@ from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import BatchSize, Count
-from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, DataSource
+from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, SHAPES, DataSource
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.system.disk import size_of
 
@@ -109,7 +109,7 @@ def input_(
 
     With --min-crop-area, the command also measures the pipeline with crops that are not resized.
     """
-    source = options.data_source(lambda: DataSource(name="shapes"), **where)
+    source = options.data_source(lambda: DataSource(name=SHAPES), **where)
     options.load_tensorflow()
     from alexnet_keras.benchmark.input import measure
 

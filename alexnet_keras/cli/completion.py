@@ -4,6 +4,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from alexnet_keras.config import pretrained
+from alexnet_keras.config.training import IMAGENET, SHAPES
 
 # Classification sets that TFDS can download and build by itself. TFDS knows more, but importing it takes seconds.
 TFDS_DATA_SETS = (
@@ -15,7 +16,7 @@ TFDS_DATA_SETS = (
 
 def complete_data(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete a data set: a folder, a table or a name."""
-    return [CompletionItem(incomplete, type="file"), *_starting(incomplete, ("shapes", "imagenet", *TFDS_DATA_SETS))]
+    return [CompletionItem(incomplete, type="file"), *_starting(incomplete, (SHAPES, IMAGENET, *TFDS_DATA_SETS))]
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

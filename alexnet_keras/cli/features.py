@@ -10,6 +10,7 @@ import click
 from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.types import PathName
+from alexnet_keras.config.training import SPLITS
 from alexnet_keras.system import atomic_files
 
 
@@ -24,7 +25,7 @@ from alexnet_keras.system import atomic_files
 )
 @click.option(
     "--part",
-    type=click.Choice(["train", "validation", "both"]),
+    type=click.Choice([*SPLITS, "both"]),
     default="both",
     show_default=True,
     help="The split of the data set.",
@@ -42,13 +43,13 @@ def features(model: Path | None, layer: str, part: str, output: Path, as_json: b
     source = options.data_source(lambda: api.data_of(path), **where)
     options.load_tensorflow()
     from alexnet_keras.data.sources.open_dataset import open_dataset
-    from alexnet_keras.inference.features import PARTS, until, write
+    from alexnet_keras.inference.features import until, write
     from alexnet_keras.model.loading import load_model
 
     network = load_model(path)
     until(network, layer)  # fails at once if there is no such layer
     folder = Path(os.path.expanduser(source.name))
-    parts = PARTS if part == "both" else (part,)
+    parts = SPLITS if part == "both" else (part,)
     root = (folder if folder.is_dir() else folder.parent).resolve() if folder.exists() else None
     shape = write(output, network, layer, open_dataset(source), parts, root)
     if as_json:

@@ -15,7 +15,7 @@ from alexnet_keras.cli.completion import complete_model, complete_run
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count, FigureWidth, Index, MapSize
-from alexnet_keras.config.training import SOURCE_FIELDS, DataSource
+from alexnet_keras.config.training import SHAPES, SOURCE_FIELDS, DataSource
 from alexnet_keras.config.variants import architecture as look_up
 from alexnet_keras.inference.predictor import SUFFIXES
 from alexnet_keras.system import atomic_files
@@ -139,7 +139,7 @@ def _network_and_pixels(model: Path, image: Path) -> tuple[Any, Any]:
 
 def _recorded(given: Mapping[str, Any]) -> DataSource:
     """Return the data set of a command's model, or the default one if the command takes no model."""
-    return api.data_of(given["model"]) if "model" in given else DataSource(name="shapes")
+    return api.data_of(given["model"]) if "model" in given else DataSource(name=SHAPES)
 
 
 @figure_command(

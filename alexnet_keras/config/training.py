@@ -25,6 +25,8 @@ from alexnet_keras.config.schedules import LayerRate, Plateau, Schedule
 from alexnet_keras.system.errors import check
 
 IMAGENET_MEAN = (123.0, 117.0, 104.0)  # RGB, 0 to 255; Caffe lists it as BGR
+SHAPES, IMAGENET = "shapes", "imagenet"  # the names of the data sets that are neither a folder nor of TFDS
+SPLITS = ("train", "validation")  # of every data set, by the names in files and in `DataSet.open_split`
 STORED_SIZE = 256  # section 2: every image becomes 256 x 256 before it is cropped
 StoredSize = Annotated[int, Range(32, STORED_SIZE)]  # of CIFAR-10 to ImageNet
 ENCODINGS = ("jpeg", "raw")  # of the images in shards
@@ -136,7 +138,7 @@ class TrainConfig:
 
     recipe: str
     architecture: Architecture
-    data: Name = "shapes"
+    data: Name = SHAPES
     data_dir: Name | None = None
     manual_dir: Name | None = None
     split: str | None = None

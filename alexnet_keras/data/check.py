@@ -7,9 +7,9 @@ import tensorflow as tf
 import xxhash
 
 from alexnet_keras.config.recipes import recipe
+from alexnet_keras.config.training import SPLITS
 from alexnet_keras.data.dataset import DataSet, ImageForm, Stream, too_few
 from alexnet_keras.data.decode import is_turned
-from alexnet_keras.data.shards import SPLITS
 from alexnet_keras.data.shards.convert import in_threads, why_unreadable
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError

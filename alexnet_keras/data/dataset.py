@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from alexnet_keras.config.training import STORED_SIZE
+from alexnet_keras.config.training import SPLITS, STORED_SIZE
 from alexnet_keras.data import image_ops
 from alexnet_keras.data.color_statistics import ColorStatistics
 from alexnet_keras.data.decode import decode
@@ -208,11 +208,10 @@ class DataSet:
 
     def _compare(self, name: str, count: int, run_images: tuple[int, ...]) -> None:
         """Warn if a split has another number of images than when a run began."""
-        names = ("train", "validation")
-        now = tuple(count if each == name else before for each, before in zip(names, run_images, strict=True))
+        now = tuple(count if each == name else before for each, before in zip(SPLITS, run_images, strict=True))
         reason = "errors are not those of the same images"
         if self.division:  # both splits depend on all images
-            now = tuple(len(self.open_split(each)) for each in names)
+            now = tuple(len(self.open_split(each)) for each in SPLITS)
             reason = "they are divided anew, and the network may have been trained on some of those for validation"
         if now != run_images:
             before, after = (f"{train:,} and {validation:,}" for train, validation in (run_images, now))

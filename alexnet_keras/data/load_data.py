@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from alexnet_keras.config.ranges import BatchSize, Index, check_value
-from alexnet_keras.config.training import PCA_NOISES, STORED_SIZE, CropArea, DataSource
+from alexnet_keras.config.training import PCA_NOISES, SHAPES, STORED_SIZE, CropArea, DataSource
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.pipeline import eval_dataset, steps_per_epoch, train_dataset
@@ -17,7 +17,7 @@ from alexnet_keras.system.errors import OptionError
 
 
 def load_data(
-    source: str | Path = "shapes",
+    source: str | Path = SHAPES,
     *,
     batch_size: int = 128,
     input_size: int = 227,

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from alexnet_keras.config.training import SPLITS
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.keras_model import input_size, layers_named
@@ -21,11 +22,15 @@ from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.zip_files import write_array
 
 BATCH_SIZE = 64  # images in one call of the model
-PARTS = ("train", "validation")
 
 
 def write(
-    path: Path, model: keras.Model, layer: str, dataset: DataSet, parts: Sequence[str] = PARTS, root: Path | None = None
+    path: Path,
+    model: keras.Model,
+    layer: str,
+    dataset: DataSet,
+    parts: Sequence[str] = SPLITS,
+    root: Path | None = None,
 ) -> tuple[int, ...]:
     """Write the output of a layer for the centre crop of each image.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from alexnet_keras.config.citations import initial_weights
 from alexnet_keras.config.command_line import in_words, train_words
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import SHAPES, TrainConfig
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.inference.evaluation import INTERVAL, Evaluation
 from alexnet_keras.system import atomic_files, file_list
@@ -123,7 +123,7 @@ def remove(run: Path) -> None:
 def _page(run: Path, evaluation: Evaluation, origins: Mapping[str, Any]) -> str:
     config, measured = run_folder.read_config(run)
     name, data = run.resolve().name, _data_name(config)
-    local = Path(config.data).is_absolute() or config.data == "shapes"  # and on no hub
+    local = Path(config.data).is_absolute() or config.data == SHAPES  # and on no hub
     identifier = _quoted(HUB_NAMES.get(data, re.sub(r"[^\w.-]+", "-", data, flags=re.ASCII).strip("-.") or "data"))
     labels = distinct_labels(measured.class_names)
     metrics, errors = [], [("metric", "value", INTERVAL)]

@@ -41,7 +41,6 @@ FORMAT = 2
 MANIFEST = "dataset.json"
 IMAGES_FILE, INDEX_FILE, SOURCES_FILE, NOTES_FILE = "{}.npy", "{}.index.npy", "{}.sources.json", "{}.notes.npz"
 PLAN = "plan.json"  # written first: what decides the bytes of all shards
-SPLITS = ("train", "validation")
 INDEX = np.dtype([("offset", "<i8"), ("length", "<i8"), ("label", "<i8"), ("checksum", "<u8")])
 HEADER_BYTES = 128  # a .npy header of these shapes, padded to a multiple of 64
 MAX_LIST_BYTES = 2**26  # of an index or a list of sources; 4,096 images have 131 kB and about 400 kB

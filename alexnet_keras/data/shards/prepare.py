@@ -21,6 +21,7 @@ import numpy as np
 import xxhash
 
 from alexnet_keras.config.serialization import BEFORE, build
+from alexnet_keras.config.training import SPLITS
 from alexnet_keras.data.color_statistics import Moments
 from alexnet_keras.data.dataset import DataSet, Stream
 from alexnet_keras.data.shards import Reader, Sources
@@ -34,7 +35,6 @@ from alexnet_keras.data.shards.format import (
     NOTES_FILE,
     PLAN,
     SOURCES_FILE,
-    SPLITS,
     BadImage,
     Manifest,
     Shard,

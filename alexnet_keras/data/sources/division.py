@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from alexnet_keras.config.training import VALIDATION_SPLIT, DataSource
+from alexnet_keras.config.training import SPLITS, VALIDATION_SPLIT, DataSource
 from alexnet_keras.data.sources.files import Files
 from alexnet_keras.system.errors import InputError, check
 from alexnet_keras.system.terminal_text import listed
@@ -88,7 +88,7 @@ def divide(
             for part, held_out in zip(parts, of_parts, strict=True)
             for mask in [held_out if name == "validation" else ~held_out]
         ]
-        for name in ("train", "validation")
+        for name in SPLITS
     }
 
 

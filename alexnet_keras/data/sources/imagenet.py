@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import IMAGENET, DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.class_labels import synsets, text_of_tfds
 from alexnet_keras.data.dataset import DataSet, Split
@@ -23,7 +23,6 @@ from alexnet_keras.system.disk import size_of
 from alexnet_keras.system.errors import AbsentError, InputError, OptionError
 from alexnet_keras.system.terminal_text import brief
 
-NAME = "imagenet"
 BUILDER = "imagenet2012"
 TRAIN_TAR, VAL_TAR = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
 SIZES = {TRAIN_TAR: 147_897_477_120, VAL_TAR: 6_744_924_160}  # bytes
@@ -45,9 +44,9 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     library = tfds(source)
     data_dir = data_folder(source)
     manual_dir = Path(os.path.expanduser(source.manual_dir or data_dir / "downloads" / "manual"))
-    candidates = (data_dir, *sorted(data_dir.glob(f"{NAME}*")))
+    candidates = (data_dir, *sorted(data_dir.glob(f"{IMAGENET}*")))
     prepared = (folder for folder in candidates if shards.is_prepared(folder))
-    stored = next((folder for folder in prepared if shards.manifest(folder).name == NAME), None)
+    stored = next((folder for folder in prepared if shards.manifest(folder).name == IMAGENET), None)
     if stored and source.split is None:
         return shards.load(stored, source.stored_size)
     builder = library.builder(BUILDER, data_dir=str(data_dir))
@@ -61,8 +60,8 @@ def load(source: DataSource, build: bool = True) -> DataSet:
                 )
             for tar in tars.values():
                 check_size(tar)
-            tfds_builders.build(builder, DataSource(name=NAME, data_dir=str(data_dir), manual_dir=str(manual_dir)))
-        return tfds_builders.from_builder(builder, source, NAME)
+            tfds_builders.build(builder, DataSource(name=IMAGENET, data_dir=str(data_dir), manual_dir=str(manual_dir)))
+        return tfds_builders.from_builder(builder, source, IMAGENET)
     tree = next((data_dir / name for name in TREES if is_tree(data_dir / name)), None)
     if source.split is not None and (stored or tree):
         raise OptionError(
@@ -72,7 +71,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
         return from_tree(tree)
     looked_for = "; ".join(
         [
-            f"shards in {data_dir} or {data_dir / NAME}*",
+            f"shards in {data_dir} or {data_dir / IMAGENET}*",
             f"a TensorFlow Datasets build in {data_dir / BUILDER}",
             f"{TRAIN_TAR} and {VAL_TAR} in {manual_dir}",
             f"train/<synset>/*.JPEG with val in {data_dir}, or there in {', '.join(TREES[1:])}",
@@ -80,7 +79,7 @@ def load(source: DataSource, build: bool = True) -> DataSet:
     )
     downloads = " and ".join(f"{name} ({size_of(size, 1)}, {size:,} bytes)" for name, size in SIZES.items())
     raise AbsentError(
-        f"The data set {NAME} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
+        f"The data set {IMAGENET} was not found. Looked for: {looked_for}. Register at {SITE}, download {downloads}, "
         f"put both into {manual_dir}, and call this again; or name other folders by `data_dir` and `manual_dir`."
     )
 
@@ -123,7 +122,7 @@ def from_tree(root: Path) -> DataSet:
             return split_of([_flat(root, names, ignored)])
         return split_of(_by_synset(folder, names, ignored))
 
-    return DataSet(NAME, names, open_split, ignored=ignored)
+    return DataSet(IMAGENET, names, open_split, ignored=ignored)
 
 
 def _by_synset(folder: Path, names: tuple[str, ...], ignored: Counter[str]) -> Iterable[Files]:

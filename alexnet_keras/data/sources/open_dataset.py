@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet_keras.config.training import DataSource, Source
+from alexnet_keras.config.training import IMAGENET, SHAPES, DataSource, Source
 from alexnet_keras.data import image_ops, shards
 from alexnet_keras.data.dataset import DataSet, Split, split_in_memory
 from alexnet_keras.data.sources import division, folders, imagenet, shapes, tables, tfds_builders
@@ -36,16 +36,16 @@ def open_dataset(source: Source, *, build: bool = True) -> DataSet:
 
 def _open(source: DataSource, build: bool) -> DataSet:
     root = Path(os.path.expanduser(source.name))  # unlike `Path.expanduser`, also where there is no home folder
-    if source.split is not None and (source.name == "shapes" or root.exists()):
+    if source.split is not None and (source.name == SHAPES or root.exists()):
         raise OptionError(f"`split` {source.split}: {source.name} has its own; only data sets of TFDS are split so.")
-    is_table = source.name != "shapes" and root.suffix.lower() in tables.SUFFIXES and not root.is_dir()
+    is_table = source.name != SHAPES and root.suffix.lower() in tables.SUFFIXES and not root.is_dir()
     check(
         source.columns is None or is_table,
         f"`columns` {brief(source.columns)}: {source.name} is no table ({', '.join(tables.SUFFIXES)}); omit `columns`.",
     )
     if is_table:
         return tables.load(root, source)
-    if source.name != "shapes":
+    if source.name != SHAPES:
         if root.is_dir():
             return _folder(root, source)
         if root.exists():
@@ -53,11 +53,11 @@ def _open(source: DataSource, build: bool) -> DataSet:
                 f"The data set {source.name} is a file; give a folder of images, or a table of them "
                 f"({', '.join(tables.SUFFIXES)}); unpack an archive first."
             )
-    if source.name in ("shapes", imagenet.NAME):
+    if source.name in (SHAPES, IMAGENET):
         division.check_not_asked(source, source.name)
-    if source.name == "shapes":
-        return DataSet("shapes", shapes.CLASS_NAMES, lambda split: _draw(split, source.stored_size))
-    return imagenet.load(source, build) if source.name == imagenet.NAME else tfds_builders.load(source, build)
+    if source.name == SHAPES:
+        return DataSet(SHAPES, shapes.CLASS_NAMES, lambda split: _draw(split, source.stored_size))
+    return imagenet.load(source, build) if source.name == IMAGENET else tfds_builders.load(source, build)
 
 
 def _folder(root: Path, source: DataSource) -> DataSet:
@@ -77,7 +77,7 @@ def _folder(root: Path, source: DataSource) -> DataSet:
 def absolute_source(source: str) -> str:
     """Replace a relative path by an absolute one; return other sources unchanged."""
     root = Path(os.path.expanduser(source))
-    return str(root.resolve()) if source != "shapes" and root.exists() else source
+    return str(root.resolve()) if source != SHAPES and root.exists() else source
 
 
 def _draw(split: str, size: int) -> Split:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from alexnet_keras.config.command_line import data_words
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import SPLITS, DataSource
 from alexnet_keras.data import shards
 from alexnet_keras.data.dataset import DataSet, Split, Stream
 from alexnet_keras.data.sources import division
@@ -93,7 +93,7 @@ def _expressions(builder: Any, source: DataSource) -> dict[str, str]:
                 ) from error
             if not count:
                 raise OptionError(f"`split` {part} has no image; give a larger part of the data set.")
-        return dict(zip(("train", "validation"), parts, strict=True))
+        return dict(zip(SPLITS, parts, strict=True))
     found = {"train": "train"} if "train" in splits else {}
     for validation in ("validation", "test"):
         if validation in splits and splits[validation].num_examples:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from alexnet_keras.config.training import DataSource
+from alexnet_keras.config.training import IMAGENET, SHAPES, DataSource
 from alexnet_keras.system.errors import InputError, OptionError
 
 CONNECTION_SECONDS = 5  # until a server must have answered
@@ -68,7 +68,7 @@ def prepared_folder(source: DataSource) -> Path:
 def check_available(source: DataSource) -> None:
     """Refuse a name of TFDS that is unknown or cannot be downloaded before TensorFlow is imported, for seconds."""
     path = Path(os.path.expanduser(source.name))
-    if source.name in ("shapes", "imagenet") or path.exists() or path.suffix or prepared_folder(source).exists():
+    if source.name in (SHAPES, IMAGENET) or path.exists() or path.suffix or prepared_folder(source).exists():
         return
     builder = find_builder(source)
     if not builder.is_prepared():
