@@ -1,5 +1,6 @@
 """The command `export`."""
 
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_data
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.command_line import data_words
+from alexnet_keras.config.formats import QUANTIZATIONS
 from alexnet_keras.config.ranges import CallSize
 from alexnet_keras.config.training import SOURCE_FIELDS
 from alexnet_keras.inference.versions import is_version
@@ -30,10 +32,10 @@ from alexnet_keras.system.errors import OptionError, RunError
     ),
 )
 @options.model_argument
-@click.option("--format", type=click.Choice(["saved_model", "tflite", "onnx", "keras", "web", "all"]), required=True)
+@click.option("--format", type=click.Choice([*QUANTIZATIONS, "all"]), required=True)
 @click.option(
     "--quantize",
-    type=click.Choice(["none", "float16", "dynamic", "int8", "int8-only"]),
+    type=click.Choice(list(dict.fromkeys(itertools.chain(*QUANTIZATIONS.values())))),
     help="Number format of the weights and activations. int8 takes and returns float32; int8-only takes and returns "
     "uint8 and has no float operator.  [default: none; for the format web: int8, or dynamic if there are no "
     "calibration images]",

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.config import pretrained
+from alexnet_keras.config.formats import QUANTIZATIONS
 from alexnet_keras.config.ranges import CallSize, wanted
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.export import saved_model, tflite, web
@@ -136,11 +137,11 @@ def _write_web(
 
 
 FORMATS = {
-    "saved_model": Format("", ("none",), _write_saved_model),
-    "tflite": Format(".tflite", tflite.QUANTIZATIONS, _write_tflite, fixed_batch_size=True, temporary=1),
-    "onnx": Format(".onnx", ("none", "int8"), _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
-    "keras": Format(".keras", ("none",), lambda model, path, *_: model.save(path)),
-    "web": Format("", web.QUANTIZATIONS, _write_web, temporary=1, model=web.MODEL),
+    "saved_model": Format("", QUANTIZATIONS["saved_model"], _write_saved_model),
+    "tflite": Format(".tflite", QUANTIZATIONS["tflite"], _write_tflite, fixed_batch_size=True, temporary=1),
+    "onnx": Format(".onnx", QUANTIZATIONS["onnx"], _write_onnx, packages=("onnx", "onnxruntime"), temporary=2),
+    "keras": Format(".keras", QUANTIZATIONS["keras"], lambda model, path, *_: model.save(path)),
+    "web": Format("", QUANTIZATIONS["web"], _write_web, temporary=1, model=web.MODEL),
 }
 
 

@@ -20,8 +20,6 @@ from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparat
 from alexnet_keras.inference.tflite import METADATA
 from alexnet_keras.system import native_stderr
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int8-only")
-
 
 def write(
     model: keras.Model,

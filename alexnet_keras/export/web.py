@@ -20,7 +20,6 @@ from alexnet_keras.inference.predictor import ImagePreparation
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.input_files import read_json
 
-QUANTIZATIONS = ("int8", "none", "float16", "dynamic")  # the page gives float32, so `int8-only` is not one of them
 PAGE = Path(__file__).with_name("page")  # HTML, CSS and JavaScript, as they are served
 MODEL, CONV1 = "model.tflite", "conv1.tflite"
 VERSION = "2.5.3"

@@ -11,6 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
+from alexnet_keras.config.formats import QUANTIZATIONS
 from alexnet_keras.data import pipeline
 from alexnet_keras.export import onnx, saved_model, tflite
 from alexnet_keras.inference.keras_model import from_keras
@@ -23,7 +24,7 @@ from alexnet_keras.model.loading import load_model
 def files(trained, dataset, tmp_path_factory):
     """A file of every quantization, by its name."""
     folder, network = tmp_path_factory.mktemp("tflite"), load_model(trained)
-    paths = {quantize: folder / f"{quantize}.tflite" for quantize in tflite.QUANTIZATIONS}
+    paths = {quantize: folder / f"{quantize}.tflite" for quantize in QUANTIZATIONS["tflite"]}
     for quantize, path in paths.items():
         tflite.write(network, path, quantize, images=dataset.train)
     return paths
