@@ -68,7 +68,7 @@ def figure_command(*examples: str) -> Callable[[Callable[..., Any]], click.Comma
         width = click.option(
             "--width",
             type=Number(FigureWidth),
-            default=2000,
+            default=drawing.PIXELS,
             show_default=True,
             help="Width of a .png file in pixels.",
         )
@@ -206,8 +206,8 @@ def gradcam(model: Path, image: Path, label: str | None) -> Any:
 @click.argument("runs", nargs=-1, type=PathName(), shell_complete=complete_run)
 @click.option(
     "--by",
-    type=click.Choice(["epoch", "minutes"]),
-    default="epoch",
+    type=click.Choice(drawing.CURVES_BY),
+    default=drawing.CURVES_BY[0],
     show_default=True,
     help="The horizontal axis; minutes include validation.",
 )
@@ -251,7 +251,7 @@ def confusion(model: Path, allow_all_operations: bool, source: DataSource) -> An
 @options.model_argument
 @data_of_run
 @layer_option("the last one before the classifier")
-@limit_option(2000, "training images that are searched")
+@limit_option(drawing.SEARCHED, "training images that are searched")
 def retrieval(model: Path, layer: str | None, limit: int, source: DataSource) -> Any:
     """Draw validation images and their nearest training images, as Figure 4 of the paper (right)."""
     return drawing.retrieval(model, source, layer, limit)
@@ -268,7 +268,7 @@ def retrieval(model: Path, layer: str | None, limit: int, source: DataSource) ->
     show_default=True,
     help="Index of the channel. The channels of tower b come after those of tower a.",
 )
-@limit_option(2000, "images that are searched")
+@limit_option(drawing.SEARCHED, "images that are searched")
 def patches(model: Path, layer: str | None, unit: int, limit: int, source: DataSource) -> Any:
     """Draw the patches of validation images that excite a unit most, cut at its receptive field."""
     return drawing.patches(model, source, layer, unit, limit)
@@ -278,7 +278,7 @@ def patches(model: Path, layer: str | None, unit: int, limit: int, source: DataS
 @options.model_argument
 @data_of_run
 @layer_option("the last one before the classifier")
-@limit_option(300, "images on the map", MapSize)
+@limit_option(drawing.MAPPED, "images on the map", MapSize)
 def embedding(model: Path, layer: str | None, limit: int, source: DataSource) -> Any:
     """Draw a map of validation images on which images with similar features lie together.
 

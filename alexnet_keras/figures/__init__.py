@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from alexnet_keras.figures.units import patches
 
 SUFFIXES = (".png", ".svg")  # of the files that `save` writes
+PIXELS = 2000  # across a PNG, by default
+SEARCHED, MAPPED = 2000, 300  # images that `retrieval` and `patches` search and that `embedding` shows, by default
+CURVES_BY = ("epoch", "minutes")  # the horizontal axes of `curves`
 _MODULES = {
     "architecture": "diagram",
     "augmentation": "augmented",

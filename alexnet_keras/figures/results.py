@@ -15,7 +15,7 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import DataSet, sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures import CURVES_BY, one_pass, style
 from alexnet_keras.figures.networks import predictor_of
 from alexnet_keras.inference.evaluate import check_classes, evaluate
 from alexnet_keras.inference.evaluation import LISTED, Answers, confusion_matrix
@@ -24,13 +24,12 @@ from alexnet_keras.training.run_folder import read_config, read_history
 
 IMAGES = 8  # of the figure of predictions
 MOST_CLASSES = 25  # of the confusion matrix: more cannot be read on a slide
-CURVES_BY = ("epoch", "minutes")
 MARKERS = "os^D"  # of the first seven runs, of the next seven, and so on
 CHARACTERS = 100  # of a line of labels under the confusion matrix, at the size SMALL
 LOGARITHMIC = 8.0  # ratio of the largest to the smallest error from which the scale is logarithmic
 
 
-def curves(runs: Any, by: str = "epoch") -> Figure:
+def curves(runs: Any, by: str = CURVES_BY[0]) -> Figure:
     """Draw the training and validation error of one or several runs by epoch or by time.
 
     Args:

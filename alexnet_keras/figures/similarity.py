@@ -16,7 +16,7 @@ from alexnet_keras.config.training import Source
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import DataSet, Split, evenly_spaced, sample, take
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures import MAPPED, SEARCHED, one_pass, style
 from alexnet_keras.figures.networks import HIDDEN, last_layer, network_of
 from alexnet_keras.inference.features import compiled, until
 from alexnet_keras.inference.keras_model import input_size
@@ -69,7 +69,7 @@ def neighbors(model: keras.Model, dataset: DataSet, layer: str, limit: int) -> N
     return Neighbors(list(images), queries.labels, nearest, same, style.in_words(len(candidates), "training images"))
 
 
-def retrieval(model: Any, data: Source, layer: str | None = None, limit: int = 2000) -> Figure:
+def retrieval(model: Any, data: Source, layer: str | None = None, limit: int = SEARCHED) -> Figure:
     """Draw validation images and their nearest training images by a layer and by pixels (Figure 4, right).
 
     Args:
@@ -119,7 +119,7 @@ def _one_of_each_class(split: Split, count: int) -> Split:
     return sample(split, count) if len(first) < count else take(split, chosen)
 
 
-def embedding(model: Any, data: Source, layer: str | None = None, limit: int = 300) -> Figure:
+def embedding(model: Any, data: Source, layer: str | None = None, limit: int = MAPPED) -> Figure:
     """Draw a map of validation images on which images with similar features lie together (t-SNE).
 
     Args:

@@ -16,13 +16,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from alexnet_keras.config.ranges import FigureWidth, check_value
-from alexnet_keras.figures import SUFFIXES
+from alexnet_keras.figures import PIXELS, SUFFIXES
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.terminal_text import brief
 
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
-PIXELS, PREVIEW = 2000, 1000  # across a PNG, and across a figure in a notebook
+PREVIEW = 1000  # pixels across a figure in a notebook
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
 # Okabe and Ito's palette, which colour-blind people can tell apart, without yellow, which is pale on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -10,7 +10,7 @@ from alexnet_keras.config.ranges import Count, check_value
 from alexnet_keras.config.training import Source
 from alexnet_keras.data.dataset import sample
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.figures import one_pass, style
+from alexnet_keras.figures import SEARCHED, one_pass, style
 from alexnet_keras.figures.networks import last_layer, network_of
 from alexnet_keras.figures.receptive_field import receptive_field
 from alexnet_keras.inference.features import compiled, until
@@ -21,7 +21,7 @@ PATCHES = 18
 OUTSIDE = 127  # the grey of pixels outside the image, which the network sees as zeros
 
 
-def patches(model: Any, data: Source, layer: str | None, unit: int, limit: int = 2000) -> Figure:
+def patches(model: Any, data: Source, layer: str | None, unit: int, limit: int = SEARCHED) -> Figure:
     """Draw the patches of validation images that excite a unit most, cut at the unit's receptive field.
 
     Args:
