@@ -65,11 +65,11 @@ def predict(words: tuple[str, ...], top: int, output: Path | None, allow_all_ope
     images = [image for word in words for image in images_of_word(word, ignored)]
     if ignored:
         print_message(f"Ignored {ignored.total():,} files that are no images: {counted(ignored)}.")
-    from alexnet_keras.inference.predictor import load_for_few_images, load_predictor
+    from alexnet_keras.inference.predictor import LIGHT_SUFFIXES, load_for_few_images, load_predictor
 
     predictor = load_for_few_images(path, len(images))
     if predictor is None:
-        if path.suffix not in api.LIGHT_SUFFIXES:
+        if path.suffix not in LIGHT_SUFFIXES:
             options.load_tensorflow()
         predictor = load_predictor(path, allow_all_operations)
     from alexnet_keras.inference.classify import classify  # imports Pillow, while another process prepares the model

@@ -74,7 +74,9 @@ def export(model: Path | None, output: Path, as_json: bool) -> None:
     The arrays are named conv1/kernel, conv1/bias and so on.
     """
     path = options.model_or_pretrained(model)
-    atomic_files.check_output(output, (".npz", ".safetensors"))
+    from alexnet_keras.weights.named_arrays import WRITERS
+
+    atomic_files.check_output(output, tuple(WRITERS))
     options.load_tensorflow()
     from alexnet_keras.model.loading import load_model, weights_of
     from alexnet_keras.weights import trained_weights

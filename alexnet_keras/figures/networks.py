@@ -10,7 +10,7 @@ from alexnet_keras.config import pretrained
 from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, split_tower
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.inference.keras_model import from_keras
-from alexnet_keras.inference.predictor import SUFFIXES, Predictor, load_predictor
+from alexnet_keras.inference.predictor import LIGHT_SUFFIXES, SUFFIXES, Predictor, load_predictor
 from alexnet_keras.inference.versions import find_saved_model
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.loading import MODEL_READERS, load_model, read_weights
@@ -56,7 +56,7 @@ def load_network(path: Path) -> keras.Model:
     """
     if path.suffix in MODEL_READERS:
         return load_model(path)
-    if path.is_dir() or path.suffix in (".tflite", ".onnx"):
+    if path.is_dir() or path.suffix in LIGHT_SUFFIXES:
         raise InputError(f"{path} has no layers that can be drawn; use a run, .keras, .alexnet or trained weights.")
     weights = read_weights(path)
     layers = weights.layers

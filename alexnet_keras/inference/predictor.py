@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 KERAS_SUFFIXES = (".keras", ".alexnet")  # of models of Keras
-SUFFIXES = (*KERAS_SUFFIXES, ".tflite", ".onnx")
+LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
+SUFFIXES = KERAS_SUFFIXES + LIGHT_SUFFIXES
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
 SMALL = 64  # pixels; AlexNet itself takes at least 63
 FEW = 100  # images for which the seconds of Keras's import count more than some milliseconds for each of them

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from alexnet_keras.system.errors import InputError, OptionError
+from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import read_bytes
 from alexnet_keras.system.zip_files import open_zip, write_array
 from alexnet_keras.weights.pickled_arrays import NUMPY_FUNCTIONS, PickledArray
@@ -104,15 +104,20 @@ def read_safetensors(path: Path) -> tuple[Arrays, str]:
 
 
 def write(path: Path, arrays: Arrays, metadata: Mapping[str, Any]) -> None:
-    """Write an .npz or a .safetensors file."""
-    text = json.dumps(metadata)
-    if path.suffix == ".npz":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for name, value in {**arrays, METADATA: text}.items():
-                write_array(archive, name, value)
-    elif path.suffix == ".safetensors":
-        from safetensors.numpy import save
+    """Write a file whose suffix is one of `WRITERS`."""
+    WRITERS[path.suffix](path, arrays, json.dumps(metadata))
 
-        path.write_bytes(save(arrays, {METADATA: text}))  # its own function for files lets nobody else read them
-    else:
-        raise OptionError(f"`output` must end in .npz or .safetensors, got {path.name!r}.")
+
+def _write_npz(path: Path, arrays: Arrays, metadata: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in {**arrays, METADATA: metadata}.items():
+            write_array(archive, name, value)
+
+
+def _write_safetensors(path: Path, arrays: Arrays, metadata: str) -> None:
+    from safetensors.numpy import save
+
+    path.write_bytes(save(arrays, {METADATA: metadata}))  # its own function for files lets nobody else read them
+
+
+WRITERS = {".npz": _write_npz, ".safetensors": _write_safetensors}
