@@ -18,6 +18,7 @@ from alexnet_keras.config.recipes import RECIPES, network_of, recipe
 from alexnet_keras.config.serialization import BEFORE
 from alexnet_keras.config.training import (
     CHECKPOINT_MINUTES,
+    CHOSEN_BY_NAME,
     SHAPES,
     SOURCE_FIELDS,
     SPLITS,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from alexnet_keras.inference.predictor import Predictor
     from alexnet_keras.reproduction.experiment import Reproduction
 
-LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
 # Of trained weights and not of images. Files of PyTorch are also called .bin, .ckpt and .pth.tar.
 WEIGHT_SUFFIXES = (".bin", ".caffemodel", ".ckpt", ".h5", ".npy", ".npz", ".pt", ".pth", ".safetensors", ".tar")
 
@@ -177,7 +177,7 @@ def configure_run(
     network = network or {}
     if changes.get("weights") == pretrained.NAME:
         changes["weights"] = str(pretrained.file_of(Path(pretrained.NAME)))
-    known = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in ("recipe", "architecture")]
+    known = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in CHOSEN_BY_NAME]
     for name in changes:
         if name not in known:
             raise OptionError(f"The configuration has no field {name!r}; {remedy_of_name(name, known)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from alexnet_keras.config.architecture import Architecture
 from alexnet_keras.config.ranges import DESCRIPTIONS
-from alexnet_keras.config.training import TrainConfig
+from alexnet_keras.config.training import CHOSEN_BY_NAME, TrainConfig
 from alexnet_keras.system.errors import OptionError, check, remedy_of_name
 from alexnet_keras.system.terminal_text import brief
 
@@ -24,7 +24,7 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     A value with fields of its own lists them after colons: `schedule=plateau:patience=3:reductions=2`,
     `layer_rates=layer=conv1:epoch=67:rate=0`.
     """
-    return _parse_fields(TrainConfig, words, excluded=("recipe", "architecture"))
+    return _parse_fields(TrainConfig, words, excluded=CHOSEN_BY_NAME)
 
 
 def _parse_fields(kind: Any, words: Sequence[str], excluded: Sequence[str] = ()) -> dict[str, Any]:

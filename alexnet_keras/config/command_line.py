@@ -7,7 +7,7 @@ from typing import Any
 
 from alexnet_keras.config.recipes import RECIPES, network_of, recipe
 from alexnet_keras.config.schedules import Schedule
-from alexnet_keras.config.training import SOURCE_FIELDS, STORED_SIZE, DataSource, TrainConfig
+from alexnet_keras.config.training import CHOSEN_BY_NAME, SOURCE_FIELDS, STORED_SIZE, DataSource, TrainConfig
 from alexnet_keras.config.variants import ARCHITECTURES
 
 # Fields with an option of their own; the others are set with --set NAME=VALUE.
@@ -22,7 +22,7 @@ OPTIONS = (
     "precision",
     "deterministic",
 )
-ELSEWHERE = ("recipe", "architecture", "data", *SOURCE_FIELDS)  # fields that have words of their own
+ELSEWHERE = (*CHOSEN_BY_NAME, "data", *SOURCE_FIELDS)  # fields that have words of their own
 
 
 def data_words(source: DataSource, stored_size: int = STORED_SIZE) -> str:

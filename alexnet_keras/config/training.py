@@ -94,6 +94,9 @@ SOURCE_FIELDS = tuple(
 )
 
 
+CHOSEN_BY_NAME = ("recipe", "architecture")  # fields of a `TrainConfig` that are not set one by one
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that determines the result of a run, except the data.
