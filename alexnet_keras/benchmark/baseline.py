@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from alexnet_keras.config.architecture import Architecture
+from alexnet_keras.config.layer_names import HIDDEN_LAYERS
 from alexnet_keras.config.lrn_formula import Formula
 from alexnet_keras.model.response_normalization import SpatialResponseNormalization
 
@@ -37,8 +38,7 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
     """
     assert spec.towers_meet
     layers = keras.layers
-    constants = spec.lrn_size, spec.lrn_k, spec.lrn_alpha, spec.lrn_beta, spec.lrn_divide_alpha_by_size
-    lrn = Formula.across_channels(*constants)
+    lrn = Formula.across_channels(*spec.lrn_constants)
 
     def follow(step: str, x: Any) -> Any:
         match step:
@@ -72,7 +72,7 @@ def baseline_model(spec: Architecture, classes: int, input_size: int) -> keras.M
     x = conv(4, 3, x, groups=spec.towers)
     x = conv(5, 3, x, groups=spec.towers)
     x = dropout("pool5", layers.Flatten()(x))
-    for name, units in zip(("fc6", "fc7"), spec.units, strict=True):
+    for name, units in zip(HIDDEN_LAYERS, spec.units, strict=True):
         x = layers.Dense(units, dtype="float32")(x)
         for step in ("batch_normalization", "activation") if spec.batch_normalization else ("activation",):
             x = follow(step, x)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from alexnet_keras.compression.pruning import PAPER_KEPT, kernels, prune
 from alexnet_keras.compression.retraining import retrain
 from alexnet_keras.compression.weight_clustering import cluster
+from alexnet_keras.config.layer_names import HIDDEN_LAYERS
 from alexnet_keras.config.serialization import build
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.data import reading
@@ -202,7 +203,7 @@ class _Compression:
 
     def prune(self) -> None:
         """Set the smallest weights of each kernel to zero."""
-        prune(self.model, {**PAPER_KEPT, "fc6": self.settings.kept, "fc7": self.settings.kept})
+        prune(self.model, PAPER_KEPT | dict.fromkeys(HIDDEN_LAYERS, self.settings.kept))
         self._save_model()
 
     def retrain(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from alexnet_keras.config.layer_names import HIDDEN_LAYERS
 from alexnet_keras.config.ranges import Factor, Fraction, OneOf, Positive, Range, check_fields
 from alexnet_keras.system.errors import check
 from alexnet_keras.system.terminal_text import brief
@@ -14,7 +15,7 @@ LARGEST_INPUT = 1_024  # pixels a side
 ORDERS = ("paper", "original", "caffenet")
 POOLED = (1, 2, 5)  # section 3.5: pooling follows conv1, conv2 and conv5
 SMALL = 3  # convolutions of the small network, each with a pooling
-BIASED = ("conv2", "conv4", "conv5", "fc6", "fc7")  # section 5: positive inputs for the ReLUs from the start
+BIASED = ("conv2", "conv4", "conv5", *HIDDEN_LAYERS)  # section 5: positive inputs for the ReLUs from the start
 STDDEV = 0.01  # section 5
 
 
@@ -34,8 +35,8 @@ class Gaussian:
 GAUSSIANS = {
     "paper": Gaussian(bias=1.0),
     "original": Gaussian(bias=1.0, stddevs={"conv3": 0.03, "conv4": 0.03, "conv5": 0.03}),
-    "caffe": Gaussian(bias=0.1, stddevs={"fc6": 0.005, "fc7": 0.005}),
-    "caffenet": Gaussian(bias=1.0, stddevs={"fc6": 0.005, "fc7": 0.005}),
+    "caffe": Gaussian(bias=0.1, stddevs=dict.fromkeys(HIDDEN_LAYERS, 0.005)),
+    "caffenet": Gaussian(bias=1.0, stddevs=dict.fromkeys(HIDDEN_LAYERS, 0.005)),
     "cifar": Gaussian(bias=0.0, stddevs={"conv1": 0.0001}),  # layers-18pct.cfg
 }
 SCALED = ("he_normal", "glorot_uniform", "torchvision")  # scaled by a layer's inputs: activations keep their size
@@ -104,7 +105,7 @@ class Architecture:
     lrn_divide_alpha_by_size: bool = False
     batch_normalization: bool = False
     dropout: Fraction = 0.5
-    dropout_layers: tuple[Annotated[str, OneOf(("pool5", "fc6", "fc7"))], ...] = ("fc6", "fc7")
+    dropout_layers: tuple[Annotated[str, OneOf(("pool5", *HIDDEN_LAYERS))], ...] = HIDDEN_LAYERS
     initializer: Annotated[str, OneOf(INITIALIZERS)] = "paper"
     pixel_stddev: Positive | None = None
 
@@ -160,6 +161,11 @@ class Architecture:
         if self.width == 1:
             return numbers
         return tuple(MULTIPLE * max(1, int(number * self.width / MULTIPLE + 0.5)) for number in numbers)
+
+    @property
+    def lrn_constants(self) -> tuple[int, float, float, float, bool]:
+        """The arguments of `LocalResponseNormalization` and of `Formula.across_channels`."""
+        return self.lrn_size, self.lrn_k, self.lrn_alpha, self.lrn_beta, self.lrn_divide_alpha_by_size
 
     @property
     def small(self) -> bool:

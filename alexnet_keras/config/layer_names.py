@@ -3,7 +3,8 @@
 import re
 
 CONVOLUTIONS = ("conv1", "conv2", "conv3", "conv4", "conv5")
-CLASSIFIER = ("fc6", "fc7", "fc8")
+HIDDEN_LAYERS = ("fc6", "fc7")
+CLASSIFIER = (*HIDDEN_LAYERS, "fc8")
 LAYERS = (*CONVOLUTIONS, *CLASSIFIER)
 TOWERS = ("a", "b")  # as in layers-145.cfg of the 2012 code: conv1a, conv1b
 

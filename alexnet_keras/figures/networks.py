@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from alexnet_keras.config import pretrained
-from alexnet_keras.config.layer_names import CONVOLUTIONS, LAYERS, split_tower
+from alexnet_keras.config.layer_names import CONVOLUTIONS, HIDDEN_LAYERS, LAYERS, split_tower
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.inference.keras_model import from_keras
 from alexnet_keras.inference.predictor import LIGHT_SUFFIXES, SUFFIXES, Predictor, load_predictor
@@ -67,7 +67,7 @@ def load_network(path: Path) -> keras.Model:
     include_top = all(name in layers for name in LAYERS)
     changes: dict[str, Any] = {"filters": tuple(layers[name]["kernel"].shape[-1] for name in CONVOLUTIONS)}
     if include_top:
-        changes["hidden_units"] = tuple(layers[name]["kernel"].shape[-1] for name in ("fc6", "fc7"))
+        changes["hidden_units"] = tuple(layers[name]["kernel"].shape[-1] for name in HIDDEN_LAYERS)
     return AlexNet(
         dataclasses.replace(variant, **changes),
         classes=layers["fc8"]["kernel"].shape[-1] if include_top else 1000,

@@ -252,8 +252,7 @@ class _Towers:
             return x
         if spec.lrn_across_towers:
             x = [self.concatenate(x, number)]
-        constants = spec.lrn_size, spec.lrn_k, spec.lrn_alpha, spec.lrn_beta, spec.lrn_divide_alpha_by_size
-        return self._apply(x, f"norm{number}", partial(LocalResponseNormalization, *constants))
+        return self._apply(x, f"norm{number}", partial(LocalResponseNormalization, *spec.lrn_constants))
 
     def normalize_within_channels(self, x: Tensors, number: int) -> Tensors:
         """Apply the second response normalization of the 2012 code, which the paper does not mention."""
