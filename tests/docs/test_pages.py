@@ -16,6 +16,7 @@ import click
 import pytest
 from support import ROOT, cli, draw_folder
 
+import alexnet_keras
 from alexnet_keras.cli.main import main
 from alexnet_keras.config.recipes import RECIPES
 from alexnet_keras.config.variants import ARCHITECTURES
@@ -134,6 +135,13 @@ def test_links_lead_somewhere(page):
         elif "/alexnet-keras/alexnet-keras/" in target:
             path = re.sub(r".*/(?:blob|tree|raw)/main/|.*\.com/alexnet-keras/alexnet-keras/main/", "", target)
             assert "://" in path or (ROOT / path).exists(), target
+
+
+@pytest.mark.parametrize("name", alexnet_keras.__all__)
+def test_every_public_name_has_an_example_that_is_run(name):
+    use = re.compile(rf"alexnet_keras(\.| import .*\b){name}\b")
+    marks = [block.mark for page in PAGES for block in blocks(page) if use.search(block.code)]
+    assert "run" in marks or name == "reproduce", marks  # which trains for hours
 
 
 @pytest.fixture
