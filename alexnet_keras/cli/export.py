@@ -32,7 +32,12 @@ from alexnet_keras.system.errors import OptionError, RunError
     ),
 )
 @options.model_argument
-@click.option("--format", type=click.Choice([*QUANTIZATIONS, "all"]), required=True)
+@click.option(
+    "--format",
+    type=click.Choice([*QUANTIZATIONS, "all"]),
+    required=True,
+    help="The format to write; web is a web page, and all means every other format.",
+)
 @click.option(
     "--quantize",
     type=click.Choice(list(dict.fromkeys(itertools.chain(*QUANTIZATIONS.values())))),

@@ -36,6 +36,12 @@ def test_help_has_an_example_and_fits_100_columns(words, columns, monkeypatch):
     assert max(map(len, result.out.splitlines())) <= 100
 
 
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_has_a_help_text(words):
+    options = [option for option in COMMANDS[words].params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
 @pytest.mark.parametrize("words", [words for words, command in COMMANDS.items() if isinstance(command, click.Group)])
 def test_a_group_without_a_command_shows_its_help(words):
     result = cli(*words)
