@@ -16,7 +16,6 @@ from alexnet_keras.data.augmentation import Draws
 from alexnet_keras.data.dataset import ImageForm, Split, plain_graph
 from alexnet_keras.data.pca_noise import PCANoise
 from alexnet_keras.data.reading import untuned
-from alexnet_keras.system.errors import OptionError
 
 READY = 2  # prefetched batches: enough to absorb delays; each has 80 MB if it is float32
 
@@ -66,11 +65,7 @@ def train_dataset(
         images from becoming brighter.
     """
     split.check_crop(input_size)
-    if batch_size % num_workers:
-        raise OptionError(
-            f"`batch_size` {batch_size} cannot be divided among {num_workers} workers; "
-            f"choose a multiple of {num_workers}."
-        )
+    assert batch_size % num_workers == 0  # as `check_cluster` demands
     labels = tf.constant(split.labels)
     count = len(split)
     local = batch_size // num_workers

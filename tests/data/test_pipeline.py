@@ -10,7 +10,6 @@ from alexnet_keras.data.dataset import ImageForm, Split, split_in_memory
 from alexnet_keras.data.load_data import load_data
 from alexnet_keras.data.pca_noise import noise_of
 from alexnet_keras.data.sources.open_dataset import open_dataset
-from alexnet_keras.system.errors import OptionError
 
 COUNT = 10  # images of the fixture `split`
 
@@ -106,11 +105,6 @@ def test_hosts_share_every_batch(split, steps):
         order = np.argsort(np.concatenate([part_labels for _, part_labels in parts]))
         np.testing.assert_array_equal(np.concatenate([part[1] for part in parts])[order], np.sort(labels))
         np.testing.assert_array_equal(np.concatenate([part[0] for part in parts])[order], images[np.argsort(labels)])
-
-
-def test_a_batch_that_cannot_be_shared_out(split):
-    with pytest.raises(OptionError, match="`batch_size` 4 cannot be divided among 3 workers; choose a multiple of 3."):
-        batches(split, worker_index=0, num_workers=3)
 
 
 def test_evaluation_takes_central_crops_in_order(split):
