@@ -155,7 +155,7 @@ def _facts(run: Path, config: TrainConfig, measured: Measured, origins: Mapping[
     if measured.weights is not None:
         start = f"{', '.join(measured.weights.layers)} of {config.weights} (SHA-256 {measured.weights.sha256})"
         start += "" if config.freeze == "none" else f"; frozen up to {config.freeze}"
-    minutes = sum(row["seconds"] for row in history) / 60
+    minutes = run_folder.minutes_of(history)
     versions = {"Python": origins["python"], **origins["versions"]}
     images = f"{measured.train_images:,} training and {measured.validation_images:,} validation images"
     facts = {

@@ -314,6 +314,11 @@ def best_epoch(history: Sequence[Mapping[str, float]]) -> int | None:
     return int(min(history, key=lambda row: (row["validation_top1_error"], row["validation_loss"]))["epoch"])
 
 
+def minutes_of(history: Sequence[Mapping[str, float]]) -> float:
+    """The time of all finished epochs."""
+    return sum(row["seconds"] for row in history) / 60
+
+
 def facts_of(model: Path) -> dict[str, Any]:
     """What its run tells about a model file: variant, recipe, seed, and for model.keras the epoch and the epochs done.
 

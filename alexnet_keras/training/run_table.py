@@ -100,7 +100,7 @@ def summarize(run: Path) -> tuple[RunSummary, str]:
         top1_interval=None if evaluation is None else evaluation.top1_interval,
         top5_error=None if evaluation is None else evaluation.top5_error,
         images=None if evaluation is None else evaluation.num_images,
-        minutes=sum(row["seconds"] for row in history) / 60,
+        minutes=run_folder.minutes_of(history),
     )
     settings = {**to_dict(config), "seed": None, "precision": measured.policy, "weights": None}
     sizes = [measured.train_images, measured.validation_images, measured.weights and measured.weights.sha256]
