@@ -9,10 +9,10 @@ import tensorflow as tf
 from alexnet_keras.figures.graph import Graph
 from alexnet_keras.figures.networks import POOLINGS, last_layer
 from alexnet_keras.inference.keras_model import layers_named
+from alexnet_keras.inference.predictor import BATCH_SIZE
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
-BATCH_SIZE = 64  # occluded images in one call of the predictor
 OCCLUDER = 127  # the grey that covers a part of the image, as by Zeiler and Fergus (2014)
 
 

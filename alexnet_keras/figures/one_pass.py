@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
+from alexnet_keras.inference.predictor import BATCH_SIZE
 from alexnet_keras.system.progress import Progress
-
-BATCH_SIZE = 64  # images in one call of the network
 
 Batches = Iterator[tuple[np.ndarray, np.ndarray]]
 

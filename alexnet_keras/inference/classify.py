@@ -16,13 +16,12 @@ from alexnet_keras.data.crop_windows import center_corner
 from alexnet_keras.data.image_arrays import decode_array
 from alexnet_keras.inference.evaluation import most_probable, predictions
 from alexnet_keras.inference.image_arguments import STANDARD_INPUT
-from alexnet_keras.inference.predictor import DEFAULT_PREPARATION, ImagePreparation, Predictor
+from alexnet_keras.inference.predictor import BATCH_SIZE, DEFAULT_PREPARATION, ImagePreparation, Predictor
 from alexnet_keras.system import native_stderr
 from alexnet_keras.system.errors import InputError
 from alexnet_keras.system.input_files import IMAGE_BYTES, read_bytes
 from alexnet_keras.system.progress import Progress
 
-BATCH_SIZE = 64  # images in one call of the predictor
 COMPILED = 500  # so many images are worth the second in which `rescaled_crop` imports Numba and compiles its loops
 
 Image = Any  # a `Path`, the `bytes` of an image file, or `(height, width, 3)` uint8 RGB, 0..255

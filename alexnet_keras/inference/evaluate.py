@@ -9,11 +9,10 @@ from alexnet_keras.data import image_ops, pipeline, reading
 from alexnet_keras.data.class_labels import distinct_labels
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.evaluation import LISTED, Answers, Evaluation, from_ranks, most_probable, rank
-from alexnet_keras.inference.predictor import Predictor
+from alexnet_keras.inference.predictor import BATCH_SIZE, Predictor
 from alexnet_keras.system.errors import InputError, OptionError
 from alexnet_keras.system.progress import Progress
 
-BATCH_SIZE = 64  # crops in one call of the predictor
 CROPS = {1: image_ops.center_crop, 10: image_ops.ten_crops}
 
 

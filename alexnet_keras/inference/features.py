@@ -15,13 +15,12 @@ from alexnet_keras.config.training import SPLITS
 from alexnet_keras.data import pipeline, reading
 from alexnet_keras.data.dataset import DataSet, Split
 from alexnet_keras.inference.keras_model import input_size, layers_named
+from alexnet_keras.inference.predictor import BATCH_SIZE
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import announce
 from alexnet_keras.system.errors import RunError
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.system.zip_files import write_array
-
-BATCH_SIZE = 64  # images in one call of the model
 
 
 def write(

@@ -22,6 +22,7 @@ LIGHT_SUFFIXES = (".tflite", ".onnx")  # of models that run without TensorFlow
 SUFFIXES = KERAS_SUFFIXES + LIGHT_SUFFIXES
 TOLERANCE = 0.01  # of the sum of probabilities in float16 and float32
 SMALL = 64  # pixels; AlexNet itself takes at least 63
+BATCH_SIZE = 64  # images in one call of a model
 FEW = 100  # images for which the seconds of Keras's import count more than some milliseconds for each of them
 STEP = 1 / 256  # between two probabilities of an 8-bit file
 

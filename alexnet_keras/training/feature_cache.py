@@ -12,11 +12,11 @@ import tensorflow as tf
 from alexnet_keras.config.layer_names import is_frozen
 from alexnet_keras.data import augmentation, image_ops, pipeline, reading
 from alexnet_keras.data.dataset import Split
+from alexnet_keras.inference.predictor import BATCH_SIZE
 from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.memory import fits_in_memory
 from alexnet_keras.system.progress import Progress
 
-BATCH_SIZE = 64  # images in one call of the frozen layers
 CROPS = 2  # of a training image: the central crop and its horizontal flip
 
 
