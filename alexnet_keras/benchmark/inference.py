@@ -73,7 +73,7 @@ class InferenceBenchmark:
         }
 
 
-def measure(models: Sequence[Path], rounds: int = 7, allow_all_operations: bool = False) -> InferenceBenchmark:
+def measure(models: Sequence[Path], rounds: int, allow_all_operations: bool) -> InferenceBenchmark:
     """Measure models in turn, with 1 and with 32 images in a call, on random images in memory."""
     predictors = {path: load_predictor(path, allow_all_operations) for path in models}
     subjects = {

@@ -32,6 +32,7 @@ from alexnet_keras.training.compile import compile_for_training
 IMAGES = {"photographs": 2048, "stored JPEGs": 8192, "raw": 32768}
 SAMPLE = 1024  # images in memory for the ceiling: 30 MB of JPEGs, 200 MB of raw images
 TRAIN_STEPS = 12  # training steps in a measurement
+INPUT_SIZE = 227  # side of the crops in pixels, as in the paper
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ class InputBenchmark:
 
 def measure(
     source: Source,
-    batch_size: int = 128,
-    pca_noise: str | None = "original",
-    rounds: int = 7,
-    count: int | None = None,
-    input_size: int = 227,
+    batch_size: int,
+    pca_noise: str | None,
+    rounds: int,
+    count: int | None,
+    *,
     variant: str | None = None,
     min_crop_area: float | None = None,
 ) -> InputBenchmark:
@@ -105,13 +106,13 @@ def measure(
         count: images in a measurement of the pipeline and of its ceiling; `None` for a few seconds.
         variant: also train this network, on the pipeline and on one constant batch; `None` omits both.
     """
-    check_batch(batch_size, input_size)
-    dataset, pipelines, first = _open(source, batch_size, pca_noise, input_size, min_crop_area)
+    check_batch(batch_size, INPUT_SIZE)
+    dataset, pipelines, first = _open(source, batch_size, pca_noise, min_crop_area)
     split = dataset.train
     sample, kind = _sample(split)
     count = count or IMAGES[kind]
-    corner = center_corner(split.stored_size, input_size)
-    ceiling, work = _ceiling(sample, kind, input_size, corner, batch_size, count)
+    corner = center_corner(split.stored_size, INPUT_SIZE)
+    ceiling, work = _ceiling(sample, kind, INPUT_SIZE, corner, batch_size, count)
     batches = math.ceil(count / batch_size)
     spent: dict[str, list[float]] = {name: [] for name in pipelines}
     subjects = {name: _timed(_drain(each.take(batches)), spent[name]) for name, each in pipelines.items()}
@@ -120,7 +121,7 @@ def measure(
         if kind == "photographs" and importlib.util.find_spec("PIL"):
             pool = stack.enter_context(pillow.processes())
             images = [image.numpy() for image in sample] * math.ceil(count / len(sample))
-            subjects["pillow"] = pillow.loader(pool, images, input_size, split.stored_size)
+            subjects["pillow"] = pillow.loader(pool, images, INPUT_SIZE, split.stored_size)
             subjects["pillow"]()  # starts the processes
         rates: dict[str, Rate] = alternate(subjects, rounds, "Measuring the input")
     if variant:
@@ -133,7 +134,7 @@ def measure(
         kind=kind,
         images=len(split),
         batch_size=batch_size,
-        input_size=input_size,
+        input_size=INPUT_SIZE,
         pca_noise=pca_noise,
         min_crop_area=min_crop_area,
         ceiling=ceiling,
@@ -151,7 +152,7 @@ def measure(
 
 
 def _open(
-    source: Source, batch_size: int, pca_noise: str | None, input_size: int, min_crop_area: float | None
+    source: Source, batch_size: int, pca_noise: str | None, min_crop_area: float | None
 ) -> tuple[DataSet, dict[str, tf.data.Dataset], float]:
     """Open a data set and its training pipelines, and measure the seconds to the first batch.
 
@@ -164,7 +165,7 @@ def _open(
     opened = time.perf_counter() - start
     with reading.naming_unreadable(split):
         noise = noise_of(pca_noise, dataset.statistics or reading.color_statistics(split)) if pca_noise else None
-    shared: dict[str, Any] = {"input_size": input_size, "batch_size": batch_size, "seed": 0, "noise": noise}
+    shared: dict[str, Any] = {"input_size": INPUT_SIZE, "batch_size": batch_size, "seed": 0, "noise": noise}
     make = functools.partial(train_dataset, split, epochs=tf.data.Dataset.range(2**40), **shared)
     pipelines = {"pipeline": make(min_crop_area=min_crop_area)}
     if min_crop_area is not None:

@@ -61,24 +61,21 @@ class TrainBenchmark:
         return {**summarize_rates(self), **ratios}
 
 
-def measure(
-    variant: str, batch_size: int, precision: str = "auto", rounds: int = 7, input_size: int | None = None
-) -> TrainBenchmark:
+def measure(variant: str, batch_size: int, precision: str, rounds: int) -> TrainBenchmark:
     """Measure the training step of a variant (forward, backward and update, as in `fit`) on a batch in memory.
 
     Args:
         precision: `auto` or a Keras dtype policy; the baseline is always float32.
     """
     spec = architecture(variant)
-    input_size = input_size or spec.input_size
-    check_batch(batch_size, input_size)
+    check_batch(batch_size, spec.input_size)
     policy = choose_precision(precision).policy
-    network = network_to_train(variant, CLASSES, input_size, policy)
-    baseline = baseline_model(spec, CLASSES, input_size)
+    network = network_to_train(variant, CLASSES, spec.input_size, policy)
+    baseline = baseline_model(spec, CLASSES, spec.input_size)
 
     def work(model: keras.Model, optimizer: keras.optimizers.Optimizer, count: int) -> Work:
         compile_for_training(model, optimizer)
-        return training_steps(model, random_batches(batch_size, input_size, CLASSES), count)
+        return training_steps(model, random_batches(batch_size, spec.input_size, CLASSES), count)
 
     subjects = {
         "network": work(network, measured_optimizer(policy), STEPS),
