@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from support import cli, only_error
 
-from alexnet_keras.inference.predictor import Predictor, load_predictor
+from alexnet_keras.inference import numpy_network
+from alexnet_keras.inference.predictor import KERAS_SUFFIXES, Predictor, load_predictor
+from alexnet_keras.model.loading import MODEL_READERS
 from alexnet_keras.system.errors import InputError, OptionError, RunError
+
+
+def test_models_of_keras_have_the_same_suffixes_everywhere():
+    assert KERAS_SUFFIXES == tuple(numpy_network.READERS) == tuple(MODEL_READERS)
 
 
 def test_files_that_are_no_model_are_named(tmp_path):
