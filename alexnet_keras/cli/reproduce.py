@@ -98,7 +98,7 @@ def show(result: "Reproduction") -> None:
 def _error_cells(row: "RowResult") -> tuple[str, ...]:
     spread = "" if row.deviation is None else f" ± {100 * row.deviation:.2f}"
     error = row.divergence if row.mean is None else percent(row.mean) + spread
-    chance = "" if row.probability is None else f"{row.probability:.3f}{' chance' if row.by_chance else ''}"
+    chance = "" if row.probability is None else f"{_p(row.probability)}{' chance' if row.by_chance else ''}"
     published = "" if row.published is None else percent(row.published)
     points = (_points(row.difference), chance, published, _points(row.published_difference))
     return (row.name, error, *points, str(row.epochs), str(len(row.seeds)))
@@ -113,6 +113,10 @@ def _epoch_cells(row: "RowResult") -> tuple[str, ...]:
     elif reached and row.bound is not None:
         epochs = f"≥ {row.bound:.1f} ({reached} of {len(row.seeds)} seeds)"
     return (row.name, epochs, f"{row.learning_rate:g}", str(row.epochs), str(len(row.seeds)))
+
+
+def _p(probability: float) -> str:
+    return "<0.001" if probability < 0.001 else f"{probability:.3f}"
 
 
 def _points(difference: float | None) -> str:
