@@ -53,10 +53,11 @@ def curves(runs: Any, by: str = CURVES_BY[0]) -> Figure:
     figure = style.new(title, caption + (" The scale is logarithmic." if logarithmic else ""))
     axes = figure.subplots()
     style.plain(axes)
+    most = max(map(len, runs.values()))
     for index, (name, history) in enumerate(runs.items()):
         positions, color = _positions(history, by), style.color(index)
         best = min(row["validation_top1_error"] for row in history)
-        marker = MARKERS[index // len(style.COLORS) % len(MARKERS)] if len(history) < 30 else None
+        marker = MARKERS[index // len(style.COLORS) % len(MARKERS)] if most < 30 else None
         for key, line in keys.items():
             axes.plot(positions, [row[key] for row in history], color=color, linestyle=line, linewidth=2.5,
                       marker=marker, label=f"{best:.1%}  {name}" if line == "solid" else None)  # fmt: skip
@@ -80,7 +81,7 @@ def curves(runs: Any, by: str = CURVES_BY[0]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=by == "epoch", min_n_ticks=1))
     if by == "minutes":
         axes.set_xlim(left=0)
-    elif max(map(len, runs.values())) == 1:  # one point: without this, the axis would show fractions of an epoch
+    elif most == 1:  # one point: without this, the axis would show fractions of an epoch
         axes.set_xlim(0.5, 1.5)
     axes.set_xlabel(by, fontsize=style.LABEL, color=style.INK)
     if len(runs) > 1:
@@ -202,9 +203,9 @@ def _bars(axes: Any, answers: Answers, index: int) -> None:
     colors = [style.SKY if each == label else style.PALE for each in classes]
     axes.barh(range(len(classes)), probabilities, color=colors, height=0.9)
     for row, each in enumerate(classes):
-        axes.text(0.02, row, names[each], fontsize=11, va="center", color=style.INK)
-        axes.text(0.98, row, f"{probabilities[row]:.0%}", fontsize=11, va="center", ha="right", color=style.INK)
-    axes.set(xlim=(0, 1), ylim=(LISTED - 0.5, -0.5), xticks=[], yticks=[])
+        axes.text(0.024, row, names[each], fontsize=11, va="center", color=style.INK)
+        axes.text(1.2, row, f"{probabilities[row]:.0%}", fontsize=11, va="center", ha="right", color=style.INK)
+    axes.set(xlim=(0, 1.2), ylim=(LISTED - 0.5, -0.5), xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
 

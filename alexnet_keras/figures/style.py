@@ -22,6 +22,7 @@ from alexnet_keras.system.columns import print_message
 from alexnet_keras.system.terminal_text import brief
 
 WIDTH, HEIGHT = 13.33, 7.5  # inches, a slide of 16:9
+PAD = 0.1  # inches between the edge of a figure and what it shows
 PREVIEW = 1000  # pixels across a figure in a notebook
 INK, GRAY, PALE = "#222222", "#666666", "#dddddd"
 # Okabe and Ito's palette, which colour-blind people can tell apart, without yellow, which is pale on white.
@@ -79,10 +80,11 @@ def _report_letters(letters: str) -> None:
 
 def new(title: str, caption: str = "", height: float = HEIGHT) -> Figure:
     """Make an empty figure as wide as a slide, with a title above its content and a caption below it."""
-    figure = Slide(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1), facecolor="white")
-    figure.suptitle(textwrap.fill(title, _TITLE_LINE), x=0.015, ha="left", fontsize=TITLE, weight="bold", color=INK)
+    figure = Slide(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=PAD, h_pad=PAD), facecolor="white")
+    left: dict[str, Any] = {"x": PAD / WIDTH, "ha": "left"}
+    figure.suptitle(textwrap.fill(title, _TITLE_LINE), fontsize=TITLE, weight="bold", color=INK, **left)
     if caption:
-        figure.supxlabel(textwrap.fill(caption, _LINE), x=0.015, ha="left", fontsize=SMALL, color=GRAY)
+        figure.supxlabel(textwrap.fill(caption, _LINE), fontsize=SMALL, color=GRAY, **left)
     return figure
 
 

@@ -64,7 +64,7 @@ def patches(model: Any, data: Source, layer: str | None, unit: int, limit: int =
         axes.set_axis_off()
     images = one_pass.crops(split, [index for _, index, _, _ in best], size)
     for axes, image, (value, _, row, column) in zip(grid.flat, images, best, strict=False):
-        style.show(axes, cut(image, field(row), field(column)), f"{value:.3g}")
+        style.show(axes, cut(image, field(row), field(column)), f"{value:#.3g}".rstrip("."))
     return figure
 
 

@@ -74,7 +74,6 @@ def _errors(result: Reproduction) -> Figure:
     elif first.published is not None:
         caption += "Diamond: the published error."
     figure = style.new(result.title, caption, height=2.3 + 0.55 * len(result.rows))
-    figure.set_layout_engine("constrained", w_pad=0.2, h_pad=0.1)  # the names do not begin left of the title
     axes = figure.subplots()
     style.plain(axes)
     low, high = _limits([100 * row.mean for row in result.rows if row.mean is not None])

@@ -59,6 +59,13 @@ def test_every_run_is_in_the_legend_with_lines_of_its_own():
     assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(names)
 
 
+def test_runs_of_one_figure_have_markers_or_none_has():
+    short, long = history(0.8, 0.7), history(*np.linspace(0.8, 0.5, 30))
+    for runs, expected in (((short, short), {"o"}), ((short, long), {"None"})):
+        figure = figures.curves(dict(enumerate(runs)))
+        assert {line.get_marker() for line in figure.axes[0].lines} == expected
+
+
 def test_curves_of_one_epoch_have_one_tick():
     figure = figures.curves({"one": history(0.8)})
     assert_well_set(figure)
@@ -123,6 +130,15 @@ def test_predictions(predictor, folder, crops):
     assert last.get_title() == "red"
     np.testing.assert_array_equal(images(figure)[0], crops[0])
     assert_well_set(figure)
+
+
+def test_bars_end_before_the_percentages(folder):
+    figure = figures.predictions(as_predictor(np.tile([0.97, 0.02, 0.01], (9, 1))), str(folder))
+    figure.draw_without_rendering()
+    for axes in [axes for axes in figure.axes if axes.patches]:
+        percentages = [text for text in axes.texts if text.get_text().endswith("%")]
+        bars = [bar.get_window_extent() for bar in axes.patches]
+        assert max(bar.x1 for bar in bars) < min(text.get_window_extent().x0 for text in percentages)
 
 
 def as_predictor(probabilities):

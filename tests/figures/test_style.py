@@ -2,9 +2,10 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
-from support.drawings import assert_well_set, words
+from support.drawings import assert_well_set, texts, words
 
 from alexnet_keras import figures
 from alexnet_keras.figures import style
@@ -28,6 +29,15 @@ def test_texts_are_no_formulas_and_stay_on_the_page():
     style.encode(figure, ".png", 500)
     assert_well_set(figure)
     assert "a" * 30 + " US$_$\n" + "b" * 60 in words(figure)
+
+
+def test_the_title_the_content_and_the_caption_begin_at_the_same_place():
+    figure = style.new("A title", "a caption")
+    style.show(figure.subplots(), np.zeros((1, 9, 3)))
+    figure.draw_without_rendering()
+    title, caption = (text.get_window_extent().x0 for text in texts(figure))
+    (axes,) = figure.axes
+    assert [title, caption] == pytest.approx([axes.get_window_extent().x0] * 2, abs=2)
 
 
 def test_letters_of_other_scripts(capsys, monkeypatch):

@@ -23,6 +23,13 @@ def test_patches(network, folder, crops):
     assert_well_set(figure)
 
 
+@pytest.mark.parametrize(("value", "text"), [(0.37, "0.370"), (12.0, "12.0"), (125.0, "125")])
+def test_outputs_have_three_digits(value, text, network, folder, monkeypatch):
+    monkeypatch.setattr(units, "strongest", lambda output, index: (value, index, 0, 0))
+    figure = figures.patches(network, str(folder), "conv1", 5)
+    assert {axes.get_title() for axes in figure.axes if axes.images} == {text}
+
+
 def test_patches_of_a_unit_of_fc6_are_whole_images(network, folder, crops):
     unit = int(compiled(until(network, "fc6"))(crops).max(axis=0).argmax())
     assert images(figures.patches(network, str(folder), "fc6", unit))[0].shape == (67, 67, 3)
