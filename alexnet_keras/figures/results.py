@@ -68,7 +68,8 @@ def curves(runs: Any, by: str = CURVES_BY[0]) -> Figure:
                 above = word == higher  # so that the two never overlap
                 axes.annotate(f"{word} {end:.1%}", (positions[-1], end), (8, 2 if above else -2),
                               textcoords="offset points", va="bottom" if above else "top",
-                              fontsize=style.LABEL, color=color, weight="bold")  # fmt: skip
+                              fontsize=style.LABEL, color=color, weight="bold",
+                              bbox={"color": "white", "pad": 1})  # fmt: skip
     axes.margins(x=0.05, y=0.1)
     if logarithmic:
         axes.set_yscale("log")

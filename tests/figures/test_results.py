@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from support import CLASS_NAMES
 from support.drawings import assert_well_set, images, words
@@ -47,6 +48,8 @@ def test_the_curves_of_one_run_have_their_names_and_last_errors():
         figure = figures.curves({"one": rows})
         assert_well_set(figure)
         assert {f"training {error:.1%}", f"validation {other:.1%}"} <= set(words(figure))
+        grounds = [text.get_bbox_patch() for text in figure.axes[0].texts]
+        assert [ground.get_facecolor() for ground in grounds] == [to_rgba("white")] * 2  # no line of the grid shows
 
 
 def test_every_run_is_in_the_legend_with_lines_of_its_own():
