@@ -24,3 +24,8 @@ def test_a_page_shows_every_picture_after_its_command():
         commands = (f"alexnet-keras {name} " for name in names)
         assert any(command in section for command in (*commands, f"--screenshot={picture.name} ")), picture
         assert re.match(r":alt: \w.{40}", after), picture
+
+
+def test_the_first_page_names_the_command_of_its_picture():
+    _, after = (ROOT / "docs" / "index.md").read_text().split("```{image} pictures/filters.png\n")
+    assert "alexnet-keras figures filters " in after.split("\n- ")[0]
