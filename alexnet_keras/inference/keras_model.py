@@ -48,7 +48,7 @@ def serving_function(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     if activation is None:
         raise InputError(
             f"The model {model.name!r} ends in the layer {last.name!r}, which is no classifier; "
-            "build it with `include_top=True`, or end it in Dense(classes, activation='softmax')."
+            "use trained weights of all layers, or end the model in Dense(classes, activation='softmax')."
         )
     input_size(model)
     check_classes(repr(model.name), [Port(tensor.shape) for tensor in model.outputs], class_names(model))

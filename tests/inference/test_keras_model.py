@@ -30,7 +30,7 @@ def test_logits_become_probabilities(tiny, tmp_path):
     [
         (
             {"include_top": False},
-            "The model 'alexnet_tiny' ends in the layer 'join5', which is no classifier",
+            "The model 'alexnet_tiny' ends in the layer 'join5', which is no classifier; use trained weights of all",
         ),
         (
             {"input_shape": (300, 300, 3)},
