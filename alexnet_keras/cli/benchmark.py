@@ -9,6 +9,7 @@ import click
 from alexnet_keras import api
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model
+from alexnet_keras.cli.groups import Subcommands
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import BatchSize, Count
 from alexnet_keras.config.training import PCA_NOISES, PRECISIONS, SHAPES, DataSource
@@ -27,7 +28,7 @@ rounds_option = click.option(
 )
 
 
-@click.group(cls=options.CommandGroup, epilog=options.example("alexnet-keras benchmark train --json"))
+@click.group(cls=Subcommands, epilog=options.example("alexnet-keras benchmark train --json"))
 def benchmark() -> None:
     """Measure the speed of training, of the input pipeline or of model files.
 

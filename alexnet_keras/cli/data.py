@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from alexnet_keras.cli import options
+from alexnet_keras.cli.groups import Subcommands
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config.ranges import Jobs
 from alexnet_keras.config.training import ENCODINGS, ON_ERROR, STORED_SIZE, DataSource, StoredSize
@@ -29,7 +30,7 @@ jobs_option = click.option(
 
 
 @click.group(
-    cls=options.CommandGroup, epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256")
+    cls=Subcommands, epilog=options.example("alexnet-keras data prepare --data imagenet --output imagenet-256")
 )
 def data() -> None:
     """Prepare a data set for training, or check it."""

@@ -12,6 +12,7 @@ from alexnet_keras import api
 from alexnet_keras import figures as drawing
 from alexnet_keras.cli import options
 from alexnet_keras.cli.completion import complete_model, complete_run
+from alexnet_keras.cli.groups import Subcommands
 from alexnet_keras.cli.types import Number, PathName
 from alexnet_keras.config import pretrained
 from alexnet_keras.config.ranges import Count, FigureWidth, Index, MapSize
@@ -23,7 +24,7 @@ from alexnet_keras.system.columns import print_message
 
 
 @click.group(
-    cls=options.CommandGroup,
+    cls=Subcommands,
     epilog=options.example("alexnet-keras figures filters saved_models/RUN --output filters.svg"),
 )
 def figures() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from alexnet_keras.cli.groups import Group
 from alexnet_keras.system.columns import WIDTH, print_message
 from alexnet_keras.system.errors import InputError, Interrupted, OptionError, RunError
 from alexnet_keras.system.signals import Signals
@@ -38,7 +39,7 @@ SUMMARIES = {  # in the order in which a user needs them
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
-class Program(click.Group):
+class Program(Group):
     """A group of commands that reports an expected error as one line on standard error instead of a traceback.
 
     The exit code is 2 for an error in the command line, 1 for files and data that cannot be used and for runs that

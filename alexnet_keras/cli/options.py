@@ -247,11 +247,3 @@ def print_table(rows: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]] =
             name = ""
         numbers = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
         click.echo("  ".join([f"{name:{first}}", *numbers]))
-
-
-class CommandGroup(click.Group):
-    """A group whose help has the whole first sentence of each command."""
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, each.get_short_help_str(1000)) for name, each in sorted(self.commands.items())])

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from alexnet_keras.cli import options
+from alexnet_keras.cli.groups import Subcommands
 from alexnet_keras.cli.types import PathName
 from alexnet_keras.system import atomic_files
 from alexnet_keras.system.disk import size_of
 
 
 @click.group(
-    cls=options.CommandGroup,
+    cls=Subcommands,
     epilog=options.example("alexnet-keras weights import bvlc_alexnet.caffemodel --variant caffe --output caffe.keras"),
 )
 def weights() -> None:
