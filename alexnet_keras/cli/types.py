@@ -39,4 +39,8 @@ class PathName(click.Path):
             self.fail(f"{brief(value)} is a URL; download the file and give its path.", param, ctx)
         if os.fspath(value) not in PathText():
             self.fail(f"{brief(value)} must be {PathText()}.", param, ctx)
+        if not self.file_okay and os.path.isfile(value):
+            self.fail(f"{brief(value)} is a file; give a folder.", param, ctx)
+        if not self.dir_okay and os.path.isdir(value):
+            self.fail(f"{brief(value)} is a folder; give a file.", param, ctx)
         return super().convert(value, param, ctx)

@@ -12,7 +12,7 @@ from alexnet_keras.system.terminal_text import printable
 
 
 @click.command(epilog=example("alexnet-keras web saved_models/RUN/web"))
-@click.argument("folder", type=PathName())
+@click.argument("folder", type=PathName(file_okay=False))
 @click.option(
     "--port", type=Number(Port), default=8000, show_default=True, help="Port of this computer; 0 for any free one."
 )

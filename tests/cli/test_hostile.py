@@ -112,7 +112,7 @@ def test_texts_of_settings(option, value, unstarted, tmp_path):
 
 def test_control_characters_and_long_values_of_messages(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert only_error(cli("\x1b[31mred")).endswith(r"No such command '\x1b[31mred'.")
+    assert only_error(cli("\x1b[31mred")).startswith(r"Error: There is no command '\x1b[31mred'; choose")
     message = only_error(cli("y" * 2**20))
     assert " ... " in message
     assert len(message) < LONGEST

@@ -56,6 +56,6 @@ def test_a_path_need_not_exist(text):
 
 
 def test_a_path_may_have_to_be_no_folder(tmp_path):
-    with pytest.raises(click.BadParameter, match="is a directory"):
+    with pytest.raises(click.BadParameter, match="is a folder; give a file"):
         PathName(dir_okay=False).convert(str(tmp_path), None, None)
     assert PathName().convert(str(tmp_path), None, None) == tmp_path

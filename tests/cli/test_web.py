@@ -54,6 +54,7 @@ def test_control_characters_of_a_name_are_not_printed(servers):
         (["page", "--port", 65536], "Invalid value for '--port': it must be 0 to 65,535, got 65536."),
         (["http://127.0.0.1:8000/"], "is a URL; download the file and give its path."),
         ([], "Missing argument 'FOLDER'"),
+        ([__file__], "test_web.py' is a file; give a folder."),
     ],
     ids=str,
 )
