@@ -33,5 +33,5 @@ def test_the_newest_run_and_its_own_data_are_the_default(reported, tmp_path, mon
 
 def test_a_folder_is_no_file_to_write(reported, tmp_path):
     result = cli("report", RUN, "--output", tmp_path)
-    assert "Invalid value for '--output': File" in only_error(result)
+    assert f"Invalid value for '--output': '{tmp_path}' is a folder; give a file." in only_error(result)
     assert (result.code, reported) == (2, [])
