@@ -123,7 +123,7 @@ def plan(config: TrainConfig) -> Plan:
         images_per_second=round(rate, 2),
         images_read_per_second=None if reading_rate is None else round(reading_rate, 1),
         hours=round(seconds / 3600, 3),
-        frozen_once=config.cache_features and config.freeze != "none",
+        frozen_once=config.caches_features(config.freeze),
         precision=policy,
         hardware=describe(),
     )

@@ -131,8 +131,8 @@ class TrainConfig:
             `None`. fc8 is never taken from the file. Layers that the file lacks start with random weights.
         freeze: the last frozen convolution, `conv1` to `conv5`; those before it are frozen too. `none` freezes none.
         freeze_epochs: number of epochs with frozen layers; `None` for all.
-        cache_features: whether frozen layers compute the features of each image once. Training then uses the central
-            crop and its horizontal flip only.
+        cache_features: whether the features of each image are computed once while all convolutions are frozen.
+            Training then uses the central crop and its horizontal flip only.
         seed: random seed for initialization, shuffling, augmentation and dropout.
         precision: `auto`, or a Keras dtype policy.
         deterministic: whether to use deterministic operators, so that a repeated or resumed run gives the same bits on
@@ -200,7 +200,7 @@ class TrainConfig:
             "set both, or `small_input_size=none` and `small_fraction=0`.",
         )
         check(
-            small is None or not self.cache_features,
+            small is None or not self.caches_features(self.freeze),
             f"`cache_features` computes features once, and `small_input_size` {small} needs them of two sizes; choose "
             "one of the two.",
         )
@@ -213,13 +213,13 @@ class TrainConfig:
             f"`min_crop_area` {self.min_crop_area} makes random crops, which `augment=no` excludes; omit one of them.",
         )
         check(
-            self.augment or not self.cache_features,
+            self.augment or not self.caches_features(self.freeze),
             "`cache_features` trains on the crop of each image and its flip, which `augment=no` excludes; omit one of "
             "them.",
         )
         for name in ("pca_noise", "min_crop_area"):
             check(
-                not (self.cache_features and getattr(self, name)),
+                not (self.caches_features(self.freeze) and getattr(self, name)),
                 f"`cache_features` computes features once, and `{name}` {getattr(self, name)} changes the images in "
                 "each epoch; choose one of the two.",
             )
@@ -233,6 +233,10 @@ class TrainConfig:
     def frozen(self, epoch: int) -> str:
         """The last frozen convolution in an epoch, counted from 0, or `none`."""
         return self.freeze if self.freeze_epochs is None or epoch < self.freeze_epochs else "none"
+
+    def caches_features(self, frozen: str) -> bool:
+        """Whether the features of each image are computed once while the layers up to `frozen` are frozen."""
+        return self.cache_features and frozen == CONVOLUTIONS[-1]
 
     @property
     def small_epochs(self) -> int:
@@ -252,7 +256,7 @@ class TrainConfig:
 
     def crops(self, frozen: str = "none") -> dict[str, Any]:
         """The arguments of `pipeline.train_dataset` for crops and flips, while the layers up to `frozen` are frozen."""
-        centered = not self.augment or (self.cache_features and frozen != "none")
+        centered = not self.augment or self.caches_features(frozen)
         return {"centered": centered, "flips": self.augment, "min_crop_area": self.min_crop_area}
 
     @property

@@ -184,7 +184,7 @@ class _Epochs:
         fitted, features = model, None
         if config.freeze != "none":
             feature_cache.freeze(model, frozen)
-            if frozen != "none" and config.cache_features and replicas.is_single:
+            if config.caches_features(frozen) and replicas.is_single:
                 fitted, features = feature_cache.fitted_part(model, training, validation, config.input_size)
             with replicas.strategy.scope():
                 compile_for_training(

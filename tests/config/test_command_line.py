@@ -25,6 +25,7 @@ CONFIGS = [
     dataclasses.replace(recipe("paper"), pca_noise=None, schedule=Steps(boundaries=(25.0, 51.5)), epochs=99),
     dataclasses.replace(QUICK, schedule=Linear(), layer_rates=(LayerRate(epoch=2.5, layer="fc6", rate=0.0),)),
     dataclasses.replace(recipe("transfer"), weights="/a b.npz", freeze="conv5", freeze_epochs=2),
+    dataclasses.replace(recipe("transfer"), weights="/a b.npz", freeze="none", min_crop_area=0.5),
     dataclasses.replace(QUICK, schedule=Cosine(), min_crop_area=0.08),
     with_network(recipe("fast", 12), "owt"),
     # no longer agrees with the recipe's small images, so all changes have to be made at once

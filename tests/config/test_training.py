@@ -8,6 +8,8 @@ from alexnet_keras.config.recipes import recipe
 from alexnet_keras.config.training import DataSource
 from alexnet_keras.system.errors import OptionError
 
+CACHED = {"freeze": "conv5", "cache_features": True}
+
 
 @pytest.mark.parametrize(
     ("changes", "message"),
@@ -43,11 +45,11 @@ from alexnet_keras.system.errors import OptionError
         ),
         ({"small_fraction": 0.5}, "`small_input_size` none and `small_fraction` 0.5 need each other"),
         (
-            {"small_input_size": 131, "small_fraction": 0.5, "cache_features": True},
+            {"small_input_size": 131, "small_fraction": 0.5, **CACHED},
             "`cache_features` computes features once, and `small_input_size` 131 needs them of two sizes; choose one",
         ),
         (
-            {"min_crop_area": 0.3, "cache_features": True},
+            {"min_crop_area": 0.3, **CACHED},
             "`min_crop_area` 0.3 changes the images in each epoch; choose",
         ),
     ],
@@ -106,3 +108,17 @@ def test_the_mean_area_is_that_of_the_epochs_that_are_left():
     values = {"small_input_size": 100, "small_fraction": 0.5, "epochs": 4}
     config = dataclasses.replace(recipe("quickstart"), **values, input_size=200)
     assert [config.mean_area(epoch) for epoch in (0, 1, 2, 4)] == [25_000, 30_000, 40_000, 40_000]
+
+
+@pytest.mark.parametrize("freeze", ["none", "conv2", "conv4"])
+def test_features_are_cached_only_if_all_convolutions_are_frozen(freeze):
+    """Features of earlier layers are larger than the image, and random crops are worth more than they cost."""
+    config = dataclasses.replace(recipe("transfer"), freeze=freeze, min_crop_area=0.5, pca_noise="paper")
+    assert not config.caches_features(freeze)
+    assert not config.crops(freeze)["centered"]
+
+
+def test_layers_that_thaw_get_random_crops():
+    config = dataclasses.replace(recipe("transfer"), freeze="conv5", freeze_epochs=2)
+    assert config.cache_features
+    assert [config.crops(config.frozen(epoch))["centered"] for epoch in (0, 1, 2)] == [True, True, False]

@@ -80,4 +80,4 @@ def test_without_augmentation_training_images_are_central_crops():
     )
     np.testing.assert_array_equal(crops, images[labels.numpy(), 1:33, 1:33])
     with pytest.raises(OptionError, match="trains on the crop of each image and its flip, which `augment=no` excludes"):
-        dataclasses.replace(recipe("transfer"), augment=False)
+        dataclasses.replace(recipe("transfer"), freeze="conv5", augment=False)

@@ -94,9 +94,9 @@ def test_features_that_do_not_fit_into_memory_are_computed_in_every_epoch(
 
 @pytest.fixture(scope="module")
 def thawed(transfer, tmp_path_factory):
-    """A run whose layers up to conv3 are frozen for the first of two epochs."""
+    """A run whose convolutions are frozen, and their features cached, for the first of two epochs."""
     run = tmp_path_factory.mktemp("runs") / "thawed"
-    train(dataclasses.replace(transfer, freeze="conv3", freeze_epochs=1), run)
+    train(dataclasses.replace(transfer, freeze_epochs=1), run)
     return run
 
 
@@ -114,7 +114,7 @@ def test_a_run_resumes_without_the_file(batches, transfer, thawed, stopped, file
     """Within the frozen epoch, in its validation, and within the other epoch."""
     copy = tmp_path / "copy.npz"
     copy.write_bytes(file.read_bytes())
-    config = dataclasses.replace(transfer, weights=str(copy), freeze="conv3", freeze_epochs=1)
+    config = dataclasses.replace(transfer, weights=str(copy), freeze_epochs=1)
     stopped(config, tmp_path / "run", batches)
     copy.unlink()
     resumed, _ = run_folder.read_config(tmp_path / "run")
