@@ -27,6 +27,7 @@ from alexnet_keras.system.errors import AbsentError
 from alexnet_keras.system.hardware import describe
 from alexnet_keras.system.progress import Progress
 from alexnet_keras.training.compile import compile_for_training
+from alexnet_keras.training.feature_cache import freeze
 
 IMAGENET_IMAGES = {"train": 1_281_167, "validation": 50_000}  # ILSVRC2012; 1,000 classes
 IMAGENET_BYTES = 28_000  # mean size of the 256-pixel JPEGs that `data prepare` writes; 24 to 32 KB
@@ -91,6 +92,7 @@ def plan(config: TrainConfig) -> Plan:
 
     policy = choose_precision(config.precision, deterministic=config.deterministic).policy
     network = network_to_train(config.architecture, classes, config.input_size, policy)
+    freeze(network, config.frozen(config.epochs - 1))  # layers that thaw count as if they learned in all epochs
     forward, step = 2 * totals(summarize(network))[1], training_operations(network)
     rate = _training_rate(network, config, policy)
     # Assume that an operation takes the same time in validation as in training, and that a small image has as many as

@@ -44,14 +44,16 @@ def multiply_adds(layer: keras.layers.Layer) -> int:
 def training_operations(model: keras.Model) -> int:
     """Count the floating-point operations of one training step for one image; a multiply-add is two operations.
 
-    A layer costs its forward pass three times: the gradients of its weights and of its inputs cost as much each.
-    Layers that see the image (conv1) cost it twice, because nothing needs the gradient of the image.
+    A layer costs its forward pass three times: the gradients of its weights and of its inputs cost as much each. A
+    frozen layer needs no gradient of its weights, and layers whose inputs depend on no trained weight (conv1, and
+    those behind frozen layers) need no gradient of their inputs.
     """
-    constant: set[int] = set()  # tensors that do not depend on any weight
+    constant: set[int] = set()  # tensors that do not depend on any trained weight
     operations = 0
     for layer in model.layers:
-        sees_image = all(id(tensor) in constant for tensor in keras.tree.flatten(layer.input))
-        if sees_image and not layer.weights:
+        sees_constant = all(id(tensor) in constant for tensor in keras.tree.flatten(layer.input))
+        learns = bool(layer.trainable_weights)
+        if sees_constant and not learns:
             constant.add(id(layer.output))
-        operations += 2 * (2 if sees_image else 3) * multiply_adds(layer)
+        operations += 2 * (1 + learns + (not sees_constant)) * multiply_adds(layer)
     return operations

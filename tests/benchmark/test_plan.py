@@ -66,7 +66,13 @@ def test_frozen_layers_are_said_to_take_less(folder, tmp_path):
     weights = tmp_path / "weights.npz"
     weights.touch()  # a dry run does not read it
     options = ["--recipe", "transfer", "--weights", weights, "--data", folder, "--batch-size", 5, *SMALL, "--dry-run"]
-    assert not cli("train", *options, "--json").json["frozen_once"]
+    plans = {
+        freeze: cli("train", *options, "--json", "--freeze", freeze, *more).json
+        for freeze, more in {"none": [], "conv2": [], "conv4": [], "conv5": ["--set", "freeze_epochs=1"]}.items()
+    }
+    assert not any(plans[freeze]["frozen_once"] for freeze in ("none", "conv2", "conv4"))
+    assert plans["none"]["operations"] > plans["conv2"]["operations"] > plans["conv4"]["operations"]
+    assert plans["conv5"]["operations"] == plans["none"]["operations"]  # layers that thaw are not said to save any
     options += ["--freeze", "conv5"]
     assert cli("train", *options, "--json").json["frozen_once"]
     assert "less, because the features of frozen layers are computed once" in cli("train", *options).out

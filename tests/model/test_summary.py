@@ -5,6 +5,7 @@ import pytest
 from alexnet_keras.config.variants import ARCHITECTURES
 from alexnet_keras.model.alexnet import AlexNet
 from alexnet_keras.model.summary import summarize, totals, training_operations
+from alexnet_keras.training.feature_cache import freeze
 
 PARAMETERS = {  # conv1 to conv5: (weights of a filter + its bias) * filters
     "two towers": [(363 + 1) * 96, (25 * 48 + 1) * 256, (9 * 256 + 1) * 384, (9 * 192 + 1) * 384, (9 * 192 + 1) * 256],
@@ -60,3 +61,12 @@ def test_training_operations_by_hand(tiny):
     conv1 = forward["conv1a"] + forward["conv1b"]
     assert conv1 == 15 * 15 * 363 * 8
     assert training_operations(model) == 2 * (2 * conv1 + 3 * (sum(forward.values()) - conv1))
+
+
+def test_frozen_layers_cost_less_operations(tiny):
+    """conv1 and conv2 cost one forward pass. conv3 learns, but needs no gradient of its inputs."""
+    model = AlexNet(tiny, classes=3, input_shape=(67, 67, 3))
+    freeze(model, "conv2")
+    costs = {"conv1": 1, "conv2": 1, "conv3": 2}
+    expected = sum(2 * costs.get(row.name.rstrip("ab"), 3) * row.multiply_adds for row in summarize(model))
+    assert training_operations(model) == expected
