@@ -114,7 +114,7 @@ def test_fine_tuning(folder):
         epochs=1,
         batch_size=6,
     )
-    assert list(shown["errors"]) == ["all layers", "conv1 to conv5 frozen", "from scratch"]
+    assert list(shown["errors"]) == ["conv1 and conv2 frozen", "conv1 to conv5 frozen", "from scratch"]
     assert isinstance(shown["filters"], Figure)
 
 

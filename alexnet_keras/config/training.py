@@ -188,6 +188,7 @@ class TrainConfig:
             f"`input_size` must be {smallest} to {self.stored_size}, from the smallest image that the network takes to "
             f"`stored_size`, got {self.input_size}.",
         )
+        once = f"`freeze` {self.freeze} with `cache_features` computes the features of each image once"
         small = self.small_input_size
         check(
             small is None or smallest <= small < self.input_size,
@@ -201,8 +202,8 @@ class TrainConfig:
         )
         check(
             small is None or not self.caches_features(self.freeze),
-            f"`cache_features` computes features once, and `small_input_size` {small} needs them of two sizes; choose "
-            "one of the two.",
+            f"{once}, and `small_input_size` {small} needs them of two sizes; choose `cache_features=no`, or "
+            "`small_input_size=none` and `small_fraction=0`.",
         )
         check(
             self.freeze_epochs is None or self.freeze != "none",
@@ -214,14 +215,14 @@ class TrainConfig:
         )
         check(
             self.augment or not self.caches_features(self.freeze),
-            "`cache_features` trains on the crop of each image and its flip, which `augment=no` excludes; omit one of "
-            "them.",
+            f"{once}, also those of its flip, which `augment=no` excludes; choose `cache_features=no` or "
+            "`augment=yes`.",
         )
         for name in ("pca_noise", "min_crop_area"):
             check(
                 not (self.caches_features(self.freeze) and getattr(self, name)),
-                f"`cache_features` computes features once, and `{name}` {getattr(self, name)} changes the images in "
-                "each epoch; choose one of the two.",
+                f"{once}, and `{name}` {getattr(self, name)} changes the images in each epoch; choose "
+                f"`cache_features=no` or `{name}=none`.",
             )
         for rate in self.layer_rates:
             check(

@@ -46,11 +46,12 @@ CACHED = {"freeze": "conv5", "cache_features": True}
         ({"small_fraction": 0.5}, "`small_input_size` none and `small_fraction` 0.5 need each other"),
         (
             {"small_input_size": 131, "small_fraction": 0.5, **CACHED},
-            "`cache_features` computes features once, and `small_input_size` 131 needs them of two sizes; choose one",
+            "`freeze` conv5 with `cache_features` computes the features of each image once, and `small_input_size` 131 "
+            "needs them of two sizes; choose `cache_features=no`, or `small_input_size=none` and",
         ),
         (
             {"min_crop_area": 0.3, **CACHED},
-            "`min_crop_area` 0.3 changes the images in each epoch; choose",
+            "`min_crop_area` 0.3 changes the images in each epoch; choose `cache_features=no` or `min_crop_area=none`",
         ),
     ],
 )

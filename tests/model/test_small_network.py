@@ -79,5 +79,7 @@ def test_without_augmentation_training_images_are_central_crops():
         )
     )
     np.testing.assert_array_equal(crops, images[labels.numpy(), 1:33, 1:33])
-    with pytest.raises(OptionError, match="trains on the crop of each image and its flip, which `augment=no` excludes"):
+    with pytest.raises(
+        OptionError, match="features of each image once, also those of its flip, which `augment=no` excludes; choose"
+    ):
         dataclasses.replace(recipe("transfer"), freeze="conv5", augment=False)

@@ -162,7 +162,10 @@ def test_what_cannot_be_taken_over_leaves_no_folder(transfer, file, tmp_path):
     ("changes", "message"),
     [
         ({"freeze": "fc6"}, "`freeze` must be one of none, conv1, conv2, conv3, conv4, conv5, got 'fc6'"),
-        ({"pca_noise": "paper"}, "`cache_features` computes features once, and `pca_noise` paper changes"),
+        (
+            {"pca_noise": "paper"},
+            "with `cache_features` computes the features of each image once, and `pca_noise` paper changes",
+        ),
         ({"freeze_epochs": 0}, "`freeze_epochs` must be 1 to 1,000,000 or none, got 0"),
         ({"freeze": "none", "freeze_epochs": 2}, "`freeze_epochs` 2 needs layers to freeze; name the last of them"),
     ],
