@@ -46,7 +46,7 @@ def training_operations(model: keras.Model) -> int:
 
     A layer costs its forward pass three times: the gradients of its weights and of its inputs cost as much each. A
     frozen layer needs no gradient of its weights, and layers whose inputs depend on no trained weight (conv1, and
-    those behind frozen layers) need no gradient of their inputs.
+    the first ones behind frozen layers) need no gradient of their inputs.
     """
     constant: set[int] = set()  # tensors that do not depend on any trained weight
     operations = 0
